@@ -1,0 +1,3 @@
+//! agent-entrypoint
+
+fn main() {}

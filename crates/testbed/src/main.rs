@@ -1,0 +1,3 @@
+//! testbed
+
+fn main() {}

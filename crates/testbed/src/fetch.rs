@@ -1,0 +1,358 @@
+//! Downloads through the machine's own package managers, each checked and kept whole in the cache.
+
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    exec::Cmd,
+    layout::{make_dir, rename, write},
+    sources::{self, Mirror},
+};
+
+/// Brings packages into the cache. The caller holds the cache's lock.
+#[derive(Debug)]
+pub(crate) struct Fetcher {
+    cache: PathBuf,
+    mirror: OnceCell<Mirror>,
+    updated: RefCell<BTreeSet<PathBuf>>,
+}
+
+/// Whether a package comes alone or with all that it depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dependencies {
+    Without,
+    With,
+}
+
+/// A file of a language's package registry, pinned by its content.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pinned {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) sha256: &'static str,
+}
+
+/// The keys that sign Debian's suites.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+impl Fetcher {
+    pub(crate) fn new(cache: &Path) -> Self {
+        Self {
+            cache: cache.to_owned(),
+            mirror: OnceCell::new(),
+            updated: RefCell::default(),
+        }
+    }
+
+    /// The Debian mirror of this machine; debootstrap takes it as an argument.
+    pub(crate) fn mirror(&self) -> Result<&Mirror> {
+        if let Some(mirror) = self.mirror.get() {
+            return Ok(mirror);
+        }
+        let mirror = sources::mirror()?;
+        Ok(self.mirror.get_or_init(|| mirror))
+    }
+
+    /// A fresh folder in the cache, on the same file system as all that is kept there.
+    pub(crate) fn scratch(&self) -> Result<tempfile::TempDir> {
+        let parent = self.cache.join("tmp");
+        make_dir(&parent)?;
+        tempfile::tempdir_in(&parent)
+            .with_context(|| format!("failed to make a folder in `{}`", parent.display()))
+    }
+
+    /// Debian packages of `suites`, signatures checked, without touching the system's own apt.
+    pub(crate) fn debs(
+        &self,
+        suites: &[&str],
+        arch: &str,
+        names: &[&str],
+        dependencies: Dependencies,
+    ) -> Result<Vec<PathBuf>> {
+        let apt = self.apt(suites, arch)?;
+        let list = match dependencies {
+            Dependencies::Without => apt.get("download"),
+            Dependencies::With => apt
+                .get("install")
+                .args(["--yes", "--no-install-recommends"]),
+        };
+        let listed = list.arg("--print-uris").args(names).read()?;
+        let files: Vec<PathBuf> = parse_uris(&listed)
+            .map(|file| self.cache.join("debs").join(file))
+            .collect();
+        if files.is_empty() {
+            bail!("apt lists no file for `{}`", names.join(" "));
+        }
+        make_dir(&self.cache.join("debs"))?;
+        for file in files.iter().filter(|file| !file.exists()) {
+            let name = file_name(file);
+            let wanted = wanted(&name)
+                .with_context(|| format!("`{name}` is not named as a Debian package"))?;
+            let temp = self.scratch()?;
+            apt.get("download").arg(wanted).dir(temp.path()).run()?;
+            rename(&only_file(temp.path())?, file)?;
+        }
+        Ok(files)
+    }
+
+    /// An apt of its own for `suites`, with fresh lists.
+    fn apt(&self, suites: &[&str], arch: &str) -> Result<Apt> {
+        let dir = self
+            .cache
+            .join("apt")
+            .join(format!("{}-{arch}", suites.join("+")));
+        let apt = Apt {
+            dir,
+            arch: arch.to_owned(),
+        };
+        if !self.updated.borrow().contains(&apt.dir) {
+            for sub in ["lists/partial", "cache/archives/partial"] {
+                make_dir(&apt.dir.join(sub))?;
+            }
+            write(&apt.dir.join("status"), "")?;
+            write(
+                &apt.dir.join("debian.sources"),
+                &stanzas(suites, self.mirror()?),
+            )?;
+            // Without this mode apt calls an update that fetched nothing a success.
+            apt.get("update")
+                .args(["-o", "APT::Update::Error-Mode=any"])
+                .run()?;
+            self.updated.borrow_mut().insert(apt.dir.clone());
+        }
+        Ok(apt)
+    }
+
+    /// A wheel from the Python package index that pip is configured with, for `platform`.
+    pub(crate) fn wheel(&self, wheel: &Pinned, platform: &str) -> Result<PathBuf> {
+        self.pinned(wheel, "whl", |dir| {
+            let line = format!(
+                "{}=={} --hash=sha256:{}\n",
+                wheel.name, wheel.version, wheel.sha256
+            );
+            write(&dir.join("requirements"), &line)?;
+            let out = dir.join("out");
+            let pip = [
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--require-hashes",
+            ];
+            let pip =
+                Cmd::new("python3")
+                    .args(pip)
+                    .args(["--platform", platform, "-r", "requirements"]);
+            pip.arg("--dest").arg(&out).dir(dir).run()?;
+            only_file(&out)
+        })
+    }
+
+    /// A tarball from the npm registry that npm is configured with.
+    pub(crate) fn npm(&self, package: &Pinned) -> Result<PathBuf> {
+        self.pinned(package, "tgz", |dir| {
+            let spec = format!("{}@{}", package.name, package.version);
+            Cmd::new("npm")
+                .args(["pack", "--silent", &spec])
+                .dir(dir)
+                .run()?;
+            only_file(dir)
+        })
+    }
+
+    /// The file with the pinned content, downloaded by `get` into the folder it is given when the cache lacks it.
+    fn pinned(
+        &self,
+        pin: &Pinned,
+        ext: &str,
+        get: impl FnOnce(&Path) -> Result<PathBuf>,
+    ) -> Result<PathBuf> {
+        let kept = self
+            .cache
+            .join("pinned")
+            .join(format!("{}.{ext}", pin.sha256));
+        if kept.exists() {
+            return Ok(kept);
+        }
+        let temp = self.scratch()?;
+        let file = get(temp.path())?;
+        let found = sha256(&file)?;
+        if found != pin.sha256 {
+            bail!(
+                "`{}` {} has another content than pinned: sha256 is {found}",
+                pin.name,
+                pin.version
+            );
+        }
+        make_dir(&self.cache.join("pinned"))?;
+        rename(&file, &kept)?;
+        Ok(kept)
+    }
+}
+
+/// An apt whose lists, caches and installed packages (none) are its own.
+struct Apt {
+    dir: PathBuf,
+    arch: String,
+}
+
+impl Apt {
+    fn get(&self, command: &str) -> Cmd {
+        let option = |key: &str, value: &Path| format!("{key}={}", value.display());
+        let options = [
+            option("Dir::Etc::SourceList", &self.dir.join("debian.sources")),
+            option("Dir::Etc::SourceParts", Path::new("/dev/null")),
+            option("Dir::Etc::Preferences", Path::new("/dev/null")),
+            option("Dir::Etc::PreferencesParts", Path::new("/dev/null")),
+            option("Dir::State::Lists", &self.dir.join("lists")),
+            option("Dir::State::Status", &self.dir.join("status")),
+            option(
+                "Dir::State::Extended_States",
+                &self.dir.join("extended_states"),
+            ),
+            option("Dir::Cache", &self.dir.join("cache")),
+            format!("APT::Architecture={}", self.arch),
+            format!("APT::Architectures::={}", self.arch),
+            // The cache may lie where apt's own user cannot go.
+            "APT::Sandbox::User=root".to_owned(),
+            "APT::Get::AllowUnauthenticated=false".to_owned(),
+            "Acquire::AllowInsecureRepositories=false".to_owned(),
+            "Acquire::Languages=none".to_owned(),
+            "Acquire::Retries=3".to_owned(),
+        ];
+        let apt = Cmd::new("apt-get").arg("--quiet");
+        options
+            .iter()
+            .fold(apt, |apt, option| apt.args(["-o", option]))
+            .arg(command)
+    }
+}
+
+/// The apt source for `suites`.
+fn stanzas(suites: &[&str], mirror: &Mirror) -> String {
+    let stanza = |suite: &&str| {
+        format!(
+            "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\nTargets: Packages\nSigned-By: {KEYRING}\n",
+            mirror.of(suite)
+        )
+    };
+    suites.iter().map(stanza).collect::<Vec<_>>().join("\n")
+}
+
+/// The file names in `'URL' name size hash` lines, as `--print-uris` prints them.
+fn parse_uris(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter(|line| line.starts_with('\''))
+        .filter_map(|line| line.split_whitespace().nth(1))
+}
+
+/// `name=version`, for apt, of the file `name_version_arch.deb` whose colons are escaped.
+fn wanted(file: &str) -> Option<String> {
+    let mut parts = file.strip_suffix(".deb")?.split('_');
+    let (name, version, _arch) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(format!("{name}={}", version.replace("%3a", ":")))
+}
+
+/// The sha256 of a file's content, in hex.
+pub(crate) fn sha256(file: &Path) -> Result<String> {
+    let line = Cmd::new("sha256sum").arg("--").arg(file).read()?;
+    // A name with special characters is escaped, and the line then starts with a backslash.
+    let sum = line.trim_start_matches('\\').split_whitespace().next();
+    sum.map(str::to_owned)
+        .with_context(|| format!("sha256sum said nothing about `{}`", file.display()))
+}
+
+fn only_file(dir: &Path) -> Result<PathBuf> {
+    let listed = || format!("failed to list `{}`", dir.display());
+    let mut files = fs::read_dir(dir).with_context(listed)?;
+    match (files.next(), files.next()) {
+        (Some(file), None) => Ok(file.with_context(listed)?.path()),
+        (None, _) => bail!("the download left no file in `{}`", dir.display()),
+        (Some(_), Some(_)) => bail!("the download left several files in `{}`", dir.display()),
+    }
+}
+
+fn file_name(file: &Path) -> String {
+    file.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_apt_prints() {
+        let text = "Reading package lists...\n'http://m/p/qemu-user_1%3a10.0_amd64.deb' qemu-user_1%3a10.0_amd64.deb \
+                    5 SHA256:ab\n'http://m/x.deb' libc6_2.36-9_arm64.deb 7\n";
+        let files: Vec<&str> = parse_uris(text).collect();
+        assert_eq!(
+            files,
+            ["qemu-user_1%3a10.0_amd64.deb", "libc6_2.36-9_arm64.deb"]
+        );
+    }
+
+    #[test]
+    fn asks_apt_for_the_listed_version() {
+        for (file, expected) in [
+            (
+                "qemu-user_1%3a10.0+ds-2_amd64.deb",
+                Some("qemu-user=1:10.0+ds-2"),
+            ),
+            ("jq_1.6-2.1_all.deb", Some("jq=1.6-2.1")),
+            ("jq_1.6.deb", None),
+            ("jq", None),
+        ] {
+            assert_eq!(wanted(file).as_deref(), expected, "{file}");
+        }
+    }
+
+    #[test]
+    fn each_suite_is_signed_and_at_its_mirror() {
+        let mirror = Mirror {
+            main: "http://m/debian".into(),
+            security: "http://m/sec".into(),
+        };
+        assert_eq!(
+            stanzas(&["sid", "bookworm-security"], &mirror),
+            format!(
+                "Types: deb\nURIs: http://m/debian\nSuites: sid\nComponents: main\nTargets: Packages\nSigned-By: \
+                 {KEYRING}\n\nTypes: deb\nURIs: http://m/sec\nSuites: bookworm-security\nComponents: main\n\
+                 Targets: Packages\nSigned-By: {KEYRING}\n"
+            )
+        );
+    }
+
+    #[test]
+    fn another_content_than_pinned_is_refused_and_not_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let fetcher = Fetcher::new(dir.path());
+        let pin = Pinned {
+            name: "x",
+            version: "1",
+            sha256: "00",
+        };
+        let get = |dir: &Path| {
+            fs::write(dir.join("x"), "abc")?;
+            Ok(dir.join("x"))
+        };
+        let err = fetcher.pinned(&pin, "whl", get).unwrap_err().to_string();
+        assert_eq!(
+            err,
+            "`x` 1 has another content than pinned: sha256 is \
+             ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert!(!dir.path().join("pinned").exists());
+        assert_eq!(fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
+    }
+}

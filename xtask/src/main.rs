@@ -1,3 +1,86 @@
-//! xtask
+//! `cargo xtask`: builds the agent image and everything around it.
+//!
+//! One file per command; the foreign worlds stand alone in `git.rs`, `docker.rs` and `exec.rs`.
 
-fn main() {}
+mod ctx;
+mod docker;
+mod doctor;
+mod exec;
+mod git;
+mod github;
+mod image;
+mod platform;
+mod preflight;
+mod reference;
+mod report;
+mod settings;
+mod stop;
+mod tags;
+mod test;
+mod testbed;
+
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use clap::{Parser, Subcommand};
+
+use crate::ctx::{Ctx, Global};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    something failed
+  2    wrong usage
+  3    refused by policy: nothing was changed, the text says what to type next
+  130  interrupted (143: terminated)";
+
+/// Build, prove and ship the agent container image.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Image(image::Args),
+    Doctor(doctor::Args),
+    Testbed(testbed::Args),
+    Test(test::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+            anstream::eprintln!("{red}error:{red:#} {error:#}");
+            stop::exit_code(&error)
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    exec::forward_signals()?;
+    let ctx = Ctx::new(cli.global)?;
+    match cli.command {
+        Command::Image(args) => args.run(&ctx),
+        Command::Doctor(args) => args.run(&ctx),
+        Command::Testbed(args) => args.run(&ctx),
+        Command::Test(args) => args.run(&ctx),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,60 @@
+//! What every command is given: the workspace, its settings and the global flags.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::exec::Exec;
+use crate::reference::Repository;
+use crate::settings::{self, Settings};
+
+/// Flags that mean the same for every command.
+#[derive(clap::Args)]
+pub(crate) struct Global {
+    /// Print the result as JSON on stdout
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Echo every command that is run
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// Run on the test bed: a private engine and registry (`cargo xtask testbed --help`)
+    #[arg(long, global = true)]
+    pub(crate) testbed: bool,
+    /// The image's repository, instead of the one in Cargo.toml
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) repository: Option<Repository>,
+}
+
+pub(crate) struct Ctx {
+    /// The workspace's root; every program is started there.
+    pub(crate) root: PathBuf,
+    pub(crate) settings: Settings,
+    pub(crate) exec: Exec,
+    pub(crate) json: bool,
+    pub(crate) testbed: bool,
+}
+
+impl Ctx {
+    pub(crate) fn new(global: Global) -> anyhow::Result<Ctx> {
+        let here = env::current_dir().context("failed to find the current folder")?;
+        let root = settings::find_root(&here)?;
+        let mut settings = Settings::read(&root)?;
+        if let Some(repository) = global.repository {
+            settings.repository = repository;
+        }
+        let exec = Exec::new(&root, global.verbose)?;
+        Ok(Ctx {
+            root,
+            settings,
+            exec,
+            json: global.json,
+            testbed: global.testbed,
+        })
+    }
+
+    /// The folder that records of past runs are kept in.
+    pub(crate) fn records(&self) -> PathBuf {
+        self.root.join("target/xtask")
+    }
+}

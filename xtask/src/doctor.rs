@@ -1,0 +1,112 @@
+//! `cargo xtask doctor`: what is here, and what a build would lack. Changes nothing.
+
+use anyhow::bail;
+use serde::Serialize;
+
+use crate::ctx::Ctx;
+use crate::docker::{self, Docker};
+use crate::git;
+use crate::preflight::{self, Lack};
+use crate::report;
+
+/// Say what is here (git, docker, engine, builder), what `image` would lack, and the remedy
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// buildx builder to look at [default: the current one]
+    #[arg(long, value_name = "NAME")]
+    builder: Option<String>,
+}
+
+/// What the doctor found.
+#[derive(Serialize)]
+struct Findings {
+    schema: u32,
+    git: Option<git::Head>,
+    git_error: Option<String>,
+    docker: Docker,
+    /// What a build for the engine's own platform lacks.
+    native: Vec<Lack>,
+    /// What a build of every platform of the settings lacks.
+    every_platform: Vec<Lack>,
+}
+
+impl Args {
+    pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
+        if ctx.testbed {
+            crate::testbed::enter(ctx, true)?;
+        }
+        let docker = docker::observe(&ctx.exec, self.builder.as_deref())?;
+        let (git, git_error) = match git::read_head(&ctx.root) {
+            Ok(head) => (Some(head), None),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        };
+        let findings = Findings {
+            schema: 1,
+            git,
+            git_error,
+            native: preflight::lacks(&docker, &[]),
+            every_platform: preflight::lacks(&docker, &ctx.settings.platforms),
+            docker,
+        };
+        if ctx.json {
+            report::print_json(&findings)?;
+        } else {
+            anstream::print!("{}", report::table(&findings.rows()));
+        }
+        if !findings.native.is_empty() || findings.git.is_none() {
+            bail!("`cargo xtask image` cannot build here; what it lacks is listed above");
+        }
+        Ok(())
+    }
+}
+
+impl Findings {
+    fn rows(&self) -> Vec<(&str, String)> {
+        let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let git = match &self.git {
+            Some(head) if head.dirty.is_empty() => format!("{} (clean)", head.revision),
+            Some(head) => format!("{} (dirty: {} paths)", head.revision, head.dirty.len()),
+            None => or_none(&self.git_error),
+        };
+        let engine = self.docker.engine.as_ref().map(|engine| {
+            let platform = engine
+                .platform
+                .map_or("another platform", |platform| platform.as_str());
+            format!(
+                "{}, {platform}, {} image store",
+                engine.version, engine.store
+            )
+        });
+        let builder = self.docker.builder.as_ref().map(|builder| {
+            format!(
+                "{} ({}): {}",
+                builder.name,
+                builder.driver,
+                builder.platforms.join(", ")
+            )
+        });
+        let mut rows = vec![
+            ("git", git),
+            ("docker", or_none(&self.docker.client)),
+            ("engine", or_none(&engine)),
+            ("buildx", or_none(&self.docker.buildx)),
+            ("builder", or_none(&builder)),
+        ];
+        rows.push(("image", verdict(&self.native)));
+        if self.every_platform != self.native {
+            rows.push(("image, every platform", verdict(&self.every_platform)));
+        }
+        for lack in &self.every_platform {
+            rows.push(("lack", lack.what.clone()));
+            rows.push(("remedy", lack.remedy.clone()));
+        }
+        rows
+    }
+}
+
+fn verdict(lacks: &[Lack]) -> String {
+    match lacks.len() {
+        0 => "can be built".to_owned(),
+        count => format!("cannot be built, lacks {count}"),
+    }
+}

@@ -1,0 +1,214 @@
+//! What is missing for a build: a pure judgement over what docker is and what is asked of it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::docker::{Docker, Store};
+use crate::platform::Platform;
+
+/// Something that is not there, and how to get it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Lack {
+    pub(crate) what: String,
+    pub(crate) remedy: String,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n  hint: {}", self.what, self.remedy)
+    }
+}
+
+const TESTBED: &str =
+    "as root on Debian or Ubuntu `cargo xtask --testbed …` brings an engine of its own";
+
+/// Everything that keeps `docker` from building `platforms` (none: the engine's own).
+pub(crate) fn lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
+    let lack = |what: String, remedy: String| Lack { what, remedy };
+    if docker.client.is_none() {
+        let remedy = format!(
+            "install Docker Engine (https://docs.docker.com/engine/install/), or: {TESTBED}"
+        );
+        return vec![lack("there is no `docker` on PATH".into(), remedy)];
+    }
+    let mut lacks = Vec::new();
+    if docker.engine.is_none() {
+        let why = docker.engine_error.as_deref().unwrap_or("no reason given");
+        lacks.push(lack(
+            format!("the Docker Engine does not answer: {why}"),
+            engine_remedy(why),
+        ));
+    }
+    if docker.buildx.is_none() {
+        lacks.push(lack(
+            "docker has no `buildx` plugin".into(),
+            "install `docker-buildx-plugin` (Docker's packages) or `docker-buildx` (Debian's, Ubuntu's)".into(),
+        ));
+    }
+    if let Some(why) = &docker.builder_error {
+        lacks.push(lack(
+            format!("the builder cannot be used: {why}"),
+            "`docker buildx ls` lists the builders there are; choose one with `--builder NAME`"
+                .into(),
+        ));
+    }
+    lacks.extend(platform_lacks(docker, platforms));
+    lacks
+}
+
+fn engine_remedy(why: &str) -> String {
+    if why.contains("permission denied") {
+        "`sudo usermod -aG docker \"$USER\"` and log in again, or run as root".into()
+    } else {
+        format!(
+            "start it (`sudo systemctl start docker`, or Docker Desktop) or point DOCKER_HOST at one; or: {TESTBED}"
+        )
+    }
+}
+
+fn platform_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
+    let mut lacks = Vec::new();
+    if let Some(engine) = &docker.engine {
+        if engine.platform.is_none() && platforms.is_empty() {
+            lacks.push(Lack {
+                what: "the engine's own platform is none that the agent image is built for".into(),
+                remedy: "name one with `--platform linux/amd64` or `--platform linux/arm64`".into(),
+            });
+        }
+        if engine.store == Store::Classic && platforms.len() > 1 {
+            lacks.push(Lack {
+                what: "the engine's classic image store holds one platform of an image, and several are asked for"
+                    .into(),
+                remedy: "build one `--platform` at a time, or turn on the containerd image store \
+                         (`\"features\": {\"containerd-snapshotter\": true}` in /etc/docker/daemon.json, \
+                         then restart docker)"
+                    .into(),
+            });
+        }
+    }
+    if let Some(builder) = &docker.builder {
+        for platform in platforms {
+            if !builder
+                .platforms
+                .iter()
+                .any(|known| known == platform.as_str())
+            {
+                lacks.push(Lack {
+                    what: format!("the builder `{}` cannot build `{platform}`", builder.name),
+                    remedy: "register its emulation (`docker run --privileged --rm tonistiigi/binfmt --install all`) \
+                             or choose a builder with a native node (`--builder NAME`)"
+                        .into(),
+                });
+            }
+        }
+    }
+    lacks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::{Builder, Engine};
+
+    const BOTH: &[Platform] = &[Platform::LinuxAmd64, Platform::LinuxArm64];
+
+    fn whole() -> Docker {
+        Docker {
+            client: Some("/usr/bin/docker".into()),
+            engine: Some(Engine {
+                version: "28.5.2".into(),
+                platform: Some(Platform::LinuxAmd64),
+                store: Store::Containerd,
+            }),
+            buildx: Some("0.29.1".into()),
+            builder: Some(Builder {
+                name: "default".into(),
+                driver: "docker".into(),
+                platforms: vec!["linux/amd64".into(), "linux/arm64".into()],
+            }),
+            ..Docker::default()
+        }
+    }
+
+    fn whats(docker: &Docker, platforms: &[Platform]) -> Vec<String> {
+        lacks(docker, platforms)
+            .into_iter()
+            .map(|lack| lack.what)
+            .collect()
+    }
+
+    #[test]
+    fn a_whole_docker_lacks_nothing() {
+        assert_eq!(whats(&whole(), &[]), Vec::<String>::new());
+        assert_eq!(whats(&whole(), BOTH), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_lack_is_named() {
+        assert_eq!(
+            whats(&Docker::default(), &[]),
+            ["there is no `docker` on PATH"]
+        );
+
+        let away = Docker {
+            engine: None,
+            builder: None,
+            engine_error: Some("refused".into()),
+            ..whole()
+        };
+        assert_eq!(
+            whats(&away, &[]),
+            ["the Docker Engine does not answer: refused"]
+        );
+
+        let bare = Docker {
+            buildx: None,
+            builder: None,
+            ..whole()
+        };
+        assert_eq!(whats(&bare, &[]), ["docker has no `buildx` plugin"]);
+
+        let lost = Docker {
+            builder: None,
+            builder_error: Some("no builder \"x\" found".into()),
+            ..whole()
+        };
+        assert_eq!(
+            whats(&lost, &[]),
+            ["the builder cannot be used: no builder \"x\" found"]
+        );
+    }
+
+    #[test]
+    fn a_classic_store_takes_one_platform() {
+        let mut docker = whole();
+        docker.engine.as_mut().unwrap().store = Store::Classic;
+        assert_eq!(whats(&docker, &BOTH[..1]), Vec::<String>::new());
+        assert!(whats(&docker, BOTH)[0].contains("classic image store"));
+    }
+
+    #[test]
+    fn a_platform_without_a_node_or_emulation_is_named() {
+        let mut docker = whole();
+        docker.builder.as_mut().unwrap().platforms.pop();
+        assert_eq!(
+            whats(&docker, BOTH),
+            ["the builder `default` cannot build `linux/arm64`"]
+        );
+    }
+
+    #[test]
+    fn an_engine_of_no_known_platform_needs_one_named() {
+        let mut docker = whole();
+        docker.engine.as_mut().unwrap().platform = None;
+        assert_eq!(whats(&docker, &[]).len(), 1);
+        assert_eq!(whats(&docker, &BOTH[..1]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn permission_has_a_remedy_of_its_own() {
+        assert!(engine_remedy("permission denied while trying to connect").contains("usermod"));
+        assert!(engine_remedy("Cannot connect").contains("systemctl start docker"));
+    }
+}

@@ -1,0 +1,192 @@
+//! Names of images: repository and tag, checked before any tool sees them.
+//!
+//! The grammar is that of the distribution project's `reference` package.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A repository, with its registry where it is not Docker Hub: `agentgate/agent`,
+/// `ghcr.io/me/agent`, `127.0.0.1:5000/agentgate/agent`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Repository(#[serde(deserialize_with = "parsed")] String);
+
+impl Repository {
+    /// The full name of `tag` in this repository.
+    pub(crate) fn reference(&self, tag: &str) -> String {
+        format!("{self}:{tag}")
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Repository {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |why: &str| Err(format!("bad repository `{text}`: {why}"));
+        if text.is_empty() {
+            return wrong("it is empty");
+        }
+        if text.contains("://") {
+            return wrong("write it without a scheme, as in `ghcr.io/me/agent`");
+        }
+        if text.contains('@') {
+            return wrong("a repository carries no digest");
+        }
+        let (registry, path) = split_registry(text);
+        if let Some(registry) = registry
+            && let Err(why) = check_registry(registry)
+        {
+            return wrong(&why);
+        }
+        if path.contains(':') {
+            return wrong("a repository carries no tag: give the part before the `:`");
+        }
+        if path.len() > 255 {
+            return wrong("it is longer than 255 characters");
+        }
+        match path.split('/').find(|part| !is_path_part(part)) {
+            Some("") => wrong("it has an empty part between slashes"),
+            Some(part) if part.chars().any(|c| c.is_ascii_uppercase()) => {
+                wrong(&format!("`{part}` must be lower case"))
+            }
+            Some(part) => wrong(&format!(
+                "`{part}` must be lower-case letters and digits, joined by one of `.`, `_`, `__` or `-`"
+            )),
+            None => Ok(Repository(text.to_owned())),
+        }
+    }
+}
+
+fn parsed<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let Repository(text) = text.parse().map_err(serde::de::Error::custom)?;
+    Ok(text)
+}
+
+/// The registry is the first part when it looks like a host: a dot, a port, or `localhost`.
+fn split_registry(text: &str) -> (Option<&str>, &str) {
+    match text.split_once('/') {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => {
+            (Some(first), rest)
+        }
+        _ => (None, text),
+    }
+}
+
+fn check_registry(registry: &str) -> Result<(), String> {
+    let (host, port) = match registry.rsplit_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (registry, None),
+    };
+    if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0)) {
+        return Err(format!("the registry `{registry}` has no valid port"));
+    }
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if !host.split('.').all(is_label) {
+        return Err(format!("the registry `{registry}` is not a host name"));
+    }
+    Ok(())
+}
+
+fn is_path_part(part: &str) -> bool {
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    part.starts_with(word)
+        && part.ends_with(word)
+        && part.split(word).all(|separator| {
+            matches!(separator, "" | "." | "_" | "__") || separator.chars().all(|c| c == '-')
+        })
+}
+
+/// A tag as registries take it: at most 128 of `[A-Za-z0-9_.-]`, not starting with `.` or `-`.
+pub(crate) fn check_tag(tag: &str) -> Result<(), String> {
+    let wrong = |why: &str| Err(format!("bad tag `{tag}`: {why}"));
+    if tag.is_empty() {
+        return wrong("it is empty");
+    }
+    if tag.len() > 128 {
+        return wrong("it is longer than 128 characters");
+    }
+    if tag.starts_with(['.', '-']) {
+        return wrong("it must start with a letter, a digit or `_`");
+    }
+    match tag
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || "_.-".contains(*c)))
+    {
+        Some(c) => wrong(&format!("`{c}` is not allowed in a tag")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repositories_that_registries_take() {
+        for good in [
+            "agent",
+            "agentgate/agent",
+            "ghcr.io/me/agent",
+            "localhost/agent",
+            "127.0.0.1:5000/a/b/c",
+            "a__b/c-d/e--f/g.h",
+        ] {
+            assert_eq!(
+                good.parse::<Repository>().map(|r| r.to_string()),
+                Ok(good.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn repositories_that_are_refused_say_why() {
+        for (bad, why) in [
+            ("", "empty"),
+            ("https://ghcr.io/me/agent", "without a scheme"),
+            ("agentgate/agent:dev", "no tag"),
+            ("agentgate/agent@sha256:0", "no digest"),
+            ("AgentGate/agent", "`AgentGate` must be lower case"),
+            ("agentgate//agent", "empty part"),
+            ("agentgate/", "empty part"),
+            ("agentgate/a..b", "joined by"),
+            ("agentgate/-a", "joined by"),
+            ("host:99999/agent", "no valid port"),
+            ("my_host.io/agent", "not a host name"),
+        ] {
+            let error = bad.parse::<Repository>().unwrap_err();
+            assert!(error.contains(why), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn tags_are_checked_before_docker_sees_them() {
+        for good in ["dev", "sha-abc1234", "v0.2.13", "_x", &"a".repeat(128)] {
+            assert_eq!(check_tag(good), Ok(()));
+        }
+        for (bad, why) in [
+            ("", "empty"),
+            (".x", "must start"),
+            ("-x", "must start"),
+            ("a b", "` ` is not allowed"),
+            ("v1+build", "`+` is not allowed"),
+            (&"a".repeat(129), "longer than 128"),
+        ] {
+            let error = check_tag(bad).unwrap_err();
+            assert!(error.contains(why), "{bad}: {error}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! How results are printed: aligned lines for people, JSON for programs.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+/// Prints `value` on stdout as indented JSON.
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value).context("failed to write the result as JSON")?;
+    anstream::println!("{text}");
+    Ok(())
+}
+
+/// Lines of a name and a value, the values aligned.
+pub(crate) fn table(rows: &[(&str, String)]) -> String {
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.len())
+        .max()
+        .unwrap_or_default();
+    rows.iter()
+        .map(|(name, value)| format!("{name:width$}  {value}\n"))
+        .collect()
+}
+
+/// Bytes in the unit that docker prints them in (powers of ten).
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match UNITS.into_iter().find(|(size, _)| count >= *size) {
+        Some((size, unit)) => format!("{}.{} {unit}", count / size, count % size * 10 / size),
+        None => format!("{count} B"),
+    }
+}
+
+/// Seconds with one decimal.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stand_in_one_column() {
+        let rows = [("a", "1".to_owned()), ("long", "2".to_owned())];
+        assert_eq!(table(&rows), "a     1\nlong  2\n");
+    }
+
+    #[test]
+    fn bytes_are_counted_in_tens() {
+        for (count, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (367_940_000, "367.9 MB"),
+            (2_050_000_000, "2.0 GB"),
+        ] {
+            assert_eq!(bytes(count), text);
+        }
+    }
+}

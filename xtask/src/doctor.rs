@@ -96,7 +96,11 @@ impl Findings {
         if self.every_platform != self.native {
             rows.push(("image, every platform", verdict(&self.every_platform)));
         }
-        for lack in &self.every_platform {
+        let only_native = self
+            .native
+            .iter()
+            .filter(|lack| !self.every_platform.contains(lack));
+        for lack in only_native.chain(&self.every_platform) {
             rows.push(("lack", lack.what.clone()));
             rows.push(("remedy", lack.remedy.clone()));
         }

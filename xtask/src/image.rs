@@ -221,7 +221,9 @@ impl Plan {
         }
         flag("--progress", &args.progress);
         flag("--metadata-file", &self.metadata_file.display().to_string());
-        line.extend(["--provenance=false", "--sbom=false", "--load"].map(String::from));
+        flag("--provenance", "false");
+        flag("--sbom", "false");
+        line.push("--load".to_owned());
         line.extend(args.no_cache.then(|| "--no-cache".to_owned()));
         line.push(".".to_owned());
         Ok(line)

@@ -1,0 +1,12 @@
+//! The `xtask` binary against real git repositories and a fake `docker` on PATH.
+//!
+//! What the fake cannot prove, that docker takes the command line, is proven end to end (`e2e`).
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say so by panicking"
+)]
+
+mod image;
+mod refusals;
+mod sandbox;

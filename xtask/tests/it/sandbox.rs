@@ -1,0 +1,215 @@
+//! A workspace of its own for one test: real git, a fake `docker`, nothing of the machine's.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+const MANIFEST: &str = r#"[workspace]
+members = []
+
+[workspace.package]
+version = "0.2.13"
+
+[workspace.metadata.image]
+repository = "agentgate/agent"
+dockerfile = "docker/Dockerfile.agent"
+platforms = ["linux/amd64", "linux/arm64"]
+default-branch = "main"
+node = "20"
+"#;
+
+const INFO: &str = r#"{"ServerVersion":"28.5.2","OSType":"linux","Architecture":"x86_64",
+"DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],
+"ClientInfo":{"Plugins":[{"Name":"buildx","Version":"0.29.1"}]}}"#;
+
+const BUILDER: &str =
+    "Name:   default\nDriver: docker\n\nNodes:\nPlatforms: linux/amd64, linux/arm64\n";
+
+/// Answers from the files `info` and `builder` beside it, and records each call in `calls`.
+const DOCKER: &str = r#"#!/bin/sh
+PATH=/usr/bin:/bin
+here=$(dirname "$0")
+echo "$*" >> "$here/calls"
+case "$1 $2" in
+"info --format") cat "$here/info" ;;
+"buildx inspect") cat "$here/builder" ;;
+"image inspect") echo 512345678 ;;
+"buildx build")
+    while [ $# -gt 0 ]; do
+        [ "$1" = --metadata-file ] && metadata=$2
+        shift
+    done
+    . "$here/build" ;;
+*) echo "fake docker: unexpected: $*" >&2; exit 99 ;;
+esac
+"#;
+
+const BUILD: &str = r#"echo '{"containerimage.digest":"sha256:d1","containerimage.config.digest":"sha256:c0"}' > "$metadata""#;
+
+pub(crate) struct Sandbox {
+    dir: TempDir,
+}
+
+impl Sandbox {
+    /// A clean workspace with one commit, and a docker that can do everything.
+    pub(crate) fn new() -> Sandbox {
+        let sandbox = Sandbox::without_git();
+        sandbox.git(&["init", "--quiet", "--initial-branch", "main"]);
+        sandbox.git(&["add", "--all"]);
+        sandbox.git(&["commit", "--quiet", "--message", "first"]);
+        sandbox
+    }
+
+    pub(crate) fn without_git() -> Sandbox {
+        let sandbox = Sandbox {
+            dir: TempDir::new().unwrap(),
+        };
+        for folder in ["work/docker", "bin", "tmp"] {
+            fs::create_dir_all(sandbox.path(folder)).unwrap();
+        }
+        sandbox.write("work/Cargo.toml", MANIFEST);
+        sandbox.write("work/.gitignore", "/target\n");
+        sandbox.write("work/docker/Dockerfile.agent", "FROM scratch\n");
+        sandbox.write("bin/docker", DOCKER);
+        sandbox.write("bin/info", INFO);
+        sandbox.write("bin/builder", BUILDER);
+        sandbox.write("bin/build", BUILD);
+        fs::set_permissions(
+            sandbox.path("bin/docker"),
+            fs::Permissions::from_mode(0o755),
+        )
+        .unwrap();
+        sandbox
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Replaces `from` by `to` in a file; `from` must be there.
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = self.read(name);
+        assert!(text.contains(from), "`{from}` is not in {name}");
+        self.write(name, &text.replace(from, to));
+    }
+
+    /// The calls that the fake docker got, without the questions that change nothing.
+    pub(crate) fn builds(&self) -> Vec<String> {
+        let calls = fs::read_to_string(self.path("bin/calls")).unwrap_or_default();
+        calls
+            .lines()
+            .filter(|call| call.starts_with("buildx build"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// HEAD's full commit id, as git itself says it.
+    pub(crate) fn revision(&self) -> String {
+        self.git(&["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    /// Runs git with a fixed author and date, and returns what it prints.
+    pub(crate) fn git(&self, args: &[&str]) -> String {
+        let output = command("git", &self.path("work"))
+            .args(args)
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_AUTHOR_NAME", "Ada")
+            .env("GIT_AUTHOR_EMAIL", "ada@example.org")
+            .env("GIT_AUTHOR_DATE", "2026-01-02T03:04:05Z")
+            .env("GIT_COMMITTER_NAME", "Ada")
+            .env("GIT_COMMITTER_EMAIL", "ada@example.org")
+            .env("GIT_COMMITTER_DATE", "2026-01-02T03:04:05Z")
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// `cargo xtask ARGS` in the workspace, with nothing but the fake docker on PATH.
+    pub(crate) fn xtask(&self, args: &[&str]) -> Command {
+        let mut command = command(env!("CARGO_BIN_EXE_xtask"), &self.path("work"));
+        command
+            .args(args)
+            .env("PATH", self.path("bin"))
+            .env("TMPDIR", self.path("tmp"));
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(&mut self.xtask(args))
+    }
+}
+
+/// A command without the environment of whoever runs the tests.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where these tests start programs"
+)]
+fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// How a command ended. Printed whole when an assertion on it fails.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    pub(crate) fn of(command: &mut Command) -> Ran {
+        Ran::from(command.output().unwrap())
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeded(self) -> Ran {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        self
+    }
+
+    /// It failed with `code`, said nothing on stdout, and exactly `error` on stderr.
+    #[track_caller]
+    pub(crate) fn failed(self, code: i32, error: &str) {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert_eq!(self.stdout, "", "{self:#?}");
+        assert_eq!(self.stderr, format!("error: {error}\n"));
+    }
+
+    /// [`Ran::failed`] with 1, after `output` of the programs it ran.
+    #[track_caller]
+    pub(crate) fn failed_after(mut self, output: &str, error: &str) {
+        assert!(self.stderr.starts_with(output), "{self:#?}");
+        self.stderr.drain(..output.len());
+        self.failed(1, error);
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Ran {
+        Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}

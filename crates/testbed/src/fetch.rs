@@ -38,6 +38,9 @@ pub(crate) struct Pinned {
     pub(crate) sha256: &'static str,
 }
 
+/// How many packages one apt downloads.
+const BATCH: usize = 16;
+
 /// The keys that sign Debian's suites.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
@@ -90,13 +93,15 @@ impl Fetcher {
             bail!("apt lists no file for `{}`", names.join(" "));
         }
         make_dir(&self.cache.join("debs"))?;
-        for file in files.iter().filter(|file| !file.exists()) {
-            let name = file_name(file);
-            let wanted = wanted(&name)
-                .with_context(|| format!("`{name}` is not named as a Debian package"))?;
+        let missing: Vec<&PathBuf> = files.iter().filter(|file| !file.exists()).collect();
+        // Apt reads its lists anew at each start, and what a killed run has whole is not fetched again.
+        for batch in missing.chunks(BATCH) {
+            let wanted: Result<Vec<String>> = batch.iter().map(|file| wanted(file)).collect();
             let temp = self.scratch()?;
-            apt.get("download").arg(wanted).dir(temp.path()).run()?;
-            rename(&only_file(temp.path())?, file)?;
+            apt.get("download").args(wanted?).dir(temp.path()).run()?;
+            for file in batch {
+                rename(&temp.path().join(file_name(file)), file)?;
+            }
         }
         Ok(files)
     }
@@ -254,11 +259,16 @@ fn parse_uris(text: &str) -> impl Iterator<Item = &str> {
         .filter_map(|line| line.split_whitespace().nth(1))
 }
 
-/// `name=version`, for apt, of the file `name_version_arch.deb` whose colons are escaped.
-fn wanted(file: &str) -> Option<String> {
-    let mut parts = file.strip_suffix(".deb")?.split('_');
-    let (name, version, _arch) = (parts.next()?, parts.next()?, parts.next()?);
-    Some(format!("{name}={}", version.replace("%3a", ":")))
+/// `name=version`, for apt, of a file `name_version_arch.deb` whose colons are escaped.
+fn wanted(file: &Path) -> Result<String> {
+    let file = file_name(file);
+    let mut parts = file.strip_suffix(".deb").unwrap_or_default().split('_');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(name), Some(version), Some(_arch)) => {
+            Ok(format!("{name}={}", version.replace("%3a", ":")))
+        }
+        _ => bail!("`{file}` is not named as a Debian package"),
+    }
 }
 
 /// The sha256 of a file's content, in hex.
@@ -313,7 +323,7 @@ mod tests {
             ("jq_1.6.deb", None),
             ("jq", None),
         ] {
-            assert_eq!(wanted(file).as_deref(), expected, "{file}");
+            assert_eq!(wanted(Path::new(file)).ok().as_deref(), expected, "{file}");
         }
     }
 

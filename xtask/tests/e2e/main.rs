@@ -1,1 +1,16 @@
-//! x
+//! End to end: the real image, built and run by a real engine. `cargo xtask test` finds or
+//! starts the engine; by hand: `eval "$(cargo xtask testbed env)"`, then
+//! `cargo test --package xtask --features e2e --test e2e`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say so by panicking"
+)]
+
+mod build;
+#[path = "../common/mod.rs"]
+mod common;
+mod compose;
+mod contract;
+mod seed;
+mod world;

@@ -6,7 +6,8 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::sandbox::{Ran, Sandbox};
+use crate::common::Ran;
+use crate::sandbox::Sandbox;
 
 #[test]
 fn a_dry_run_prints_the_command_line_and_builds_nothing() {

@@ -7,6 +7,8 @@
     reason = "a test that cannot go on should say so by panicking"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod image;
 mod refusals;
 mod sandbox;

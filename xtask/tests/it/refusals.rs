@@ -215,7 +215,7 @@ fn a_ca_bundle_that_is_not_there() {
 fn outside_a_workspace() {
     let sandbox = Sandbox::new();
     let elsewhere = sandbox.path("tmp").canonicalize().unwrap();
-    let ran = crate::sandbox::Ran::of(sandbox.xtask(&["image"]).current_dir(&elsewhere));
+    let ran = crate::common::Ran::of(sandbox.xtask(&["image"]).current_dir(&elsewhere));
     ran.failed(
         1,
         &format!(

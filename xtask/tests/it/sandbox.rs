@@ -1,12 +1,13 @@
 //! A workspace of its own for one test: real git, a fake `docker`, nothing of the machine's.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use tempfile::TempDir;
+
+use crate::common::{Ran, command};
 
 const MANIFEST: &str = r#"[workspace]
 members = []
@@ -122,7 +123,7 @@ impl Sandbox {
 
     /// Runs git with a fixed author and date, and returns what it prints.
     pub(crate) fn git(&self, args: &[&str]) -> String {
-        let output = command("git", &self.path("work"))
+        let output = bare_command("git", &self.path("work"))
             .args(args)
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -144,7 +145,7 @@ impl Sandbox {
 
     /// `cargo xtask ARGS` in the workspace, with nothing but the fake docker on PATH.
     pub(crate) fn xtask(&self, args: &[&str]) -> Command {
-        let mut command = command(env!("CARGO_BIN_EXE_xtask"), &self.path("work"));
+        let mut command = bare_command(env!("CARGO_BIN_EXE_xtask"), &self.path("work"));
         command
             .args(args)
             .env("PATH", self.path("bin"))
@@ -158,35 +159,13 @@ impl Sandbox {
 }
 
 /// A command without the environment of whoever runs the tests.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where these tests start programs"
-)]
-fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.env_clear().current_dir(folder).stdin(Stdio::null());
+fn bare_command(program: &str, folder: &Path) -> Command {
+    let mut command = command(program, folder);
+    command.env_clear();
     command
 }
 
-/// How a command ended. Printed whole when an assertion on it fails.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
 impl Ran {
-    pub(crate) fn of(command: &mut Command) -> Ran {
-        Ran::from(command.output().unwrap())
-    }
-
-    #[track_caller]
-    pub(crate) fn succeeded(self) -> Ran {
-        assert_eq!(self.code, Some(0), "{self:#?}");
-        self
-    }
-
     /// It failed with `code`, said nothing on stdout, and exactly `error` on stderr.
     #[track_caller]
     pub(crate) fn failed(self, code: i32, error: &str) {
@@ -201,15 +180,5 @@ impl Ran {
         assert!(self.stderr.starts_with(output), "{self:#?}");
         self.stderr.drain(..output.len());
         self.failed(1, error);
-    }
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Ran {
-        Ran {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
     }
 }

@@ -1,0 +1,157 @@
+//! The build itself: what it says, what it leaves, and that it fails closed.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::common::{Ran, command};
+use crate::world::{
+    build, built, docker, git, image, inspect, pinned_claude, root, xtask, xtask_in,
+};
+
+#[test]
+fn the_image_names_its_commit_and_a_second_build_is_the_same() {
+    let first = built().clone();
+    let dirty = if git(&["status", "--porcelain"]).is_empty() {
+        ""
+    } else {
+        "-dirty"
+    };
+    let revision = format!("{}{dirty}", git(&["rev-parse", "HEAD"]));
+    assert_eq!(first["revision"], revision);
+    let labels = &inspect(image())["Config"]["Labels"];
+    let label = |name: &str| {
+        labels[format!("org.opencontainers.image.{name}")]
+            .as_str()
+            .unwrap()
+    };
+    assert_eq!(label("revision"), revision);
+    assert_eq!(label("version"), env!("CARGO_PKG_VERSION"));
+    assert!(label("base.name").ends_with("node:20-alpine"), "{labels}");
+    for name in ["title", "description", "created", "licenses"] {
+        assert_ne!(label(name), "", "{labels}");
+    }
+    assert_eq!(build()["digest"], first["digest"]);
+}
+
+#[test]
+fn plain_docker_build_works_by_itself() {
+    built();
+    let tag = "agentgate/agent:e2e-plain";
+    docker(&["build", "-f", "docker/Dockerfile.agent", "-t", tag, "."]).succeeded();
+    let ran = docker(&["run", "--rm", tag, "whoami"]).succeeded();
+    assert_eq!(ran.stdout, "agentgate\n");
+    docker(&["image", "rm", tag]).succeeded();
+}
+
+#[test]
+fn the_other_platform_is_built_and_runs() {
+    built();
+    let args = [
+        "image",
+        "--platform",
+        "linux/arm64",
+        "--tag",
+        "e2e-arm64",
+        "--progress",
+        "plain",
+        "--json",
+    ];
+    let ran = Ran::of(&mut xtask(&args)).succeeded();
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["platforms"][0]["platform"], "linux/arm64");
+    let tag = "agentgate/agent:e2e-arm64";
+    let script = "uname -m && node --version | cut -d. -f1 && claude --version && whoami";
+    let ran = docker(&[
+        "run",
+        "--rm",
+        "--platform",
+        "linux/arm64",
+        tag,
+        "sh",
+        "-c",
+        script,
+    ])
+    .succeeded();
+    let claude = pinned_claude("arm64");
+    assert_eq!(
+        ran.stdout,
+        format!("aarch64\nv20\n{claude} (Claude Code)\nagentgate\n")
+    );
+    docker(&["image", "rm", tag]).succeeded();
+}
+
+#[test]
+fn a_tampered_lock_fails_the_build() {
+    built();
+    let folder = tempfile::tempdir().unwrap();
+    let clone = folder.path().join("clone");
+    let root = root();
+    let ran = Ran::of(
+        command("git", &root)
+            .args(["clone", "--quiet", "."])
+            .arg(&clone),
+    );
+    ran.succeeded();
+    let lock = clone.join("docker/claude/amd64/package-lock.json");
+    let text = fs::read_to_string(&lock).unwrap();
+    let (start, hash) = text.split_once("\"sha512-").unwrap();
+    let (_, end) = hash.split_once('"').unwrap();
+    fs::write(
+        &lock,
+        format!("{start}\"sha512-{}==\"{end}", "A".repeat(86)),
+    )
+    .unwrap();
+    let args = [
+        "image",
+        "--tag",
+        "e2e-tampered",
+        "--progress",
+        "plain",
+        "--platform",
+        "linux/amd64",
+    ];
+    let ran = Ran::of(&mut xtask_in(&clone, &args));
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.stderr.contains("EINTEGRITY"), "{ran:#?}");
+    assert_ne!(
+        docker(&["image", "inspect", "agentgate/agent:e2e-tampered"]).code,
+        Some(0)
+    );
+}
+
+#[test]
+fn an_interrupted_build_ends_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = [
+        "image",
+        "--no-cache",
+        "--tag",
+        "e2e-interrupted",
+        "--progress",
+        "plain",
+    ];
+    let mut child = xtask(&args)
+        .env("TMPDIR", folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    // A step that runs, not just the start of buildx.
+    assert!(
+        lines.any(|line| line.unwrap().contains(" RUN ")),
+        "no step ran"
+    );
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let last = lines.last().unwrap().unwrap();
+    assert_eq!(last, "error: interrupted");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_ne!(
+        docker(&["image", "inspect", "agentgate/agent:e2e-interrupted"]).code,
+        Some(0)
+    );
+}

@@ -1,0 +1,179 @@
+//! The engine, the image built once for all tests, and containers that end with their test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+use crate::common::{Ran, command};
+
+/// The checkout under test.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .unwrap()
+}
+
+pub(crate) fn xtask(args: &[&str]) -> Command {
+    xtask_in(&root(), args)
+}
+
+/// `cargo xtask ARGS` of this checkout, in another workspace.
+pub(crate) fn xtask_in(folder: &Path, args: &[&str]) -> Command {
+    let mut command = command(env!("CARGO_BIN_EXE_xtask"), folder);
+    command.args(args);
+    command
+}
+
+pub(crate) fn docker(args: &[&str]) -> Ran {
+    Ran::of(command("docker", &root()).args(args))
+}
+
+pub(crate) fn git(args: &[&str]) -> String {
+    Ran::of(command("git", &root()).args(args))
+        .succeeded()
+        .stdout
+        .trim()
+        .to_owned()
+}
+
+/// What `cargo xtask image --json` said of the image under test, built on first use.
+pub(crate) fn built() -> &'static Value {
+    static BUILT: OnceLock<Value> = OnceLock::new();
+    BUILT.get_or_init(build)
+}
+
+/// Runs the build once more.
+pub(crate) fn build() -> Value {
+    let ran = Ran::of(&mut xtask(&["image", "--json", "--progress", "plain"])).succeeded();
+    serde_json::from_str(&ran.stdout).unwrap()
+}
+
+/// The name of the image under test.
+pub(crate) fn image() -> &'static str {
+    built()["references"][0].as_str().unwrap()
+}
+
+/// What `docker image inspect` says of an image.
+pub(crate) fn inspect(image: &str) -> Value {
+    let ran = docker(&["image", "inspect", image]).succeeded();
+    serde_json::from_str::<Value>(&ran.stdout).unwrap()[0].take()
+}
+
+/// The version of Claude Code that the lock of `arch` pins.
+pub(crate) fn pinned_claude(arch: &str) -> String {
+    let path = root().join(format!("docker/claude/{arch}/package-lock.json"));
+    let lock: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let packages = lock["packages"].as_object().unwrap();
+    let (_, package) = packages
+        .iter()
+        .find(|(name, _)| name.contains("claude-code-linux"))
+        .unwrap();
+    package["version"].as_str().unwrap().to_owned()
+}
+
+/// How AgentGate's server starts the image (the contract), but for name, workspace and command.
+pub(crate) const HARDENED: [&str; 34] = [
+    "--user",
+    "agentgate",
+    "--workdir",
+    "/workspace",
+    "--network",
+    "none",
+    "--read-only",
+    "--cap-drop",
+    "ALL",
+    "--security-opt",
+    "no-new-privileges",
+    "--pids-limit",
+    "256",
+    "--memory",
+    "2g",
+    "--cpus",
+    "2",
+    "--tmpfs",
+    "/tmp:rw,noexec,nosuid,size=512m",
+    "--tmpfs",
+    "/home/agentgate:rw,noexec,nosuid,size=256m",
+    "-e",
+    "NODE_ENV=production",
+    "-e",
+    "HOME=/home/agentgate",
+    "-e",
+    "USER=agentgate",
+    "-e",
+    "WORKSPACE=/workspace",
+    "-e",
+    "NO_COLOR=1",
+    "-e",
+    "FORCE_COLOR=0",
+    "--stop-timeout=5",
+];
+
+/// A running container, removed when the test ends, however it ends.
+pub(crate) struct Container {
+    name: String,
+}
+
+impl Container {
+    /// `docker run -d` with `options`, and `command` after the image's name.
+    pub(crate) fn start(options: &[&str], command: &[&str]) -> Container {
+        let name = unique_name();
+        let mut args = vec!["run", "--detach", "--name", &name];
+        args.extend(options);
+        args.push(image());
+        args.extend(command);
+        let ran = docker(&args);
+        let container = Container { name };
+        ran.succeeded();
+        container
+    }
+
+    /// Started exactly as AgentGate does it, with `workspace` from the host.
+    pub(crate) fn start_hardened(workspace: &Path) -> Container {
+        let bind = format!("{}:/workspace:rw", workspace.display());
+        let options: Vec<&str> = HARDENED.into_iter().chain(["-v", &bind]).collect();
+        Container::start(&options, &["sleep", "infinity"])
+    }
+
+    pub(crate) fn exec(&self, command: &[&str]) -> Ran {
+        let args: Vec<&str> = ["exec", &self.name]
+            .into_iter()
+            .chain(command.iter().copied())
+            .collect();
+        docker(&args)
+    }
+
+    pub(crate) fn docker(&self, args: &[&str]) -> Ran {
+        let args: Vec<&str> = args.iter().copied().chain([self.name.as_str()]).collect();
+        docker(&args)
+    }
+
+    pub(crate) fn state(&self, field: &str) -> String {
+        let format = format!("{{{{.State.{field}}}}}");
+        self.docker(&["inspect", "--format", &format])
+            .succeeded()
+            .stdout
+            .trim()
+            .to_owned()
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        self.docker(&["rm", "--force", "--volumes"]);
+    }
+}
+
+/// A container name that no other test, run or checkout uses.
+pub(crate) fn unique_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!(
+        "agentgate-e2e-{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    )
+}

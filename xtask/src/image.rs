@@ -2,21 +2,21 @@
 //!
 //! Runs `docker buildx build` and nothing else; writes `target/xtask/image.json`.
 
-use std::fmt::Write as _;
+mod built;
+mod plan;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context as _, bail, ensure};
-use serde::Serialize;
+use anyhow::{Context as _, ensure};
 
+use self::built::{Built, BuiltPlatform};
+use self::plan::Plan;
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};
-use crate::exec;
 use crate::git::{self, Head};
-use crate::platform::{self, Platform};
-use crate::settings::{NodeVersion, Settings};
-use crate::tags::{self, Tag};
-use crate::{github, preflight, report};
+use crate::platform::Platform;
+use crate::settings::NodeVersion;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,7 +77,7 @@ impl Args {
             crate::testbed::enter(ctx, self.dry_run)?;
         }
         let facts = observe(ctx, &self)?;
-        let plan = plan(&facts, &ctx.settings, &self)?;
+        let plan = plan::plan(&facts, &ctx.settings, &self)?;
         if self.dry_run {
             return plan.print(ctx.json);
         }
@@ -135,156 +135,6 @@ fn find_ca_bundle(ctx: &Ctx, asked: Option<&Path>) -> anyhow::Result<Option<Path
     Ok(None)
 }
 
-/// A build that is decided: everything the command line says.
-#[derive(Debug, Serialize)]
-struct Plan {
-    references: Vec<String>,
-    tags: Vec<Tag>,
-    revision: String,
-    platforms: Vec<Platform>,
-    command: Vec<String>,
-    #[serde(skip)]
-    metadata_file: PathBuf,
-    #[serde(skip)]
-    dirty: Vec<String>,
-}
-
-fn plan(facts: &Facts, settings: &Settings, args: &Args) -> anyhow::Result<Plan> {
-    let tags = if args.tag.is_empty() {
-        tags::local_tags(&facts.head)
-    } else {
-        tags::chosen_tags(&args.tag, &facts.head)?
-    };
-    let mut platforms = args.platform.clone();
-    platforms.sort_unstable();
-    platforms.dedup();
-    let lacks = preflight::lacks(&facts.docker, &platforms);
-    if !lacks.is_empty() {
-        bail!(
-            lacks
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("\n")
-        );
-    }
-    if platforms.is_empty() {
-        platforms.extend(
-            facts
-                .docker
-                .engine
-                .as_ref()
-                .and_then(|engine| engine.platform),
-        );
-    }
-    let references = tags
-        .iter()
-        .map(|tag| settings.repository.reference(&tag.name))
-        .collect();
-    let mut plan = Plan {
-        references,
-        tags,
-        revision: facts.head.revision_label(),
-        platforms,
-        command: Vec::new(),
-        metadata_file: facts.metadata_file.clone(),
-        dirty: facts.head.dirty.clone(),
-    };
-    plan.command = plan.buildx_args(facts, settings, args)?;
-    Ok(plan)
-}
-
-impl Plan {
-    /// The arguments of `docker`. Attestations stay off: they carry a fresh id, which would give
-    /// every local build of one commit another digest.
-    fn buildx_args(
-        &self,
-        facts: &Facts,
-        settings: &Settings,
-        args: &Args,
-    ) -> anyhow::Result<Vec<String>> {
-        let mut line: Vec<String> = ["buildx", "build"].map(String::from).to_vec();
-        let mut flag = |name: &str, value: &str| line.extend([name.to_owned(), value.to_owned()]);
-        flag("--file", &settings.dockerfile.display().to_string());
-        flag("--platform", &platform::join(&self.platforms));
-        for reference in &self.references {
-            flag("--tag", reference);
-        }
-        for (name, value) in build_args(facts, settings, args)? {
-            flag("--build-arg", &format!("{name}={value}"));
-        }
-        if let Some(path) = &facts.ca_bundle {
-            flag("--secret", &format!("id=ca-bundle,src={}", path.display()));
-        }
-        if let Some(builder) = &args.builder {
-            flag("--builder", builder);
-        }
-        flag("--progress", &args.progress);
-        flag("--metadata-file", &self.metadata_file.display().to_string());
-        flag("--provenance", "false");
-        flag("--sbom", "false");
-        line.push("--load".to_owned());
-        line.extend(args.no_cache.then(|| "--no-cache".to_owned()));
-        line.push(".".to_owned());
-        Ok(line)
-    }
-
-    fn print(&self, json: bool) -> anyhow::Result<()> {
-        if json {
-            return report::print_json(self);
-        }
-        anstream::println!("{}", exec::quoted("docker", &self.command));
-        Ok(())
-    }
-}
-
-/// The build arguments; those of the command line come last and win.
-fn build_args(
-    facts: &Facts,
-    settings: &Settings,
-    args: &Args,
-) -> anyhow::Result<Vec<(String, String)>> {
-    let node = args.node.as_ref().unwrap_or(&settings.node);
-    let mut all = vec![
-        ("NODE_VERSION", node.as_str().to_owned()),
-        ("IMAGE_VERSION", settings.version.clone()),
-        ("IMAGE_REVISION", facts.head.revision_label()),
-        ("IMAGE_CREATED", facts.head.created()?),
-        ("SOURCE_DATE_EPOCH", facts.head.epoch.to_string()),
-    ];
-    all.extend(
-        facts
-            .head
-            .source
-            .clone()
-            .map(|source| ("IMAGE_SOURCE", source)),
-    );
-    let asked = |name: &str| args.build_arg.iter().any(|(asked, _)| asked == name);
-    let ours = all
-        .into_iter()
-        .filter(|(name, _)| !asked(name))
-        .map(|(n, v)| (n.to_owned(), v));
-    Ok(ours.chain(args.build_arg.iter().cloned()).collect())
-}
-
-/// A finished build, as `--json` prints it and `target/xtask/image.json` keeps it.
-#[derive(Debug, Serialize)]
-struct Built {
-    schema: u32,
-    references: Vec<String>,
-    digest: String,
-    revision: String,
-    platforms: Vec<BuiltPlatform>,
-    seconds: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct BuiltPlatform {
-    platform: Platform,
-    /// Bytes in the engine's store.
-    size: u64,
-}
-
 fn apply(ctx: &Ctx, plan: &Plan) -> anyhow::Result<Built> {
     if let [first, rest @ ..] = plan.dirty.as_slice() {
         let more = if rest.is_empty() {
@@ -332,62 +182,4 @@ fn parse_digest(metadata: &str) -> anyhow::Result<String> {
     digest
         .map(str::to_owned)
         .context("buildx's metadata file names no `containerimage.digest`")
-}
-
-impl Built {
-    fn report(&self, ctx: &Ctx) -> anyhow::Result<()> {
-        let record = ctx.records().join("image.json");
-        let text = serde_json::to_string_pretty(self)?;
-        std::fs::write(&record, text)
-            .with_context(|| format!("failed to write `{}`", record.display()))?;
-        github::write_outputs(
-            &ctx.exec,
-            &[
-                ("digest", self.digest.clone()),
-                ("tags", self.references.join("\n")),
-                ("revision", self.revision.clone()),
-            ],
-        )?;
-        github::write_summary(&ctx.exec, &self.markdown())?;
-        if ctx.json {
-            return report::print_json(self);
-        }
-        anstream::print!("{}", report::table(&self.rows()));
-        if let Some(reference) = self.references.first() {
-            let testbed = if ctx.testbed {
-                "eval \"$(cargo xtask testbed env)\" && "
-            } else {
-                ""
-            };
-            anstream::eprintln!("try it: {testbed}docker run --rm -it {reference} bash");
-        }
-        Ok(())
-    }
-
-    fn rows(&self) -> Vec<(&str, String)> {
-        let mut rows: Vec<(&str, String)> = self
-            .references
-            .iter()
-            .map(|reference| ("tag", reference.clone()))
-            .collect();
-        rows.push(("digest", self.digest.clone()));
-        rows.push(("revision", self.revision.clone()));
-        for built in &self.platforms {
-            rows.push((
-                "platform",
-                format!("{}, {}", built.platform, report::bytes(built.size)),
-            ));
-        }
-        rows.push(("time", format!("{} s", self.seconds)));
-        rows
-    }
-
-    fn markdown(&self) -> String {
-        let mut text = String::from("### Agent image\n\n| | |\n| --- | --- |\n");
-        for (name, value) in self.rows() {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "| {name} | `{value}` |");
-        }
-        text
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! One file per command; the foreign worlds stand alone in `git.rs`, `docker.rs` and `exec.rs`.
 
+mod completions;
 mod ctx;
 mod docker;
 mod doctor;
@@ -50,6 +51,7 @@ enum Command {
     Doctor(doctor::Args),
     Testbed(testbed::Args),
     Test(test::Args),
+    Completions(completions::Args),
 }
 
 fn main() -> ExitCode {
@@ -72,6 +74,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Doctor(args) => args.run(&ctx),
         Command::Testbed(args) => args.run(&ctx),
         Command::Test(args) => args.run(&ctx),
+        Command::Completions(args) => {
+            args.run();
+            Ok(())
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::{Ran, command};
 use crate::world::{
-    build, built, docker, git, image, inspect, pinned_claude, root, xtask, xtask_in,
+    arch, build, built, docker, git, image, inspect, pinned_claude, root, xtask, xtask_in,
 };
 
 #[test]
@@ -48,37 +48,41 @@ fn plain_docker_build_works_by_itself() {
 
 #[test]
 fn the_other_platform_is_built_and_runs() {
-    built();
+    let (other, machine) = match arch() {
+        "amd64" => ("arm64", "aarch64"),
+        _ => ("amd64", "x86_64"),
+    };
+    let platform = format!("linux/{other}");
     let args = [
         "image",
         "--platform",
-        "linux/arm64",
+        &platform,
         "--tag",
-        "e2e-arm64",
+        "e2e-other",
         "--progress",
         "plain",
         "--json",
     ];
     let ran = Ran::of(&mut xtask(&args)).succeeded();
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(report["platforms"][0]["platform"], "linux/arm64");
-    let tag = "agentgate/agent:e2e-arm64";
+    assert_eq!(report["platforms"][0]["platform"], platform);
+    let tag = "agentgate/agent:e2e-other";
     let script = "uname -m && node --version | cut -d. -f1 && claude --version && whoami";
     let ran = docker(&[
         "run",
         "--rm",
         "--platform",
-        "linux/arm64",
+        &platform,
         tag,
         "sh",
         "-c",
         script,
     ])
     .succeeded();
-    let claude = pinned_claude("arm64");
+    let claude = pinned_claude(other);
     assert_eq!(
         ran.stdout,
-        format!("aarch64\nv20\n{claude} (Claude Code)\nagentgate\n")
+        format!("{machine}\nv20\n{claude} (Claude Code)\nagentgate\n")
     );
     docker(&["image", "rm", tag]).succeeded();
 }
@@ -95,7 +99,7 @@ fn a_tampered_lock_fails_the_build() {
             .arg(&clone),
     );
     ran.succeeded();
-    let lock = clone.join("docker/claude/amd64/package-lock.json");
+    let lock = clone.join(format!("docker/claude/{}/package-lock.json", arch()));
     let text = fs::read_to_string(&lock).unwrap();
     let (start, hash) = text.split_once("\"sha512-").unwrap();
     let (_, end) = hash.split_once('"').unwrap();
@@ -104,15 +108,7 @@ fn a_tampered_lock_fails_the_build() {
         format!("{start}\"sha512-{}==\"{end}", "A".repeat(86)),
     )
     .unwrap();
-    let args = [
-        "image",
-        "--tag",
-        "e2e-tampered",
-        "--progress",
-        "plain",
-        "--platform",
-        "linux/amd64",
-    ];
+    let args = ["image", "--tag", "e2e-tampered", "--progress", "plain"];
     let ran = Ran::of(&mut xtask_in(&clone, &args));
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(ran.stderr.contains("EINTEGRITY"), "{ran:#?}");

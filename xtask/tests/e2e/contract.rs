@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::common::Ran;
-use crate::world::{Container, docker, image, inspect, pinned_claude};
+use crate::world::{Container, arch, docker, image, inspect, pinned_claude};
 
 /// A workspace that the agent may write to, as the server prepares one.
 fn workspace() -> TempDir {
@@ -38,7 +38,7 @@ fn an_exec_finds_user_home_path_and_a_clean_stdout() {
     );
     says(
         container.exec(&["claude", "--version"]),
-        &format!("{} (Claude Code)\n", pinned_claude("amd64")),
+        &format!("{} (Claude Code)\n", pinned_claude(arch())),
     );
     says(
         container.exec(&["sh", "-c", "touch $HOME/x /tmp/x && ls $HOME/x /tmp/x"]),

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use crate::common::{Ran, command};
-use crate::world::{HARDENED, docker, image, pinned_claude, root, unique_name};
+use crate::world::{HARDENED, arch, docker, image, pinned_claude, root, unique_name};
 
 /// Step 1 is the build. Steps 2 to 8: a container with a terminal, the commands, no container left.
 fn steps(options: &[&str]) {
@@ -35,7 +35,7 @@ fn steps(options: &[&str]) {
     assert!(line("node=").starts_with("v20."), "{ran:#?}");
     assert_eq!(
         line("claude="),
-        format!("{} (Claude Code)", pinned_claude("amd64")),
+        format!("{} (Claude Code)", pinned_claude(arch())),
         "{ran:#?}"
     );
     assert!(line("git=").starts_with("git version 2."), "{ran:#?}");

@@ -57,6 +57,15 @@ pub(crate) fn image() -> &'static str {
     built()["references"][0].as_str().unwrap()
 }
 
+/// The engine's own architecture, which the image under test is for.
+pub(crate) fn arch() -> &'static str {
+    built()["platforms"][0]["platform"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("linux/")
+        .unwrap()
+}
+
 /// What `docker image inspect` says of an image.
 pub(crate) fn inspect(image: &str) -> Value {
     let ran = docker(&["image", "inspect", image]).succeeded();

@@ -12,3 +12,4 @@ mod common;
 mod image;
 mod refusals;
 mod sandbox;
+mod tidy;

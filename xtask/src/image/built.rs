@@ -1,0 +1,86 @@
+//! What a finished build is, and how it is told.
+
+use std::fmt::Write as _;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::ctx::Ctx;
+use crate::platform::Platform;
+use crate::{github, report};
+
+/// A finished build, as `--json` prints it and `target/xtask/image.json` keeps it.
+#[derive(Debug, Serialize)]
+pub(super) struct Built {
+    pub(super) schema: u32,
+    pub(super) references: Vec<String>,
+    pub(super) digest: String,
+    pub(super) revision: String,
+    pub(super) platforms: Vec<BuiltPlatform>,
+    pub(super) seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct BuiltPlatform {
+    pub(super) platform: Platform,
+    /// Bytes in the engine's store.
+    pub(super) size: u64,
+}
+
+impl Built {
+    pub(super) fn report(&self, ctx: &Ctx) -> anyhow::Result<()> {
+        let record = ctx.records().join("image.json");
+        let text = serde_json::to_string_pretty(self)?;
+        std::fs::write(&record, text)
+            .with_context(|| format!("failed to write `{}`", record.display()))?;
+        github::write_outputs(
+            &ctx.exec,
+            &[
+                ("digest", self.digest.clone()),
+                ("tags", self.references.join("\n")),
+                ("revision", self.revision.clone()),
+            ],
+        )?;
+        github::write_summary(&ctx.exec, &self.markdown())?;
+        if ctx.json {
+            return report::print_json(self);
+        }
+        anstream::print!("{}", report::table(&self.rows()));
+        if let Some(reference) = self.references.first() {
+            let testbed = if ctx.testbed {
+                "eval \"$(cargo xtask testbed env)\" && "
+            } else {
+                ""
+            };
+            anstream::eprintln!("try it: {testbed}docker run --rm -it {reference} bash");
+        }
+        Ok(())
+    }
+
+    fn rows(&self) -> Vec<(&str, String)> {
+        let mut rows: Vec<(&str, String)> = self
+            .references
+            .iter()
+            .map(|reference| ("tag", reference.clone()))
+            .collect();
+        rows.push(("digest", self.digest.clone()));
+        rows.push(("revision", self.revision.clone()));
+        for built in &self.platforms {
+            rows.push((
+                "platform",
+                format!("{}, {}", built.platform, report::bytes(built.size)),
+            ));
+        }
+        rows.push(("time", format!("{} s", self.seconds)));
+        rows
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = String::from("### Agent image\n\n| | |\n| --- | --- |\n");
+        for (name, value) in self.rows() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "| {name} | `{value}` |");
+        }
+        text
+    }
+}

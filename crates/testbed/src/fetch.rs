@@ -70,6 +70,12 @@ impl Fetcher {
             .with_context(|| format!("failed to make a folder in `{}`", parent.display()))
     }
 
+    /// True if and only if `suite` has a package of that name; an unreachable mirror is an error.
+    pub(crate) fn has(&self, suite: &str, arch: &str, name: &str) -> Result<bool> {
+        let apt = self.apt(&[suite], arch)?;
+        Ok(apt.get("download").args(["--print-uris", name]).succeeds())
+    }
+
     /// Debian packages of `suites`, signatures checked, without touching the system's own apt.
     pub(crate) fn debs(
         &self,
@@ -224,6 +230,9 @@ impl Apt {
                 &self.dir.join("extended_states"),
             ),
             option("Dir::Cache", &self.dir.join("cache")),
+            // Container images turn these off; without them every command reads the lists anew.
+            "Dir::Cache::pkgcache=pkgcache.bin".to_owned(),
+            "Dir::Cache::srcpkgcache=srcpkgcache.bin".to_owned(),
             format!("APT::Architecture={}", self.arch),
             format!("APT::Architectures::={}", self.arch),
             // The cache may lie where apt's own user cannot go.

@@ -38,6 +38,11 @@ impl Layout {
         })
     }
 
+    /// The folder of the Docker client's configuration, with its plugins.
+    pub(crate) fn docker_config(&self) -> PathBuf {
+        self.state.join("docker-config")
+    }
+
     /// The engine's socket, as a URL.
     pub(crate) fn docker_host(&self) -> String {
         format!("unix://{}", self.run.join("docker.sock").display())

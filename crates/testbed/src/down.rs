@@ -1,0 +1,56 @@
+//! `testbed down`: ends what `up` started, and nothing else; data and downloads stay.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    binfmt,
+    engine::Engine,
+    layout::{self, Layout, RUN_ROOT, remove_dir},
+    net::{self, Block},
+    registry::Registry,
+    state::State,
+    tools::Tools,
+};
+
+/// What is removed beyond the running test bed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Also remove the data: images, volumes, the registry's content (downloads stay in the cache)
+    #[arg(long)]
+    purge: bool,
+}
+
+impl Args {
+    pub(crate) fn run(&self, layout: &Layout) -> Result<()> {
+        if layout.state.exists() {
+            let _lock = layout::lock(&layout.state)?;
+            stop(layout)?;
+            if self.purge {
+                remove_dir(&layout.state)?;
+                eprintln!(
+                    "the test bed is down, and `{}` is removed",
+                    layout.state.display()
+                );
+                return Ok(());
+            }
+        }
+        eprintln!("the test bed is down");
+        Ok(())
+    }
+}
+
+fn stop(layout: &Layout) -> Result<()> {
+    let tools = Tools::new(layout);
+    Engine::new(layout, &tools).stop()?;
+    Registry::new(layout, &tools).stop()?;
+    if let Some(block) = State::load(layout)?.block {
+        net::remove(layout, Block(block))?;
+    }
+    // The folder has one entry for each test bed whose engine runs; the last one turns off the light.
+    if fs::remove_dir(RUN_ROOT).is_ok() {
+        binfmt::remove().context("failed to take back arm64")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! The private Docker Engine: its configuration, its life, and the way to reach it.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    daemon::{Daemon, ended},
+    exec::Cmd,
+    http,
+    layout::{Layout, make_dir, remove_dir, rename, write},
+    net::{self, Block},
+    process::{self, Process},
+    tools::Tools,
+};
+
+/// Everything that the engine starts and that names its folder on the command line.
+const PROGRAMS: [&str; 3] = ["dockerd", "containerd", "containerd-shim-runc-v2"];
+
+/// How long the engine may take to answer after its start, on a busy machine with much data.
+const START_LIMIT: Duration = Duration::from_secs(90);
+
+/// How long it may take to end; it gives its containers the seconds of `shutdown-timeout` of these.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+const CONTAINER_STOP_SECONDS: u64 = 5;
+
+/// The engine of one test bed.
+#[derive(Debug, Clone)]
+pub(crate) struct Engine {
+    layout: Layout,
+    tools: Tools,
+}
+
+impl Engine {
+    pub(crate) fn new(layout: &Layout, tools: &Tools) -> Self {
+        Self {
+            layout: layout.clone(),
+            tools: tools.clone(),
+        }
+    }
+
+    /// A docker command on this engine.
+    pub(crate) fn docker(&self) -> Cmd {
+        self.env().iter().fold(
+            Cmd::new(self.tools.bin().join("docker")),
+            |cmd, (key, value)| cmd.env(key, value),
+        )
+    }
+
+    /// The variables that lead docker, compose, buildx and crane to this test bed.
+    pub(crate) fn env(&self) -> BTreeMap<String, String> {
+        let entry = |key: &str, value: String| (key.to_owned(), value);
+        BTreeMap::from([
+            entry("DOCKER_HOST", self.layout.docker_host()),
+            entry(
+                "DOCKER_CONFIG",
+                self.layout.docker_config().display().to_string(),
+            ),
+            entry("PATH", self.path()),
+        ])
+    }
+
+    /// PATH with the test bed's programs first, so that another docker that is there does not get in the way.
+    fn path(&self) -> String {
+        let bin = self.tools.bin();
+        let path = env::var_os("PATH").unwrap_or_default();
+        let rest = env::split_paths(&path)
+            .filter(|dir| *dir != bin)
+            .map(|dir| dir.display().to_string());
+        [bin.display().to_string()]
+            .into_iter()
+            .chain(rest)
+            .collect::<Vec<_>>()
+            .join(":")
+    }
+
+    /// The engine's version, when it answers.
+    pub(crate) fn version(&self) -> Result<String> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(rename = "Version")]
+            version: String,
+        }
+        let body = http::get_unix(&self.layout.run.join("docker.sock"), "/version")?;
+        let answer: Answer =
+            serde_json::from_str(&body).context("the engine's version is not what is expected")?;
+        Ok(answer.version)
+    }
+
+    /// The engine's process, when it runs.
+    pub(crate) fn process(&self) -> Result<Option<Process>> {
+        Ok(process::running(&["dockerd"], &self.layout.state)?
+            .into_iter()
+            .next())
+    }
+
+    /// Makes sure that the engine runs, with this configuration and these programs, and answers.
+    pub(crate) fn ensure(&self, block: Block, port: u16) -> Result<String> {
+        self.write_client_config()?;
+        let config = self.config(block, port);
+        let file = self.config_file();
+        let as_wanted = |process: &Process| {
+            Path::new(&process.argv[0]).starts_with(self.tools.bin())
+                && fs::read_to_string(&file).is_ok_and(|text| text == config)
+        };
+        let running = self.process()?;
+        if !(running.as_ref().is_some_and(as_wanted) && self.version().is_ok()) {
+            // It is stopped before its configuration changes, so that the file always tells what a running engine has.
+            self.stop()?;
+            make_dir(&self.layout.run)?;
+            write(&file, &config)?;
+            self.start()?;
+        }
+        Ok(format!(
+            "{} at {}",
+            self.version()?,
+            self.layout.docker_host()
+        ))
+    }
+
+    fn start(&self) -> Result<()> {
+        let daemon = Daemon {
+            command: Cmd::new(self.tools.bin().join("dockerd"))
+                .arg("--config-file")
+                .arg(self.config_file())
+                .env("PATH", self.path()),
+            log: self.layout.state.join("dockerd.log"),
+            limit: START_LIMIT,
+        };
+        daemon.start(|| self.version().map(drop))
+    }
+
+    /// Ends the engine with everything it started; the networks and files it leaves behind are removed too.
+    pub(crate) fn stop(&self) -> Result<()> {
+        if let Some(engine) = self.process()? {
+            engine.end(STOP_LIMIT)?;
+        }
+        // What an engine that was killed has left: the runtime first, so that it starts nothing any more.
+        for process in process::running(&PROGRAMS, &self.layout.run)? {
+            process.end(Duration::ZERO)?;
+        }
+        self.end_containers()?;
+        crate::mounts::unmount_below(&self.layout.run)?;
+        crate::mounts::unmount_below(&self.layout.state)?;
+        remove_dir(&self.layout.run)
+    }
+
+    fn end_containers(&self) -> Result<()> {
+        for group in self.cgroups()? {
+            for process in process::in_cgroup(&group) {
+                process.end(Duration::ZERO)?;
+            }
+            ended(Duration::from_secs(10), || remove_cgroup(&group)).with_context(|| {
+                format!("failed to remove the control group `{}`", group.display())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The folder of our control group in each hierarchy that has it.
+    fn cgroups(&self) -> Result<Vec<PathBuf>> {
+        let mounts = crate::mounts::all()?
+            .into_iter()
+            .filter(|mount| mount.kind.starts_with("cgroup"));
+        let name = self.cgroup();
+        Ok(mounts
+            .map(|mount| mount.point.join(&name))
+            .filter(|group| group.is_dir())
+            .collect())
+    }
+
+    fn cgroup(&self) -> String {
+        format!("agentgate-testbed-{}", self.layout.id)
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.layout.state.join("daemon.json")
+    }
+
+    fn config(&self, block: Block, port: u16) -> String {
+        let Layout { state, run, .. } = &self.layout;
+        let config = json!({
+            "data-root": state.join("docker"),
+            "exec-root": run.join("exec"),
+            "pidfile": run.join("docker.pid"),
+            "hosts": [self.layout.docker_host()],
+            "features": { "containerd-snapshotter": true },
+            "registry-mirrors": [format!("http://127.0.0.1:{port}")],
+            "insecure-registries": [format!("127.0.0.1:{port}")],
+            "bridge": net::bridge(&self.layout),
+            "default-address-pools": [{ "base": block.pool(), "size": 24 }],
+            "iptables": false,
+            "ip6tables": false,
+            "exec-opts": ["native.cgroupdriver=cgroupfs"],
+            "cgroup-parent": format!("/{}", self.cgroup()),
+            "shutdown-timeout": CONTAINER_STOP_SECONDS,
+        });
+        format!("{config:#}\n")
+    }
+
+    /// The Docker client finds its plugins by a link in its configuration's folder.
+    fn write_client_config(&self) -> Result<()> {
+        let dir = self.layout.docker_config();
+        make_dir(&dir)?;
+        let link = dir.join("cli-plugins");
+        let target = self.tools.plugins();
+        if fs::read_link(&link).is_ok_and(|now| now == target) {
+            return Ok(());
+        }
+        let new = dir.join("cli-plugins.new");
+        if new.is_symlink() {
+            fs::remove_file(&new)
+                .with_context(|| format!("failed to remove `{}`", new.display()))?;
+        }
+        symlink(&target, &new)
+            .with_context(|| format!("failed to make the link `{}`", new.display()))?;
+        rename(&new, &link)
+    }
+}
+
+/// Removes a control group with those below it; they must be empty of processes.
+fn remove_cgroup(group: &Path) -> Result<()> {
+    for entry in fs::read_dir(group)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_cgroup(&entry.path())?;
+        }
+    }
+    Ok(fs::remove_dir(group)?)
+}

@@ -1,0 +1,150 @@
+//! The registry on loopback, which is also the engine's mirror of Docker Hub.
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    daemon::Daemon,
+    exec::Cmd,
+    http,
+    layout::{Layout, write},
+    process::{self, Process},
+    tools::Tools,
+};
+
+const START_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// The registry of one test bed.
+#[derive(Debug, Clone)]
+pub(crate) struct Registry {
+    layout: Layout,
+    tools: Tools,
+}
+
+impl Registry {
+    pub(crate) fn new(layout: &Layout, tools: &Tools) -> Self {
+        Self {
+            layout: layout.clone(),
+            tools: tools.clone(),
+        }
+    }
+
+    /// The registry's process, when it runs.
+    pub(crate) fn process(&self) -> Result<Option<Process>> {
+        Ok(process::running(&["docker-registry"], &self.layout.state)?
+            .into_iter()
+            .next())
+    }
+
+    /// Makes sure that it runs and answers; returns its port, which is the one it had unless another program has it now.
+    pub(crate) fn ensure(&self, kept: Option<u16>) -> Result<u16> {
+        if let (Some(port), Some(process)) = (kept, self.process()?) {
+            if Path::new(&process.argv[0]).starts_with(self.tools.bin()) && answers(port).is_ok() {
+                return Ok(port);
+            }
+        }
+        self.stop()?;
+        let port = free_port(kept)?;
+        write(&self.config_file(), &self.config(port))?;
+        let daemon = Daemon {
+            command: Cmd::new(self.tools.bin().join("docker-registry"))
+                .arg("serve")
+                .arg(self.config_file()),
+            log: self.layout.state.join("registry.log"),
+            limit: START_LIMIT,
+        };
+        daemon.start(|| answers(port))?;
+        Ok(port)
+    }
+
+    pub(crate) fn stop(&self) -> Result<()> {
+        self.process()?
+            .map_or(Ok(()), |process| process.end(STOP_LIMIT))
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.layout.state.join("registry.yml")
+    }
+
+    /// JSON is YAML.
+    fn config(&self, port: u16) -> String {
+        let config = json!({
+            "version": 0.1,
+            "log": { "level": "warn", "accesslog": { "disabled": true } },
+            "storage": {
+                "filesystem": { "rootdirectory": self.layout.state.join("registry") },
+                "delete": { "enabled": true },
+            },
+            "http": { "addr": format!("127.0.0.1:{port}"), "secret": self.layout.id },
+        });
+        format!("{config:#}\n")
+    }
+}
+
+/// Whether a registry answers on `port`.
+pub(crate) fn answers(port: u16) -> Result<()> {
+    http::get_tcp(port, "/v2/").map(drop)
+}
+
+/// The images that stand in for Docker Hub's own, as `name:tag`.
+pub(crate) fn library(port: u16) -> Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Catalog {
+        repositories: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    struct Tags {
+        tags: Option<Vec<String>>,
+    }
+    let catalog: Catalog = serde_json::from_str(&http::get_tcp(port, "/v2/_catalog?n=1000")?)?;
+    let mut images = Vec::new();
+    for repository in catalog.repositories {
+        if let Some(name) = repository.strip_prefix("library/") {
+            let tags: Tags = serde_json::from_str(&http::get_tcp(
+                port,
+                &format!("/v2/{repository}/tags/list"),
+            )?)?;
+            images.extend(
+                tags.tags
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|tag| format!("{name}:{tag}")),
+            );
+        }
+    }
+    images.sort();
+    Ok(images)
+}
+
+/// The port used so far when it is free, or else any that is.
+fn free_port(kept: Option<u16>) -> Result<u16> {
+    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let listener = kept
+        .and_then(|port| bind(port).ok())
+        .map_or_else(|| bind(0), Ok);
+    let listener = listener.context("failed to find a free port on loopback")?;
+    Ok(listener.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_its_port_unless_another_has_it() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        assert_ne!(free_port(Some(port)).unwrap(), port);
+        drop(taken);
+        assert_eq!(free_port(Some(port)).unwrap(), port);
+        assert_ne!(free_port(None).unwrap(), 0);
+    }
+}

@@ -1,0 +1,63 @@
+//! `testbed up`: brings up whatever is not up yet; safe to run again at any time, also after being killed.
+//!
+//! Each step looks at what is there and does only what is missing; what it makes appears under its final name in one
+//! move. So there is nothing to undo after a failure, and nothing to remember but the chosen addresses.
+
+use anyhow::Result;
+
+use crate::{
+    bases, binfmt,
+    engine::Engine,
+    fetch::Fetcher,
+    host,
+    layout::{self, Layout, make_dir, remove_dir},
+    mounts, net,
+    registry::{self, Registry},
+    report::step,
+    state::State,
+    tools::Tools,
+};
+
+/// Runs every step in order.
+pub(crate) fn run(layout: &Layout) -> Result<()> {
+    let _state_lock = layout::lock(&layout.state)?;
+    let _cache_lock = layout::lock(&layout.cache)?;
+    let tools = Tools::new(layout);
+    let engine = Engine::new(layout, &tools);
+    let registry = Registry::new(layout, &tools);
+    let fetcher = Fetcher::new(&layout.cache);
+    let mut state = State::load(layout)?;
+
+    step("machine", || {
+        discard_scratch(layout)?;
+        Ok(((), host::prepare()?))
+    })?;
+    step("tools", || Ok(((), tools.ensure(&fetcher)?)))?;
+    step("arm64", || Ok(((), binfmt::ensure(&tools.qemu())?)))?;
+    let block = step("network", || {
+        let block = net::pick(layout, state.block)?;
+        state.block = Some(block.0);
+        state.save(layout)?;
+        net::ensure(layout, block)?;
+        Ok((block, format!("{} on {}", block.all(), net::bridge(layout))))
+    })?;
+    let port = step("registry", || {
+        let port = registry.ensure(state.port)?;
+        state.port = Some(port);
+        state.save(layout)?;
+        Ok((port, format!("answers on 127.0.0.1:{port}")))
+    })?;
+    step("engine", || Ok(((), engine.ensure(block, port)?)))?;
+    step("bases", || {
+        bases::ensure(layout, &fetcher, &engine, &format!("127.0.0.1:{port}"))?;
+        Ok(((), registry::library(port)?.join(", ")))
+    })
+}
+
+/// Removes what a killed run was about to make.
+fn discard_scratch(layout: &Layout) -> Result<()> {
+    let scratch = layout.cache.join("tmp");
+    mounts::unmount_below(&scratch)?;
+    remove_dir(&scratch)?;
+    make_dir(&scratch)
+}

@@ -23,20 +23,19 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// The state folder is there.
     pub(crate) fn run(&self, layout: &Layout) -> Result<()> {
-        if layout.state.exists() {
-            let _lock = layout::lock(&layout.state)?;
-            stop(layout)?;
-            if self.purge {
-                remove_dir(&layout.state)?;
-                eprintln!(
-                    "the test bed is down, and `{}` is removed",
-                    layout.state.display()
-                );
-                return Ok(());
-            }
+        let _lock = layout::lock(&layout.state)?;
+        stop(layout)?;
+        if self.purge {
+            remove_dir(&layout.state)?;
+            eprintln!(
+                "the test bed is down, and `{}` is removed",
+                layout.state.display()
+            );
+        } else {
+            eprintln!("the test bed is down");
         }
-        eprintln!("the test bed is down");
         Ok(())
     }
 }

@@ -13,10 +13,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    daemon::{Daemon, ended},
+    cgroup,
+    daemon::Daemon,
     exec::Cmd,
     http,
     layout::{Layout, make_dir, remove_dir, rename, write},
+    mounts,
     net::{self, Block},
     process::{self, Process},
     tools::Tools,
@@ -147,34 +149,10 @@ impl Engine {
         for process in process::running(&PROGRAMS, &self.layout.run)? {
             process.end(Duration::ZERO)?;
         }
-        self.end_containers()?;
-        crate::mounts::unmount_below(&self.layout.run)?;
-        crate::mounts::unmount_below(&self.layout.state)?;
+        cgroup::end(&self.cgroup())?;
+        mounts::unmount_below(&self.layout.run)?;
+        mounts::unmount_below(&self.layout.state)?;
         remove_dir(&self.layout.run)
-    }
-
-    fn end_containers(&self) -> Result<()> {
-        for group in self.cgroups()? {
-            for process in process::in_cgroup(&group) {
-                process.end(Duration::ZERO)?;
-            }
-            ended(Duration::from_secs(10), || remove_cgroup(&group)).with_context(|| {
-                format!("failed to remove the control group `{}`", group.display())
-            })?;
-        }
-        Ok(())
-    }
-
-    /// The folder of our control group in each hierarchy that has it.
-    fn cgroups(&self) -> Result<Vec<PathBuf>> {
-        let mounts = crate::mounts::all()?
-            .into_iter()
-            .filter(|mount| mount.kind.starts_with("cgroup"));
-        let name = self.cgroup();
-        Ok(mounts
-            .map(|mount| mount.point.join(&name))
-            .filter(|group| group.is_dir())
-            .collect())
     }
 
     fn cgroup(&self) -> String {
@@ -224,15 +202,4 @@ impl Engine {
             .with_context(|| format!("failed to make the link `{}`", new.display()))?;
         rename(&new, &link)
     }
-}
-
-/// Removes a control group with those below it; they must be empty of processes.
-fn remove_cgroup(group: &Path) -> Result<()> {
-    for entry in fs::read_dir(group)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            remove_cgroup(&entry.path())?;
-        }
-    }
-    Ok(fs::remove_dir(group)?)
 }

@@ -119,8 +119,10 @@ impl Cmd {
             }
         }
         child.echo();
+        // Living on, it must not keep busy the file system that it happened to be started from.
         child
             .inner
+            .current_dir("/")
             .stdout(file)
             .stderr(err)
             .spawn()

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
+    apt::{Apt, parse_uris, wanted},
     exec::Cmd,
     layout::{make_dir, rename, write},
     sources::{self, Mirror},
@@ -20,7 +21,7 @@ use crate::{
 pub(crate) struct Fetcher {
     cache: PathBuf,
     mirror: OnceCell<Mirror>,
-    updated: RefCell<BTreeSet<PathBuf>>,
+    updated: RefCell<BTreeSet<String>>,
 }
 
 /// Whether a package comes alone or with all that it depends on.
@@ -40,9 +41,6 @@ pub(crate) struct Pinned {
 
 /// How many packages one apt downloads.
 const BATCH: usize = 16;
-
-/// The keys that sign Debian's suites.
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 impl Fetcher {
     pub(crate) fn new(cache: &Path) -> Self {
@@ -76,6 +74,14 @@ impl Fetcher {
         Ok(apt.get("download").args(["--print-uris", name]).succeeds())
     }
 
+    /// One Debian package of `suite`, without what it depends on.
+    pub(crate) fn deb(&self, suite: &str, arch: &str, name: &str) -> Result<PathBuf> {
+        let debs = self.debs(&[suite], arch, &[name], Dependencies::Without)?;
+        debs.into_iter()
+            .next()
+            .with_context(|| format!("apt offers no file for `{name}`"))
+    }
+
     /// Debian packages of `suites`, signatures checked, without touching the system's own apt.
     pub(crate) fn debs(
         &self,
@@ -102,7 +108,8 @@ impl Fetcher {
         let missing: Vec<&PathBuf> = files.iter().filter(|file| !file.exists()).collect();
         // Apt reads its lists anew at each start, and what a killed run has whole is not fetched again.
         for batch in missing.chunks(BATCH) {
-            let wanted: Result<Vec<String>> = batch.iter().map(|file| wanted(file)).collect();
+            let wanted: Result<Vec<String>> =
+                batch.iter().map(|file| wanted(&file_name(file))).collect();
             let temp = self.scratch()?;
             apt.get("download").args(wanted?).dir(temp.path()).run()?;
             for file in batch {
@@ -114,28 +121,11 @@ impl Fetcher {
 
     /// An apt of its own for `suites`, with fresh lists.
     fn apt(&self, suites: &[&str], arch: &str) -> Result<Apt> {
-        let dir = self
-            .cache
-            .join("apt")
-            .join(format!("{}-{arch}", suites.join("+")));
-        let apt = Apt {
-            dir,
-            arch: arch.to_owned(),
-        };
-        if !self.updated.borrow().contains(&apt.dir) {
-            for sub in ["lists/partial", "cache/archives/partial"] {
-                make_dir(&apt.dir.join(sub))?;
-            }
-            write(&apt.dir.join("status"), "")?;
-            write(
-                &apt.dir.join("debian.sources"),
-                &stanzas(suites, self.mirror()?),
-            )?;
-            // Without this mode apt calls an update that fetched nothing a success.
-            apt.get("update")
-                .args(["-o", "APT::Update::Error-Mode=any"])
-                .run()?;
-            self.updated.borrow_mut().insert(apt.dir.clone());
+        let name = format!("{}-{arch}", suites.join("+"));
+        let apt = Apt::new(&self.cache.join("apt").join(&name), arch);
+        if !self.updated.borrow().contains(&name) {
+            apt.update(suites, self.mirror()?)?;
+            self.updated.borrow_mut().insert(name);
         }
         Ok(apt)
     }
@@ -209,77 +199,6 @@ impl Fetcher {
     }
 }
 
-/// An apt whose lists, caches and installed packages (none) are its own.
-struct Apt {
-    dir: PathBuf,
-    arch: String,
-}
-
-impl Apt {
-    fn get(&self, command: &str) -> Cmd {
-        let option = |key: &str, value: &Path| format!("{key}={}", value.display());
-        let options = [
-            option("Dir::Etc::SourceList", &self.dir.join("debian.sources")),
-            option("Dir::Etc::SourceParts", Path::new("/dev/null")),
-            option("Dir::Etc::Preferences", Path::new("/dev/null")),
-            option("Dir::Etc::PreferencesParts", Path::new("/dev/null")),
-            option("Dir::State::Lists", &self.dir.join("lists")),
-            option("Dir::State::Status", &self.dir.join("status")),
-            option(
-                "Dir::State::Extended_States",
-                &self.dir.join("extended_states"),
-            ),
-            option("Dir::Cache", &self.dir.join("cache")),
-            // Container images turn these off; without them every command reads the lists anew.
-            "Dir::Cache::pkgcache=pkgcache.bin".to_owned(),
-            "Dir::Cache::srcpkgcache=srcpkgcache.bin".to_owned(),
-            format!("APT::Architecture={}", self.arch),
-            format!("APT::Architectures::={}", self.arch),
-            // The cache may lie where apt's own user cannot go.
-            "APT::Sandbox::User=root".to_owned(),
-            "APT::Get::AllowUnauthenticated=false".to_owned(),
-            "Acquire::AllowInsecureRepositories=false".to_owned(),
-            "Acquire::Languages=none".to_owned(),
-            "Acquire::Retries=3".to_owned(),
-        ];
-        let apt = Cmd::new("apt-get").arg("--quiet");
-        options
-            .iter()
-            .fold(apt, |apt, option| apt.args(["-o", option]))
-            .arg(command)
-    }
-}
-
-/// The apt source for `suites`.
-fn stanzas(suites: &[&str], mirror: &Mirror) -> String {
-    let stanza = |suite: &&str| {
-        format!(
-            "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\nTargets: Packages\nSigned-By: {KEYRING}\n",
-            mirror.of(suite)
-        )
-    };
-    suites.iter().map(stanza).collect::<Vec<_>>().join("\n")
-}
-
-/// The file names in `'URL' name size hash` lines, as `--print-uris` prints them.
-fn parse_uris(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .filter(|line| line.starts_with('\''))
-        .filter_map(|line| line.split_whitespace().nth(1))
-}
-
-/// `name=version`, for apt, of a file `name_version_arch.deb` whose colons are escaped.
-fn wanted(file: &Path) -> Result<String> {
-    let file = file_name(file);
-    let mut parts = file.strip_suffix(".deb").unwrap_or_default().split('_');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(name), Some(version), Some(_arch)) => {
-            Ok(format!("{name}={}", version.replace("%3a", ":")))
-        }
-        _ => bail!("`{file}` is not named as a Debian package"),
-    }
-}
-
 /// The sha256 of a file's content, in hex.
 pub(crate) fn sha256(file: &Path) -> Result<String> {
     let line = Cmd::new("sha256sum").arg("--").arg(file).read()?;
@@ -309,48 +228,6 @@ fn file_name(file: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_what_apt_prints() {
-        let text = "Reading package lists...\n'http://m/p/qemu-user_1%3a10.0_amd64.deb' qemu-user_1%3a10.0_amd64.deb \
-                    5 SHA256:ab\n'http://m/x.deb' libc6_2.36-9_arm64.deb 7\n";
-        let files: Vec<&str> = parse_uris(text).collect();
-        assert_eq!(
-            files,
-            ["qemu-user_1%3a10.0_amd64.deb", "libc6_2.36-9_arm64.deb"]
-        );
-    }
-
-    #[test]
-    fn asks_apt_for_the_listed_version() {
-        for (file, expected) in [
-            (
-                "qemu-user_1%3a10.0+ds-2_amd64.deb",
-                Some("qemu-user=1:10.0+ds-2"),
-            ),
-            ("jq_1.6-2.1_all.deb", Some("jq=1.6-2.1")),
-            ("jq_1.6.deb", None),
-            ("jq", None),
-        ] {
-            assert_eq!(wanted(Path::new(file)).ok().as_deref(), expected, "{file}");
-        }
-    }
-
-    #[test]
-    fn each_suite_is_signed_and_at_its_mirror() {
-        let mirror = Mirror {
-            main: "http://m/debian".into(),
-            security: "http://m/sec".into(),
-        };
-        assert_eq!(
-            stanzas(&["sid", "bookworm-security"], &mirror),
-            format!(
-                "Types: deb\nURIs: http://m/debian\nSuites: sid\nComponents: main\nTargets: Packages\nSigned-By: \
-                 {KEYRING}\n\nTypes: deb\nURIs: http://m/sec\nSuites: bookworm-security\nComponents: main\n\
-                 Targets: Packages\nSigned-By: {KEYRING}\n"
-            )
-        );
-    }
 
     #[test]
     fn another_content_than_pinned_is_refused_and_not_kept() {

@@ -1,12 +1,12 @@
 //! The machine under the test bed: whether it can carry one, and the programs it lacks.
 
-use std::{env, fs, path::Path};
+use std::{env, fs};
 
 use anyhow::Result;
 
 use crate::{
+    cgroup,
     exec::{Cmd, find_in},
-    mounts::{self, Mount},
     report::note,
 };
 
@@ -105,7 +105,7 @@ pub(crate) fn prepare() -> Result<String> {
         [] => "has all it needs".to_owned(),
         names => format!("installed {}", names.join(", ")),
     };
-    if mount_cgroups()? {
+    if cgroup::mount_missing()? {
         outcome += ", mounted the control groups";
     }
     Ok(outcome)
@@ -159,47 +159,6 @@ fn install(packages: &[&str]) -> Result<()> {
     apt(&["install", "--yes", "--no-install-recommends"])
         .args(packages)
         .run()
-}
-
-/// Mounts the control groups where nothing has, as in a bare virtual machine; true when it did.
-fn mount_cgroups() -> Result<bool> {
-    let root = Path::new("/sys/fs/cgroup");
-    match lacking_controllers(
-        &mounts::all()?,
-        &fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default(),
-    ) {
-        None => {
-            Cmd::new("mount")
-                .args(["-t", "cgroup2", "none"])
-                .arg(root)
-                .run()?;
-            Ok(true)
-        }
-        Some(lacking) if lacking.is_empty() => Ok(false),
-        Some(lacking) => {
-            note(&format!(
-                "the machine's control groups lack {}: such limits will not hold",
-                lacking.join(", ")
-            ));
-            Ok(false)
-        }
-    }
-}
-
-/// The controllers that containers are limited with and that are not there; none when no hierarchy is mounted at all.
-fn lacking_controllers(mounts: &[Mount], unified: &str) -> Option<Vec<&'static str>> {
-    let of_kind = |kind: &'static str| mounts.iter().filter(move |mount| mount.kind == kind);
-    let mut there: Vec<&str> = of_kind("cgroup")
-        .flat_map(|mount| mount.options.split(','))
-        .collect();
-    there.extend(unified.split_whitespace());
-    let any = of_kind("cgroup").chain(of_kind("cgroup2")).next().is_some();
-    any.then(|| {
-        ["cpu", "memory", "pids"]
-            .into_iter()
-            .filter(|name| !there.contains(name))
-            .collect()
-    })
 }
 
 #[cfg(test)]
@@ -302,26 +261,5 @@ mod tests {
         let programs = [("b", "two"), ("a", "one"), ("c", "two"), ("d", "three")];
         assert_eq!(missing(&programs, |program| program == "d"), ["one", "two"]);
         assert!(missing(&programs, |_| true).is_empty());
-    }
-
-    #[test]
-    fn knows_which_limits_will_hold() {
-        let mount = |kind: &str, options: &str| Mount {
-            point: "/x".into(),
-            kind: kind.into(),
-            options: options.into(),
-        };
-        let all = [
-            mount("cgroup", "rw,cpu,cpuacct"),
-            mount("cgroup", "rw,memory"),
-            mount("cgroup", "rw,pids"),
-        ];
-        assert_eq!(lacking_controllers(&all, ""), Some(vec![]));
-        assert_eq!(lacking_controllers(&all[..2], ""), Some(vec!["pids"]));
-        assert_eq!(
-            lacking_controllers(&[mount("cgroup2", "rw")], "cpuset cpu memory pids\n"),
-            Some(vec![])
-        );
-        assert_eq!(lacking_controllers(&[mount("tmpfs", "rw")], ""), None);
     }
 }

@@ -1,7 +1,9 @@
 //! A private Docker world for a bare machine: engine, registry, arm64, and stand-in base images.
 
+mod apt;
 mod bases;
 mod binfmt;
+mod cgroup;
 mod daemon;
 mod down;
 mod engine;
@@ -95,6 +97,7 @@ impl Cli {
     fn run(self) -> Result<ExitCode> {
         let layout = Layout::new(self.state_dir)?;
         match self.command {
+            Command::Down(_) if !layout.state.exists() => eprintln!("the test bed is not up"),
             Command::Up | Command::Down(_) if !host::refusals().is_empty() => return Ok(refuse()),
             Command::Up => {
                 up::run(&layout)?;
@@ -106,7 +109,7 @@ impl Cli {
             Command::Status => {
                 let status = status::observe(&layout)?;
                 status.print(self.json)?;
-                return Ok(if status.running { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+                return Ok(ExitCode::from(u8::from(!status.running)));
             }
             Command::Env => print!("{}", status::observe(&layout)?.exports()?),
         }

@@ -15,7 +15,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// The process `pid`, unless it has ended.
-    fn observe(pid: i32) -> Option<Self> {
+    pub(crate) fn observe(pid: i32) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let start = parse_start(&text)?;
         let cmdline = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
@@ -78,22 +78,6 @@ fn names_below(argv: &[String], dir: &Path) -> bool {
     argv.iter()
         .skip(1)
         .any(|arg| Path::new(arg).starts_with(dir))
-}
-
-/// The processes in the control group whose folder is `group`, and in those below it.
-pub(crate) fn in_cgroup(group: &Path) -> Vec<Process> {
-    let listed = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    let mut found: Vec<Process> = listed
-        .lines()
-        .filter_map(|line| line.parse().ok())
-        .filter_map(Process::observe)
-        .collect();
-    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            found.extend(in_cgroup(&entry.path()));
-        }
-    }
-    found
 }
 
 /// The start time in `/proc/PID/stat`; none for a process that has ended but was not yet waited for.

@@ -46,10 +46,11 @@ impl Registry {
 
     /// Makes sure that it runs and answers; returns its port, which is the one it had unless another program has it now.
     pub(crate) fn ensure(&self, kept: Option<u16>) -> Result<u16> {
-        if let (Some(port), Some(process)) = (kept, self.process()?) {
-            if Path::new(&process.argv[0]).starts_with(self.tools.bin()) && answers(port).is_ok() {
-                return Ok(port);
-            }
+        if let (Some(port), Some(process)) = (kept, self.process()?)
+            && Path::new(&process.argv[0]).starts_with(self.tools.bin())
+            && answers(port).is_ok()
+        {
+            return Ok(port);
         }
         self.stop()?;
         let port = free_port(kept)?;

@@ -54,7 +54,14 @@ pub(crate) fn observe(layout: &Layout) -> Result<Status> {
             pid: process.pid,
             version,
         }),
-        _ => None,
+        (Some(process), Err(silence)) => {
+            eprintln!(
+                "the engine runs (pid {}) but does not answer: {silence:#}",
+                process.pid
+            );
+            None
+        }
+        (None, _) => None,
     };
     let port = State::load(layout)?.port;
     let registry_status = match (Registry::new(layout, &tools).process()?, port) {

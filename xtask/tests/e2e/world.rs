@@ -1,11 +1,14 @@
 //! The engine, the image built once for all tests, and containers that end with their test.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::common::{Ran, command};
 
@@ -66,6 +69,13 @@ pub(crate) fn arch() -> &'static str {
         .unwrap()
 }
 
+/// A workspace that the agent may write to, as the server prepares one.
+pub(crate) fn workspace() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    folder
+}
+
 /// What `docker image inspect` says of an image.
 pub(crate) fn inspect(image: &str) -> Value {
     let ran = docker(&["image", "inspect", image]).succeeded();
@@ -75,7 +85,7 @@ pub(crate) fn inspect(image: &str) -> Value {
 /// The version of Claude Code that the lock of `arch` pins.
 pub(crate) fn pinned_claude(arch: &str) -> String {
     let path = root().join(format!("docker/claude/{arch}/package-lock.json"));
-    let lock: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let lock: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let packages = lock["packages"].as_object().unwrap();
     let (_, package) = packages
         .iter()

@@ -7,7 +7,11 @@ mod packages;
 mod rootfs;
 mod rust;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{Context as _, Result};
 
@@ -106,50 +110,64 @@ impl Base {
         let Self { name, tag, .. } = self;
         let mut parts = Vec::new();
         for arch in self.architectures {
-            let archive = self.archive(layout, fetcher, *arch)?;
+            let archive = self.archive(&layout.cache.join("bases"), fetcher, *arch)?;
             let part = format!("{registry}/parts/{name}:{tag}-{}", arch.name());
-            note(&format!("pushing {name}:{tag} for {}", arch.name()));
-            engine
-                .docker()
-                .args(import_args(self, *arch))
-                .arg(&archive)
-                .arg(&part)
-                .run()?;
-            engine.docker().args(["push", "--quiet", &part]).run()?;
+            let import = engine.docker().args(import_args(self, *arch));
+            timed(&format!("pushing {name}:{tag} for {}", arch.name()), || {
+                import.arg(&archive).arg(&part).run()?;
+                engine.docker().args(["push", "--quiet", &part]).run()
+            })?;
             parts.push(part);
         }
         let reference = format!("{registry}/library/{name}:{tag}");
-        engine
-            .docker()
-            .args(index_args(&reference, &self.key()))
-            .args(parts)
-            .run()
+        let index = engine.docker().args(index_args(&reference, &self.key()));
+        index.args(parts).run()
     }
 
-    /// Its archive in the cache, built when it is not there.
-    fn archive(&self, layout: &Layout, fetcher: &Fetcher, arch: Arch) -> Result<PathBuf> {
-        let dir = layout.cache.join("bases");
+    /// Its archive in the cache's folder `dir`, made when it is not there.
+    fn archive(&self, dir: &Path, fetcher: &Fetcher, arch: Arch) -> Result<PathBuf> {
         let name = format!("{}-{}-{}", self.name, self.tag, arch.name());
         let archive = dir.join(format!("{name}-{}.tar.gz", self.key()));
-        if !archive.exists() {
-            require(&PROGRAMS)?;
-            note(&format!(
-                "making {}:{} for {}",
-                self.name,
-                self.tag,
-                arch.name()
-            ));
+        if archive.exists() {
+            return Ok(archive);
+        }
+        require(&PROGRAMS)?;
+        make_dir(dir)?;
+        let title = format!("making {}:{} for {}", self.name, self.tag, arch.name());
+        timed(&title, || {
             let scratch = fetcher.scratch()?;
             let (root, packed) = (scratch.path().join("root"), scratch.path().join("packed"));
             make_dir(&root)?;
-            (self.build)(fetcher, arch, &root)
-                .with_context(|| format!("failed to make the base `{name}`"))?;
+            (self.build)(fetcher, arch, &root)?;
             pack(&root, &packed)?;
-            make_dir(&dir)?;
-            rename(&packed, &archive)?;
-        }
+            remove_files(dir, &format!("{name}-"))?;
+            rename(&packed, &archive)
+        })?;
         Ok(archive)
     }
+}
+
+/// Runs what takes long, and tells how long it took.
+fn timed<T>(title: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    let begun = Instant::now();
+    note(title);
+    let value = run().with_context(|| format!("failed at {title}"))?;
+    note(&format!("  took {:.1} s", begun.elapsed().as_secs_f64()));
+    Ok(value)
+}
+
+/// Removes the files of `dir` whose names start with `prefix`: what an older recipe has made is not needed again.
+fn remove_files(dir: &Path, prefix: &str) -> Result<()> {
+    let listed = || format!("failed to list `{}`", dir.display());
+    for entry in fs::read_dir(dir).with_context(listed)? {
+        let file = entry.with_context(listed)?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(prefix) {
+            fs::remove_file(&file)
+                .with_context(|| format!("failed to remove `{}`", file.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The recipe that the image in the registry says it is made from, if it is there.

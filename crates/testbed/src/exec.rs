@@ -22,7 +22,7 @@ pub(crate) fn set_verbose(on: bool) {
     VERBOSE.store(on, Ordering::Relaxed);
 }
 
-/// A command line to be run. Stdin is null unless given.
+/// A command line to be run, with nothing on its stdin.
 #[derive(Debug)]
 pub(crate) struct Cmd {
     inner: Command,
@@ -60,12 +60,6 @@ impl Cmd {
         self
     }
 
-    /// Lets the command read its stdin from `file`.
-    pub(crate) fn stdin(mut self, file: File) -> Self {
-        self.inner.stdin(file);
-        self
-    }
-
     /// Runs to the end; what it prints is seen only when it fails.
     pub(crate) fn run(self) -> Result<()> {
         self.read().map(drop)
@@ -85,12 +79,6 @@ impl Cmd {
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.truncate(text.trim_end().len());
         Ok(text)
-    }
-
-    /// Runs to the end with its stdout going to `file`.
-    pub(crate) fn write_to(mut self, file: File) -> Result<()> {
-        self.inner.stdout(file);
-        self.run()
     }
 
     /// True if and only if it could be started and exits with 0.

@@ -137,6 +137,7 @@ fn missing(
 }
 
 fn install(packages: &[&str]) -> Result<()> {
+    let quiet = |cmd: Cmd| cmd.env("DEBIAN_FRONTEND", "noninteractive");
     let apt = |args: &[&str]| {
         let wait = [
             "--quiet",
@@ -145,20 +146,19 @@ fn install(packages: &[&str]) -> Result<()> {
             "-o",
             "Acquire::Retries=3",
         ];
-        Cmd::new("apt-get")
-            .args(wait)
-            .args(args)
-            .env("DEBIAN_FRONTEND", "noninteractive")
+        quiet(Cmd::new("apt-get").args(wait).args(args))
     };
-    // An earlier run that was killed may have left packages half configured; else this does nothing.
-    Cmd::new("dpkg")
-        .args(["--configure", "-a"])
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .run()?;
+    let install = || {
+        apt(&["install", "--yes", "--no-install-recommends"])
+            .args(packages)
+            .run()
+    };
     apt(&["update"]).run()?;
-    apt(&["install", "--yes", "--no-install-recommends"])
-        .args(packages)
-        .run()
+    install().or_else(|_| {
+        // A run that was killed may have left packages half configured, and apt then refuses everything.
+        quiet(Cmd::new("dpkg").args(["--configure", "-a"])).run()?;
+        install()
+    })
 }
 
 #[cfg(test)]

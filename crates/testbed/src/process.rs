@@ -74,6 +74,16 @@ pub(crate) fn running(programs: &[&str], dir: &Path) -> Result<Vec<Process>> {
     Ok(found)
 }
 
+/// The processes that work in `dir`: as their root, or with an argument that is a path below it.
+pub(crate) fn working_in(dir: &Path) -> Result<Vec<Process>> {
+    let mut found = all()?;
+    found.retain(|process| {
+        let root = fs::read_link(format!("/proc/{}/root", process.pid));
+        names_below(&process.argv, dir) || root.is_ok_and(|root| root.starts_with(dir))
+    });
+    Ok(found)
+}
+
 fn names_below(argv: &[String], dir: &Path) -> bool {
     argv.iter()
         .skip(1)
@@ -217,9 +227,37 @@ mod tests {
         let (mut child, process, dir) = start("echo up; exec sleep 1000");
         assert!(all().unwrap().iter().any(|other| other.pid == process.pid));
         assert!(running(&["sleep"], dir.path()).unwrap().is_empty());
+        assert!(working_in(dir.path()).unwrap().is_empty());
         process.end(LIMIT).unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(15));
         process.end(LIMIT).unwrap();
+    }
+
+    #[test]
+    fn finds_what_works_in_a_folder() {
+        let (mut child, process, dir) = start("echo up; exec sleep 1000");
+        let file = dir.path().join("log");
+        let mut reader = Cmd::new("tail")
+            .arg("-f")
+            .arg(&file)
+            .daemon(&dir.path().join("tail"))
+            .unwrap();
+        let pid = i32::try_from(reader.id()).unwrap();
+        let begun = Instant::now();
+        while !working_in(dir.path())
+            .unwrap()
+            .iter()
+            .any(|found| found.pid == pid && found.program() == "tail")
+        {
+            assert!(begun.elapsed() < LIMIT, "`tail` is not found");
+        }
+        for found in working_in(dir.path()).unwrap() {
+            assert_ne!(found.pid, process.pid);
+            found.end(Duration::ZERO).unwrap();
+        }
+        assert_eq!(reader.wait().unwrap().signal(), Some(9));
+        process.end(LIMIT).unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Each step looks at what is there and does only what is missing; what it makes appears under its final name in one
 //! move. So there is nothing to undo after a failure, and nothing to remember but the chosen addresses.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
     fetch::Fetcher,
     host,
     layout::{self, Layout, make_dir, remove_dir},
-    mounts, net,
+    mounts, net, process,
     registry::{self, Registry},
     report::step,
     state::State,
@@ -54,9 +56,12 @@ pub(crate) fn run(layout: &Layout) -> Result<()> {
     })
 }
 
-/// Removes what a killed run was about to make.
+/// Removes what a killed run was about to make, and ends the programs that still make it.
 fn discard_scratch(layout: &Layout) -> Result<()> {
     let scratch = layout.cache.join("tmp");
+    for process in process::working_in(&scratch)? {
+        process.end(Duration::ZERO)?;
+    }
     mounts::unmount_below(&scratch)?;
     remove_dir(&scratch)?;
     make_dir(&scratch)

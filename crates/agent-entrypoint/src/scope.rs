@@ -41,6 +41,9 @@ impl Scope {
         if self == Self::Namespace {
             return report(Target::Namespace, sys::send(Target::Namespace, signal));
         }
+        if reap::childless() {
+            return;
+        }
         match descendants() {
             Ok(pids) => {
                 for pid in pids {

@@ -104,9 +104,9 @@ pub fn before_exec(command: &mut Command, caller: CallerSignals, take_terminal: 
     let stdin = io::stdin();
     let hook = move || {
         if take_terminal {
-            // The child is in the background here, where this call raises SIGTTOU: it has to be blocked.
-            // Whatever goes wrong (no controlling terminal, another session's) is survivable.
-            take_signals();
+            // The child is in the background here, where this call raises SIGTTOU: like all signals it
+            // is still blocked, the mask is inherited. Whatever else goes wrong (no controlling terminal,
+            // another session's) is survivable.
             let _ = rustix::termios::tcsetpgrp(&stdin, rustix::process::getpid());
         }
         give_back(caller);

@@ -47,8 +47,8 @@ struct Seen {
     real_root: bool,
     /// The answer to "may I write here?"; `ROFS` is a read-only mount.
     write: Result<(), Errno>,
-    /// `None` where `/proc` does not tell.
-    mounted: Option<bool>,
+    /// Asked for, found out, and not a mount.
+    unmounted: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -56,25 +56,23 @@ enum Step {
     /// Give it to the agent's user.
     Give,
     Warn(String),
-    /// For the curious only.
-    Remark(String),
+    Note(String),
 }
 
 /// Checks the workspace and mends what can be mended; refuses if there is none.
 pub fn prepare(path: &Path, verbose: bool) -> Result<(), Refusal> {
-    let seen = look(path)?;
+    let seen = look(path, verbose)?;
     for step in plan(path, &seen) {
         match step {
             Step::Give => give(path),
             Step::Warn(text) => say::warning(&text),
-            Step::Remark(text) if verbose => say::note(&text),
-            Step::Remark(_) => {}
+            Step::Note(text) => say::note(&text),
         }
     }
     Ok(())
 }
 
-fn look(path: &Path) -> Result<Seen, Refusal> {
+fn look(path: &Path, verbose: bool) -> Result<Seen, Refusal> {
     let refuse = |what: &str| Refusal {
         code: exit::NO_WORKSPACE,
         text: format!(
@@ -102,7 +100,7 @@ fn look(path: &Path) -> Result<Seen, Refusal> {
         },
         real_root: rustix::process::geteuid().is_root() && knows_all_uids(),
         write: rustix::fs::access(path, Access::WRITE_OK | Access::EXEC_OK),
-        mounted: mounts::is_mounted(path).ok(),
+        unmounted: verbose && mounts::is_mounted(path).is_ok_and(|mounted| !mounted),
     })
 }
 
@@ -114,8 +112,8 @@ fn knows_all_uids() -> bool {
 fn plan(path: &Path, seen: &Seen) -> Vec<Step> {
     let mut steps = Vec::new();
     let name = path.display();
-    if seen.mounted == Some(false) {
-        steps.push(Step::Remark(format!(
+    if seen.unmounted {
+        steps.push(Step::Note(format!(
             "workspace `{name}` is not a mount, what is written there goes with the container; {}",
             mount_hint(path)
         )));
@@ -184,26 +182,19 @@ mod tests {
     #[test]
     fn each_state_has_its_steps() {
         let warn = |text: &str| vec![Step::Warn(text.to_owned())];
-        for (me, owner, mode, write, mounted, expected) in [
-            (1000, 1000, 0o755, Ok(()), Some(true), vec![]),
-            (1234, 1000, 0o777, Ok(()), None, vec![]),
-            (0, 1000, 0o755, Ok(()), Some(true), vec![]),
-            (0, 0, 0o755, Ok(()), Some(true), vec![Step::Give]),
-            (
-                0,
-                1001,
-                0o700,
-                Err(Errno::ACCESS),
-                Some(true),
-                vec![Step::Give],
-            ),
+        for (me, owner, mode, write, unmounted, expected) in [
+            (1000, 1000, 0o755, Ok(()), false, vec![]),
+            (1234, 1000, 0o777, Ok(()), false, vec![]),
+            (0, 1000, 0o755, Ok(()), false, vec![]),
+            (0, 0, 0o755, Ok(()), false, vec![Step::Give]),
+            (0, 1001, 0o700, Err(Errno::ACCESS), false, vec![Step::Give]),
             (
                 1000,
                 1000,
                 0o755,
                 Ok(()),
-                Some(false),
-                vec![Step::Remark(format!(
+                true,
+                vec![Step::Note(format!(
                     "workspace `/workspace` is not a mount, what is written there goes with the container; {HINT}"
                 ))],
             ),
@@ -212,7 +203,7 @@ mod tests {
                 0,
                 0o755,
                 Err(Errno::ROFS),
-                Some(true),
+                false,
                 warn(&format!("workspace `/workspace` is read-only; {HINT}")),
             ),
             (
@@ -220,7 +211,7 @@ mod tests {
                 1001,
                 0o755,
                 Err(Errno::ACCESS),
-                Some(true),
+                false,
                 warn(
                     "workspace `/workspace` is not writable: it belongs to 1001:1001, mode 0755, and this is 1000:1000; hint: on the host: `sudo chown 1000:1000 \"$PWD\"`, or run the container with `--user 1001:1001`",
                 ),
@@ -230,7 +221,7 @@ mod tests {
                 0,
                 0o700,
                 Err(Errno::ACCESS),
-                Some(true),
+                false,
                 warn(
                     "workspace `/workspace` is not writable: it belongs to 0:0, mode 0700, and this is 1000:1000; hint: on the host: `sudo chown 1000:1000 \"$PWD\"`",
                 ),
@@ -240,7 +231,7 @@ mod tests {
                 1000,
                 0o555,
                 Err(Errno::ACCESS),
-                Some(true),
+                false,
                 warn(
                     "workspace `/workspace` is not writable: mode 0555; hint: on the host: `chmod u+rwx \"$PWD\"`",
                 ),
@@ -252,7 +243,7 @@ mod tests {
                 me: ids(me),
                 real_root: me == 0,
                 write,
-                mounted,
+                unmounted,
             };
             assert_eq!(plan(Path::new("/workspace"), &seen), expected);
         }

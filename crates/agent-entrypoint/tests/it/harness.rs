@@ -5,8 +5,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
@@ -172,8 +173,8 @@ pub fn write_program(path: &Path, text: &str) {
 /// A run that is under way; whatever becomes of the test, it ends with it.
 pub struct Running {
     process: Child,
-    stdout: Option<BufReader<ChildStdout>>,
-    stderr: Option<ChildStderr>,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
 }
 
 impl Running {
@@ -184,8 +185,8 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stdout = process.stdout.take().map(BufReader::new);
-        let stderr = process.stderr.take();
+        let stdout = lines(process.stdout.take().unwrap());
+        let stderr = lines(process.stderr.take().unwrap());
         Self {
             process,
             stdout,
@@ -218,11 +219,14 @@ impl Running {
     }
 
     /// The next line of stdout, which tells how far the command has got.
-    pub fn line(&mut self) -> String {
-        let mut line = String::new();
-        let stdout = self.stdout.as_mut().unwrap();
-        stdout.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
+    pub fn line(&self) -> String {
+        self.next_line().expect("a further line")
+    }
+
+    /// The same, or nothing if none comes any more.
+    pub fn next_line(&self) -> Option<String> {
+        let line = self.stdout.recv_timeout(PATIENCE).ok()?;
+        Some(line.trim_end().to_owned())
     }
 
     pub fn type_in(&mut self, text: &str) {
@@ -237,24 +241,40 @@ impl Running {
     pub fn wait(mut self) -> Outcome {
         drop(self.process.stdin.take());
         let status = eventually("the end of the run", || self.process.try_wait().unwrap());
-        let stdout = rest_of(self.stdout.take().unwrap());
-        let stderr = rest_of(self.stderr.take().unwrap());
         Outcome {
             code: status.code(),
-            stdout,
-            stderr,
+            stdout: rest_of(&self.stdout),
+            stderr: rest_of(&self.stderr),
         }
     }
 }
 
-fn rest_of(mut stream: impl Read + Send + 'static) -> String {
-    let reader = std::thread::spawn(move || {
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
+/// The lines of a stream as they come, read by a thread so that waiting for one can be given up.
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        loop {
+            let mut line = String::new();
+            // On a terminal the end of the other side is an error, not an end of file.
+            let end = stream.read_line(&mut line).is_err() || line.is_empty();
+            if end || sender.send(line).is_err() {
+                return;
+            }
+        }
     });
-    eventually("the end of a stream", || reader.is_finished().then_some(()));
-    reader.join().unwrap()
+    receiver
+}
+
+fn rest_of(lines: &Receiver<String>) -> String {
+    let mut rest = String::new();
+    loop {
+        match lines.recv_timeout(PATIENCE) {
+            Ok(line) => rest += &line,
+            Err(RecvTimeoutError::Disconnected) => return rest,
+            Err(RecvTimeoutError::Timeout) => panic!("somebody still holds the stream: {rest}"),
+        }
+    }
 }
 
 impl Drop for Running {

@@ -52,7 +52,7 @@ fn what_came_by_exec_gets_term_and_time() {
     let running = Running::start(&mut entrypoint(As::Pid1, &[]));
     let init = running.init();
     let script = "trap 'echo told; exit 4' TERM; echo ready; while :; do read -r line; done";
-    let mut job = exec(init, script);
+    let job = exec(init, script);
     assert_eq!(job.line(), "ready");
     let start = Instant::now();
     kill(init, libc::SIGTERM);
@@ -68,7 +68,7 @@ fn the_stubborn_are_killed_within_five_seconds() {
     }
     let running = Running::start(&mut entrypoint(As::Pid1, &[]));
     let init = running.init();
-    let mut job = exec(
+    let job = exec(
         init,
         "trap '' TERM; echo $$; echo ready; exec sleep infinity",
     );

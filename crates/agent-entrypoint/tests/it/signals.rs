@@ -15,7 +15,7 @@ fn every_signal_that_can_be_caught_is_forwarded() {
         "echo ready; exec sleep infinity",
     ];
     for how in As::every() {
-        let mut running = Running::start(&mut entrypoint(how, &arguments));
+        let running = Running::start(&mut entrypoint(how, &arguments));
         assert_eq!(running.line(), "ready");
         let (init, child) = (running.init(), running.child());
         for signal in (1..=31).chain(34..=64) {
@@ -38,7 +38,7 @@ fn term_reaches_the_command_and_its_answer_counts() {
     // Builtins only: a shell can lose a signal for the process that it is just forking.
     let script = "trap 'echo told; exit 7' TERM; echo ready; while :; do read -r line; done";
     for how in As::every() {
-        let mut running = Running::start(&mut entrypoint(how, &["sh", "-c", script]));
+        let running = Running::start(&mut entrypoint(how, &["sh", "-c", script]));
         assert_eq!(running.line(), "ready");
         let start = Instant::now();
         kill(running.init(), libc::SIGTERM);
@@ -69,7 +69,7 @@ fn term_reaches_daemons_too_and_only_once() {
             read -r line <&3; sleep 0.3; echo daemon ended' &)
         exec sleep infinity";
     for how in As::every() {
-        let mut running = Running::start(&mut entrypoint(how, &["sh", "-c", script]));
+        let running = Running::start(&mut entrypoint(how, &["sh", "-c", script]));
         assert_eq!(running.line(), "ready");
         kill(running.init(), libc::SIGTERM);
         let outcome = running.wait();

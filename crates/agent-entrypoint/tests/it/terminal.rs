@@ -18,14 +18,11 @@ fn on_a_terminal(how: As, arguments: &[&str]) -> Running {
 }
 
 /// Reads on until a line says what is expected: on a terminal stderr and echoed keys come between.
-fn read_until(running: &mut Running, expected: &str) -> String {
+fn read_until(running: &Running, expected: &str) -> String {
     let mut seen = String::new();
     loop {
-        let line = running.line();
-        assert!(
-            !line.is_empty() || seen.len() < 10_000,
-            "no `{expected}` in:\n{seen}"
-        );
+        let line = running.next_line();
+        let line = line.unwrap_or_else(|| panic!("no `{expected}` in:\n{seen}"));
         seen += &line;
         seen += "\n";
         if line == expected {
@@ -39,8 +36,8 @@ fn the_command_is_in_the_foreground() {
     let script = "read -r pid name state parent group session tty foreground rest </proc/$$/stat
         [ \"$group\" = \"$foreground\" ] && echo foreground";
     for how in As::every() {
-        let mut running = on_a_terminal(how, &["sh", "-c", script]);
-        read_until(&mut running, "foreground");
+        let running = on_a_terminal(how, &["sh", "-c", script]);
+        read_until(&running, "foreground");
         assert_eq!(running.wait().code, Some(0), "{how:?}");
     }
 }
@@ -49,7 +46,7 @@ fn the_command_is_in_the_foreground() {
 fn control_c_ends_the_command() {
     for how in As::every() {
         let mut running = on_a_terminal(how, &["sh", "-c", "echo ready; exec sleep infinity"]);
-        read_until(&mut running, "ready");
+        read_until(&running, "ready");
         running.type_in("\x03");
         let outcome = running.wait();
         assert_eq!(outcome.code, Some(130), "{how:?} {outcome:?}");
@@ -61,14 +58,14 @@ fn an_interactive_shell_has_job_control() {
     for how in As::every() {
         let mut running = on_a_terminal(how, &["bash", "--norc", "--noprofile", "-i"]);
         running.type_in("PS1=; stty -echo; echo go\n");
-        let mut seen = read_until(&mut running, "go");
+        let mut seen = read_until(&running, "go");
         running.type_in("sleep 300 & jobs %1 >/dev/null && echo job-is-there\n");
-        seen += &read_until(&mut running, "job-is-there");
+        seen += &read_until(&running, "job-is-there");
         // Control-Z stops the foreground job; the shell is back, and can end it.
         running.type_in("sh -c 'echo job-runs; kill -TSTP $$; echo job-continued'\n");
-        seen += &read_until(&mut running, "job-runs");
+        seen += &read_until(&running, "job-runs");
         running.type_in("fg %2 >/dev/null\n");
-        seen += &read_until(&mut running, "job-continued");
+        seen += &read_until(&running, "job-continued");
         running.type_in("kill %1; exit 9\n");
         let outcome = running.wait();
         assert_eq!(outcome.code, Some(9), "{how:?} {outcome:?}");

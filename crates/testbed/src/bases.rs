@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 
 use self::rootfs::{Arch, pack};
 use crate::{
@@ -113,9 +113,15 @@ impl Base {
             let archive = self.archive(&layout.cache.join("bases"), fetcher, *arch)?;
             let part = format!("{registry}/parts/{name}:{tag}-{}", arch.name());
             let import = engine.docker().args(import_args(self, *arch));
+            let push = engine.docker().args(["push", "--quiet", &part]);
             timed(&format!("pushing {name}:{tag} for {}", arch.name()), || {
-                import.arg(&archive).arg(&part).run()?;
-                engine.docker().args(["push", "--quiet", &part]).run()
+                import.arg(&archive).arg(&part).run().map_err(|err| {
+                    let archive = archive.display();
+                    anyhow!(
+                        "{err:#}\nhint: if `{archive}` is damaged, remove it: it will be made again"
+                    )
+                })?;
+                push.run()
             })?;
             parts.push(part);
         }

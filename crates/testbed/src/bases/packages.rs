@@ -136,6 +136,37 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn of_a_library_package_only_libraries_are_kept() {
+        use std::fs;
+
+        use super::super::rootfs::script;
+
+        let dir = tempfile::tempdir().unwrap();
+        let kept = [
+            "./lib/ld-linux-aarch64.so.1",
+            "./lib/x86_64-linux-gnu/libz.so.1",
+            "./lib64/ld-linux-x86-64.so.2",
+            "./usr/lib/aarch64-linux-gnu/libjq.so.1.0.4",
+        ];
+        let dropped = [
+            "./etc/ld.so.conf",
+            "./lib/x86_64-linux-gnu/security/pam_unix.so",
+            "./usr/bin/tool",
+            "./usr/lib/x86_64-linux-gnu/gconv/UTF-16.so",
+            "./usr/lib/x86_64-linux-gnu/pkgconfig/z.pc",
+        ];
+        for file in kept.iter().chain(&dropped) {
+            let file = dir.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        }
+        script(LIBRARIES_ONLY).dir(dir.path()).run().unwrap();
+        let left = script("find . -type f | LC_ALL=C sort; find . -type d -empty");
+        assert_eq!(left.dir(dir.path()).read().unwrap(), kept.join("\n"));
+    }
+
     #[test]
     fn git_comes_without_what_it_depends_on() {
         let debs = named_debs();

@@ -106,6 +106,7 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn packing_keeps_the_tree() {
         let dir = tempfile::tempdir().unwrap();

@@ -62,16 +62,34 @@ fn lacking_controllers(mounts: &[Mount], unified: &str) -> Option<Vec<&'static s
 
 /// Kills every process in the group `name`, in all hierarchies, and removes it.
 pub(crate) fn end(name: &str) -> Result<()> {
-    let groups = mounts::all()?
+    let hierarchies = mounts::all()?
         .into_iter()
         .filter(|mount| mount.kind.starts_with("cgroup"));
-    for group in groups
+    let groups: Vec<PathBuf> = hierarchies
         .map(|mount| mount.point.join(name))
         .filter(|group| group.is_dir())
-    {
+        .collect();
+    let failure = |group: &Path| format!("failed to end the control group `{}`", group.display());
+    for group in &groups {
+        thaw(group).with_context(|| failure(group))?;
+    }
+    for group in &groups {
         // Again and again, since a process may start another while it is being killed.
-        ended(LIMIT, || end_group(&group))
-            .with_context(|| format!("failed to remove the control group `{}`", group.display()))?;
+        ended(LIMIT, || end_group(group)).with_context(|| failure(group))?;
+    }
+    Ok(())
+}
+
+/// Lets the paused containers go on: a paused process does not even die of a kill.
+fn thaw(group: &Path) -> io::Result<()> {
+    for below in groups_below(group)? {
+        thaw(&below)?;
+    }
+    for (file, thawed) in [("freezer.state", "THAWED"), ("cgroup.freeze", "0")] {
+        let file = group.join(file);
+        if file.exists() {
+            fs::write(file, thawed)?;
+        }
     }
     Ok(())
 }
@@ -79,11 +97,6 @@ pub(crate) fn end(name: &str) -> Result<()> {
 fn end_group(group: &Path) -> Result<()> {
     for below in groups_below(group)? {
         end_group(&below)?;
-    }
-    let thaw = group.join("freezer.state");
-    if thaw.exists() {
-        // A paused container does not even die of a kill.
-        fs::write(thaw, "THAWED")?;
     }
     for pid in fs::read_to_string(group.join("cgroup.procs"))?.lines() {
         if let Some(process) = pid.parse().ok().and_then(Process::observe) {

@@ -127,6 +127,19 @@ fn root_gives_the_top_level_to_the_agent_once() {
 }
 
 #[test]
+fn root_of_a_user_namespace_leaves_the_owner_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = program("unshare");
+    command.args(["--user", "--map-root-user", BINARY, "true"]);
+    let outcome = run(command.env("WORKSPACE", dir.path()));
+    if outcome.stderr.starts_with("unshare: ") {
+        eprintln!("NOT RUN: root_of_a_user_namespace_leaves_the_owner_alone: {outcome:?}");
+        return;
+    }
+    assert_eq!(outcome, Outcome::new(0, "", NOT_PID_1));
+}
+
+#[test]
 fn root_without_the_capability_says_what_to_do() {
     if needs_root("root_without_the_capability_says_what_to_do") {
         return;

@@ -48,9 +48,10 @@ pub(crate) fn build(fetcher: &Fetcher, _arch: Arch, root: &Path) -> Result<()> {
         cd "$1"
         mkdir -p usr/{bin,sbin,lib,lib64}
         ln -s usr/{bin,sbin,lib,lib64} ."#;
-    // What the packages' scripts would have done.
+    // What the packages' scripts would have done; and without what only C programs are compiled or examined with.
     const FINISH: &str = r#"
         cd "$1"
+        rm -f usr/bin/*{gcov,gp-,lto-dump}* usr/lib/gcc*/*/*/{lto1,lib*san*} usr/{,*-linux-gnu/}lib/{,*-linux-gnu/}lib*san.*
         cp usr/share/base-passwd/passwd.master etc/passwd
         cp usr/share/base-passwd/group.master etc/group
         ln -s gcc usr/bin/cc

@@ -12,7 +12,8 @@ pub const VERBOSE: &str = "AGENT_ENTRYPOINT_VERBOSE";
 pub const PROBE_SECONDS: &str = "AGENT_ENTRYPOINT_PROBE_SECONDS";
 
 const DEFAULT_WORKSPACE: &str = "/workspace";
-const DEFAULT_PROBE_SECONDS: u64 = 10;
+/// Below the `--timeout` of the image's HEALTHCHECK, so that what hangs is named before Docker loses patience.
+const DEFAULT_PROBE_SECONDS: u64 = 8;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Config {
@@ -177,7 +178,7 @@ mod tests {
         let health = || {
             Config::Health(Probes {
                 workspace: PathBuf::from("/workspace"),
-                limit: Duration::from_secs(10),
+                limit: Duration::from_secs(8),
             })
         };
         let help = || Config::Print(help::TEXT.to_owned());

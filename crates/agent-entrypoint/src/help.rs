@@ -43,7 +43,7 @@ Exit codes:
 Environment:
   WORKSPACE                        the workspace; default /workspace
   AGENT_ENTRYPOINT_VERBOSE         1: also note a workspace that is not mounted
-  AGENT_ENTRYPOINT_PROBE_SECONDS   time limit of each of health's probes, which run together; default 10
+  AGENT_ENTRYPOINT_PROBE_SECONDS   time limit of each of health's probes, which run together; default 8
   PATH                             where health looks for node and claude, and both modes for CMD
   HOME USER LOGNAME SHELL LANG     passed on; set for CMD where missing, from /etc/passwd
 ";

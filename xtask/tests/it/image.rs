@@ -24,9 +24,10 @@ fn a_dry_run_prints_the_command_line_and_builds_nothing() {
              --build-arg 'NODE_VERSION=20' --build-arg 'IMAGE_VERSION=0.2.13' \
              --build-arg 'IMAGE_REVISION={revision}' \
              --build-arg 'IMAGE_CREATED=2026-01-02T03:04:05Z' \
-             --build-arg 'SOURCE_DATE_EPOCH=1767323045' --progress auto \
+             --progress auto \
              --metadata-file {}/target/xtask/build-metadata.json \
-             --provenance false --sbom false --load .\n",
+             --provenance false --sbom false \
+             --output 'type=docker,source-date-epoch=1767323045' .\n",
             work.display()
         )
     );

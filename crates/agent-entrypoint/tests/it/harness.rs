@@ -1,4 +1,4 @@
-//! Starting the binary with or without a PID namespace, watching it through `/proc`, never leaving it behind.
+//! Starting the binary with or without a PID namespace, reading what it says, never leaving it behind.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,17 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use crate::watch::{PATIENCE, children, end_tree, eventually, mask, state};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_agent-entrypoint");
 
 /// What every run outside a PID namespace says first.
 pub const NOT_PID_1: &str = "agent-entrypoint: note: this is not PID 1: orphans are reaped and processes ended among its own descendants only\n";
-
-/// Longer than anything here may take, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the entrypoint gives to those that were told to end; an end before that was not waited out.
 pub const GRACE: Duration = Duration::from_secs(3);
@@ -284,61 +281,4 @@ impl Drop for Running {
             let _ = self.process.wait();
         }
     }
-}
-
-/// Kills a process and, before it, all that it started; what is gone already is fine.
-fn end_tree(pid: u32) {
-    for child in children(pid) {
-        end_tree(child);
-    }
-    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
-        let _ = rustix::process::kill_process(pid, Signal::KILL);
-    }
-}
-
-/// Sends a signal by number, real-time ones included.
-pub fn kill(pid: u32, signal: i32) {
-    let status = program("kill")
-        .args([format!("-{signal}"), pid.to_string()])
-        .status()
-        .unwrap();
-    assert!(status.success(), "kill -{signal} {pid}");
-}
-
-/// Looks until there is something to see; fails loudly when there never is.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(seen) = look() {
-            return seen;
-        }
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-pub fn children(pid: u32) -> Vec<u32> {
-    fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
-        .unwrap_or_default()
-        .split_whitespace()
-        .map(|pid| pid.parse().unwrap())
-        .collect()
-}
-
-/// A signal mask of `/proc/PID/status`.
-pub fn mask(pid: u32, name: &str) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with(name))?;
-    u64::from_str_radix(line.split_whitespace().last()?, 16).ok()
-}
-
-/// The letter of a process's state: S asleep, Z ended but not collected by its parent, …
-pub fn state(pid: u32) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.chars().next()
-}
-
-/// Returns true if no such process runs any more.
-pub fn is_over(pid: u32) -> bool {
-    matches!(state(pid), None | Some('Z'))
 }

@@ -7,9 +7,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{
-    As, BINARY, Outcome, entrypoint, eventually, is_over, needs_root, program, run, write_program,
-};
+use crate::harness::{As, BINARY, Outcome, entrypoint, needs_root, program, run, write_program};
+use crate::watch::{eventually, is_over};
 
 /// A folder for PATH with these programs, each a shell script's body.
 fn programs(bodies: &[(&str, &str)]) -> TempDir {

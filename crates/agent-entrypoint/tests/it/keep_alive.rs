@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{
-    As, GRACE, Outcome, Running, children, entrypoint, eventually, is_over, kill, needs_root,
-    program, state,
-};
+use crate::harness::{As, GRACE, Outcome, Running, entrypoint, needs_root, program};
+use crate::watch::{children, eventually, is_over, kill, state};
 
 /// What `docker exec` does: a process joins the namespace whose parent is outside of it.
 fn exec(init: u32, script: &str) -> Running {

@@ -20,4 +20,5 @@ mod health;
 mod keep_alive;
 mod signals;
 mod terminal;
+mod watch;
 mod workspace;

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use crate::harness::{As, GRACE, Outcome, Running, entrypoint, eventually, kill, mask, run};
+use crate::harness::{As, GRACE, Outcome, Running, entrypoint, run};
+use crate::watch::{eventually, kill, mask};
 
 #[test]
 fn every_signal_that_can_be_caught_is_forwarded() {

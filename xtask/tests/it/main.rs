@@ -12,4 +12,5 @@ mod common;
 mod image;
 mod refusals;
 mod sandbox;
+mod test;
 mod tidy;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::{
     exec::Cmd,
@@ -35,46 +35,56 @@ impl Apt {
         }
         write(&self.dir.join("status"), "")?;
         write(&self.dir.join("debian.sources"), &stanzas(suites, mirror))?;
-        // Without this mode apt calls an update that fetched nothing a success.
-        self.get("update")
-            .args(["-o", "APT::Update::Error-Mode=any"])
-            .run()
+        write(&self.dir.join("apt.conf"), &self.options())?;
+        self.get("update").run().with_context(|| {
+            format!(
+                "failed to fetch the package lists of Debian {}",
+                suites.join(" and ")
+            )
+        })
     }
 
     /// The apt-get command `command`; packages it speaks of are those of this world only.
     pub(crate) fn get(&self, command: &str) -> Cmd {
-        let option = |key: &str, value: &Path| format!("{key}={}", value.display());
+        let options = self.dir.join("apt.conf");
+        Cmd::new("apt-get")
+            .args(["--quiet", command, "--config-file"])
+            .arg(options)
+    }
+
+    /// What differs from the system's configuration, which holds the machine's proxies and is read before.
+    fn options(&self) -> String {
+        let file = |name: &str| self.dir.join(name).display().to_string();
         let options = [
-            option("Dir::Etc::SourceList", &self.dir.join("debian.sources")),
-            option("Dir::Etc::SourceParts", Path::new("/dev/null")),
-            option("Dir::Etc::Preferences", Path::new("/dev/null")),
-            option("Dir::Etc::PreferencesParts", Path::new("/dev/null")),
-            option("Dir::State::Lists", &self.dir.join("lists")),
-            option("Dir::State::Status", &self.dir.join("status")),
-            option(
-                "Dir::State::Extended_States",
-                &self.dir.join("extended_states"),
-            ),
-            option("Dir::Cache", &self.dir.join("cache")),
+            ("Dir::Etc::SourceList", file("debian.sources")),
+            ("Dir::Etc::SourceParts", "/dev/null".to_owned()),
+            ("Dir::Etc::Preferences", "/dev/null".to_owned()),
+            ("Dir::Etc::PreferencesParts", "/dev/null".to_owned()),
+            ("Dir::State::Lists", file("lists")),
+            ("Dir::State::Status", file("status")),
+            ("Dir::State::Extended_States", file("extended_states")),
+            ("Dir::Cache", file("cache")),
             // Container images turn these off; without them every command reads the lists anew.
-            "Dir::Cache::pkgcache=pkgcache.bin".to_owned(),
-            "Dir::Cache::srcpkgcache=srcpkgcache.bin".to_owned(),
-            format!("APT::Architecture={}", self.arch),
-            format!("APT::Architectures::={}", self.arch),
+            ("Dir::Cache::pkgcache", "pkgcache.bin".to_owned()),
+            ("Dir::Cache::srcpkgcache", "srcpkgcache.bin".to_owned()),
+            ("APT::Architecture", self.arch.clone()),
+            ("APT::Architectures", self.arch.clone()),
             // The cache may lie where apt's own user cannot go.
-            "APT::Sandbox::User=root".to_owned(),
-            "APT::Get::AllowUnauthenticated=false".to_owned(),
-            "Acquire::AllowInsecureRepositories=false".to_owned(),
-            "Acquire::Languages=none".to_owned(),
-            "Acquire::Retries=3".to_owned(),
-            "Acquire::http::Timeout=30".to_owned(),
-            "Acquire::https::Timeout=30".to_owned(),
+            ("APT::Sandbox::User", "root".to_owned()),
+            ("APT::Get::AllowUnauthenticated", "false".to_owned()),
+            ("Acquire::AllowInsecureRepositories", "false".to_owned()),
+            // Else apt calls an update that fetched nothing a success.
+            ("APT::Update::Error-Mode", "any".to_owned()),
+            ("Acquire::Languages", "none".to_owned()),
+            ("Acquire::Retries", "3".to_owned()),
+            ("Acquire::http::Timeout", "30".to_owned()),
+            ("Acquire::https::Timeout", "30".to_owned()),
         ];
-        let apt = Cmd::new("apt-get").arg("--quiet");
-        options
+        let lines: Vec<String> = options
             .iter()
-            .fold(apt, |apt, option| apt.args(["-o", option]))
-            .arg(command)
+            .map(|(key, value)| format!("{key} \"{value}\";"))
+            .collect();
+        lines.join("\n") + "\n"
     }
 }
 

@@ -194,21 +194,26 @@ impl Tools {
     fn add(&self, fetcher: &Fetcher, package: &Package) -> Result<String> {
         let mut causes = Vec::new();
         for suite in package.suites {
-            // A mirror that cannot be reached says nothing about the suite, so that is an error at once.
-            let cause = if fetcher.has(suite, "amd64", package.name)? {
-                let deb = fetcher.deb(suite, "amd64", package.name)?;
-                let added = format!("{} {}", package.name, upstream(&version(&deb)?));
-                match self.take(fetcher, package, &deb) {
-                    Ok(()) => {
-                        note(&format!("{added} from Debian {suite}"));
-                        return Ok(added);
-                    }
-                    Err(err) => format!("{err:#}"),
+            // An unreachable mirror or a full disk says nothing about the suite, so that is an error at once.
+            if !fetcher.has(suite, "amd64", package.name)? {
+                causes.push(format!("{suite}: there is none"));
+                continue;
+            }
+            let deb = fetcher.deb(suite, "amd64", package.name)?;
+            let unpacked = fetcher.scratch()?;
+            Cmd::new("dpkg-deb")
+                .arg("--extract")
+                .arg(&deb)
+                .arg(unpacked.path())
+                .run()?;
+            match self.take(package, unpacked.path()) {
+                Ok(()) => {
+                    let added = format!("{} {}", package.name, upstream(&version(&deb)?));
+                    note(&format!("{added} from Debian {suite}"));
+                    return Ok(added);
                 }
-            } else {
-                "there is none".to_owned()
-            };
-            causes.push(format!("{suite}: {cause}"));
+                Err(cause) => causes.push(format!("{suite}: {cause:#}")),
+            }
         }
         bail!(
             "no suite of the Debian mirror has a `{}` that starts on this machine:\n{}",
@@ -218,15 +223,9 @@ impl Tools {
     }
 
     /// Takes the package's files, and sees whether its programs start.
-    fn take(&self, fetcher: &Fetcher, package: &Package, deb: &Path) -> Result<()> {
-        let unpacked = fetcher.scratch()?;
-        Cmd::new("dpkg-deb")
-            .arg("--extract")
-            .arg(deb)
-            .arg(unpacked.path())
-            .run()?;
+    fn take(&self, package: &Package, unpacked: &Path) -> Result<()> {
         for (from, to) in package.files {
-            rename(&unpacked.path().join(from), &self.dir.join(to))?;
+            rename(&unpacked.join(from), &self.dir.join(to))?;
         }
         let [program, args @ ..] = package.probe else {
             return Ok(());

@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::{Ran, command};
 use crate::world::{
-    arch, build, built, docker, git, image, inspect, pinned_claude, root, xtask, xtask_in,
+    arch, build, built, docker, git, image, inspect, pinned_claude, root, unique_name, xtask,
+    xtask_in,
 };
 
 #[test]
@@ -91,18 +93,19 @@ fn the_other_platform_is_built_and_runs() {
     docker(&["image", "rm", tag]).succeeded();
 }
 
+/// A clone of the checkout under test, for a build that must not touch its cache.
+fn clone_into(folder: &Path) -> PathBuf {
+    let clone = folder.join("clone");
+    let mut git = command("git", &root());
+    Ran::of(git.args(["clone", "--quiet", "."]).arg(&clone)).succeeded();
+    clone
+}
+
 #[test]
 fn a_tampered_lock_fails_the_build() {
     built();
     let folder = tempfile::tempdir().unwrap();
-    let clone = folder.path().join("clone");
-    let root = root();
-    let ran = Ran::of(
-        command("git", &root)
-            .args(["clone", "--quiet", "."])
-            .arg(&clone),
-    );
-    ran.succeeded();
+    let clone = clone_into(folder.path());
     let lock = clone.join(format!("docker/claude/{}/package-lock.json", arch()));
     let text = fs::read_to_string(&lock).unwrap();
     let (start, hash) = text.split_once("\"sha512-").unwrap();
@@ -124,32 +127,31 @@ fn a_tampered_lock_fails_the_build() {
 
 #[test]
 fn an_interrupted_build_ends_and_leaves_nothing() {
+    built();
     let folder = tempfile::tempdir().unwrap();
-    let args = [
-        "image",
-        "--no-cache",
-        "--tag",
-        "e2e-interrupted",
-        "--progress",
-        "plain",
-    ];
-    let mut child = xtask(&args)
-        .env("TMPDIR", folder.path())
+    let clone = clone_into(folder.path());
+    // Another source, so that the compiler runs; `--no-cache` would replace what others build on.
+    let main = clone.join("crates/agent-entrypoint/src/main.rs");
+    let source = fs::read_to_string(&main).unwrap();
+    fs::write(main, format!("{source}\n// {}\n", unique_name())).unwrap();
+    let temporary = folder.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let args = ["image", "--tag", "e2e-interrupted", "--progress", "plain"];
+    let mut child = xtask_in(&clone, &args)
+        .env("TMPDIR", &temporary)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    // A step that runs, not just the start of buildx.
-    assert!(
-        lines.any(|line| line.unwrap().contains(" RUN ")),
-        "no step ran"
-    );
+    let compiling = |line: Result<String, _>| line.unwrap().contains("Compiling");
+    assert!(lines.any(compiling), "the compiler did not start");
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let last = lines.last().unwrap().unwrap();
     assert_eq!(last, "error: interrupted");
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(temporary).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(clone.join("target/xtask")).unwrap().count(), 0);
     assert_ne!(
         docker(&["image", "inspect", "agentgate/agent:e2e-interrupted"]).code,
         Some(0)

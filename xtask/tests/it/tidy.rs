@@ -62,3 +62,31 @@ fn no_registry_host_stands_in_the_code() {
         }
     }
 }
+
+#[test]
+fn both_architectures_pin_one_version_of_claude_code() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docker/claude");
+    let json = |path: &str| -> serde_json::Value {
+        serde_json::from_str(&fs::read_to_string(folder.join(path)).unwrap()).unwrap()
+    };
+    let pins = [("amd64", "x64"), ("arm64", "arm64")].map(|(arch, cpu)| {
+        let package = format!("@anthropic-ai/claude-code-linux-{cpu}-musl");
+        let wanted = json(&format!("{arch}/package.json"))["dependencies"][&package].clone();
+        let lock = json(&format!("{arch}/package-lock.json"));
+        let locked = &lock["packages"][format!("node_modules/{package}")];
+        assert_eq!(
+            locked["version"], wanted,
+            "the lock of {arch} is of another version"
+        );
+        let integrity = locked["integrity"].as_str().unwrap();
+        assert!(integrity.starts_with("sha512-"), "{arch}: {integrity}");
+        assert_eq!(
+            locked.get("resolved"),
+            None,
+            "the lock of {arch} names a registry"
+        );
+        wanted
+    });
+    assert!(pins[0].is_string(), "{pins:?}");
+    assert_eq!(pins[0], pins[1]);
+}

@@ -8,7 +8,7 @@ use crate::{
     binfmt,
     engine::Engine,
     layout::{self, Layout, RUN_ROOT, remove_dir},
-    net::{self, Block},
+    net,
     registry::Registry,
     state::State,
     tools::Tools,
@@ -23,7 +23,6 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The state folder is there.
     pub(crate) fn run(&self, layout: &Layout) -> Result<()> {
         let _lock = layout::lock(&layout.state)?;
         stop(layout)?;
@@ -44,8 +43,9 @@ fn stop(layout: &Layout) -> Result<()> {
     let tools = Tools::new(layout);
     Engine::new(layout, &tools).stop()?;
     Registry::new(layout, &tools).stop()?;
-    if let Some(block) = State::load(layout)?.block {
-        net::remove(layout, Block(block))?;
+    // The state may be gone before the test bed is, with a `cargo clean`.
+    if let Some(block) = net::current(layout)?.or(State::load(layout)?.block) {
+        net::remove(layout, block)?;
     }
     // The folder has one entry for each test bed whose engine runs; the last one turns off the light.
     if fs::remove_dir(RUN_ROOT).is_ok() {

@@ -97,7 +97,9 @@ impl Cli {
     fn run(self) -> Result<ExitCode> {
         let layout = Layout::new(self.state_dir)?;
         match self.command {
-            Command::Down(_) if !layout.state.exists() => eprintln!("the test bed is not up"),
+            Command::Down(_) if !layout.state.exists() && !layout.run.exists() => {
+                eprintln!("the test bed is not up");
+            }
             Command::Up | Command::Down(_) if !host::refusals().is_empty() => return Ok(refuse()),
             Command::Up => {
                 up::run(&layout)?;

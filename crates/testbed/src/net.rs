@@ -7,12 +7,15 @@
 use std::{fs, net::Ipv4Addr, path::Path};
 
 use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
 
 use crate::{exec::Cmd, layout::Layout};
 
 /// A /16 of private addresses: the bridge has the first /24, networks made by users get theirs from the upper half.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Block(pub(crate) [u8; 2]);
+///
+/// Kept as the first two numbers of its addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Block([u8; 2]);
 
 impl Block {
     /// All of its addresses.
@@ -62,11 +65,22 @@ pub(crate) fn bridge(layout: &Layout) -> String {
 }
 
 /// The block to use: the one used so far, unless something else on the machine has come to use its addresses.
-pub(crate) fn pick(layout: &Layout, kept: Option<[u8; 2]>) -> Result<Block> {
-    let routes = routes()?;
+pub(crate) fn pick(layout: &Layout, kept: Option<Block>) -> Result<Block> {
     let seed = usize::from_str_radix(&layout.id, 16).unwrap_or_default();
-    choose(&routes, &bridge(layout), kept.map(Block), seed)
+    choose(&routes()?, &bridge(layout), kept, seed)
         .context("every block of private addresses is in use\nhint: `ip route` lists them; free one /16 of 10.0.0.0/8")
+}
+
+/// The block of the bridge, when it is there.
+pub(crate) fn current(layout: &Layout) -> Result<Option<Block>> {
+    let bridge = bridge(layout);
+    let own = routes()?
+        .into_iter()
+        .find(|route| route.interface == bridge);
+    Ok(own.map(|route| {
+        let [first, second, ..] = route.destination.to_be_bytes();
+        Block([first, second])
+    }))
 }
 
 fn choose(routes: &[Route], bridge: &str, kept: Option<Block>, seed: usize) -> Option<Block> {

@@ -5,7 +5,10 @@ use std::{fs, io::ErrorKind, path::PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::layout::{Layout, write};
+use crate::{
+    layout::{Layout, write},
+    net::Block,
+};
 
 /// Chosen once, kept until `down --purge`; a choice that no longer fits is made anew.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,8 +16,8 @@ use crate::layout::{Layout, write};
 pub(crate) struct State {
     /// The registry's port on loopback.
     pub(crate) port: Option<u16>,
-    /// The first two numbers of the addresses of its networks.
-    pub(crate) block: Option<[u8; 2]>,
+    /// The addresses of its networks.
+    pub(crate) block: Option<Block>,
 }
 
 impl State {

@@ -37,8 +37,8 @@ pub(crate) fn run(layout: &Layout) -> Result<()> {
     step("tools", || Ok(((), tools.ensure(&fetcher)?)))?;
     step("arm64", || Ok(((), binfmt::ensure(&tools.qemu())?)))?;
     let block = step("network", || {
-        let block = net::pick(layout, state.block)?;
-        state.block = Some(block.0);
+        let block = net::pick(layout, net::current(layout)?.or(state.block))?;
+        state.block = Some(block);
         state.save(layout)?;
         net::ensure(layout, block)?;
         Ok((block, format!("{} on {}", block.all(), net::bridge(layout))))

@@ -79,6 +79,9 @@ impl Args {
         let facts = observe(ctx, &self)?;
         let plan = plan::plan(&facts, &ctx.settings, &self)?;
         if self.dry_run {
+            if ctx.testbed {
+                anstream::eprintln!("note: first `{}`", crate::testbed::ENTER);
+            }
             return plan.print(ctx.json);
         }
         let built = apply(ctx, &plan)?;

@@ -13,6 +13,9 @@ use crate::stop::Stop;
 /// Exit code of the test bed's program on a machine that cannot have one.
 const REFUSED: i32 = 3;
 
+/// What leads a shell to the test bed.
+pub(crate) const ENTER: &str = r#"eval "$(cargo xtask testbed env)""#;
+
 /// The test bed: a private engine and registry on a bare Debian machine (`testbed --help`)
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]

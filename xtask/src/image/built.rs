@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::ctx::Ctx;
 use crate::platform::Platform;
-use crate::{github, report};
+use crate::{github, report, testbed};
 
 /// A finished build, as `--json` prints it and `target/xtask/image.json` keeps it.
 #[derive(Debug, Serialize)]
@@ -47,12 +47,9 @@ impl Built {
         }
         anstream::print!("{}", report::table(&self.rows()));
         if let Some(reference) = self.references.first() {
-            let testbed = if ctx.testbed {
-                "eval \"$(cargo xtask testbed env)\" && "
-            } else {
-                ""
-            };
-            anstream::eprintln!("try it: {testbed}docker run --rm -it {reference} bash");
+            let run = format!("docker run --rm -it {reference} bash");
+            let enter = ctx.testbed.then(|| format!("{} && ", testbed::ENTER));
+            anstream::eprintln!("try it: {}{run}", enter.unwrap_or_default());
         }
         Ok(())
     }

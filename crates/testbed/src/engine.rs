@@ -151,7 +151,7 @@ impl Engine {
         }
         cgroup::end(&self.cgroup())?;
         mounts::unmount_below(&self.layout.run)?;
-        mounts::unmount_below(&self.layout.state)?;
+        mounts::unmount_below(&self.data())?;
         remove_dir(&self.layout.run)
     }
 
@@ -159,14 +159,19 @@ impl Engine {
         format!("agentgate-testbed-{}", self.layout.id)
     }
 
+    /// Images, volumes and networks.
+    fn data(&self) -> PathBuf {
+        self.layout.state.join("docker")
+    }
+
     fn config_file(&self) -> PathBuf {
         self.layout.state.join("daemon.json")
     }
 
     fn config(&self, block: Block, port: u16) -> String {
-        let Layout { state, run, .. } = &self.layout;
+        let run = &self.layout.run;
         let config = json!({
-            "data-root": state.join("docker"),
+            "data-root": self.data(),
             "exec-root": run.join("exec"),
             "pidfile": run.join("docker.pid"),
             "hosts": [self.layout.docker_host()],

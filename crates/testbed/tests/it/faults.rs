@@ -1,0 +1,137 @@
+//! `up` with the network gone and the disk full, then again without the fault.
+//!
+//! Each brings up a whole test bed of its own and takes it down: `cargo test -p testbed -- --ignored`, as root.
+
+use std::path::{Path, PathBuf};
+
+use crate::bed::{Bed, Ran, run, sh};
+
+/// Room for the test bed's data.
+const ROOM: &str = "6g";
+
+#[test]
+#[ignore = "needs root, the network and a minute or two"]
+fn without_the_network_it_fails_and_with_it_goes_on() {
+    let mut bed = Bed::new();
+    let cache = bed.path("cache");
+    bed.set("XDG_CACHE_HOME", cache.display());
+    lend(&["bases", "debs", "pinned"], &cache);
+
+    // Nothing listens on this port.
+    bed.started = true;
+    for proxy in ["http_proxy", "https_proxy"] {
+        bed.set(proxy, "http://127.0.0.1:9");
+    }
+    let ran = bed.run(&["up"]);
+    assert_failed(
+        &ran,
+        "tools",
+        "failed to fetch the package lists of Debian sid",
+    );
+
+    for proxy in ["http_proxy", "https_proxy"] {
+        bed.set(proxy, "");
+    }
+    assert_up(&bed);
+}
+
+#[test]
+#[ignore = "needs root, the network and a minute or two"]
+fn with_a_full_disk_it_fails_and_with_room_goes_on() {
+    let mut bed = Bed::new();
+    bed.set("XDG_CACHE_HOME", users_cache().parent().unwrap().display());
+    let disk = Disk::new(&bed.state, "64m");
+
+    bed.started = true;
+    let ran = bed.run(&["up"]);
+    assert_failed(&ran, "bases", "no space left on device");
+
+    disk.resize(ROOM);
+    assert_up(&bed);
+    bed.run(&["down"]).is(0, "", "the test bed is down\n");
+}
+
+#[track_caller]
+fn assert_failed(ran: &Ran, step: &str, cause: &str) {
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran}");
+    assert!(
+        ran.stderr
+            .contains(&format!("error: the step `{step}` failed: ")),
+        "{ran}"
+    );
+    assert!(
+        ran.stderr.to_lowercase().contains(&cause.to_lowercase()),
+        "{ran}"
+    );
+    assert!(
+        ran.stderr
+            .ends_with("hint: what is done is kept; run the same command again to go on\n"),
+        "{ran}"
+    );
+}
+
+#[track_caller]
+fn assert_up(bed: &Bed) {
+    let ran = bed.run(&["up", "--json"]);
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let status: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(status["running"], true, "{ran}");
+    assert_eq!(
+        status["platforms"],
+        serde_json::json!(["linux/amd64", "linux/arm64"]),
+        "{ran}"
+    );
+    assert!(
+        status["bases"]
+            .as_array()
+            .is_some_and(|bases| !bases.is_empty()),
+        "{ran}"
+    );
+}
+
+fn users_cache() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
+    std::env::var_os("XDG_CACHE_HOME")
+        .map_or_else(home, PathBuf::from)
+        .join("agentgate-testbed")
+}
+
+/// Gives a new cache what the user's own has of `parts`, so that a test needs not download it all again.
+fn lend(parts: &[&str], cache: &Path) {
+    let cache = cache.join("agentgate-testbed");
+    std::fs::create_dir_all(&cache).unwrap();
+    for part in parts
+        .iter()
+        .map(|part| users_cache().join(part))
+        .filter(|part| part.exists())
+    {
+        sh(&format!("cp -a '{}' '{}'", part.display(), cache.display()));
+    }
+}
+
+/// A file system of limited size.
+struct Disk<'a>(&'a Path);
+
+impl<'a> Disk<'a> {
+    fn new(point: &'a Path, size: &str) -> Self {
+        let point_shown = point.display();
+        sh(&format!(
+            "mkdir -p '{point_shown}'; mount -t tmpfs -o size={size} tmpfs '{point_shown}'"
+        ));
+        Self(point)
+    }
+
+    fn resize(&self, size: &str) {
+        sh(&format!(
+            "mount -o remount,size={size} '{}'",
+            self.0.display()
+        ));
+    }
+}
+
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        // The test may be failing already: nothing here may panic.
+        run("umount", &["--lazy", &self.0.to_string_lossy()]);
+    }
+}

@@ -152,6 +152,7 @@ fn apply(ctx: &Ctx, plan: &Plan) -> anyhow::Result<Built> {
     let records = ctx.records();
     std::fs::create_dir_all(&records)
         .with_context(|| format!("failed to create `{}`", records.display()))?;
+    remove_old(&plan.metadata_file)?;
     let start = Instant::now();
     ctx.exec.watch("docker", &plan.command)?;
     let seconds = start.elapsed().as_secs_f64();
@@ -175,14 +176,53 @@ fn apply(ctx: &Ctx, plan: &Plan) -> anyhow::Result<Built> {
     })
 }
 
-/// The digest in buildx's metadata file. The file's `containerimage.config.digest` is not it.
-fn parse_digest(metadata: &str) -> anyhow::Result<String> {
+/// Removes what an earlier build said, so that it is never taken for what this one says.
+fn remove_old(file: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("failed to remove `{}`", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The digest in buildx's metadata file; none from the classic image store, which keeps no
+/// manifest: there the file has the configuration's digest under both names.
+fn parse_digest(metadata: &str) -> anyhow::Result<Option<String>> {
     let metadata: serde_json::Value =
         serde_json::from_str(metadata).context("buildx's metadata file is not JSON")?;
-    let digest = metadata
-        .get("containerimage.digest")
-        .and_then(serde_json::Value::as_str);
-    digest
-        .map(str::to_owned)
-        .context("buildx's metadata file names no `containerimage.digest`")
+    let field = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
+    let digest = field("containerimage.digest")
+        .context("buildx's metadata file names no `containerimage.digest`")?;
+    let of_manifest = field("containerimage.config.digest") != Some(digest);
+    Ok(of_manifest.then(|| digest.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_never_that_of_the_configuration() {
+        for (metadata, digest) in [
+            (
+                r#"{"containerimage.digest":"sha256:d","containerimage.config.digest":"sha256:c"}"#,
+                Some("sha256:d"),
+            ),
+            (r#"{"containerimage.digest":"sha256:d"}"#, Some("sha256:d")),
+            (
+                r#"{"containerimage.digest":"sha256:c","containerimage.config.digest":"sha256:c"}"#,
+                None,
+            ),
+        ] {
+            assert_eq!(
+                parse_digest(metadata).unwrap().as_deref(),
+                digest,
+                "{metadata}"
+            );
+        }
+        for wrong in ["", "{}", r#"{"containerimage.digest":1}"#] {
+            assert!(parse_digest(wrong).is_err(), "{wrong}");
+        }
+    }
 }

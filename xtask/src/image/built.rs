@@ -14,7 +14,8 @@ use crate::{github, report, testbed};
 pub(super) struct Built {
     pub(super) schema: u32,
     pub(super) references: Vec<String>,
-    pub(super) digest: String,
+    /// Of the index or manifest; none where the engine's classic store keeps neither.
+    pub(super) digest: Option<String>,
     pub(super) revision: String,
     pub(super) platforms: Vec<BuiltPlatform>,
     pub(super) seconds: f64,
@@ -36,7 +37,7 @@ impl Built {
         github::write_outputs(
             &ctx.exec,
             &[
-                ("digest", self.digest.clone()),
+                ("digest", self.digest.clone().unwrap_or_default()),
                 ("tags", self.references.join("\n")),
                 ("revision", self.revision.clone()),
             ],
@@ -60,7 +61,11 @@ impl Built {
             .iter()
             .map(|reference| ("tag", reference.clone()))
             .collect();
-        rows.push(("digest", self.digest.clone()));
+        let none = "none: the classic image store keeps no manifest";
+        rows.push((
+            "digest",
+            self.digest.clone().unwrap_or_else(|| none.to_owned()),
+        ));
         rows.push(("revision", self.revision.clone()));
         for built in &self.platforms {
             rows.push((

@@ -6,6 +6,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::{Args, Facts};
+use crate::docker::{Docker, Store};
 use crate::platform::{self, Platform};
 use crate::settings::Settings;
 use crate::tags::{self, Tag};
@@ -74,9 +75,7 @@ impl Plan {
     /// The arguments of `docker`.
     ///
     /// Attestations stay off: they carry a fresh id, which would give every local build of one
-    /// commit another digest. The commit's time goes to the exporter alone: as a build argument
-    /// (`SOURCE_DATE_EPOCH`) it dates the folders that WORKDIR makes, so that each commit would
-    /// build every later step anew (measured with BuildKit of Engine 28.5).
+    /// commit another digest.
     fn buildx_args(
         &self,
         facts: &Facts,
@@ -103,10 +102,18 @@ impl Plan {
         flag("--metadata-file", &self.metadata_file.display().to_string());
         flag("--provenance", "false");
         flag("--sbom", "false");
-        flag(
-            "--output",
-            &format!("type=docker,source-date-epoch={}", facts.head.epoch),
-        );
+        if dates_by_exporter(&facts.docker) {
+            flag(
+                "--output",
+                &format!("type=docker,source-date-epoch={}", facts.head.epoch),
+            );
+        } else {
+            flag(
+                "--build-arg",
+                &format!("SOURCE_DATE_EPOCH={}", facts.head.epoch),
+            );
+            flag("--output", "type=docker");
+        }
         line.extend(args.no_cache.then(|| "--no-cache".to_owned()));
         line.push(".".to_owned());
         Ok(line)
@@ -119,6 +126,23 @@ impl Plan {
         anstream::println!("{}", exec::quoted("docker", &self.command));
         Ok(())
     }
+}
+
+/// True if the exporter can be told the image's time.
+///
+/// That beats the build argument `SOURCE_DATE_EPOCH`, which dates the folders that WORKDIR makes, so
+/// that each commit would build every later step anew. Only the engine's own builder on the classic
+/// store needs the argument: its exporter takes no time (both measured with Engine 28.5).
+fn dates_by_exporter(docker: &Docker) -> bool {
+    let classic = docker
+        .engine
+        .as_ref()
+        .is_some_and(|engine| engine.store == Store::Classic);
+    let own = docker
+        .builder
+        .as_ref()
+        .is_some_and(|builder| builder.driver == "docker");
+    !(classic && own)
 }
 
 /// The build arguments; those of the command line come last and win.

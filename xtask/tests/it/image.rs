@@ -292,3 +292,25 @@ fn doctor_lists_what_is_here_and_what_is_not() {
         "{ran:#?}"
     );
 }
+
+#[test]
+fn the_classic_store_has_no_digest_and_takes_the_time_as_an_argument() {
+    let sandbox = Sandbox::new();
+    sandbox.edit(
+        "bin/info",
+        r#"["driver-type","io.containerd.snapshotter.v1"]"#,
+        "",
+    );
+    sandbox.edit("bin/build", "sha256:d1", "sha256:c0");
+    let ran = sandbox.run(&["image"]).succeeded();
+    assert!(
+        ran.stdout
+            .contains("digest    none: the classic image store keeps no manifest\n"),
+        "{ran:#?}"
+    );
+    let line = &sandbox.builds()[0];
+    assert!(
+        line.contains("--build-arg SOURCE_DATE_EPOCH=1767323045 --output type=docker ."),
+        "{line}"
+    );
+}

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The keys that sign Debian's suites.
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+pub(crate) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// An apt whose lists, caches and installed packages (none) are its own.
 #[derive(Debug)]

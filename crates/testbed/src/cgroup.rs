@@ -22,26 +22,22 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Mounts the control groups where nothing has, as in a bare virtual machine; true when it did.
 pub(crate) fn mount_missing() -> Result<bool> {
     let root = Path::new("/sys/fs/cgroup");
-    match lacking_controllers(
-        &mounts::all()?,
-        &fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default(),
-    ) {
-        None => {
-            Cmd::new("mount")
-                .args(["-t", "cgroup2", "none"])
-                .arg(root)
-                .run()?;
-            Ok(true)
-        }
-        Some(lacking) if lacking.is_empty() => Ok(false),
-        Some(lacking) => {
-            note(&format!(
-                "the machine's control groups lack {}: such limits will not hold",
-                lacking.join(", ")
-            ));
-            Ok(false)
-        }
+    let unified = || fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+    let look = || Ok::<_, anyhow::Error>(lacking_controllers(&mounts::all()?, &unified()));
+    let before = look()?;
+    if before.is_none() {
+        Cmd::new("mount")
+            .args(["-t", "cgroup2", "none"])
+            .arg(root)
+            .run()?;
     }
+    let lacking = look()?.unwrap_or_default().join(", ");
+    if !lacking.is_empty() {
+        note(&format!(
+            "the machine's control groups lack {lacking}: such limits will not hold"
+        ));
+    }
+    Ok(before.is_none())
 }
 
 /// The controllers that containers are limited with and that are not there; none when no hierarchy is mounted at all.

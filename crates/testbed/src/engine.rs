@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     time::Duration,
@@ -15,7 +17,7 @@ use serde_json::json;
 use crate::{
     cgroup,
     daemon::Daemon,
-    exec::Cmd,
+    exec::{self, Cmd},
     http,
     layout::{Layout, make_dir, remove_dir, rename, write},
     mounts,
@@ -66,20 +68,19 @@ impl Engine {
                 "DOCKER_CONFIG",
                 self.layout.docker_config().display().to_string(),
             ),
-            entry("PATH", self.path()),
+            entry(
+                "PATH",
+                self.before(&env::var_os("PATH").unwrap_or_default()),
+            ),
         ])
     }
 
-    /// PATH with the test bed's programs first, so that another docker that is there does not get in the way.
-    fn path(&self) -> String {
+    /// `path` with the test bed's programs first, so that another docker that is there does not get in the way.
+    fn before(&self, path: &OsStr) -> String {
         let bin = self.tools.bin();
-        let path = env::var_os("PATH").unwrap_or_default();
-        let rest = env::split_paths(&path)
-            .filter(|dir| *dir != bin)
-            .map(|dir| dir.display().to_string());
-        [bin.display().to_string()]
-            .into_iter()
-            .chain(rest)
+        let rest = env::split_paths(path).filter(|dir| *dir != bin);
+        let dirs = [bin.clone()].into_iter().chain(rest);
+        dirs.map(|dir| dir.display().to_string())
             .collect::<Vec<_>>()
             .join(":")
     }
@@ -133,7 +134,7 @@ impl Engine {
             command: Cmd::new(self.tools.bin().join("dockerd"))
                 .arg("--config-file")
                 .arg(self.config_file())
-                .env("PATH", self.path()),
+                .env("PATH", self.before(&exec::path())),
             log: self.layout.state.join("dockerd.log"),
             limit: START_LIMIT,
         };

@@ -36,7 +36,7 @@ impl Cmd {
             reason = "this is the crate's one place that starts programs"
         )]
         let mut inner = Command::new(program);
-        inner.stdin(Stdio::null());
+        inner.stdin(Stdio::null()).env("PATH", path());
         Self { inner }
     }
 
@@ -179,12 +179,24 @@ pub(crate) fn single_quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Looks `program` up in `path` as a shell does.
-pub(crate) fn find_in(path: &OsStr, program: &str) -> Option<OsString> {
-    std::env::split_paths(path)
-        .map(|dir| dir.join(program))
-        .find(|file| file.is_file())
-        .map(Into::into)
+/// PATH with the folders of the administrator's programs, which a plain `su` leaves out.
+pub(crate) fn path() -> OsString {
+    with_sbin(std::env::var_os("PATH").unwrap_or_default())
+}
+
+fn with_sbin(mut path: OsString) -> OsString {
+    for dir in ["/usr/local/sbin", "/usr/sbin", "/sbin"] {
+        if !std::env::split_paths(&path).any(|there| there == Path::new(dir)) {
+            path.push(":");
+            path.push(dir);
+        }
+    }
+    path
+}
+
+/// True if and only if a command of that name would be found; of an absolute path, if the file is there.
+pub(crate) fn is_there(program: &str) -> bool {
+    std::env::split_paths(&path()).any(|dir| dir.join(program).is_file())
 }
 
 #[cfg(test)]
@@ -228,6 +240,25 @@ mod tests {
         assert!(err.to_string().ends_with(":\nout"), "{err}");
         let err = Cmd::new("no-such-program").arg("x").run().unwrap_err();
         assert_eq!(err.to_string(), "failed to start `no-such-program x`");
+    }
+
+    #[test]
+    fn finds_programs_as_a_shell_of_root_does() {
+        for (path, expected) in [
+            (
+                "/usr/bin:/bin",
+                "/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+            ),
+            ("/usr/sbin:/bin", "/usr/sbin:/bin:/usr/local/sbin:/sbin"),
+            (
+                "/sbin:/usr/sbin:/usr/local/sbin",
+                "/sbin:/usr/sbin:/usr/local/sbin",
+            ),
+        ] {
+            assert_eq!(with_sbin(path.into()), expected);
+        }
+        assert!(is_there("sh") && is_there("/bin/sh"));
+        assert!(!is_there("no-such-program") && !is_there("/no/such/file"));
     }
 
     #[test]

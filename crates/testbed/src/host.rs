@@ -5,8 +5,9 @@ use std::{env, fs};
 use anyhow::Result;
 
 use crate::{
+    apt::KEYRING,
     cgroup,
-    exec::{Cmd, find_in},
+    exec::{Cmd, is_there},
     report::note,
 };
 
@@ -25,14 +26,15 @@ struct Facts {
 /// The capabilities that an engine cannot do without, by the number of their bit.
 const CAPABILITIES: [(&str, u32); 2] = [("CAP_SYS_ADMIN", 21), ("CAP_NET_ADMIN", 12)];
 
-/// Programs that must be on the machine, and the package that brings each.
-const PROGRAMS: [(&str, &str); 6] = [
+/// Programs and files that must be on the machine, and the package that brings each.
+const PROGRAMS: [(&str, &str); 7] = [
     ("iptables", "iptables"),
     ("ip", "iproute2"),
     ("mount", "mount"),
     ("python3", "python3"),
     ("pip3", "python3-pip"),
     ("update-ca-certificates", "ca-certificates"),
+    (KEYRING, "debian-archive-keyring"),
 ];
 
 /// Every reason why this machine cannot have a test bed.
@@ -113,8 +115,7 @@ pub(crate) fn prepare() -> Result<String> {
 
 /// Installs the packages of the programs that are not there, and returns their names.
 pub(crate) fn require(programs: &[(&str, &'static str)]) -> Result<Vec<&'static str>> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let missing = missing(programs, |program| find_in(&path, program).is_some());
+    let missing = missing(programs, is_there);
     if !missing.is_empty() {
         note(&format!("installing with apt: {}", missing.join(", ")));
         install(&missing)?;

@@ -61,9 +61,9 @@ impl Args {
             ctx,
             steps: Vec::new(),
         };
-        run.cargo("format", &["fmt", "--all", "--check"])?;
-        run.cargo("lint", &LINT)?;
-        run.cargo("test", &["test", "--workspace", "--locked"])?;
+        run.cargo("format", "fmt --all --check")?;
+        run.cargo("lint", LINT)?;
+        run.cargo("test", TEST)?;
         if self.quick {
             run.skip_engine("left out with `--quick`");
         } else {
@@ -81,37 +81,23 @@ impl Args {
             engine => engine,
         };
         let result = run.engine_steps();
-        if let Engine::Testbed { brought_up: true } = engine
-            && !self.keep
-        {
-            run.ctx
-                .exec
-                .watch(&testbed::cargo(), &testbed::args(&["down"]))?;
+        let Engine::Testbed { brought_up } = engine else {
+            return result;
+        };
+        if brought_up && !self.keep {
+            let down = testbed::args(&["down"]);
+            run.ctx.exec.watch(&testbed::cargo(), &down)?;
         }
-        result
+        result?;
+        run.cargo("test bed", FAULTS)
     }
 }
 
-const LINT: [&str; 8] = [
-    "clippy",
-    "--workspace",
-    "--all-targets",
-    "--all-features",
-    "--locked",
-    "--",
-    "-D",
-    "warnings",
-];
-const E2E: [&str; 8] = [
-    "test",
-    "--locked",
-    "--package",
-    "xtask",
-    "--features",
-    "e2e",
-    "--test",
-    "e2e",
-];
+const LINT: &str = "clippy --workspace --all-targets --all-features --locked -- -D warnings";
+const TEST: &str = "test --workspace --locked";
+const E2E: &str = "test --locked --package xtask --features e2e --test e2e";
+/// Brings up test beds of its own; only where there can be one.
+const FAULTS: &str = "test --locked --package testbed --features e2e --test it faults::";
 /// The steps that need an engine, in order.
 const ENGINE_STEPS: [&str; 4] = ["dockerfile", "hadolint", "compose", "end to end"];
 
@@ -121,8 +107,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn cargo(&mut self, name: &'static str, args: &[&str]) -> anyhow::Result<()> {
-        self.step(name, &testbed::cargo(), args)
+    fn cargo(&mut self, name: &'static str, line: &str) -> anyhow::Result<()> {
+        let args: Vec<&str> = line.split(' ').collect();
+        self.step(name, &testbed::cargo(), &args)
     }
 
     /// Runs one program as a step; only an interruption ends the whole run.
@@ -207,7 +194,7 @@ impl Run<'_> {
             "docker",
             &["compose", "--profile", "*", "config", "--quiet"],
         )?;
-        self.cargo(e2e, &E2E)
+        self.cargo(e2e, E2E)
     }
 
     fn finish(self) -> anyhow::Result<()> {

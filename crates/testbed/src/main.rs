@@ -48,7 +48,7 @@ machine like this.";
 
 /// A private Docker Engine and registry with stand-in base images, for machines that have neither
 #[derive(Debug, Parser)]
-#[command(name = "testbed", version, after_help = EXAMPLES)]
+#[command(name = "testbed", bin_name = "cargo xtask testbed", version, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -95,16 +95,16 @@ fn without_an_engine_the_test_bed_is_brought_up_and_taken_down() {
         r#"echo '{"running":true,"env":{}}' > "$here/status""#,
     );
     let ran = run(&sandbox, &["test"], true).succeeded();
-    assert_eq!(outcomes(&ran), all("passed"));
-    assert!(
-        sandbox
-            .read("bin/calls")
-            .ends_with("run --quiet --package testbed -- down\n")
-    );
+    let mut steps = all("passed");
+    // The test bed's own tests run only where there can be one.
+    steps.push(("test bed".to_owned(), "passed".to_owned()));
+    assert_eq!(outcomes(&ran), steps);
+    let down = "run --quiet --package testbed -- down\n";
+    assert!(sandbox.read("bin/calls").contains(down));
 
-    let ran = run(&sandbox, &["test", "--keep"], true).succeeded();
-    assert_eq!(outcomes(&ran), all("passed"));
-    assert!(sandbox.read("bin/calls").ends_with("--test e2e\n"));
+    sandbox.write("bin/calls", "");
+    run(&sandbox, &["test", "--keep"], true).succeeded();
+    assert!(!sandbox.read("bin/calls").contains(down));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `up` with the network gone and the disk full, then again without the fault.
 //!
-//! Each brings up a whole test bed of its own and takes it down: `cargo test -p testbed -- --ignored`, as root.
+//! Each brings up a whole test bed of its own and takes it down: `cargo test -p testbed --features e2e`, as root.
+//! `cargo xtask test` runs them where it runs on the test bed.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use crate::bed::{Bed, Ran, run, sh};
 const ROOM: &str = "6g";
 
 #[test]
-#[ignore = "needs root, the network and a minute or two"]
+#[cfg_attr(not(feature = "e2e"), ignore = "needs root, the network and a minute")]
 fn without_the_network_it_fails_and_with_it_goes_on() {
     let mut bed = Bed::new();
     let cache = bed.path("cache");
@@ -36,7 +37,7 @@ fn without_the_network_it_fails_and_with_it_goes_on() {
 }
 
 #[test]
-#[ignore = "needs root, the network and a minute or two"]
+#[cfg_attr(not(feature = "e2e"), ignore = "needs root, the network and a minute")]
 fn with_a_full_disk_it_fails_and_with_room_goes_on() {
     let mut bed = Bed::new();
     bed.set("XDG_CACHE_HOME", users_cache().parent().unwrap().display());

@@ -93,7 +93,8 @@ impl Plan {
             flag("--build-arg", &format!("{name}={value}"));
         }
         if let Some(path) = &facts.ca_bundle {
-            flag("--secret", &format!("id=ca-bundle,src={}", path.display()));
+            let source = csv_field(&format!("src={}", path.display()));
+            flag("--secret", &format!("id=ca-bundle,{source}"));
         }
         if let Some(builder) = &args.builder {
             flag("--builder", builder);
@@ -125,6 +126,15 @@ impl Plan {
         }
         anstream::println!("{}", exec::quoted("docker", &self.command));
         Ok(())
+    }
+}
+
+/// A field of the comma-separated lists that docker's flags take.
+fn csv_field(text: &str) -> String {
+    if text.contains([',', '"']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
     }
 }
 

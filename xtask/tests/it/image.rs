@@ -38,14 +38,15 @@ fn a_dry_run_prints_the_command_line_and_builds_nothing() {
 #[test]
 fn every_flag_reaches_docker() {
     let sandbox = Sandbox::new();
-    sandbox.write("ca.pem", "");
+    // A name that docker's comma-separated lists need quoted.
+    sandbox.write("a,\"b.pem", "");
     sandbox.git(&[
         "remote",
         "add",
         "origin",
         "https://me:s3cret@example.org/me/agent.git",
     ]);
-    let ca = sandbox.path("ca.pem");
+    let ca = sandbox.path("a,\"b.pem");
     let ran = sandbox.run(&[
         "image",
         "--json",
@@ -86,7 +87,13 @@ fn every_flag_reaches_docker() {
         ["--build-arg", "EXTRA=a b"],
         ["--builder", "default"],
         ["--progress", "plain"],
-        ["--secret", &format!("id=ca-bundle,src={}", ca.display())],
+        [
+            "--secret",
+            &format!(
+                "id=ca-bundle,\"src={}\"",
+                ca.display().to_string().replace('"', "\"\"")
+            ),
+        ],
         ["--no-cache", "."],
     ] {
         assert!(

@@ -30,6 +30,8 @@ pub(crate) struct Ctx {
     /// The workspace's root; every program is started there.
     pub(crate) root: PathBuf,
     pub(crate) settings: Settings,
+    /// What `--repository` says; `settings` has it already.
+    pub(crate) repository: Option<Repository>,
     pub(crate) exec: Exec,
     pub(crate) json: bool,
     pub(crate) testbed: bool,
@@ -40,13 +42,14 @@ impl Ctx {
         let here = env::current_dir().context("failed to find the current folder")?;
         let root = settings::find_root(&here)?;
         let mut settings = Settings::read(&root)?;
-        if let Some(repository) = global.repository {
-            settings.repository = repository;
+        if let Some(repository) = &global.repository {
+            settings.repository = repository.clone();
         }
         let exec = Exec::new(&root, global.verbose)?;
         Ok(Ctx {
             root,
             settings,
+            repository: global.repository,
             exec,
             json: global.json,
             testbed: global.testbed,

@@ -1,11 +1,25 @@
-//! What git says of the workspace. The only user of git2; read-only.
+//! What git says of a repository. With its parts in `git/` the only user of git2; read-only.
 
-use std::path::Path;
+mod distance;
+mod open;
+mod refs;
+mod remote;
+mod status;
+mod versions;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
-use git2::{ErrorCode, Repository, Status, StatusOptions};
+use git2::{Commit, ErrorCode, Reference, Repository};
 use serde::Serialize;
+
+pub(crate) use self::distance::Nearest;
+use self::refs::TagFiles;
+use self::versions::Versions;
+use crate::exec;
+use crate::version::Version;
 
 /// The first second that RFC 3339 has no way to write.
 const YEAR_10000: u64 = 253_402_300_800;
@@ -53,24 +67,104 @@ impl Head {
     }
 }
 
-/// Reads HEAD of the repository that `root` is in.
-pub(crate) fn read_head(root: &Path) -> anyhow::Result<Head> {
-    let repo = open(root)?;
-    let head = match repo.head() {
-        Ok(head) => head,
+/// Everything that the tags of a commit depend on, as far as git knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) head: Head,
+    /// The work tree's root; none for a bare repository.
+    pub(crate) top: Option<PathBuf>,
+    /// Every git tag that leads to HEAD.
+    pub(crate) at_head: Vec<String>,
+    /// The version of every git tag that is one, but for those with build metadata.
+    pub(crate) versions: Vec<Version>,
+    /// Tags that look like versions and are none, each with the reason.
+    pub(crate) near_misses: BTreeMap<String, String>,
+    /// Tags that lead to no commit, each with what they lead to.
+    pub(crate) no_commits: BTreeMap<String, &'static str>,
+    /// The version that HEAD comes after; none when HEAD carries one itself.
+    pub(crate) nearest: Option<Nearest>,
+    /// History and tags may be missing.
+    pub(crate) shallow: bool,
+    /// `git replace` shows HEAD as something else than it is.
+    pub(crate) replaced: bool,
+    /// What `origin/HEAD` points to, else `main` or `master` when there is such a branch.
+    pub(crate) default_branch: Option<String>,
+}
+
+/// Reads HEAD of the repository that `folder` is in.
+pub(crate) fn read_head(folder: &Path) -> anyhow::Result<Head> {
+    let repo = open::open(folder)?;
+    let head = head_reference(&repo, folder)?;
+    describe_head(&repo, &head, &head_commit(&head)?)
+}
+
+/// Reads everything about the repository that `folder` is in, in one pass over its tags.
+///
+/// The history is walked only when HEAD carries no version itself, and only as far as the
+/// nearest one.
+pub(crate) fn read_facts(folder: &Path) -> anyhow::Result<Facts> {
+    let repo = open::open(folder)?;
+    let head = head_reference(&repo, folder)?;
+    let commit = head_commit(&head)?;
+    let files = TagFiles::read(&repo)?;
+    let versions = Versions::read(&repo, commit.id(), files.tags()?)?;
+    let nearest = if versions.is_at_head {
+        None
+    } else {
+        distance::nearest(&repo, commit.id(), &versions.by_commit()?)?
+    };
+    Ok(Facts {
+        head: describe_head(&repo, &head, &commit)?,
+        top: repo.workdir().map(Path::to_owned),
+        nearest,
+        shallow: repo.is_shallow(),
+        replaced: find(&repo, &format!("refs/replace/{}", commit.id()))?.is_some(),
+        default_branch: default_branch(&repo)?,
+        at_head: versions.at_head,
+        versions: versions
+            .all
+            .into_iter()
+            .map(|(version, _)| version)
+            .collect(),
+        near_misses: versions.near_misses,
+        no_commits: versions.no_commits,
+    })
+}
+
+fn head_reference<'repo>(
+    repo: &'repo Repository,
+    folder: &Path,
+) -> anyhow::Result<Reference<'repo>> {
+    match repo.head() {
+        Ok(head) => Ok(head),
         Err(error) if error.code() == ErrorCode::UnbornBranch => bail!(
             "the repository `{}` has no commit yet, so an image of it has no revision; \
              hint: `git add --all && git commit`",
-            root.display()
+            folder.display()
         ),
-        Err(error) => {
-            return Err(error)
-                .context("failed to read git's HEAD; hint: `git fsck` shows what is broken");
-        }
-    };
-    let commit = head
-        .peel_to_commit()
-        .context("git's HEAD does not lead to a commit")?;
+        Err(error) => Err(anyhow::Error::new(error).context(format!(
+            "git's HEAD is broken (`{}`); hint: `git symbolic-ref HEAD refs/heads/BRANCH` points \
+             it to a branch again, `git fsck` shows what else is broken",
+            repo.path().join("HEAD").display()
+        ))),
+    }
+}
+
+fn head_commit<'repo>(head: &Reference<'repo>) -> anyhow::Result<Commit<'repo>> {
+    head.peel_to_commit().with_context(|| {
+        format!(
+            "git's HEAD (`{}`) does not lead to a commit that is here; hint: `git fsck` shows what \
+             is broken, `git fetch` brings what is missing",
+            String::from_utf8_lossy(head.name_bytes())
+        )
+    })
+}
+
+fn describe_head(
+    repo: &Repository,
+    head: &Reference<'_>,
+    commit: &Commit<'_>,
+) -> anyhow::Result<Head> {
     let branch = head
         .is_branch()
         .then(|| String::from_utf8_lossy(head.shorthand_bytes()).into_owned());
@@ -78,99 +172,58 @@ pub(crate) fn read_head(root: &Path) -> anyhow::Result<Head> {
         revision: commit.id().to_string(),
         branch,
         epoch: commit.time().seconds(),
-        dirty: dirty_paths(&repo)?,
-        source: origin(&repo)?,
+        dirty: status::dirty_paths(repo)?,
+        source: remote::source(repo)?,
     })
 }
 
-fn open(root: &Path) -> anyhow::Result<Repository> {
-    Repository::discover(root).map_err(|error| match error.code() {
-        ErrorCode::NotFound => anyhow::anyhow!(
-            "`{}` is not in a git repository, and an image is named after its commit; \
-             hint: build in a `git clone`, or `git init && git add --all && git commit` here",
-            root.display()
-        ),
-        ErrorCode::Owner => anyhow::anyhow!(
-            "git refuses the repository at `{0}`: it belongs to another user; \
-             hint: `git config --global --add safe.directory {0}`",
-            root.display()
-        ),
-        _ => anyhow::Error::new(error).context(format!(
-            "failed to open the git repository at `{}`",
-            root.display()
-        )),
-    })
-}
-
-/// The paths `git status` would list. Assumes a work tree; a bare repository has no dirty path.
-fn dirty_paths(repo: &Repository) -> anyhow::Result<Vec<String>> {
-    if repo.is_bare() {
-        return Ok(Vec::new());
+/// The branch that a clone of `origin` starts on, or else the one that bears a usual name.
+fn default_branch(repo: &Repository) -> anyhow::Result<Option<String>> {
+    if let Some(origin) = find(repo, "refs/remotes/origin/HEAD")?
+        && let Some(target) = origin.symbolic_target_bytes()
+        && let Some(branch) = target.strip_prefix(b"refs/remotes/origin/")
+    {
+        return Ok(Some(String::from_utf8_lossy(branch).into_owned()));
     }
-    let mut options = StatusOptions::new();
-    options.include_untracked(true).exclude_submodules(false);
-    let statuses = repo
-        .statuses(Some(&mut options))
-        .context("failed to compare the tree with HEAD")?;
-    Ok(statuses
-        .iter()
-        .filter(|entry| entry.status() != Status::CURRENT && !entry.status().is_ignored())
-        .map(|entry| String::from_utf8_lossy(entry.path_bytes()).into_owned())
-        .collect())
+    for name in ["main", "master"] {
+        for place in ["refs/heads", "refs/remotes/origin"] {
+            if find(repo, &format!("{place}/{name}"))?.is_some() {
+                return Ok(Some(name.to_owned()));
+            }
+        }
+    }
+    Ok(None)
 }
 
-fn origin(repo: &Repository) -> anyhow::Result<Option<String>> {
-    match repo.find_remote("origin") {
-        Ok(remote) => Ok(web_address(&String::from_utf8_lossy(remote.url_bytes()))),
+fn find<'repo>(repo: &'repo Repository, name: &str) -> anyhow::Result<Option<Reference<'repo>>> {
+    match repo.find_reference(name) {
+        Ok(reference) => Ok(Some(reference)),
         Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-        Err(error) => Err(error).context("failed to read the git remote `origin`"),
+        Err(error) => {
+            let path = repo.commondir().join(name);
+            let remedy = exec::quoted("rm", &[path.display().to_string()]);
+            Err(error).with_context(|| {
+                format!("the reference `{name}` is broken; hint: `{remedy} && git fetch`")
+            })
+        }
     }
 }
 
-/// The https address of a remote, without credentials; none for a path or an unknown scheme.
-fn web_address(url: &str) -> Option<String> {
-    let (host, path) = match url.split_once("://") {
-        Some(("https" | "http" | "ssh" | "git", rest)) => rest.split_once('/')?,
-        Some(_) => return None,
-        // scp-like: `git@github.com:owner/name.git`; without a colon it is a local path.
-        None => url
-            .split_once(':')
-            .filter(|(host, _)| !host.contains('/'))?,
-    };
-    let host = host
-        .rsplit_once('@')
-        .map_or(host, |(_credentials, host)| host);
-    let host = host.split(':').next().unwrap_or(host);
-    let path = path.trim_matches('/').trim_end_matches(".git");
-    (!host.is_empty() && !path.is_empty()).then(|| format!("https://{host}/{path}"))
+/// Text of git's that may be no UTF-8 and may hold control characters, fit to be printed.
+fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let plain = (!c.is_control()).then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn remotes_become_web_addresses_without_credentials() {
-        let want = Some("https://github.com/me/agent".to_owned());
-        for url in [
-            "https://github.com/me/agent",
-            "https://github.com/me/agent.git",
-            "https://x-access-token:s3cret@github.com/me/agent.git",
-            "ssh://git@github.com:22/me/agent.git",
-            "git@github.com:me/agent.git",
-        ] {
-            assert_eq!(web_address(url), want, "{url}");
-        }
-        for url in [
-            "/srv/git/agent.git",
-            "../agent",
-            "file:///srv/agent",
-            "https://github.com",
-            "",
-        ] {
-            assert_eq!(web_address(url), None, "{url}");
-        }
-    }
 
     #[test]
     fn a_time_that_is_no_time_is_an_error() {
@@ -190,5 +243,10 @@ mod tests {
             let error = head(bad).created().unwrap_err().to_string();
             assert!(error.contains("`0123456789` has no usable time"), "{error}");
         }
+    }
+
+    #[test]
+    fn what_git_holds_is_fit_to_be_printed() {
+        assert_eq!(printable(b"a b/\xff\n\x1b[0m"), "a b/\u{fffd}\\n\\u{1b}[0m");
     }
 }

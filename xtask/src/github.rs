@@ -1,4 +1,4 @@
-//! What GitHub Actions reads: step outputs and the step summary. Elsewhere, nothing happens.
+//! What GitHub Actions says of the commit, and what it reads: step outputs and the step summary.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -6,6 +6,54 @@ use std::io::Write as _;
 use anyhow::Context as _;
 
 use crate::exec::Exec;
+use crate::git::Head;
+
+/// What CI says of the commit that it builds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ci {
+    /// `GITHUB_EVENT_NAME`.
+    pub(crate) event: Option<String>,
+    /// `GITHUB_REF`.
+    pub(crate) git_ref: Option<String>,
+    /// `GITHUB_SHA`.
+    pub(crate) sha: Option<String>,
+}
+
+impl Ci {
+    /// None when this is no CI.
+    pub(crate) fn of(exec: &Exec) -> Option<Ci> {
+        let is_set = |name: &str| exec.var(name).is_some_and(|value| value != "false");
+        (is_set("CI") || is_set("GITHUB_ACTIONS")).then(|| Ci {
+            event: exec.var("GITHUB_EVENT_NAME"),
+            git_ref: exec.var("GITHUB_REF"),
+            sha: exec.var("GITHUB_SHA"),
+        })
+    }
+
+    /// Whether CI speaks of HEAD: a job may have checked out something else.
+    pub(crate) fn is_at(&self, head: &Head) -> bool {
+        self.sha.as_ref().is_none_or(|sha| *sha == head.revision)
+    }
+
+    /// The number of the pull request whose merge with its base is built.
+    pub(crate) fn pull_request(&self) -> Option<u64> {
+        let number = self.git_ref.as_deref()?.strip_prefix("refs/pull/")?;
+        number.strip_suffix("/merge")?.parse().ok()
+    }
+
+    /// The branch that is built; none for a pull request, whose branch may bear any name.
+    pub(crate) fn branch<'a>(&'a self, head: &'a Head) -> Option<&'a str> {
+        let event = self.event.as_deref().unwrap_or_default();
+        if event.starts_with("pull_request") || self.pull_request().is_some() {
+            return None;
+        }
+        // CI often leaves HEAD detached, at the commit of the branch that it names.
+        let named = || self.git_ref.as_deref()?.strip_prefix("refs/heads/");
+        head.branch
+            .as_deref()
+            .or_else(|| named().filter(|_| self.is_at(head)))
+    }
+}
 
 /// Appends `outputs` to the file that `GITHUB_OUTPUT` names.
 pub(crate) fn write_outputs(exec: &Exec, outputs: &[(&str, String)]) -> anyhow::Result<()> {

@@ -15,6 +15,7 @@ use self::plan::Plan;
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};
 use crate::git::{self, Head};
+use crate::github::Ci;
 use crate::platform::Platform;
 use crate::settings::NodeVersion;
 
@@ -92,6 +93,7 @@ impl Args {
 /// What a build depends on, all observed before anything is decided.
 struct Facts {
     head: Head,
+    ci: Option<Ci>,
     docker: Docker,
     ca_bundle: Option<PathBuf>,
     metadata_file: PathBuf,
@@ -107,6 +109,7 @@ fn observe(ctx: &Ctx, args: &Args) -> anyhow::Result<Facts> {
     );
     Ok(Facts {
         head: git::read_head(&ctx.root)?,
+        ci: Ci::of(&ctx.exec),
         docker: docker::observe(&ctx.exec, args.builder.as_deref())?,
         ca_bundle: find_ca_bundle(ctx, args.ca_bundle.as_deref())?,
         metadata_file: ctx.records().join("build-metadata.json"),

@@ -19,6 +19,7 @@ mod stop;
 mod tags;
 mod test;
 mod testbed;
+mod version;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Image(image::Args),
+    Tags(tags::Args),
     Doctor(doctor::Args),
     Testbed(testbed::Args),
     Test(test::Args),
@@ -71,6 +73,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let ctx = Ctx::new(cli.global)?;
     match cli.command {
         Command::Image(args) => args.run(&ctx),
+        Command::Tags(args) => args.run(&ctx),
         Command::Doctor(args) => args.run(&ctx),
         Command::Testbed(args) => args.run(&ctx),
         Command::Test(args) => args.run(&ctx),

@@ -24,6 +24,21 @@ pub(crate) fn table(rows: &[(&str, String)]) -> String {
         .collect()
 }
 
+/// Rows of cells, every column as wide as its widest cell.
+pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or_default());
+    rows.iter()
+        .map(|row| {
+            let cells = row.iter().zip(widths);
+            let line: String = cells
+                .map(|(cell, width)| format!("{cell:width$}  "))
+                .collect();
+            format!("{}\n", line.trim_end())
+        })
+        .collect()
+}
+
 /// Bytes in the unit that docker prints them in (powers of ten).
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
@@ -46,6 +61,12 @@ mod tests {
     fn values_stand_in_one_column() {
         let rows = [("a", "1".to_owned()), ("long", "2".to_owned())];
         assert_eq!(table(&rows), "a     1\nlong  2\n");
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [["a", "sha-…", "x"], ["long", "b", ""]].map(|row| row.map(str::to_owned));
+        assert_eq!(columns(&rows), "a     sha-…  x\nlong  b\n");
     }
 
     #[test]

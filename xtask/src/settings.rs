@@ -1,5 +1,6 @@
 //! `[workspace.metadata.image]`: what the image is, read and validated in one place.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -18,8 +19,8 @@ pub(crate) struct Settings {
     pub(crate) dockerfile: PathBuf,
     /// Every platform a published index has.
     pub(crate) platforms: Vec<Platform>,
-    /// The branch whose builds may carry `dev`.
-    pub(crate) default_branch: String,
+    /// The branch whose builds in CI are `dev`; none leaves it to `origin/HEAD`, `main`, `master`.
+    pub(crate) default_branch: Option<String>,
     /// The major version of Node.js in the image.
     pub(crate) node: NodeVersion,
     /// The version being worked on: `[workspace.package] version`.
@@ -122,10 +123,63 @@ fn parse(text: &str) -> anyhow::Result<Settings> {
         settings.dockerfile.display()
     );
     ensure!(
-        !settings.default_branch.is_empty(),
+        settings.default_branch.as_deref() != Some(""),
         "`default-branch` is empty"
     );
     Ok(settings)
+}
+
+/// What the manifest of any other repository says, workspace or not. A field is none where it
+/// says nothing, or nothing that we can read.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Other {
+    pub(crate) repository: Option<Repository>,
+    pub(crate) default_branch: Option<String>,
+    pub(crate) version: Option<String>,
+}
+
+impl Other {
+    /// Reads the manifest that counts for `folder`: the workspace's at or above it within the
+    /// repository at `top`, else the nearest package's.
+    pub(crate) fn find(folder: &Path, top: Option<&Path>) -> anyhow::Result<Other> {
+        let mut found = Other::default();
+        let Some(top) = top else {
+            return Ok(found);
+        };
+        let top = top
+            .canonicalize()
+            .with_context(|| format!("failed to find `{}`", top.display()))?;
+        for folder in folder
+            .ancestors()
+            .take_while(|folder| folder.starts_with(&top))
+        {
+            let path = folder.join("Cargo.toml");
+            let text = match std::fs::read_to_string(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                result => result.with_context(|| format!("failed to read `{}`", path.display()))?,
+            };
+            if let Ok(settings) = parse(&text) {
+                return Ok(Other {
+                    repository: Some(settings.repository),
+                    default_branch: settings.default_branch,
+                    version: Some(settings.version),
+                });
+            }
+            found.version = own_version(&text).or(found.version);
+        }
+        Ok(found)
+    }
+}
+
+/// The version that a manifest of any kind gives itself: the workspace's, or the package's.
+fn own_version(manifest: &str) -> Option<String> {
+    let table: toml::Table = toml::from_str(manifest).ok()?;
+    let version = |package: Option<&toml::Value>| {
+        let version = package?.get("version")?.as_str()?;
+        Some(version.to_owned())
+    };
+    let workspace = table.get("workspace").and_then(|w| w.get("package"));
+    version(workspace).or_else(|| version(table.get("package")))
 }
 
 /// The folder of the workspace that `start` is in: the nearest one upwards whose
@@ -178,6 +232,19 @@ node = "20"
             [Platform::LinuxAmd64, Platform::LinuxArm64]
         );
         assert_eq!(settings.node.as_str(), "20");
+    }
+
+    #[test]
+    fn any_manifest_may_have_a_version() {
+        for (manifest, version) in [
+            (GOOD, Some("0.2.13")),
+            ("[package]\nversion = \"1.2.3\"", Some("1.2.3")),
+            ("[package]\nversion.workspace = true", None),
+            ("[workspace]\nmembers = []", None),
+            ("no = toml = at all", None),
+        ] {
+            assert_eq!(own_version(manifest).as_deref(), version, "{manifest}");
+        }
     }
 
     #[test]

@@ -1,120 +1,151 @@
-//! Which tags a build of HEAD may carry: a pure function over git's facts.
+//! `cargo xtask tags`: which tags HEAD's image may carry, and for each one why, who applies it
+//! and where to. Reads git, and with `--published` the registry; changes nothing.
 
-use serde::Serialize;
+mod build;
+mod latest;
+mod rules;
+mod set;
+mod show;
 
-use crate::git::Head;
-use crate::reference::check_tag;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+
+pub(crate) use self::build::Build;
+use self::latest::Published;
+use self::rules::Question;
+pub(crate) use self::set::Tag;
+use self::set::TagSet;
+use crate::ctx::Ctx;
+use crate::git::{self, Facts};
+use crate::github::Ci;
+use crate::settings;
 use crate::stop::Stop;
+use crate::version::Version;
 
-/// A tag and the reason it is given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Tag {
-    pub(crate) name: String,
-    pub(crate) why: &'static str,
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask tags                               what HEAD's image may be called, and why
+  cargo xtask tags --published                   ask the registry whether `latest` may move
+  cargo xtask tags --format plain                one reference a line, for shells
+  cargo xtask tags --json | jq -r .revision      the data, schema 1
+  cargo xtask tags --version 1.2.3               of several versions at HEAD, this one
+  cargo xtask tags -C ../elsewhere               another clone
+  cargo xtask tags --repository ghcr.io/me/agent a fork's image
+
+`latest` stands in `--format plain` and in GitHub's outputs only after `--published`:
+without it the answer is an \"if\", and an \"if\" must not be pushed.
+Exit code 3: a git tag at HEAD, or --version, asks for a tag that a rule forbids.";
+
+/// Print the tags that HEAD's image may carry: for each why, who applies it and where to
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Look at the repository that this folder is in
+    #[arg(short = 'C', value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// Of several versions at HEAD, the one to release [default: the highest]
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    version: Option<Version>,
+    /// Ask the registry which versions are published, as `latest` depends on it
+    #[arg(long)]
+    published: bool,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
 }
 
-/// The tags of a local build: `dev` always, `sha-…` only for what a commit really holds.
-pub(crate) fn local_tags(head: &Head) -> Vec<Tag> {
-    let mut tags = vec![Tag {
-        name: "dev".to_owned(),
-        why: "a local build",
-    }];
-    if head.dirty.is_empty() {
-        tags.push(Tag {
-            name: format!("sha-{}", head.short()),
-            why: "the tree is HEAD's commit",
-        });
-    }
-    tags
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// One reference a line
+    Plain,
+    /// The same as `--json`
+    Json,
 }
 
-/// The tags asked for by `--tag`, instead of those of git.
-///
-/// Refuses the names that mean something else: `latest` and versions are given to a proven
-/// digest by a release, and a `sha-` tag names exactly one commit.
-pub(crate) fn chosen_tags(names: &[String], head: &Head) -> Result<Vec<Tag>, Stop> {
-    let mut tags: Vec<Tag> = Vec::new();
-    for name in names {
-        check_tag(name).map_err(Stop::Usage)?;
-        let own_sha = head.dirty.is_empty() && *name == format!("sha-{}", head.short());
-        if name == "latest" || is_version(name) {
-            return Err(Stop::Refused(format!(
-                "`{name}` is given only to a verified digest, by a release; \
-                 hint: build as `dev`, or with a tag of your own"
-            )));
-        }
-        if name.starts_with("sha-") && !own_sha {
-            return Err(Stop::Refused(format!(
-                "`{name}` would name another commit than the one built; \
-                 hint: leave `--tag` away, a clean tree gets its `sha-…` by itself"
-            )));
-        }
-        if tags.iter().all(|tag| tag.name != *name) {
-            tags.push(Tag {
-                name: name.clone(),
-                why: "asked for with `--tag`",
-            });
-        }
-    }
-    Ok(tags)
+fn version(text: &str) -> Result<Version, String> {
+    let number = text.strip_prefix('v').unwrap_or(text);
+    Version::parse(number)
+        .map_err(|error| format!("expected a version as in `1.2.3` or `1.2.3-rc.1`: {error}"))
 }
 
-fn is_version(name: &str) -> bool {
-    name.strip_prefix('v')
-        .is_some_and(|rest| semver::Version::parse(rest).is_ok())
+impl Args {
+    pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
+        if ctx.testbed {
+            crate::testbed::enter(ctx, true)?;
+        }
+        let (facts, question) = self.observe(ctx)?;
+        let set = rules::tag_set(&facts, &question)?;
+        match self.format {
+            Format::Json => set.print_json()?,
+            _ if ctx.json => set.print_json()?,
+            Format::Plain => set.print_plain(),
+            Format::Table => set.print_table(),
+        }
+        set.tell_github(&ctx.exec)?;
+        set.refusal().map_or(Ok(()), |stop| Err(stop.into()))
+    }
+
+    fn observe(&self, ctx: &Ctx) -> anyhow::Result<(Facts, Question)> {
+        let folder = match &self.directory {
+            Some(folder) => folder.canonicalize().with_context(|| {
+                format!("failed to find the folder `{}` (`-C`)", folder.display())
+            })?,
+            None => ctx.root.clone(),
+        };
+        let facts = git::read_facts(&folder)?;
+        let mut question = self.question(ctx, &folder, &facts)?;
+        if self.published {
+            question.published = ask_registry(ctx, &facts, &question)?;
+        }
+        Ok((facts, question))
+    }
+
+    /// The settings of the repository looked at; those that it has not are ours, or git's.
+    fn question(&self, ctx: &Ctx, folder: &Path, facts: &Facts) -> anyhow::Result<Question> {
+        let mut question = Question {
+            repository: ctx.settings.repository.clone(),
+            default_branch: ctx.settings.default_branch.clone(),
+            workspace_version: Some(ctx.settings.version.clone()),
+            pick: self.version.clone(),
+            ci: Ci::of(&ctx.exec),
+            published: Published::Unknown,
+        };
+        if self.directory.is_some() {
+            let other = settings::Other::find(folder, facts.top.as_deref())?;
+            question.default_branch = other.default_branch;
+            question.workspace_version = other.version;
+            if let (None, Some(repository)) = (&ctx.repository, other.repository) {
+                question.repository = repository;
+            }
+        }
+        Ok(question)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Asks for the versions that would keep `latest` where it is, the highest first, up to the
+/// first one that is there.
+fn ask_registry(ctx: &Ctx, facts: &Facts, question: &Question) -> anyhow::Result<Published> {
+    let _ = (ctx, facts, question);
+    anyhow::bail!("not yet")
+}
 
-    fn head(dirty: &[&str]) -> Head {
-        Head {
-            revision: "0123456789abcdef0123456789abcdef01234567".into(),
-            branch: Some("main".into()),
-            epoch: 0,
-            dirty: dirty.iter().map(ToString::to_string).collect(),
-            source: None,
-        }
-    }
-
-    fn names(tags: &[Tag]) -> Vec<&str> {
-        tags.iter().map(|tag| tag.name.as_str()).collect()
-    }
-
-    #[test]
-    fn a_dirty_tree_gets_no_sha_tag() {
-        assert_eq!(names(&local_tags(&head(&[]))), ["dev", "sha-0123456"]);
-        assert_eq!(names(&local_tags(&head(&["README.md"]))), ["dev"]);
-    }
-
-    #[test]
-    fn chosen_tags_replace_gits_and_are_given_once() {
-        let chosen = ["try-1", "dev", "sha-0123456", "try-1"].map(String::from);
-        let tags = chosen_tags(&chosen, &head(&[])).unwrap();
-        assert_eq!(names(&tags), ["try-1", "dev", "sha-0123456"]);
-    }
-
-    #[test]
-    fn names_with_a_meaning_of_their_own_are_refused() {
-        for (name, dirty, part) in [
-            ("latest", false, "verified digest"),
-            ("v0.2.13", false, "verified digest"),
-            ("v1.0.0-rc.1", false, "verified digest"),
-            ("sha-fffffff", false, "another commit"),
-            ("sha-0123456", true, "another commit"),
-        ] {
-            let dirty: &[&str] = if dirty { &["x"] } else { &[] };
-            let stop = chosen_tags(&[name.to_owned()], &head(dirty)).unwrap_err();
-            assert!(
-                matches!(&stop, Stop::Refused(text) if text.contains(part)),
-                "{name}: {stop}"
-            );
-        }
-        let stop = chosen_tags(&["a b".to_owned()], &head(&[])).unwrap_err();
-        assert!(
-            matches!(&stop, Stop::Usage(text) if text.contains("bad tag `a b`")),
-            "{stop}"
-        );
+impl TagSet {
+    fn refusal(&self) -> Option<Stop> {
+        let refused: Vec<String> = self
+            .withheld
+            .iter()
+            .filter(|withheld| withheld.is_refused)
+            .map(|withheld| {
+                let set::Withheld {
+                    name, why, remedy, ..
+                } = withheld;
+                format!("`{name}` is refused: {why}; hint: {remedy}")
+            })
+            .collect();
+        (!refused.is_empty()).then(|| Stop::Refused(refused.join("\n")))
     }
 }

@@ -27,10 +27,15 @@ pub(super) struct Plan {
 }
 
 pub(super) fn plan(facts: &Facts, settings: &Settings, args: &Args) -> anyhow::Result<Plan> {
+    let build = tags::Build {
+        repository: &settings.repository,
+        head: &facts.head,
+        ci: facts.ci.as_ref(),
+    };
     let tags = if args.tag.is_empty() {
-        tags::local_tags(&facts.head)
+        build.local_tags()?
     } else {
-        tags::chosen_tags(&args.tag, &facts.head)?
+        build.chosen_tags(&args.tag)?
     };
     let mut platforms = args.platform.clone();
     platforms.sort_unstable();
@@ -54,10 +59,7 @@ pub(super) fn plan(facts: &Facts, settings: &Settings, args: &Args) -> anyhow::R
                 .and_then(|engine| engine.platform),
         );
     }
-    let references = tags
-        .iter()
-        .map(|tag| settings.repository.reference(&tag.name))
-        .collect();
+    let references = tags.iter().map(|tag| tag.reference.clone()).collect();
     let mut plan = Plan {
         references,
         tags,

@@ -1,0 +1,98 @@
+//! Opening a repository; and when that fails, why and what to do.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use git2::{Config, ErrorCode, Repository};
+
+use crate::exec;
+
+/// Opens the repository that `folder` is in: the nearest one upwards.
+pub(super) fn open(folder: &Path) -> anyhow::Result<Repository> {
+    Repository::discover(folder).map_err(|error| match error.code() {
+        ErrorCode::NotFound => anyhow!(
+            "`{}` is not in a git repository, and an image is named after its commit; \
+             hint: build in a `git clone`, or `git init && git add --all && git commit` here",
+            folder.display()
+        ),
+        ErrorCode::Owner => {
+            let root = owned_root(folder);
+            let words = ["config", "--global", "--add", "safe.directory"];
+            let words: Vec<&str> = words.into_iter().chain([root.as_str()]).collect();
+            anyhow!(
+                "git refuses the repository at `{root}`: it belongs to another user; hint: `{}`",
+                exec::quoted("git", &words)
+            )
+        }
+        _ => {
+            let what = format!(
+                "failed to open the git repository at `{}`",
+                folder.display()
+            );
+            match unsupported(folder) {
+                Ok(Some(remedy)) => anyhow!("{what}: {remedy}"),
+                Ok(None) => anyhow::Error::new(error).context(format!(
+                    "{what}; hint: `git fsck` there says what is broken"
+                )),
+                Err(config) => config.context(what),
+            }
+        }
+    })
+}
+
+/// The folder that `safe.directory` must name: the work tree's root, or the bare repository.
+fn owned_root(folder: &Path) -> String {
+    let root = folder
+        .ancestors()
+        .find(|folder| folder.join(".git").exists());
+    let bare = || git_dir(folder).unwrap_or_else(|_| folder.to_owned());
+    let root = root.map_or_else(bare, Path::to_owned);
+    // git compares without the slash that libgit2 ends its paths with.
+    root.components().collect::<PathBuf>().display().to_string()
+}
+
+fn git_dir(folder: &Path) -> Result<PathBuf, git2::Error> {
+    Repository::discover_path(folder, [] as [&Path; 0])
+}
+
+/// What the repository uses that libgit2 cannot read, with the remedy; none when it is
+/// something else that is wrong.
+fn unsupported(folder: &Path) -> anyhow::Result<Option<String>> {
+    let git_dir = git_dir(folder)?;
+    let common = match std::fs::read_to_string(git_dir.join("commondir")) {
+        Ok(path) => git_dir.join(path.trim_end()),
+        // Only a linked worktree has this file.
+        Err(_) => git_dir,
+    };
+    let path = common.join("config");
+    let config = Config::open(&path)
+        .and_then(|mut config| config.snapshot())
+        .with_context(|| {
+            format!(
+                "failed to read `{}`; hint: `git config --list` says where it is wrong",
+                path.display()
+            )
+        })?;
+    let is = |key: &str, value: &str| config.get_bytes(key).is_ok_and(|v| v == value.as_bytes());
+    Ok(if is("extensions.objectformat", "sha256") {
+        Some(
+            "its object ids are SHA-256, which libgit2 cannot read; hint: work in a SHA-1 copy: \
+             `git init --object-format=sha1 ../copy && git fast-export --all | git -C ../copy \
+             fast-import`"
+                .to_owned(),
+        )
+    } else if is("extensions.refstorage", "reftable") {
+        Some(
+            "its references are kept as a reftable, which libgit2 cannot read; \
+             hint: `git refs migrate --ref-format=files`"
+                .to_owned(),
+        )
+    } else if let Ok(remote) = config.get_string("extensions.partialclone") {
+        Some(format!(
+            "it is a partial clone in the old form, which libgit2 cannot read; hint: `git config \
+             remote.{remote}.promisor true && git config --unset extensions.partialclone`"
+        ))
+    } else {
+        None
+    })
+}

@@ -13,6 +13,7 @@ mod image;
 mod platform;
 mod preflight;
 mod reference;
+mod registry;
 mod report;
 mod settings;
 mod stop;

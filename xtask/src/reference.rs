@@ -13,10 +13,40 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub(crate) struct Repository(#[serde(deserialize_with = "parsed")] String);
 
+const DOCKER_HUB: &str = "docker.io";
+
 impl Repository {
     /// The full name of `tag` in this repository.
     pub(crate) fn reference(&self, tag: &str) -> String {
         format!("{self}:{tag}")
+    }
+
+    /// The registry, as `docker login` is told of it.
+    pub(crate) fn registry(&self) -> &str {
+        split_registry(&self.0).0.unwrap_or(DOCKER_HUB)
+    }
+
+    pub(crate) fn is_on_docker_hub(&self) -> bool {
+        [DOCKER_HUB, "index.docker.io"].contains(&self.registry())
+    }
+
+    /// Where the registry's API is.
+    pub(crate) fn registry_host(&self) -> &str {
+        if self.is_on_docker_hub() {
+            "registry-1.docker.io"
+        } else {
+            self.registry()
+        }
+    }
+
+    /// The name within the registry; Docker Hub's own images are under `library`.
+    pub(crate) fn path(&self) -> String {
+        let (_, path) = split_registry(&self.0);
+        if self.is_on_docker_hub() && !path.contains('/') {
+            format!("library/{path}")
+        } else {
+            path.to_owned()
+        }
     }
 }
 
@@ -149,6 +179,40 @@ mod tests {
                 good.parse::<Repository>().map(|r| r.to_string()),
                 Ok(good.to_owned())
             );
+        }
+    }
+
+    #[test]
+    fn a_repository_knows_its_registry_and_its_name_there() {
+        for (name, registry, host, path) in [
+            (
+                "agentgate/agent",
+                "docker.io",
+                "registry-1.docker.io",
+                "agentgate/agent",
+            ),
+            ("node", "docker.io", "registry-1.docker.io", "library/node"),
+            (
+                "docker.io/node",
+                "docker.io",
+                "registry-1.docker.io",
+                "library/node",
+            ),
+            ("ghcr.io/me/agent", "ghcr.io", "ghcr.io", "me/agent"),
+            (
+                "127.0.0.1:5000/agent",
+                "127.0.0.1:5000",
+                "127.0.0.1:5000",
+                "agent",
+            ),
+        ] {
+            let repository: Repository = name.parse().unwrap();
+            let found = (
+                repository.registry(),
+                repository.registry_host(),
+                &*repository.path(),
+            );
+            assert_eq!(found, (registry, host, path), "{name}");
         }
     }
 

@@ -20,6 +20,7 @@ use self::set::TagSet;
 use crate::ctx::Ctx;
 use crate::git::{self, Facts};
 use crate::github::Ci;
+use crate::registry::Registry;
 use crate::settings;
 use crate::stop::Stop;
 use crate::version::Version;
@@ -129,11 +130,26 @@ impl Args {
 /// Asks for the versions that would keep `latest` where it is, the highest first, up to the
 /// first one that is there.
 fn ask_registry(ctx: &Ctx, facts: &Facts, question: &Question) -> anyhow::Result<Published> {
-    let _ = (ctx, facts, question);
-    anyhow::bail!("not yet")
+    let set = rules::tag_set(facts, question)?;
+    // Where `latest` is out of the question, the registry is spared one.
+    let Some(version) = set.latest_of() else {
+        return Ok(Published::Unknown);
+    };
+    let registry = Registry::new(&ctx.exec, &question.repository);
+    latest::first_published(latest::higher(facts, &version), |higher| {
+        let digest = registry.digest(&format!("v{higher}"))?;
+        Ok(digest.is_some())
+    })
 }
 
 impl TagSet {
+    /// The version that would be `latest` if no higher one is published.
+    fn latest_of(&self) -> Option<Version> {
+        let is_asked = self.tags.iter().any(|tag| tag.is_conditional);
+        let version = self.version.as_ref().filter(|_| is_asked);
+        version.and_then(|version| version.parse().ok())
+    }
+
     fn refusal(&self) -> Option<Stop> {
         let refused: Vec<String> = self
             .withheld

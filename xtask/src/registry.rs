@@ -1,0 +1,232 @@
+//! A read-only client of image registries: which digest a tag has, or that there is no such tag.
+//!
+//! "There is none" is believed only in a registry's own words: a registry that is busy, broken,
+//! out of reach or asks for credentials is an error, never an absent tag.
+
+mod auth;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::io::ErrorKind;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use serde::Deserialize;
+use ureq::http::header::{ACCEPT, AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use ureq::http::{Response, StatusCode};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, Body, Proxy, RequestBuilder};
+
+use crate::exec::Exec;
+use crate::reference::Repository;
+
+type Answer = Response<Body>;
+type Request = RequestBuilder<WithoutBody>;
+
+/// What a tag may point to: an index or one manifest, in OCI's words and in Docker's.
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
+    application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, \
+    application/vnd.docker.distribution.manifest.v2+json";
+/// How long to wait before each further try, where the registry does not say.
+const PAUSES: [u64; 3] = [1, 2, 4];
+/// The longest that a registry's own `Retry-After` is heeded, in seconds.
+const LONGEST_PAUSE: u64 = 30;
+
+/// One repository in its registry.
+pub(crate) struct Registry {
+    agent: Agent,
+    repository: Repository,
+    /// Where the registry is, without a slash at the end.
+    base: String,
+    /// Docker's own configuration file, with the credentials.
+    docker_config: Option<PathBuf>,
+    /// The header that the registry accepted last.
+    authorization: RefCell<Option<String>>,
+    sleep: fn(Duration),
+}
+
+impl Registry {
+    /// The registry of `repository`. Docker Hub's is the test bed's where there is one.
+    pub(crate) fn new(exec: &Exec, repository: &Repository) -> Registry {
+        let stand_in = exec
+            .var("TESTBED_REGISTRY")
+            .filter(|_| repository.is_on_docker_hub());
+        let host = stand_in.unwrap_or_else(|| repository.registry_host().to_owned());
+        let folder = exec.var("DOCKER_CONFIG").map(PathBuf::from);
+        let home = || Some(PathBuf::from(exec.var("HOME")?).join(".docker"));
+        let is_loopback = is_loopback(&host);
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .tls_config(tls.build())
+            .proxy(Proxy::try_from_env().filter(|_| !is_loopback))
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_global(Some(Duration::from_secs(30)))
+            .user_agent("agentgate-xtask");
+        Registry {
+            agent: config.build().new_agent(),
+            repository: repository.clone(),
+            // As docker does: only a registry on this machine may do without TLS.
+            base: format!("{}://{host}", if is_loopback { "http" } else { "https" }),
+            docker_config: folder
+                .or_else(home)
+                .map(|folder| folder.join("config.json")),
+            authorization: RefCell::new(None),
+            sleep: thread::sleep,
+        }
+    }
+
+    /// The digest of `tag`; none when the registry says that it has no such tag.
+    pub(crate) fn digest(&self, tag: &str) -> anyhow::Result<Option<String>> {
+        let reference = self.repository.reference(tag);
+        let url = format!(
+            "{}/v2/{}/manifests/{tag}",
+            self.base,
+            self.repository.path()
+        );
+        // Docker Hub counts a GET as a pull, and a HEAD not.
+        let answer = self.ask(|| self.agent.head(&url), &reference)?;
+        match answer.status() {
+            StatusCode::OK => {
+                let digest = answer.headers().get("docker-content-digest");
+                let digest = digest.and_then(|value| value.to_str().ok());
+                let digest = digest.with_context(|| {
+                    format!("`{}` answers for `{reference}` without a digest", self.base)
+                })?;
+                Ok(Some(digest.to_owned()))
+            }
+            // Anything on the way may answer 404; only the registry says what is not there, and
+            // the answer to a HEAD has no text.
+            StatusCode::NOT_FOUND => {
+                let mut answer = self.ask(|| self.agent.get(&url), &reference)?;
+                let text = answer.body_mut().read_to_string().unwrap_or_default();
+                if answer.status() == StatusCode::NOT_FOUND && says_absent(&text) {
+                    return Ok(None);
+                }
+                bail!(
+                    "`{}` does not answer as an image registry does ({}) when asked for \
+                     `{reference}`; hint: check the repository's name and the proxy settings",
+                    self.base,
+                    answer.status()
+                )
+            }
+            status => Err(self.refusal(status, &reference)),
+        }
+    }
+
+    /// Asks, and once more with credentials when the registry wants some.
+    fn ask(&self, request: impl Fn() -> Request, reference: &str) -> anyhow::Result<Answer> {
+        let send = || {
+            let request = request().header(ACCEPT, MANIFESTS);
+            match &*self.authorization.borrow() {
+                Some(authorization) => request.header(AUTHORIZATION, authorization).call(),
+                None => request.call(),
+            }
+        };
+        let answer = self.patiently(reference, send)?;
+        if answer.status() != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        let challenge = answer.headers().get(WWW_AUTHENTICATE);
+        let challenge = challenge.and_then(|value| value.to_str().ok());
+        let authorization = self.authorize(challenge.unwrap_or_default())?;
+        self.authorization.replace(authorization);
+        self.patiently(reference, send)
+    }
+
+    /// Sends, and again after a while when the other side is busy or the connection broke.
+    fn patiently(
+        &self,
+        what: &str,
+        send: impl Fn() -> Result<Answer, ureq::Error>,
+    ) -> anyhow::Result<Answer> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            let result = send();
+            let (is_passing, asked) = match &result {
+                Ok(answer) => (is_busy(answer.status()), retry_after(answer)),
+                Err(error) => (breaks_off(error), None),
+            };
+            if let (true, Some(&pause)) = (is_passing, pauses.next()) {
+                (self.sleep)(Duration::from_secs(asked.unwrap_or(pause)));
+                continue;
+            }
+            let failed = || format!("failed to ask `{}` for `{what}`", self.base);
+            let answer = result
+                .with_context(|| format!("{}; hint: check the network and try again", failed()))?;
+            if is_busy(answer.status()) {
+                bail!(
+                    "{}: it is busy or broken ({}); hint: try again later",
+                    failed(),
+                    answer.status()
+                );
+            }
+            return Ok(answer);
+        }
+    }
+
+    fn refusal(&self, status: StatusCode, reference: &str) -> anyhow::Error {
+        let registry = self.repository.registry();
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => anyhow!(
+                "`{}` does not let us read `{reference}` ({status}); some registries answer so \
+                 for a repository that they do not have; hint: `docker login {registry}`",
+                self.base
+            ),
+            _ => anyhow!(
+                "`{}` answers {status} when asked for `{reference}`; hint: try again, or check \
+                 the repository's name",
+                self.base
+            ),
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
+    name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+fn is_busy(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+}
+
+/// Whether another try may do better: not where there is nobody to talk to.
+fn breaks_off(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Io(error) => error.kind() != ErrorKind::ConnectionRefused,
+        ureq::Error::Timeout(_) | ureq::Error::Protocol(_) => true,
+        _ => false,
+    }
+}
+
+/// The seconds that the registry asks to wait.
+fn retry_after(answer: &Answer) -> Option<u64> {
+    let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    Some(seconds.parse::<u64>().ok()?.min(LONGEST_PAUSE))
+}
+
+/// Whether a registry says in its own form of an error that the tag or the repository is not
+/// there.
+fn says_absent(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Errors {
+        errors: Vec<Error>,
+    }
+    #[derive(Deserialize)]
+    struct Error {
+        code: String,
+    }
+    let absent = ["MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND"];
+    serde_json::from_str::<Errors>(text).is_ok_and(|said| {
+        said.errors
+            .iter()
+            .any(|error| absent.contains(&&*error.code))
+    })
+}

@@ -78,13 +78,14 @@ fn unsupported(folder: &Path) -> anyhow::Result<Option<String>> {
         Some(
             "its object ids are SHA-256, which libgit2 cannot read; hint: work in a SHA-1 copy: \
              `git init --object-format=sha1 ../copy && git fast-export --all | git -C ../copy \
-             fast-import`"
+             fast-import && git -C ../copy checkout -f $(git branch --show-current)`"
                 .to_owned(),
         )
     } else if is("extensions.refstorage", "reftable") {
         Some(
             "its references are kept as a reftable, which libgit2 cannot read; \
-             hint: `git refs migrate --ref-format=files`"
+             hint: work in a copy, `git clone --ref-format=files . ../copy`, or from git 2.49 on \
+             `git refs migrate --ref-format=files`"
                 .to_owned(),
         )
     } else if let Ok(remote) = config.get_string("extensions.partialclone") {

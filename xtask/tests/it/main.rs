@@ -12,5 +12,6 @@ mod common;
 mod image;
 mod refusals;
 mod sandbox;
+mod tags;
 mod test;
 mod tidy;

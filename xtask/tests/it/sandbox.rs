@@ -125,24 +125,7 @@ impl Sandbox {
 
     /// Runs git with a fixed author and date, and returns what it prints.
     pub(crate) fn git(&self, args: &[&str]) -> String {
-        let output = bare_command("git", &self.path("work"))
-            .args(args)
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_AUTHOR_NAME", "Ada")
-            .env("GIT_AUTHOR_EMAIL", "ada@example.org")
-            .env("GIT_AUTHOR_DATE", "2026-01-02T03:04:05Z")
-            .env("GIT_COMMITTER_NAME", "Ada")
-            .env("GIT_COMMITTER_EMAIL", "ada@example.org")
-            .env("GIT_COMMITTER_DATE", "2026-01-02T03:04:05Z")
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "git {args:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).unwrap()
+        git_in(&self.path("work"), args, "2026-01-02T03:04:05Z")
     }
 
     /// `cargo xtask ARGS` in the workspace, with nothing but the fake docker on PATH.
@@ -158,6 +141,28 @@ impl Sandbox {
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
         Ran::of(&mut self.xtask(args))
     }
+}
+
+/// Runs git in `folder` with a fixed author, and returns what it prints.
+pub(crate) fn git_in(folder: &Path, args: &[&str], date: &str) -> String {
+    let output = bare_command("git", folder)
+        .args(args)
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_AUTHOR_NAME", "Ada")
+        .env("GIT_AUTHOR_EMAIL", "ada@example.org")
+        .env("GIT_AUTHOR_DATE", date)
+        .env("GIT_COMMITTER_NAME", "Ada")
+        .env("GIT_COMMITTER_EMAIL", "ada@example.org")
+        .env("GIT_COMMITTER_DATE", date)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "git {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A command without the environment of whoever runs the tests.

@@ -1,0 +1,250 @@
+//! What is broken, or not to be read, is named together with the remedy; and the remedy is one.
+
+use std::fs;
+use std::os::unix::fs::{chown, lchown};
+use std::path::Path;
+
+use crate::common::Ran;
+use crate::sandbox::Sandbox;
+use crate::tags::{Repo, Set};
+
+/// A user that owns nothing else here.
+const SOMEBODY: u32 = 54321;
+
+/// The repository's path, as it is printed.
+fn shown(repo: &Repo) -> String {
+    repo.root().canonicalize().unwrap().display().to_string()
+}
+
+/// Types `remedy` into a shell in the repository.
+fn type_in(repo: &Repo, remedy: &str, home: &Path) {
+    let mut shell = crate::common::command("sh", &repo.root());
+    shell.args(["-ec", remedy]).env("HOME", home);
+    Ran::of(&mut shell).succeeded();
+}
+
+/// The part of an error between the first backticks after `hint:`.
+fn remedy(ran: &Ran) -> &str {
+    let (_, hint) = ran.stderr.split_once("hint: ").unwrap();
+    hint.split('`').nth(1).unwrap()
+}
+
+#[test]
+fn a_repository_of_another_user() {
+    let repo = Repo::new();
+    repo.git(&["tag", "v1.0.0"]);
+    if chown(repo.root(), Some(SOMEBODY), None).is_err() {
+        eprintln!("NOT RUN: only root can give a repository to another user");
+        return;
+    }
+    let mut folders = vec![repo.root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            lchown(&path, Some(SOMEBODY), None).unwrap();
+            if path.is_dir() && !path.is_symlink() {
+                folders.push(path);
+            }
+        }
+    }
+    let home = repo.path("tmp");
+    let look = |folder: &Path| Ran::of(repo.command(folder, &["--json"]).env("HOME", &home));
+    fs::create_dir(repo.root().join("sub")).unwrap();
+    let refused = look(&repo.root().join("sub"));
+    assert_eq!(refused.stdout, "", "{refused:#?}");
+    assert_eq!(refused.code, Some(1));
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "error: git refuses the repository at `{0}`: it belongs to another user; hint: `git \
+             config --global --add safe.directory '{0}'`\n",
+            shown(&repo)
+        )
+    );
+    type_in(&repo, remedy(&refused), &home);
+    let set = Set::of(&look(&repo.root()).succeeded());
+    assert_eq!(set.text("version"), Some("1.0.0"));
+}
+
+#[test]
+fn a_repository_with_sha_256() {
+    let repo = Repo::empty();
+    fs::remove_dir_all(repo.root().join(".git")).unwrap();
+    repo.git(&[
+        "init",
+        "--quiet",
+        "--initial-branch",
+        "main",
+        "--object-format=sha256",
+    ]);
+    repo.commit("first");
+    repo.git(&["tag", "v1.0.0"]);
+    let ran = repo.run(&[]);
+    assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:#?}");
+    let what = format!("failed to open the git repository at `{}`", shown(&repo));
+    let want = format!("error: {what}: its object ids are SHA-256, which libgit2 cannot read; ");
+    assert!(ran.stderr.starts_with(&want), "{ran:#?}");
+    type_in(&repo, remedy(&ran), &repo.path("tmp"));
+    let set = repo.set_in(&repo.path("copy"));
+    assert_eq!(set.text("version"), Some("1.0.0"));
+}
+
+#[test]
+fn a_repository_with_a_reftable() {
+    let repo = Repo::empty();
+    fs::remove_dir_all(repo.root().join(".git")).unwrap();
+    let init = [
+        "init",
+        "--quiet",
+        "--initial-branch",
+        "main",
+        "--ref-format=reftable",
+    ];
+    repo.git(&init);
+    repo.commit("first");
+    repo.git(&["tag", "v1.0.0"]);
+    let ran = repo.run(&[]);
+    assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:#?}");
+    assert!(ran.stderr.contains("kept as a reftable"), "{ran:#?}");
+    type_in(&repo, remedy(&ran), &repo.path("tmp"));
+    let set = repo.set_in(&repo.path("copy"));
+    assert_eq!(set.text("version"), Some("1.0.0"));
+}
+
+#[test]
+fn a_broken_tag_is_not_passed_over() {
+    let repo = Repo::new();
+    repo.git(&["tag", "v1.0.0"]);
+    let path = repo
+        .root()
+        .canonicalize()
+        .unwrap()
+        .join(".git/refs/tags/v2.0.0");
+    for text in ["", "garbage\n", "0123456\n", "ref: refs/heads/nowhere\n"] {
+        fs::write(&path, text).unwrap();
+        let ran = repo.run(&[]);
+        assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{text}: {ran:#?}");
+        let want = format!(
+            "error: the tag `v2.0.0` is broken: `{0}` holds no object id; hint: `rm '{0}' && git \
+             fetch --tags`",
+            path.display()
+        );
+        assert!(ran.stderr.starts_with(&want), "{text}: {ran:#?}");
+    }
+    type_in(&repo, "rm .git/refs/tags/v2.0.0", &repo.path("tmp"));
+    assert_eq!(repo.set().text("version"), Some("1.0.0"));
+}
+
+#[test]
+fn a_tag_of_an_object_that_is_not_there() {
+    let repo = Repo::new();
+    let nothing = "1234567890123456789012345678901234567890";
+    fs::write(repo.root().join(".git/refs/tags/v2.0.0"), nothing).unwrap();
+    let ran = repo.run(&[]);
+    assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:#?}");
+    let want = format!(
+        "error: the tag `v2.0.0` leads to the object `{nothing}`, which is broken or not here; \
+         hint: `git tag -d v2.0.0 && git fetch --tags`"
+    );
+    assert!(ran.stderr.starts_with(&want), "{ran:#?}");
+    repo.git(&["tag", "-d", "v2.0.0"]);
+    repo.set();
+}
+
+#[test]
+fn broken_packed_references() {
+    let repo = Repo::new();
+    repo.git(&["tag", "v1.0.0"]);
+    repo.git(&["pack-refs", "--all"]);
+    let path = repo.root().canonicalize().unwrap().join(".git/packed-refs");
+    let good = fs::read_to_string(&path).unwrap();
+    let line = good.lines().last().unwrap();
+    for bad in [
+        line[..30].to_owned(),
+        line.replace(' ', "\t"),
+        line.replacen(|c: char| c.is_ascii_hexdigit(), "x", 1),
+        "nonsense".to_owned(),
+        format!("{line}\n^{}", &line[..39]),
+    ] {
+        let last = bad.lines().last().unwrap();
+        fs::write(&path, good.replace(line, &bad)).unwrap();
+        let ran = repo.run(&[]);
+        assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{bad}: {ran:#?}");
+        let names_it = ran.stderr.contains(&last.escape_default().to_string())
+            || ran.stderr.contains("git's HEAD");
+        assert!(names_it, "{bad}: {ran:#?}");
+        assert!(ran.stderr.contains("hint: `git "), "{bad}: {ran:#?}");
+    }
+    fs::write(&path, good).unwrap();
+    repo.set();
+}
+
+#[test]
+fn a_broken_head() {
+    let repo = Repo::new();
+    let head = repo.root().join(".git/HEAD");
+    let branch = repo.root().join(".git/refs/heads/main");
+    let (good_head, good_branch) = (fs::read(&head).unwrap(), fs::read(&branch).unwrap());
+    let nothing = "1234567890123456789012345678901234567890\n";
+    for (file, text) in [
+        (&head, ""),
+        (&head, "garbage\n"),
+        (&head, nothing),
+        (&branch, ""),
+        (&branch, "garbage\n"),
+        (&branch, nothing),
+    ] {
+        fs::write(file, text).unwrap();
+        let ran = repo.run(&[]);
+        assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{text}: {ran:#?}");
+        assert!(ran.stderr.contains("error: git's HEAD"), "{text}: {ran:#?}");
+        assert!(ran.stderr.contains("; hint: `git "), "{text}: {ran:#?}");
+        fs::write(&head, &good_head).unwrap();
+        fs::write(&branch, &good_branch).unwrap();
+    }
+    repo.set();
+}
+
+#[test]
+fn a_broken_index_and_a_broken_configuration() {
+    let repo = Repo::new();
+    let index = repo.root().join(".git/index");
+    fs::write(&index, "garbage").unwrap();
+    let ran = repo.run(&[]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(
+        ran.stderr.contains("failed to compare the tree with HEAD"),
+        "{ran:#?}"
+    );
+    type_in(
+        &repo,
+        "rm .git/index && git reset --quiet",
+        &repo.path("tmp"),
+    );
+    repo.set();
+    fs::write(repo.root().join(".git/config"), "[core\n").unwrap();
+    let ran = repo.run(&[]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.stderr.contains(".git/config"), "{ran:#?}");
+    assert!(ran.stderr.contains("hint: `git config --list`"), "{ran:#?}");
+}
+
+#[test]
+fn a_folder_that_is_no_repository_or_is_not_there() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("tmp").canonicalize().unwrap();
+    sandbox
+        .run(&["tags", "-C", folder.to_str().unwrap()])
+        .failed(
+            1,
+            &format!(
+                "`{}` is not in a git repository, and an image is named after its commit; hint: \
+             build in a `git clone`, or `git init && git add --all && git commit` here",
+                folder.display()
+            ),
+        );
+    sandbox.run(&["tags", "-C", "/nowhere"]).failed(
+        1,
+        "failed to find the folder `/nowhere` (`-C`): No such file or directory (os error 2)",
+    );
+}

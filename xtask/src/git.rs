@@ -1,6 +1,7 @@
 //! What git says of a repository. With its parts in `git/` the only user of git2; read-only.
 
 mod distance;
+mod loose;
 mod open;
 mod refs;
 mod remote;

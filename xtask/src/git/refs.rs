@@ -6,14 +6,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use git2::{ObjectType, Odb, Oid, Repository};
 
-use super::printable;
+use super::{loose, printable};
 use crate::exec;
 
 const TAGS: &[u8] = b"refs/tags/";
@@ -44,8 +42,8 @@ impl TagFiles {
         let packed_path = repo.commondir().join("packed-refs");
         // In this order: git may pack a loose tag meanwhile, but unpacks none.
         let mut files = TagFiles {
-            loose: read_loose(repo)?,
-            packed: read_if_there(&packed_path)?.unwrap_or_default(),
+            loose: loose::read(repo)?,
+            packed: loose::if_there(fs::read(&packed_path), &packed_path)?.unwrap_or_default(),
             packed_path,
         };
         if !is_peeled(&files.packed) {
@@ -61,9 +59,13 @@ impl TagFiles {
     /// Every tag, in no order.
     pub(super) fn tags(&self) -> anyhow::Result<Vec<TagRef<'_>>> {
         let mut tags = parse(&self.loose)?;
+        let packed = self.parse_packed()?;
+        if tags.is_empty() || packed.is_empty() {
+            tags.extend(packed);
+            return Ok(tags);
+        }
         let loose: BTreeSet<&[u8]> = tags.iter().map(|tag| tag.name).collect();
-        let packed = self.parse_packed()?.into_iter();
-        tags.extend(packed.filter(|tag| loose.is_empty() || !loose.contains(tag.name)));
+        tags.extend(packed.into_iter().filter(|tag| !loose.contains(tag.name)));
         Ok(tags)
     }
 
@@ -95,69 +97,13 @@ pub(super) fn oid(id: &Id) -> anyhow::Result<Oid> {
     Oid::from_str(&text).with_context(|| format!("`{text}` is not an object id"))
 }
 
-/// Reads the tags that are files of their own into the form of `packed-refs`.
-fn read_loose(repo: &Repository) -> anyhow::Result<Vec<u8>> {
-    let folder = repo.commondir().join("refs/tags");
-    let mut loose = Vec::new();
-    for path in loose_files(&folder)? {
-        let name = path.strip_prefix(&folder).unwrap_or(&path);
-        let name = name.as_os_str().as_bytes();
-        // Gone since it was listed, as when git packs the references: then it is packed.
-        let Some(text) = read_if_there(&path)? else {
-            continue;
-        };
-        let id = loose_id(repo, &text).with_context(|| {
-            let remove = exec::quoted("rm", &[path.display().to_string()]);
-            format!(
-                "the tag `{}` is broken: `{}` holds no object id; \
-                 hint: `{remove} && git fetch --tags`",
-                printable(name),
-                path.display()
-            )
-        })?;
-        write_tag(repo, name, &id, &mut loose)?;
-    }
-    Ok(loose)
-}
-
-/// The files at and below `folder` that git takes for references.
-fn loose_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let failed = || format!("failed to list `{}`", folder.display());
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            result => result.with_context(failed)?,
-        };
-        for entry in entries {
-            let entry = entry.with_context(failed)?;
-            let name = entry.file_name();
-            // As git does: `.DS_Store` and the like are no references, nor are its own locks.
-            if name.as_bytes().starts_with(b".") || name.as_bytes().ends_with(b".lock") {
-                continue;
-            }
-            if entry.file_type().with_context(failed)?.is_dir() {
-                folders.push(entry.path());
-            } else {
-                files.push(entry.path());
-            }
-        }
-    }
-    Ok(files)
-}
-
-/// What the file of a reference names: an object, or another reference.
-fn loose_id(repo: &Repository, text: &[u8]) -> anyhow::Result<Oid> {
-    let text = text.trim_ascii_end();
-    if let Some(target) = text.strip_prefix(b"ref: ") {
-        return Ok(repo.refname_to_id(&String::from_utf8_lossy(target))?);
-    }
-    oid(text.try_into()?)
-}
-
 /// Appends a tag's line, and that of what it leads to when it is annotated.
-fn write_tag(repo: &Repository, name: &[u8], id: &Oid, text: &mut Vec<u8>) -> anyhow::Result<()> {
+pub(super) fn write_tag(
+    repo: &Repository,
+    name: &[u8],
+    id: &Oid,
+    text: &mut Vec<u8>,
+) -> anyhow::Result<()> {
     let (target, _) = peel(repo, name, *id)?;
     text.extend_from_slice(format!("{id} ").as_bytes());
     text.extend_from_slice(TAGS);
@@ -255,12 +201,4 @@ fn full_id(text: &[u8]) -> Option<&Id> {
 
 fn not_a_reference(line: &[u8]) -> String {
     format!("`{}` is not an id and a reference", printable(line))
-}
-
-fn read_if_there(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("failed to read `{}`", path.display())),
-    }
 }

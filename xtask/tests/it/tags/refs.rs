@@ -173,3 +173,27 @@ fn versions_that_head_does_not_come_after_have_no_distance() {
     repo.git(&["checkout", "--quiet", "main"]);
     assert_eq!(repo.set().0["nearest"], serde_json::Value::Null);
 }
+
+#[test]
+fn of_very_many_tags_those_that_matter_are_looked_at() {
+    let repo = Repo::new();
+    let tags = repo.root().join(".git/refs/tags");
+    let head = repo.head();
+    for number in 0..1200 {
+        fs::write(tags.join(format!("v0.0.{number}")), &head).unwrap();
+    }
+    repo.commit("second");
+    repo.git(&["tag", "v8.0.0"]);
+    repo.commit("third");
+    repo.git(&["tag", "v1.0.0"]);
+    repo.git(&["tag", "v9.0.0", "HEAD^{tree}"]);
+    loose_and_packed(&repo, |repo| {
+        let set = repo.set();
+        assert_eq!(set.text("version"), Some("1.0.0"));
+        assert_eq!(set.strings("higher_versions"), ["v8.0.0"]);
+        assert!(set.has_note("`v9.0.0` leads to a tree"), "{set:?}");
+    });
+    repo.git(&["checkout", "--quiet", "v8.0.0"]);
+    repo.git(&["tag", "--delete", "v8.0.0"]);
+    assert_eq!(repo.set().described(), "v0.0.1199-1");
+}

@@ -121,9 +121,10 @@ struct Plugin {
 /// A client that fails before it prints anything leaves its reason in `stderr`.
 fn parse_info(stdout: &str, stderr: &str) -> anyhow::Result<Docker> {
     if stdout.trim().is_empty() {
-        let engine_error = Some(first_line(stderr).to_owned());
+        // Whether there is a buildx was not said either, so it is not accused of being absent.
         return Ok(Docker {
-            engine_error,
+            engine_error: Some(first_line(stderr).to_owned()),
+            buildx: Some("unknown".to_owned()),
             ..Docker::default()
         });
     }
@@ -199,20 +200,24 @@ fn parse_builder(text: &str) -> Option<Builder> {
     })
 }
 
-/// Bytes that `platform` of a local image takes in the engine's store.
+/// Bytes that an image takes in the engine's store; none where the client (older than 28.1) cannot
+/// be asked about one `platform` of several.
 pub(crate) fn image_size(
     exec: &Exec,
     reference: &str,
     platform: Option<Platform>,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<Option<u64>> {
     let mut args = vec!["image", "inspect", "--format", "{{.Size}}"];
     if let Some(platform) = platform {
         args.extend(["--platform", platform.as_str()]);
     }
     args.push(reference);
+    if platform.is_some() && !exec.output("docker", &args)?.status.success() {
+        return Ok(None);
+    }
     let text = exec.read("docker", &args)?;
-    text.trim()
-        .parse()
+    let size = text.trim().parse();
+    size.map(Some)
         .with_context(|| format!("docker gives `{reference}` the size `{}`", text.trim()))
 }
 

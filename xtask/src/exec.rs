@@ -2,10 +2,11 @@
 //! error, and passes signals on to the one that is running.
 
 use std::io;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{Context as _, bail};
@@ -44,8 +45,13 @@ impl Exec {
         which::which_in(program, path, self.sh.current_dir()).ok()
     }
 
+    /// The caller's `SOURCE_DATE_EPOCH` stays here: buildx would make a build argument of it, and
+    /// an image's time comes from its commit.
     fn cmd<'a>(&'a self, program: &str, args: &[impl AsRef<str>]) -> Cmd<'a> {
-        self.sh.cmd(program).args(args.iter().map(AsRef::as_ref))
+        self.sh
+            .cmd(program)
+            .args(args.iter().map(AsRef::as_ref))
+            .env_remove("SOURCE_DATE_EPOCH")
     }
 
     /// Runs a program to its end and returns its status, stdout and stderr, whatever they are.
@@ -89,11 +95,16 @@ impl Exec {
     }
 
     /// [`Exec::watch`] for a program whose exit status has a meaning.
+    ///
+    /// After an interruption nothing more is started: whoever asked for the end gets it.
     pub(crate) fn watch_status(
         &self,
         program: &str,
         args: &[impl AsRef<str>],
     ) -> anyhow::Result<ExitStatus> {
+        if let Some(signal) = *lock(&SIGNALLED) {
+            return Err(Stop::Interrupted(signal).into());
+        }
         let line = quoted(program, args);
         self.echo(&line);
         let mut command = Command::from(self.cmd(program, args));
@@ -101,10 +112,34 @@ impl Exec {
         let status = Foreground::start(&mut command)
             .and_then(Foreground::wait)
             .with_context(|| format!("failed to run `{line}`"))?;
-        match *lock(&SIGNALLED) {
+        // The terminal signals the program as well: its end may come before our own signal does.
+        let ours = lock(&SIGNALLED).filter(|_| !status.success());
+        match ours.or_else(|| interruption(status)) {
             Some(signal) => Err(Stop::Interrupted(signal).into()),
             None => Ok(status),
         }
+    }
+
+    /// Runs a program that puts things away: even after an interruption, and out of the
+    /// terminal's reach, so that a second Ctrl-C does not end it half-way.
+    pub(crate) fn clean_up(&self, program: &str, args: &[impl AsRef<str>]) -> anyhow::Result<()> {
+        let line = quoted(program, args);
+        self.echo(&line);
+        let mut command = Command::from(self.cmd(program, args));
+        command
+            .stdin(Stdio::null())
+            .stdout(io::stderr())
+            .process_group(0);
+        let status = command
+            .status()
+            .with_context(|| format!("failed to run `{line}`"))?;
+        if !status.success() {
+            bail!(
+                "`{}` failed ({status}); its output is above",
+                short(program, args)
+            );
+        }
+        Ok(())
     }
 
     /// Becomes the program: its terminal, its output and its exit code are ours. Returns only
@@ -143,8 +178,10 @@ fn short(program: &str, args: &[impl AsRef<str>]) -> String {
 
 /// The program that gets the signals which we get.
 static FOREGROUND: Mutex<Option<Pid>> = Mutex::new(None);
-/// The last signal that was passed on.
+/// The last signal that we got while, or after, a program was watched.
 static SIGNALLED: Mutex<Option<i32>> = Mutex::new(None);
+/// Whether a program has been watched: from then on a signal is reported, not died of.
+static WATCHING: AtomicBool = AtomicBool::new(false);
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
@@ -152,23 +189,46 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// The signal that ended a program, whether it died of it or says so by its exit code.
+fn interruption(status: ExitStatus) -> Option<i32> {
+    let signal = status.signal().or_else(|| Some(status.code()? - 128))?;
+    [SIGINT, SIGTERM, SIGHUP]
+        .contains(&signal)
+        .then_some(signal)
+}
+
 /// From now on SIGINT, SIGTERM and SIGHUP go to the program being watched, whose end we then
-/// report; with none running they end us as they would by default.
+/// report; before there is one they end us as they would by default.
 pub(crate) fn forward_signals() -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("failed to catch signals")?;
     thread::spawn(move || {
         for signal in signals.forever() {
             let foreground = lock(&FOREGROUND);
-            if let (Some(pid), Some(named)) = (*foreground, Signal::from_named_raw(signal)) {
-                *lock(&SIGNALLED) = Some(signal);
-                // The program may have ended just now: then there is nobody to tell.
-                let _ = kill_process(pid, named);
-            } else {
+            if !WATCHING.load(Ordering::Relaxed) {
                 let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+            *lock(&SIGNALLED) = Some(signal);
+            if let (Some(pid), Some(named)) = (*foreground, Signal::from_named_raw(signal)) {
+                // A docker on a terminal leaves it to the terminal to signal its plugins. Who has
+                // ended just now need not be told.
+                for pid in children(pid).into_iter().chain([pid]) {
+                    let _ = kill_process(pid, named);
+                }
             }
         }
     });
     Ok(())
+}
+
+/// The children of a process, where the kernel lists them (Linux).
+fn children(pid: Pid) -> Vec<Pid> {
+    let pid = pid.as_raw_nonzero();
+    let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let listed = listed.unwrap_or_default();
+    listed
+        .split_whitespace()
+        .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
+        .collect()
 }
 
 /// A running program that is registered for our signals.
@@ -178,6 +238,7 @@ impl Foreground {
     /// Starts `command` while signals wait, so that none falls between start and registration.
     fn start(command: &mut Command) -> io::Result<Foreground> {
         let mut foreground = lock(&FOREGROUND);
+        WATCHING.store(true, Ordering::Relaxed);
         let child = command.spawn()?;
         *foreground = Some(Pid::from_child(&child));
         Ok(Foreground(child))

@@ -13,7 +13,7 @@ use anyhow::{Context as _, ensure};
 use self::built::{Built, BuiltPlatform};
 use self::plan::Plan;
 use crate::ctx::Ctx;
-use crate::docker::{self, Docker};
+use crate::docker;
 use crate::git::{self, Head};
 use crate::github::Ci;
 use crate::platform::Platform;
@@ -63,8 +63,19 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
+/// What git decides, so that the labels never name another commit than the one built.
+const FROM_GIT: [&str; 4] = [
+    "IMAGE_CREATED",
+    "IMAGE_REVISION",
+    "IMAGE_VERSION",
+    "SOURCE_DATE_EPOCH",
+];
+
 fn build_arg(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
+        Some((name, _)) if FROM_GIT.contains(&name) => Err(format!(
+            "`{name}` comes from the commit; `docker build` by hand takes any value"
+        )),
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(format!(
             "expected NAME=VALUE, as in `NODE_VERSION=22`, not `{text}`"
@@ -74,11 +85,14 @@ fn build_arg(text: &str) -> Result<(String, String), String> {
 
 impl Args {
     pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
+        let facts = observe(ctx, &self)?;
+        // Wrong usage is found before an engine is brought up for it.
+        let tags = plan::tags(&facts, &ctx.settings, &self)?;
         if ctx.testbed {
             crate::testbed::enter(ctx, self.dry_run)?;
         }
-        let facts = observe(ctx, &self)?;
-        let plan = plan::plan(&facts, &ctx.settings, &self)?;
+        let docker = docker::observe(&ctx.exec, self.builder.as_deref())?;
+        let plan = plan::plan(&facts, &docker, tags, &ctx.settings, &self)?;
         if self.dry_run {
             if ctx.testbed {
                 anstream::eprintln!("note: first `{}`", crate::testbed::ENTER);
@@ -90,11 +104,10 @@ impl Args {
     }
 }
 
-/// What a build depends on, all observed before anything is decided.
+/// What a build depends on besides the engine.
 struct Facts {
     head: Head,
     ci: Option<Ci>,
-    docker: Docker,
     ca_bundle: Option<PathBuf>,
     metadata_file: PathBuf,
 }
@@ -110,7 +123,6 @@ fn observe(ctx: &Ctx, args: &Args) -> anyhow::Result<Facts> {
     Ok(Facts {
         head: git::read_head(&ctx.root)?,
         ci: Ci::of(&ctx.exec),
-        docker: docker::observe(&ctx.exec, args.builder.as_deref())?,
         ca_bundle: find_ca_bundle(ctx, args.ca_bundle.as_deref())?,
         metadata_file: ctx.records().join("build-metadata.json"),
     })
@@ -131,7 +143,7 @@ fn find_ca_bundle(ctx: &Ctx, asked: Option<&Path>) -> anyhow::Result<Option<Path
             continue;
         };
         if path.is_file() {
-            return Ok(Some(path));
+            return Ok(Some(std::path::absolute(path)?));
         }
         anstream::eprintln!(
             "note: {name} names `{}`, which is not a file; going without",
@@ -156,6 +168,7 @@ fn apply(ctx: &Ctx, plan: &Plan) -> anyhow::Result<Built> {
     std::fs::create_dir_all(&records)
         .with_context(|| format!("failed to create `{}`", records.display()))?;
     remove_old(&plan.metadata_file)?;
+    remove_old(&records.join(built::RECORD))?;
     let start = Instant::now();
     ctx.exec.watch("docker", &plan.command)?;
     let seconds = start.elapsed().as_secs_f64();
@@ -164,7 +177,7 @@ fn apply(ctx: &Ctx, plan: &Plan) -> anyhow::Result<Built> {
     let reference = plan.references.first().context("the build has no tag")?;
     let mut platforms = Vec::new();
     for &platform in &plan.platforms {
-        // An engine too old to be asked for one platform has just one to show.
+        // A single platform needs no narrowing, which an old client cannot do.
         let narrowed = (plan.platforms.len() > 1).then_some(platform);
         let size = docker::image_size(&ctx.exec, reference, narrowed)?;
         platforms.push(BuiltPlatform { platform, size });

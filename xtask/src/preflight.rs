@@ -58,7 +58,9 @@ pub(crate) fn lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
 }
 
 fn engine_remedy(why: &str) -> String {
-    if why.contains("permission denied") {
+    if why.contains("context") {
+        "`docker context use default`, or unset DOCKER_CONTEXT".into()
+    } else if why.contains("permission denied") {
         "`sudo usermod -aG docker \"$USER\"` and log in again, or run as root".into()
     } else {
         format!(

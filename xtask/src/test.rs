@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use crate::ctx::Ctx;
 use crate::docker;
@@ -85,8 +85,7 @@ impl Args {
             return result;
         };
         if brought_up && !self.keep {
-            let down = testbed::args(&["down"]);
-            run.ctx.exec.watch(&testbed::cargo(), &down)?;
+            run.take_down()?;
         }
         result?;
         run.cargo("test bed", FAULTS)
@@ -169,8 +168,19 @@ impl Run<'_> {
                     "no Docker Engine that has the base images, and {error}"
                 )))
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                if brought_up {
+                    self.take_down()?;
+                }
+                Err(error)
+            }
         }
+    }
+
+    fn take_down(&self) -> anyhow::Result<()> {
+        let down = testbed::args(&["down"]);
+        let cleaned = self.ctx.exec.clean_up(&testbed::cargo(), &down);
+        cleaned.context("the test bed is still up; hint: `cargo xtask testbed down`")
     }
 
     fn engine_steps(&mut self) -> anyhow::Result<()> {

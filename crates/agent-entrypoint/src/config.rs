@@ -1,7 +1,7 @@
 //! What is asked for: arguments and environment become a [`Config`], without looking anywhere else.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use crate::exit::{self, Refusal};
@@ -108,13 +108,14 @@ fn workspace(value: Option<OsString>) -> Result<PathBuf, Refusal> {
     let path = value
         .filter(|value| !value.is_empty())
         .map_or_else(|| PathBuf::from(DEFAULT_WORKSPACE), PathBuf::from);
-    if path.is_absolute() && path.components().nth(1).is_some() {
+    let climbs = path.components().any(|part| part == Component::ParentDir);
+    if path.is_absolute() && path.components().nth(1).is_some() && !climbs {
         return Ok(path);
     }
     Err(bad_value(
         WORKSPACE,
         path.as_os_str(),
-        "set it to an absolute path below `/`",
+        "set it to an absolute path below `/`, without `..`",
     ))
 }
 
@@ -242,12 +243,17 @@ mod tests {
             (
                 &["true"],
                 &[("WORKSPACE", "work")],
-                "bad value of `WORKSPACE`: `work`; hint: set it to an absolute path below `/`",
+                "bad value of `WORKSPACE`: `work`; hint: set it to an absolute path below `/`, without `..`",
             ),
             (
                 &["true"],
                 &[("WORKSPACE", "/")],
-                "bad value of `WORKSPACE`: `/`; hint: set it to an absolute path below `/`",
+                "bad value of `WORKSPACE`: `/`; hint: set it to an absolute path below `/`, without `..`",
+            ),
+            (
+                &["true"],
+                &[("WORKSPACE", "/srv/..")],
+                "bad value of `WORKSPACE`: `/srv/..`; hint: set it to an absolute path below `/`, without `..`",
             ),
             (
                 &["true"],

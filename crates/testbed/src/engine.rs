@@ -171,6 +171,7 @@ impl Engine {
 
     fn config(&self, block: Block, port: u16) -> String {
         let run = &self.layout.run;
+        let mtu = net::uplink_mtu();
         let config = json!({
             "data-root": self.data(),
             "exec-root": run.join("exec"),
@@ -180,6 +181,8 @@ impl Engine {
             "registry-mirrors": [format!("http://127.0.0.1:{port}")],
             "insecure-registries": [format!("127.0.0.1:{port}")],
             "bridge": net::bridge(&self.layout),
+            "mtu": mtu,
+            "default-network-opts": { "bridge": { "com.docker.network.driver.mtu": mtu.to_string() } },
             "default-address-pools": [{ "base": block.pool(), "size": 24 }],
             "iptables": false,
             "ip6tables": false,

@@ -123,6 +123,23 @@ pub(crate) fn ensure(layout: &Layout, block: Block) -> Result<()> {
     Ok(())
 }
 
+/// The largest packet that the machine's way out takes. Containers must not count on larger ones: the
+/// message that one was too large often gets lost, and the connection hangs.
+pub(crate) fn uplink_mtu() -> u32 {
+    let is_default = |route: &Route| route.destination == 0 && route.mask == 0;
+    let uplink = routes()
+        .ok()
+        .and_then(|routes| routes.into_iter().find(is_default));
+    uplink
+        .and_then(|route| {
+            fs::read_to_string(format!("/sys/class/net/{}/mtu", route.interface)).ok()
+        })
+        .and_then(|mtu| mtu.trim().parse().ok())
+        .unwrap_or(ETHERNET_MTU)
+}
+
+const ETHERNET_MTU: u32 = 1500;
+
 /// Removes the rules, and every bridge inside the block: the engine leaves those of its networks behind.
 pub(crate) fn remove(layout: &Layout, block: Block) -> Result<()> {
     for rule in rules(layout, block) {

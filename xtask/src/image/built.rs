@@ -9,6 +9,9 @@ use crate::ctx::Ctx;
 use crate::platform::Platform;
 use crate::{github, report, testbed};
 
+/// The file, among the records, that keeps the last build.
+pub(super) const RECORD: &str = "image.json";
+
 /// A finished build, as `--json` prints it and `target/xtask/image.json` keeps it.
 #[derive(Debug, Serialize)]
 pub(super) struct Built {
@@ -24,16 +27,26 @@ pub(super) struct Built {
 #[derive(Debug, Serialize)]
 pub(super) struct BuiltPlatform {
     pub(super) platform: Platform,
-    /// Bytes in the engine's store.
-    pub(super) size: u64,
+    /// Bytes in the engine's store; none where an old client cannot say it.
+    pub(super) size: Option<u64>,
 }
 
 impl Built {
     pub(super) fn report(&self, ctx: &Ctx) -> anyhow::Result<()> {
-        let record = ctx.records().join("image.json");
+        let record = ctx.records().join(RECORD);
         let text = serde_json::to_string_pretty(self)?;
         std::fs::write(&record, text)
             .with_context(|| format!("failed to write `{}`", record.display()))?;
+        if ctx.json {
+            report::print_json(self)?;
+        } else {
+            anstream::print!("{}", report::table(&self.rows()));
+        }
+        if let (false, Some(reference)) = (ctx.json, self.references.first()) {
+            let run = format!("docker run --rm -it {reference} bash");
+            let enter = ctx.testbed.then(|| format!("{} && ", testbed::ENTER));
+            anstream::eprintln!("try it: {}{run}", enter.unwrap_or_default());
+        }
         github::write_outputs(
             &ctx.exec,
             &[
@@ -42,17 +55,7 @@ impl Built {
                 ("revision", self.revision.clone()),
             ],
         )?;
-        github::write_summary(&ctx.exec, &self.markdown())?;
-        if ctx.json {
-            return report::print_json(self);
-        }
-        anstream::print!("{}", report::table(&self.rows()));
-        if let Some(reference) = self.references.first() {
-            let run = format!("docker run --rm -it {reference} bash");
-            let enter = ctx.testbed.then(|| format!("{} && ", testbed::ENTER));
-            anstream::eprintln!("try it: {}{run}", enter.unwrap_or_default());
-        }
-        Ok(())
+        github::write_summary(&ctx.exec, &self.markdown())
     }
 
     fn rows(&self) -> Vec<(&str, String)> {
@@ -68,9 +71,10 @@ impl Built {
         ));
         rows.push(("revision", self.revision.clone()));
         for built in &self.platforms {
+            let size = built.size.map(|size| format!(", {}", report::bytes(size)));
             rows.push((
                 "platform",
-                format!("{}, {}", built.platform, report::bytes(built.size)),
+                format!("{}{}", built.platform, size.unwrap_or_default()),
             ));
         }
         rows.push(("time", format!("{} s", self.seconds)));

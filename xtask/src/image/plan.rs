@@ -9,6 +9,7 @@ use super::{Args, Facts};
 use crate::docker::{Docker, Store};
 use crate::platform::{self, Platform};
 use crate::settings::Settings;
+use crate::stop::Stop;
 use crate::tags::{self, Tag};
 use crate::{exec, preflight, report};
 
@@ -26,21 +27,36 @@ pub(super) struct Plan {
     pub(super) dirty: Vec<String>,
 }
 
-pub(super) fn plan(facts: &Facts, settings: &Settings, args: &Args) -> anyhow::Result<Plan> {
+/// The tags of the build: those asked for, or those of git.
+pub(super) fn tags(facts: &Facts, settings: &Settings, args: &Args) -> Result<Vec<Tag>, Stop> {
     let build = tags::Build {
         repository: &settings.repository,
         head: &facts.head,
         ci: facts.ci.as_ref(),
+        is_changed: !args.build_arg.is_empty()
+            || args
+                .node
+                .as_ref()
+                .is_some_and(|node| *node != settings.node),
     };
-    let tags = if args.tag.is_empty() {
-        build.local_tags()?
+    if args.tag.is_empty() {
+        build.local_tags()
     } else {
-        build.chosen_tags(&args.tag)?
-    };
+        build.chosen_tags(&args.tag)
+    }
+}
+
+pub(super) fn plan(
+    facts: &Facts,
+    docker: &Docker,
+    tags: Vec<Tag>,
+    settings: &Settings,
+    args: &Args,
+) -> anyhow::Result<Plan> {
     let mut platforms = args.platform.clone();
     platforms.sort_unstable();
     platforms.dedup();
-    let lacks = preflight::lacks(&facts.docker, &platforms);
+    let lacks = preflight::lacks(docker, &platforms);
     if !lacks.is_empty() {
         bail!(
             lacks
@@ -51,13 +67,7 @@ pub(super) fn plan(facts: &Facts, settings: &Settings, args: &Args) -> anyhow::R
         );
     }
     if platforms.is_empty() {
-        platforms.extend(
-            facts
-                .docker
-                .engine
-                .as_ref()
-                .and_then(|engine| engine.platform),
-        );
+        platforms.extend(docker.engine.as_ref().and_then(|engine| engine.platform));
     }
     let references = tags.iter().map(|tag| tag.reference.clone()).collect();
     let mut plan = Plan {
@@ -69,7 +79,7 @@ pub(super) fn plan(facts: &Facts, settings: &Settings, args: &Args) -> anyhow::R
         metadata_file: facts.metadata_file.clone(),
         dirty: facts.head.dirty.clone(),
     };
-    plan.command = plan.buildx_args(facts, settings, args)?;
+    plan.command = plan.buildx_args(facts, docker, settings, args)?;
     Ok(plan)
 }
 
@@ -81,6 +91,7 @@ impl Plan {
     fn buildx_args(
         &self,
         facts: &Facts,
+        docker: &Docker,
         settings: &Settings,
         args: &Args,
     ) -> anyhow::Result<Vec<String>> {
@@ -105,7 +116,7 @@ impl Plan {
         flag("--metadata-file", &self.metadata_file.display().to_string());
         flag("--provenance", "false");
         flag("--sbom", "false");
-        if dates_by_exporter(&facts.docker) {
+        if dates_by_exporter(docker) {
             flag(
                 "--output",
                 &format!("type=docker,source-date-epoch={}", facts.head.epoch),

@@ -13,6 +13,8 @@ pub(crate) struct Build<'a> {
     pub(crate) repository: &'a Repository,
     pub(crate) head: &'a Head,
     pub(crate) ci: Option<&'a Ci>,
+    /// It is built with other arguments than the commit's own.
+    pub(crate) is_changed: bool,
 }
 
 impl Build<'_> {
@@ -20,7 +22,7 @@ impl Build<'_> {
     /// the tree really is.
     pub(crate) fn local_tags(&self) -> Result<Vec<Tag>, Stop> {
         let mut tags = vec![self.tag("dev".to_owned(), "a local build")?];
-        if let Ok(name) = rules::sha_tag(self.head, self.ci) {
+        if let Some(name) = self.own_sha() {
             tags.push(self.tag(name, "the tree is HEAD's commit")?);
         }
         Ok(tags)
@@ -31,11 +33,12 @@ impl Build<'_> {
     /// Refuses the names that mean something else: `latest` and versions are given to a proven
     /// digest by a release, and a `sha-` tag names exactly one commit.
     pub(crate) fn chosen_tags(&self, names: &[String]) -> Result<Vec<Tag>, Stop> {
-        let own_sha = rules::sha_tag(self.head, self.ci).ok();
+        let own_sha = self.own_sha();
         let mut tags: Vec<Tag> = Vec::new();
         for name in names {
             let tag = self.tag(name.clone(), "asked for with `--tag`")?;
-            if name == "latest" || matches!(version::read(name), Name::Version(_)) {
+            // Near misses too: `v1` or `Latest` are taken for what they are not.
+            if name.eq_ignore_ascii_case("latest") || version::read(name) != Name::Other {
                 return Err(Stop::Refused(format!(
                     "`{name}` is given only to a verified digest, by a release; \
                      hint: build as `dev`, or with a tag of your own"
@@ -44,7 +47,8 @@ impl Build<'_> {
             if name.starts_with("sha-") && own_sha.as_ref() != Some(name) {
                 return Err(Stop::Refused(format!(
                     "`{name}` would name another commit than the one built; \
-                     hint: leave `--tag` away, a clean tree gets its `sha-…` by itself"
+                     hint: leave `--tag` away, a clean tree gets its `sha-…` by itself, \
+                     but for a build with `--build-arg` or another `--node`"
                 )));
             }
             if tags.iter().all(|tag| tag.name != *name) {
@@ -52,6 +56,12 @@ impl Build<'_> {
             }
         }
         Ok(tags)
+    }
+
+    /// The `sha-…` tag, if what is built is what the commit says, and nothing else.
+    fn own_sha(&self) -> Option<String> {
+        let tag = rules::sha_tag(self.head, self.ci).ok();
+        tag.filter(|_| !self.is_changed)
     }
 
     fn tag(&self, name: String, why: &str) -> Result<Tag, Stop> {
@@ -78,6 +88,7 @@ mod tests {
             repository: &"agentgate/agent".parse().unwrap(),
             head: &head(dirty),
             ci,
+            is_changed: false,
         })
     }
 
@@ -113,6 +124,10 @@ mod tests {
             ("latest", false, "verified digest"),
             ("v0.2.13", false, "verified digest"),
             ("v1.0.0-rc.1", false, "verified digest"),
+            ("Latest", false, "verified digest"),
+            ("0.2.13", false, "verified digest"),
+            ("v1", false, "verified digest"),
+            ("V1.2", false, "verified digest"),
             ("sha-fffffff", false, "another commit"),
             ("sha-0123456", true, "another commit"),
         ] {

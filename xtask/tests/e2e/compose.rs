@@ -3,14 +3,29 @@
 use crate::common::{Ran, command};
 use crate::world::{built, docker, root};
 
+/// What Compose builds here, beside the image that the other tests run.
+const IMAGE: &str = "agentgate/agent:e2e-compose";
+
 /// `docker compose` for a project of this test's own, so that nobody else's is touched.
 fn compose(args: &[&str]) -> Ran {
-    let mut line = command("docker", &root());
-    line.args(["compose", "--project-name", "agentgate-e2e"])
-        .args(args);
-    let workspace = root().join("target/e2e-compose");
+    let folder = root().join("target/e2e-compose");
+    let workspace = folder.join("workspace");
     std::fs::create_dir_all(&workspace).unwrap();
-    Ran::of(line.env("AGENTGATE_WORKSPACE", workspace))
+    let renamed = folder.join("compose.yml");
+    let services = format!("services: {{ agent-builder: {{ image: {IMAGE} }} }}\n");
+    std::fs::write(&renamed, services).unwrap();
+    let mut line = command("docker", &root());
+    line.args([
+        "compose",
+        "--project-name",
+        "agentgate-e2e",
+        "--file",
+        "docker-compose.yml",
+    ]);
+    line.arg("--file").arg(renamed).args(args);
+    line.env("AGENTGATE_WORKSPACE", workspace)
+        .env("AGENTGATE_SANDBOX_IMAGE", IMAGE);
+    Ran::of(&mut line)
 }
 
 #[test]
@@ -23,21 +38,14 @@ fn the_builder_profile_builds_and_the_sandbox_gets_healthy() {
     up.succeeded();
     assert_eq!(who.succeeded().stdout, "agentgate\n");
     down.succeeded();
-    let left = docker(&[
-        "ps",
-        "--all",
-        "--quiet",
-        "--filter",
-        "label=com.docker.compose.project=agentgate-e2e",
-    ]);
-    assert_eq!(left.succeeded().stdout, "");
+    assert_eq!(compose(&["ps", "--all", "--quiet"]).succeeded().stdout, "");
+    docker(&["image", "rm", IMAGE]).succeeded();
 }
 
 #[test]
 fn the_server_has_the_seeds_settings() {
-    let config = compose(&["--profile", "*", "config", "--format", "json"])
-        .succeeded()
-        .stdout;
+    let line = ["compose", "--profile", "*", "config", "--format", "json"];
+    let config = docker(&line).succeeded().stdout;
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
     let server = &config["services"]["server"];
     assert_eq!(server["environment"]["AGENTGATE_SANDBOX_PROVIDER"], "auto");
@@ -45,8 +53,6 @@ fn the_server_has_the_seeds_settings() {
         server["environment"]["AGENTGATE_SANDBOX_IMAGE"],
         "agentgate/agent:latest"
     );
-    assert_eq!(
-        config["services"]["agent-builder"]["image"],
-        "agentgate/agent:dev"
-    );
+    let builder = &config["services"]["agent-builder"];
+    assert_eq!(builder["image"], "agentgate/agent:dev");
 }

@@ -61,7 +61,7 @@ fn every_flag_reaches_docker() {
         "--node",
         "22",
         "--build-arg",
-        "IMAGE_VERSION=1.0.0",
+        "IMAGE_SOURCE=https://example.org/fork",
         "--build-arg",
         "EXTRA=a b",
         "--builder",
@@ -82,8 +82,7 @@ fn every_flag_reaches_docker() {
         ["--platform", "linux/amd64,linux/arm64"],
         ["--tag", "ghcr.io/me/agent:try-1"],
         ["--build-arg", "NODE_VERSION=22"],
-        ["--build-arg", "IMAGE_SOURCE=https://example.org/me/agent"],
-        ["--build-arg", "IMAGE_VERSION=1.0.0"],
+        ["--build-arg", "IMAGE_SOURCE=https://example.org/fork"],
         ["--build-arg", "EXTRA=a b"],
         ["--builder", "default"],
         ["--progress", "plain"],
@@ -103,7 +102,7 @@ fn every_flag_reaches_docker() {
     }
     assert_eq!(
         line.iter()
-            .filter(|word| word.starts_with("IMAGE_VERSION="))
+            .filter(|word| word.starts_with("IMAGE_SOURCE="))
             .count(),
         1
     );
@@ -320,4 +319,60 @@ fn the_classic_store_has_no_digest_and_takes_the_time_as_an_argument() {
         line.contains("--build-arg SOURCE_DATE_EPOCH=1767323045 --output type=docker ."),
         "{line}"
     );
+}
+
+#[test]
+fn a_build_with_other_arguments_is_not_named_after_the_commit() {
+    let sandbox = Sandbox::new();
+    for args in [["--node", "22"], ["--build-arg", "RUST_IMAGE=rust:alpine"]] {
+        let ran = sandbox
+            .run(&["image", "--dry-run", args[0], args[1]])
+            .succeeded();
+        assert!(!ran.stdout.contains(":sha-"), "{ran:#?}");
+        assert!(
+            ran.stdout.contains("--tag agentgate/agent:dev "),
+            "{ran:#?}"
+        );
+    }
+    let ran = sandbox
+        .run(&["image", "--dry-run", "--node", "20"])
+        .succeeded();
+    assert!(ran.stdout.contains(":sha-"), "{ran:#?}");
+    let ran = sandbox.run(&["image", "--build-arg", "IMAGE_REVISION=cafe"]);
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert!(
+        ran.stderr
+            .contains("`IMAGE_REVISION` comes from the commit"),
+        "{ran:#?}"
+    );
+}
+
+#[test]
+fn the_remotes_address_is_the_source() {
+    let sandbox = Sandbox::new();
+    sandbox.git(&[
+        "remote",
+        "add",
+        "origin",
+        "https://me:s3cret@example.org/me/agent.git",
+    ]);
+    let ran = sandbox.run(&["image", "--dry-run"]).succeeded();
+    assert!(
+        ran.stdout
+            .contains("IMAGE_SOURCE=https://example.org/me/agent"),
+        "{ran:#?}"
+    );
+    assert!(!ran.stdout.contains("s3cret"), "{ran:#?}");
+}
+
+#[test]
+fn the_callers_epoch_does_not_reach_docker() {
+    let sandbox = Sandbox::new();
+    sandbox.edit(
+        "bin/build",
+        "echo",
+        "echo \"epoch=$SOURCE_DATE_EPOCH.\"; echo",
+    );
+    let ran = Ran::of(sandbox.xtask(&["image"]).env("SOURCE_DATE_EPOCH", "1")).succeeded();
+    assert!(ran.stderr.starts_with("epoch=.\n"), "{ran:#?}");
 }

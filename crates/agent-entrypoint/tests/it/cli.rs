@@ -45,7 +45,11 @@ fn wrong_usage_exits_with_2_and_names_the_cure() {
 #[test]
 fn bad_values_of_variables_exit_with_2() {
     for (name, value, hint) in [
-        ("WORKSPACE", "here", "set it to an absolute path below `/`"),
+        (
+            "WORKSPACE",
+            "here",
+            "set it to an absolute path below `/`, without `..`",
+        ),
         ("AGENT_ENTRYPOINT_VERBOSE", "yes", "set it to `1` or `0`"),
     ] {
         let outcome = run(entrypoint(As::Ordinary, &["true"]).env(name, value));

@@ -1,4 +1,4 @@
-//! `cargo bench --package xtask`: `cargo xtask tags` against `git describe --tags --always`, in
+//! `cargo bench --package xtask --bench tags`: `cargo xtask tags` against `git describe --tags --always`, in
 //! the same run, on a repository of 50,000 tags and 200,000 commits made by `git fast-import`.
 //!
 //! Rounds alternate between the two. Warm rounds repeat at once; before each cold one the kernel

@@ -16,7 +16,7 @@ use anyhow::{Context as _, bail};
 use git2::{Commit, ErrorCode, Reference, Repository};
 use serde::Serialize;
 
-pub(crate) use self::distance::Nearest;
+pub(crate) use self::distance::{LIMIT, Nearest, Search};
 use self::refs::TagFiles;
 use self::versions::Versions;
 use crate::exec;
@@ -82,8 +82,8 @@ pub(crate) struct Facts {
     pub(crate) near_misses: BTreeMap<String, String>,
     /// Tags that lead to no commit, each with what they lead to.
     pub(crate) no_commits: BTreeMap<String, &'static str>,
-    /// The version that HEAD comes after; none when HEAD carries one itself.
-    pub(crate) nearest: Option<Nearest>,
+    /// The version that HEAD comes after, when it carries none itself.
+    pub(crate) nearest: Search,
     /// History and tags may be missing.
     pub(crate) shallow: bool,
     /// `git replace` shows HEAD as something else than it is.
@@ -110,7 +110,7 @@ pub(crate) fn read_facts(folder: &Path) -> anyhow::Result<Facts> {
     let files = TagFiles::read(&repo)?;
     let versions = Versions::read(&repo, commit.id(), files.tags()?)?;
     let nearest = if versions.is_at_head {
-        None
+        Search::None
     } else {
         distance::nearest(&repo, commit.id(), &versions.by_commit()?)?
     };

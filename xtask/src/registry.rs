@@ -200,7 +200,14 @@ fn is_busy(status: StatusCode) -> bool {
 /// Whether another try may do better: not where there is nobody to talk to.
 fn breaks_off(error: &ureq::Error) -> bool {
     match error {
-        ureq::Error::Io(error) => error.kind() != ErrorKind::ConnectionRefused,
+        ureq::Error::Io(error) => matches!(
+            error.kind(),
+            ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe
+                | ErrorKind::UnexpectedEof
+                | ErrorKind::TimedOut
+        ),
         ureq::Error::Timeout(_) | ureq::Error::Protocol(_) => true,
         _ => false,
     }

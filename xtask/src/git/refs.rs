@@ -81,14 +81,11 @@ impl TagFiles {
 
 impl TagRef<'_> {
     /// What kind of object the tag leads to in the end.
-    ///
-    /// The object itself need not be here: in a partial clone a blob is not, but the annotated
-    /// tag of it is, and says what it leads to.
-    pub(super) fn kind(&self, repo: &Repository, odb: &Odb<'_>) -> anyhow::Result<ObjectType> {
-        match odb.read_header(oid(self.target)?) {
-            Ok((_, kind)) => Ok(kind),
-            Err(_) => peel(repo, self.name, oid(self.id)?).map(|(_, kind)| kind),
-        }
+    pub(super) fn kind(&self, odb: &Odb<'_>) -> anyhow::Result<ObjectType> {
+        let target = oid(self.target)?;
+        let header = odb.read_header(target);
+        let (_, kind) = header.with_context(|| missing(self.name, target))?;
+        Ok(kind)
     }
 }
 
@@ -104,7 +101,7 @@ pub(super) fn write_tag(
     id: &Oid,
     text: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let (target, _) = peel(repo, name, *id)?;
+    let target = peel(repo, name, *id)?;
     text.extend_from_slice(format!("{id} ").as_bytes());
     text.extend_from_slice(TAGS);
     text.extend_from_slice(name);
@@ -115,25 +112,29 @@ pub(super) fn write_tag(
     Ok(())
 }
 
-/// Follows a tag to what it leads to past every tag object, and says what that is.
-fn peel(repo: &Repository, name: &[u8], id: Oid) -> anyhow::Result<(Oid, ObjectType)> {
-    let missing = |id: Oid| {
-        let name = printable(name);
-        let forget = exec::quoted("git", &["tag", "-d", &name]);
-        format!(
-            "the tag `{name}` leads to the object `{id}`, which is broken or not here; \
-             hint: `{forget} && git fetch --tags`"
-        )
-    };
+/// Follows a tag to what it leads to past every tag object.
+fn peel(repo: &Repository, name: &[u8], id: Oid) -> anyhow::Result<Oid> {
     let odb = repo.odb().context("failed to open git's objects")?;
-    let (_, mut kind) = odb.read_header(id).with_context(|| missing(id))?;
+    let header = odb.read_header(id);
+    let (_, mut kind) = header.with_context(|| missing(name, id))?;
     let mut target = id;
     while kind == ObjectType::Tag {
-        let tag = repo.find_tag(target).with_context(|| missing(target))?;
+        let tag = repo
+            .find_tag(target)
+            .with_context(|| missing(name, target))?;
         target = tag.target_id();
-        kind = tag.target_type().with_context(|| missing(target))?;
+        kind = tag.target_type().with_context(|| missing(name, target))?;
     }
-    Ok((target, kind))
+    Ok(target)
+}
+
+fn missing(name: &[u8], id: Oid) -> String {
+    let name = printable(name);
+    let forget = exec::quoted("git", &["tag", "-d", &name]);
+    format!(
+        "the tag `{name}` leads to the object `{id}`, which is broken or not here; \
+         hint: `{forget} && git fetch --tags`"
+    )
 }
 
 /// Whether the header promises that every annotated tag has its `^` line. Very old git and some

@@ -51,7 +51,7 @@ impl<'a> Versions<'a> {
             let is_above = matches!(&name, Name::Version(version)
                 if version.pre.is_empty() && Some(version) > lowest_at_head.as_ref());
             if looks_at_all || is_above {
-                let kind = tag.kind(repo, &odb)?;
+                let kind = tag.kind(&odb)?;
                 if kind != ObjectType::Commit {
                     versions.no_commits.insert(printable(tag.name), kind.str());
                     continue;

@@ -2,7 +2,7 @@
 
 use super::latest::{Published, higher};
 use super::set::{AppliedBy, Tag, TagSet, Withheld};
-use crate::git::{Facts, Head};
+use crate::git::{Facts, Head, LIMIT, Search};
 use crate::github::Ci;
 use crate::reference::Repository;
 use crate::version::{self, Name, Version};
@@ -235,6 +235,11 @@ impl Decision<'_> {
                 "the clone is shallow: tags and the distance to the nearest version may be \
                  missing; hint: `git fetch --unshallow --tags`",
             );
+        }
+        if facts.nearest == Search::GivenUp {
+            self.note(format!(
+                "there is no version among HEAD's last {LIMIT} commits"
+            ));
         }
         if facts.top.is_none() {
             self.note("the repository is bare: there is no tree that could differ from HEAD");

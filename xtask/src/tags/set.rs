@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::rules::Question;
-use crate::git::{Facts, Nearest};
+use crate::git::{Facts, Nearest, Search};
 use crate::reference::{Repository, check_tag};
 
 /// Everything that `cargo xtask tags` has to say; with `--json` in this form.
@@ -131,7 +131,10 @@ impl TagSet {
             git_tags: facts.at_head.clone(),
             version: None,
             prerelease: None,
-            nearest: facts.nearest.clone(),
+            nearest: match &facts.nearest {
+                Search::Found(nearest) => Some(nearest.clone()),
+                Search::None | Search::GivenUp => None,
+            },
             higher: Vec::new(),
             tags: Vec::new(),
             withheld: Vec::new(),

@@ -13,4 +13,5 @@ mod common;
 mod compose;
 mod contract;
 mod seed;
+mod tags;
 mod world;

@@ -69,6 +69,8 @@ fn a_tag_moved_since_it_was_packed_counts_where_it_is_now() {
     assert_eq!(repo.set().text("version"), None);
     repo.git(&["tag", "--force", "v1.0.0"]);
     assert_eq!(repo.set().text("version"), Some("1.0.0"));
+    repo.git(&["checkout", "--quiet", "HEAD~1"]);
+    assert_eq!(repo.set().text("version"), None);
 }
 
 #[test]
@@ -196,4 +198,36 @@ fn of_very_many_tags_those_that_matter_are_looked_at() {
     repo.git(&["checkout", "--quiet", "v8.0.0"]);
     repo.git(&["tag", "--delete", "v8.0.0"]);
     assert_eq!(repo.set().described(), "v0.0.1199-1");
+}
+
+#[test]
+fn the_look_for_the_nearest_version_is_given_up_before_it_takes_long() {
+    let repo = Repo::new();
+    repo.git(&["tag", "v1.0.0"]);
+    let commit = |number: u32| {
+        let from = if number == 0 {
+            "from refs/heads/main^0\n"
+        } else {
+            ""
+        };
+        format!(
+            "commit refs/heads/main\ncommitter A <a@b> {} +0000\ndata 0\n{from}\n",
+            1_800_000_000 + number
+        )
+    };
+    let stream: String = (0..20_001).map(commit).collect();
+    repo.write(".git/stream", &stream);
+    let mut import = crate::common::command("git", &repo.root());
+    import
+        .args(["fast-import", "--quiet"])
+        .stdin(fs::File::open(repo.root().join(".git/stream")).unwrap());
+    crate::common::Ran::of(&mut import).succeeded();
+    let set = repo.set();
+    assert_eq!(set.0["nearest"], serde_json::Value::Null);
+    assert!(
+        set.has_note("no version among HEAD's last 20000 commits"),
+        "{set:?}"
+    );
+    repo.git(&["checkout", "--quiet", "HEAD~2"]);
+    assert_eq!(repo.set().described(), "v1.0.0-19999");
 }

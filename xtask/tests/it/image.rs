@@ -247,7 +247,7 @@ fn an_interrupted_build_is_waited_for_and_leaves_nothing() {
         // The build reports that it runs, and on the signal takes its time to put things away.
         sandbox.write(
             "bin/build",
-            "trap 'echo put away >&2; kill $!; exit 130' INT TERM\nsleep 60 >/dev/null 2>&1 &\necho running >&2\nwait",
+            "trap 'echo put away >&2; kill $! 2>/dev/null; exit 130' INT TERM\nsleep 60 >/dev/null 2>&1 &\necho running >&2\nwhile :; do wait; done",
         );
         let mut child = sandbox
             .xtask(&["image"])

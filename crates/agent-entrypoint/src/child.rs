@@ -1,90 +1,96 @@
 //! Starting the command: its process group, its terminal, its environment, and why it did not start.
 
-use std::ffi::{OsStr, OsString};
-use std::io::{self, ErrorKind, IsTerminal};
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::Command;
+use core::ffi::CStr;
 
-use rustix::process::Pid;
+use rustix::fs::{AtFlags, CWD, statat};
+use rustix::io::Errno;
+use rustix::process::{Pid, getpid, setpgid};
 
-use crate::config::CommandLine;
-use crate::exit::{self, Refusal};
-use crate::sys::{self, CallerSignals};
+use crate::config::Env;
+use crate::environment;
+use crate::exit::Refusal;
+use crate::say;
+use crate::sys::{self, CallerSignals, Side, Words, each};
+use crate::text::Text;
 
-/// A program to start: the one place that makes one.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the file of this crate that starts programs"
-)]
-pub fn command(program: &OsStr) -> Command {
-    Command::new(program)
-}
+const LONGEST_PATH: usize = 4096;
 
 /// Starts the command as the leader of a new process group; the group has the child's number.
 ///
-/// When this returns the program is running: `exec` has succeeded.
+/// What keeps the program from running is said by the child, which then exits with 126 or 127.
 pub fn spawn(
-    line: &CommandLine,
-    environment: &[(&str, OsString)],
+    command: &Words<'_>,
+    environment: &Words<'_>,
     caller: CallerSignals,
-) -> Result<Pid, Refusal> {
-    let mut command = command(&line.program);
-    command
-        .args(&line.arguments)
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .process_group(0);
-    sys::before_exec(&mut command, caller, io::stdin().is_terminal());
-    match command.spawn() {
-        // Dropped, the handle neither waits nor kills: ends are collected for all children alike.
-        Ok(child) => Ok(Pid::from_child(&child)),
-        Err(err) => Err(why_not(&line.program, &err)),
+) -> Result<Pid, Errno> {
+    let has_terminal = rustix::termios::isatty(sys::STDIN);
+    match sys::fork()? {
+        Side::Parent(child) => Ok(child),
+        Side::Child => become_command(command, environment, caller, has_terminal),
     }
 }
 
-/// Returns true if a failed start means that there is no such program.
-///
-/// The C library says "permission denied" when some folder of PATH may not be searched, even if the
-/// program is in none of them; shells say "not found" then, and so do we.
-pub fn is_missing(program: &OsStr, err: &io::Error) -> bool {
-    match err.kind() {
-        ErrorKind::NotFound => true,
-        ErrorKind::PermissionDenied => !is_path(program) && !is_on_path(program),
-        _ => false,
+fn become_command(
+    command: &Words<'_>,
+    environment: &Words<'_>,
+    caller: CallerSignals,
+    has_terminal: bool,
+) -> ! {
+    let _ = setpgid(None, None);
+    if has_terminal {
+        // Here and not in the parent: a shell could look first, find itself in the background and stop
+        // for ever. This process is in the background, too, where the call raises SIGTTOU: like all
+        // signals it is still blocked. Whatever else goes wrong (no controlling terminal, another
+        // session's) is survivable.
+        let _ = rustix::termios::tcsetpgrp(sys::STDIN, getpid());
     }
+    sys::give_back(caller);
+    let refusal = run(command, environment);
+    say::error(&refusal);
+    sys::exit(refusal.code())
 }
 
-fn is_path(program: &OsStr) -> bool {
-    program.as_encoded_bytes().contains(&b'/')
+/// Becomes the program, looked for in PATH as a shell does; returns only if that fails.
+pub fn run<'a>(command: &Words<'a>, environment: &Words<'_>) -> Refusal<'a> {
+    let program = each(command).next().unwrap_or_default();
+    if program.to_bytes().contains(&b'/') {
+        let errno = sys::exec(program, command, environment);
+        return why_not(program, errno, exists(program));
+    }
+    let path = Env(environment).filled("PATH");
+    let path = path.map_or(environment::PATH.as_bytes(), CStr::to_bytes);
+    let mut failure = (Errno::NOENT, false);
+    for folder in path.split(|byte| *byte == b':') {
+        let mut file = Text::<LONGEST_PATH>::new();
+        let folder = if folder.is_empty() { b"." } else { folder };
+        file.push(folder).push("/").push(program.to_bytes());
+        let Some(file) = file.push("\0").as_c_str().filter(|_| !program.is_empty()) else {
+            continue;
+        };
+        let errno = sys::exec(file, command, environment);
+        let is_there = exists(file);
+        match errno {
+            // Access is also denied to a folder that may not be searched, even if the program is not in it.
+            Errno::NOENT | Errno::NOTDIR | Errno::ACCESS if !is_there => {}
+            Errno::ACCESS => failure = (errno, true),
+            errno => return why_not(program, errno, is_there),
+        }
+    }
+    let (errno, is_there) = failure;
+    why_not(program, errno, is_there)
 }
 
-fn is_on_path(program: &OsStr) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).exists())
+fn exists(path: &CStr) -> bool {
+    statat(CWD, path, AtFlags::empty()).is_ok()
 }
 
 /// Turns a failed start into what shells report: 127 when it is not there, 126 when it is but does not run.
-fn why_not(program: &OsStr, err: &io::Error) -> Refusal {
-    let path = Path::new(program);
-    let name = path.display();
-    if is_missing(program, err) {
-        let text = if is_path(program) && path.exists() {
-            format!(
-                "cannot execute `{name}`: its interpreter or dynamic loader is not in this image"
-            )
-        } else {
-            format!("command not found: `{name}`")
-        };
-        let code = exit::NOT_FOUND;
-        return Refusal { code, text };
+fn why_not(program: &CStr, errno: Errno, is_there: bool) -> Refusal<'_> {
+    match errno {
+        Errno::NOENT if is_there => Refusal::NoInterpreter(program),
+        Errno::NOENT | Errno::NOTDIR => Refusal::NotFound(program),
+        errno => Refusal::NotExecutable(program, errno),
     }
-    let hint = match err.kind() {
-        ErrorKind::WouldBlock => "; hint: raise `--pids-limit`",
-        _ => "",
-    };
-    let text = format!("cannot execute `{name}`: {err}{hint}");
-    let code = exit::NOT_EXECUTABLE;
-    Refusal { code, text }
 }
 
 #[cfg(test)]
@@ -93,35 +99,23 @@ mod tests {
 
     #[test]
     fn failures_to_start_are_told_apart() {
-        const ENOENT: i32 = 2;
-        const EAGAIN: i32 = 11;
-        const EACCES: i32 = 13;
-        for (program, errno, code, text) in [
-            ("nope", ENOENT, 127, "command not found: `nope`"),
-            ("/no/pe", ENOENT, 127, "command not found: `/no/pe`"),
+        let it = c"it";
+        for (errno, is_there, refusal) in [
+            (Errno::NOENT, false, Refusal::NotFound(it)),
+            (Errno::NOTDIR, false, Refusal::NotFound(it)),
+            (Errno::NOENT, true, Refusal::NoInterpreter(it)),
             (
-                "/etc/passwd",
-                ENOENT,
-                127,
-                "cannot execute `/etc/passwd`: its interpreter or dynamic loader is not in this image",
-            ),
-            ("nope", EACCES, 127, "command not found: `nope`"),
-            (
-                "/etc",
-                EACCES,
-                126,
-                "cannot execute `/etc`: Permission denied (os error 13)",
+                Errno::ACCESS,
+                true,
+                Refusal::NotExecutable(it, Errno::ACCESS),
             ),
             (
-                "true",
-                EAGAIN,
-                126,
-                "cannot execute `true`: Resource temporarily unavailable (os error 11); hint: raise `--pids-limit`",
+                Errno::NOEXEC,
+                true,
+                Refusal::NotExecutable(it, Errno::NOEXEC),
             ),
         ] {
-            let text = text.to_owned();
-            let refusal = why_not(OsStr::new(program), &io::Error::from_raw_os_error(errno));
-            assert_eq!(refusal, Refusal { code, text });
+            assert_eq!(why_not(it, errno, is_there), refusal);
         }
     }
 }

@@ -1,274 +1,233 @@
 //! What is asked for: arguments and environment become a [`Config`], without looking anywhere else.
 
-use std::ffi::{OsStr, OsString};
-use std::path::{Component, Path, PathBuf};
-use std::time::Duration;
+use core::ffi::CStr;
 
-use crate::exit::{self, Refusal};
+use crate::exit::Refusal;
+use crate::headless::Headless;
 use crate::help;
+use crate::sys::{Word, Words, each};
 
 pub const WORKSPACE: &str = "WORKSPACE";
-pub const VERBOSE: &str = "AGENT_ENTRYPOINT_VERBOSE";
+pub const QUIET: &str = "AGENT_ENTRYPOINT_QUIET";
+pub const SIGNALS: &str = "AGENT_ENTRYPOINT_SIGNALS";
+pub const GRACE_SECONDS: &str = "AGENT_ENTRYPOINT_GRACE_SECONDS";
+pub const CHOWN: &str = "AGENT_ENTRYPOINT_CHOWN";
+pub const UMASK: &str = "AGENT_ENTRYPOINT_UMASK";
 pub const PROBE_SECONDS: &str = "AGENT_ENTRYPOINT_PROBE_SECONDS";
 
-const DEFAULT_WORKSPACE: &str = "/workspace";
+/// From SIGTERM to SIGKILL. With what comes after, inside the five seconds that `docker stop` is given.
+const DEFAULT_GRACE_SECONDS: u32 = 4;
 /// Below the `--timeout` of the image's HEALTHCHECK, so that what hangs is named before Docker loses patience.
-const DEFAULT_PROBE_SECONDS: u64 = 8;
+const DEFAULT_PROBE_SECONDS: u32 = 8;
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Config {
-    Run(Run),
-    Health(Probes),
+pub enum Config<'a> {
+    Run(Run<'a>),
+    Headless(Headless<'a>, Run<'a>),
+    Health(Probes<'a>),
     /// Print this to stdout, nothing else.
-    Print(String),
+    Print(&'static str),
 }
 
 /// Command mode, or keep-alive mode when there is no command.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Run {
-    pub command: Option<CommandLine>,
-    pub workspace: PathBuf,
-    pub verbose: bool,
+pub struct Run<'a> {
+    /// The program and its arguments.
+    pub command: Option<&'a Words<'a>>,
+    pub workspace: &'a CStr,
+    /// Leave out the notes; warnings and errors stay.
+    pub quiet: bool,
+    /// Signals go to the command's whole process group.
+    pub to_group: bool,
+    pub grace_seconds: u32,
+    /// Root puts right the owner of everything in the workspace, not of its top level alone.
+    pub chown_all: bool,
+    pub umask: Option<u32>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub struct CommandLine {
-    pub program: OsString,
-    pub arguments: Vec<OsString>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub struct Probes {
-    pub workspace: PathBuf,
+pub struct Probes<'a> {
+    pub workspace: &'a CStr,
     /// How long each probe may take; they run at the same time.
-    pub limit: Duration,
+    pub seconds: u32,
+    pub json: bool,
+    pub deep: bool,
 }
 
-impl Config {
-    /// Reads this process's own arguments and environment.
-    pub fn from_process() -> Result<Self, Refusal> {
-        Self::parse(std::env::args_os().skip(1), |name| std::env::var_os(name))
+/// The environment, to be asked by name.
+#[derive(Clone, Copy)]
+pub struct Env<'a>(pub &'a Words<'a>);
+
+impl<'a> Env<'a> {
+    pub fn get(self, name: &str) -> Option<&'a CStr> {
+        each(self.0).find_map(|variable| value_of(variable, name))
     }
 
-    /// Decides by the first argument; `arguments` come without the program's own name.
-    fn parse(
-        mut arguments: impl Iterator<Item = OsString>,
-        env: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, Refusal> {
-        let Some(first) = arguments.next() else {
-            return run(None, &env);
-        };
-        match first.to_str() {
-            Some("--") => run(command_line(arguments), &env),
-            Some("health") => {
-                refuse_more("health", arguments)?;
-                let limit = Duration::from_secs(probe_seconds(env(PROBE_SECONDS))?);
-                let workspace = workspace(env(WORKSPACE))?;
-                Ok(Self::Health(Probes { workspace, limit }))
+    /// The same, where an empty value is none.
+    pub fn filled(self, name: &str) -> Option<&'a CStr> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+}
+
+/// The value in `NAME=VALUE`, if the name is this one.
+pub fn value_of<'a>(variable: &'a CStr, name: &str) -> Option<&'a CStr> {
+    let value = variable.to_bytes_with_nul().strip_prefix(name.as_bytes())?;
+    CStr::from_bytes_with_nul(value.strip_prefix(b"=")?).ok()
+}
+
+impl<'a> Config<'a> {
+    /// Decides by the first argument that is no option; `arguments` begin with the program's own name.
+    pub fn parse(arguments: &'a Words<'a>, env: Env<'a>) -> Result<Self, Refusal<'a>> {
+        let mut arguments = tail(arguments);
+        let mut to_group = to_group(env)?;
+        while let Some(first) = first(arguments) {
+            let rest = tail(arguments);
+            match first.to_bytes() {
+                b"--group" => to_group = true,
+                b"--child" => to_group = false,
+                b"--" => return Ok(Self::Run(run(command(rest), to_group, env)?)),
+                b"health" => return health(rest, env),
+                b"headless" => {
+                    let run = run(None, to_group, env)?;
+                    return Ok(Self::Headless(Headless::parse(rest, env)?, run));
+                }
+                b"--help" | b"-h" => return Ok(Self::Print(help::TEXT)),
+                b"--version" | b"-V" => return Ok(Self::Print(help::VERSION)),
+                [b'-', ..] => return Err(Refusal::UnknownOption(first)),
+                _ => break,
             }
-            Some("--help" | "-h") => Ok(Self::Print(help::TEXT.to_owned())),
-            Some("--version" | "-V") => Ok(Self::Print(help::VERSION.to_owned())),
-            Some(option) if option.starts_with('-') => Err(usage(format!(
-                "unknown option: `{option}`; hint: `agent-entrypoint --help` lists them, and `--` goes before a command that starts with a dash"
-            ))),
-            _ => run(command_line(std::iter::once(first).chain(arguments)), &env),
+            arguments = rest;
         }
+        Ok(Self::Run(run(command(arguments), to_group, env)?))
     }
 }
 
-fn run(
-    command: Option<CommandLine>,
-    env: &impl Fn(&str) -> Option<OsString>,
-) -> Result<Config, Refusal> {
-    Ok(Config::Run(Run {
+fn run<'a>(
+    command: Option<&'a Words<'a>>,
+    to_group: bool,
+    env: Env<'a>,
+) -> Result<Run<'a>, Refusal<'a>> {
+    let umask = env.filled(UMASK).map(umask).transpose()?;
+    let quiet = one_of(env, QUIET, [(c"0", false), (c"1", true)], "`0` or `1`")?;
+    let chown = [(c"top", false), (c"all", true)];
+    let chown_all = one_of(env, CHOWN, chown, "`top` or `all`")?;
+    Ok(Run {
         command,
-        workspace: workspace(env(WORKSPACE))?,
-        verbose: switch(VERBOSE, env(VERBOSE))?,
-    }))
+        workspace: workspace(env)?,
+        quiet: quiet.unwrap_or(false),
+        to_group,
+        grace_seconds: seconds(env, GRACE_SECONDS)?.unwrap_or(DEFAULT_GRACE_SECONDS),
+        chown_all: chown_all.unwrap_or(false),
+        umask,
+    })
 }
 
-fn command_line(mut words: impl Iterator<Item = OsString>) -> Option<CommandLine> {
-    let program = words.next()?;
-    let arguments = words.collect();
-    Some(CommandLine { program, arguments })
-}
-
-fn refuse_more(what: &str, mut arguments: impl Iterator<Item = OsString>) -> Result<(), Refusal> {
-    match arguments.next() {
-        None => Ok(()),
-        Some(more) => Err(usage(format!(
-            "`{what}` takes no argument: `{}`; hint: to run a program of that name: `agent-entrypoint -- {what} …`",
-            more.display()
-        ))),
+fn health<'a>(mut arguments: &'a Words<'a>, env: Env<'a>) -> Result<Config<'a>, Refusal<'a>> {
+    let mut probes = Probes {
+        workspace: workspace(env)?,
+        seconds: seconds(env, PROBE_SECONDS)?.unwrap_or(DEFAULT_PROBE_SECONDS),
+        json: false,
+        deep: false,
+    };
+    while let Some(argument) = first(arguments) {
+        match argument.to_bytes() {
+            b"--json" => probes.json = true,
+            b"--deep" => probes.deep = true,
+            _ => return Err(Refusal::UnknownHealthArgument(argument)),
+        }
+        arguments = tail(arguments);
     }
+    Ok(Config::Health(probes))
+}
+
+fn first<'a>(words: &Words<'a>) -> Option<&'a CStr> {
+    words.first().copied().flatten().map(Word::as_c_str)
+}
+
+fn tail<'b, 'a>(words: &'b Words<'a>) -> &'b Words<'a> {
+    words.get(1..).unwrap_or_default()
+}
+
+/// The words as a command, if there is one.
+fn command<'a>(words: &'a Words<'a>) -> Option<&'a Words<'a>> {
+    first(words).map(|_| words)
 }
 
 /// The workspace folder; `/` is refused because its owner may be put right.
-fn workspace(value: Option<OsString>) -> Result<PathBuf, Refusal> {
-    let path = value
-        .filter(|value| !value.is_empty())
-        .map_or_else(|| PathBuf::from(DEFAULT_WORKSPACE), PathBuf::from);
-    let climbs = path.components().any(|part| part == Component::ParentDir);
-    if path.is_absolute() && path.components().nth(1).is_some() && !climbs {
+fn workspace(env: Env<'_>) -> Result<&CStr, Refusal<'_>> {
+    let path = env.filled(WORKSPACE).unwrap_or(c"/workspace");
+    let mut parts = path.to_bytes().split(|byte| *byte == b'/');
+    let is_absolute = parts.next() == Some(b"");
+    let mut parts = parts.filter(|part| !part.is_empty() && *part != b".");
+    let is_below_root = parts.clone().next().is_some();
+    if is_absolute && is_below_root && parts.all(|part| part != b"..") {
         return Ok(path);
     }
-    Err(bad_value(
-        WORKSPACE,
-        path.as_os_str(),
-        "set it to an absolute path below `/`, without `..`",
-    ))
+    Err(Refusal::BadValue {
+        name: WORKSPACE,
+        value: path,
+        hint: "an absolute path below `/`, without `..`",
+    })
 }
 
-fn switch(name: &str, value: Option<OsString>) -> Result<bool, Refusal> {
-    let value = value.unwrap_or_default();
-    match value.to_str() {
-        Some("" | "0") => Ok(false),
-        Some("1") => Ok(true),
-        _ => Err(bad_value(name, &value, "set it to `1` or `0`")),
+fn to_group(env: Env<'_>) -> Result<bool, Refusal<'_>> {
+    let values = [(c"group", true), (c"child", false)];
+    let to_group = one_of(env, SIGNALS, values, "`group` or `child`")?;
+    // A shell passes no signal on, and an agent's command is one that starts others: the terminal's
+    // Ctrl-C goes to the group, too.
+    Ok(to_group.unwrap_or(true))
+}
+
+/// Looks the value of a variable up among those that it may have.
+fn one_of<'a, T: Copy>(
+    env: Env<'a>,
+    name: &'static str,
+    values: [(&CStr, T); 2],
+    hint: &'static str,
+) -> Result<Option<T>, Refusal<'a>> {
+    let Some(value) = env.filled(name) else {
+        return Ok(None);
+    };
+    let found = values.into_iter().find(|(word, _)| *word == value);
+    let found = found.map(|(_, meaning)| Some(meaning));
+    found.ok_or(Refusal::BadValue { name, value, hint })
+}
+
+fn seconds<'a>(env: Env<'a>, name: &'static str) -> Result<Option<u32>, Refusal<'a>> {
+    let Some(value) = env.filled(name) else {
+        return Ok(None);
+    };
+    match number(value.to_bytes(), 10) {
+        Some(seconds @ 1..=3600) => Ok(Some(seconds)),
+        _ => Err(Refusal::BadValue {
+            name,
+            value,
+            hint: "whole seconds, 1 to 3600",
+        }),
     }
 }
 
-fn probe_seconds(value: Option<OsString>) -> Result<u64, Refusal> {
-    let value = value.unwrap_or_default();
-    if value.is_empty() {
-        return Ok(DEFAULT_PROBE_SECONDS);
+fn umask(value: &CStr) -> Result<u32, Refusal<'_>> {
+    match number(value.to_bytes(), 8) {
+        Some(mask @ 0..=0o777) => Ok(mask),
+        _ => Err(Refusal::BadValue {
+            name: UMASK,
+            value,
+            hint: "an octal number, 0 to 0777",
+        }),
     }
-    value
-        .to_str()
-        .and_then(|text| text.parse().ok())
-        .filter(|seconds| (1..=3600).contains(seconds))
-        .ok_or_else(|| bad_value(PROBE_SECONDS, &value, "set it to whole seconds, 1 to 3600"))
 }
 
-fn bad_value(name: &str, value: &OsStr, hint: &str) -> Refusal {
-    let value = Path::new(value).display();
-    usage(format!("bad value of `{name}`: `{value}`; hint: {hint}"))
-}
-
-fn usage(text: String) -> Refusal {
-    let code = exit::USAGE;
-    Refusal { code, text }
+/// Reads a number of digits alone; signs and blanks are none.
+pub fn number(digits: &[u8], radix: u32) -> Option<u32> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u32, |number, digit| {
+        let digit = char::from(*digit).to_digit(radix)?;
+        number.checked_mul(radix)?.checked_add(digit)
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(words: &[&str], env: &[(&str, &str)]) -> Result<Config, Refusal> {
-        let lookup = |name: &str| {
-            env.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| OsString::from(value))
-        };
-        Config::parse(words.iter().map(OsString::from), lookup)
-    }
-
-    fn runs(words: &[&str]) -> Config {
-        let command = command_line(words.iter().map(OsString::from));
-        let workspace = PathBuf::from("/workspace");
-        let verbose = false;
-        Config::Run(Run {
-            command,
-            workspace,
-            verbose,
-        })
-    }
-
-    #[test]
-    fn the_first_argument_decides() {
-        let health = || {
-            Config::Health(Probes {
-                workspace: PathBuf::from("/workspace"),
-                limit: Duration::from_secs(8),
-            })
-        };
-        let help = || Config::Print(help::TEXT.to_owned());
-        let version = || Config::Print(help::VERSION.to_owned());
-        for (words, expected) in [
-            (&[][..], runs(&[])),
-            (&["--"], runs(&[])),
-            (&["sleep", "infinity"], runs(&["sleep", "infinity"])),
-            (&["--", "sleep", "1"], runs(&["sleep", "1"])),
-            (&["--", "health", "x"], runs(&["health", "x"])),
-            (&["--", "--", "x"], runs(&["--", "x"])),
-            (&["git", "--version"], runs(&["git", "--version"])),
-            (&["git", "--", "x"], runs(&["git", "--", "x"])),
-            (&[""], runs(&[""])),
-            (&["health"], health()),
-            (&["--help"], help()),
-            (&["-h", "x"], help()),
-            (&["--version"], version()),
-            (&["-V"], version()),
-        ] {
-            assert_eq!(parse(words, &[]), Ok(expected), "{words:?}");
-        }
-    }
-
-    #[test]
-    fn variables_change_the_settings() {
-        let env = [("WORKSPACE", "/repo"), (VERBOSE, "1"), (PROBE_SECONDS, "3")];
-        assert_eq!(
-            parse(&[], &env),
-            Ok(Config::Run(Run {
-                command: None,
-                workspace: PathBuf::from("/repo"),
-                verbose: true,
-            }))
-        );
-        assert_eq!(
-            parse(&["health"], &env),
-            Ok(Config::Health(Probes {
-                workspace: PathBuf::from("/repo"),
-                limit: Duration::from_secs(3),
-            }))
-        );
-        let empty = [("WORKSPACE", ""), (VERBOSE, ""), (PROBE_SECONDS, "")];
-        assert_eq!(parse(&[], &empty), Ok(runs(&[])));
-        assert_eq!(parse(&["health"], &empty), parse(&["health"], &[]));
-    }
-
-    #[test]
-    fn wrong_usage_names_the_cure() {
-        for (words, env, text) in [
-            (
-                &["--foo"][..],
-                &[][..],
-                "unknown option: `--foo`; hint: `agent-entrypoint --help` lists them, and `--` goes before a command that starts with a dash",
-            ),
-            (
-                &["health", "now"],
-                &[],
-                "`health` takes no argument: `now`; hint: to run a program of that name: `agent-entrypoint -- health …`",
-            ),
-            (
-                &["true"],
-                &[("WORKSPACE", "work")],
-                "bad value of `WORKSPACE`: `work`; hint: set it to an absolute path below `/`, without `..`",
-            ),
-            (
-                &["true"],
-                &[("WORKSPACE", "/")],
-                "bad value of `WORKSPACE`: `/`; hint: set it to an absolute path below `/`, without `..`",
-            ),
-            (
-                &["true"],
-                &[("WORKSPACE", "/srv/..")],
-                "bad value of `WORKSPACE`: `/srv/..`; hint: set it to an absolute path below `/`, without `..`",
-            ),
-            (
-                &["true"],
-                &[(VERBOSE, "yes")],
-                "bad value of `AGENT_ENTRYPOINT_VERBOSE`: `yes`; hint: set it to `1` or `0`",
-            ),
-            (
-                &["health"],
-                &[(PROBE_SECONDS, "0")],
-                "bad value of `AGENT_ENTRYPOINT_PROBE_SECONDS`: `0`; hint: set it to whole seconds, 1 to 3600",
-            ),
-        ] {
-            let text = text.to_owned();
-            let code = exit::USAGE;
-            assert_eq!(parse(words, env), Err(Refusal { code, text }), "{words:?}");
-        }
-    }
-}
+mod tests;

@@ -1,83 +1,227 @@
 //! Environment variables that programs count on, for the command, where the caller set none.
 
-use std::ffi::OsString;
+use core::ffi::CStr;
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::config::{self, Env};
+use crate::sys::{self, Word, Words, each};
+use crate::text::Text;
 
 /// What an unknown UID (`docker run --user 1234`) is taken for: the image's own user, whose home is
 /// writable to everyone.
-const FALLBACK: Account = Account {
-    name: "agentgate",
-    home: "/home/agentgate",
-    shell: "/bin/bash",
+const FALLBACK: Account<'_> = Account {
+    name: b"agentgate",
+    home: b"/home/agentgate",
+    shell: b"/bin/bash",
 };
 
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where programs are looked for when nobody says.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Account<'a> {
-    name: &'a str,
-    home: &'a str,
-    shell: &'a str,
+    name: &'a [u8],
+    home: &'a [u8],
+    shell: &'a [u8],
 }
 
-/// The variables that are missing in this process's environment, with the values to give the command.
-pub fn missing() -> Vec<(&'static str, OsString)> {
-    let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
-    let passwd = String::from_utf8_lossy(&passwd);
-    let uid = rustix::process::geteuid().as_raw();
-    let account = find_account(&passwd, uid).unwrap_or(FALLBACK);
-    defaults(account)
-        .into_iter()
-        .filter(|(name, _)| std::env::var_os(name).is_none())
-        .map(|(name, value)| (name, value.into()))
-        .collect()
+/// Whom the command runs as.
+#[derive(Clone, Copy)]
+pub struct User {
+    pub uid: u32,
+    /// It is not the user that this process was started as, so what the caller's variables say of the
+    /// user is wrong.
+    pub is_new: bool,
 }
 
-fn defaults(account: Account<'_>) -> [(&'static str, &str); 6] {
+/// A variable to add, or to replace.
+type Variable<'a> = (&'static str, &'a [u8]);
+const MOST: usize = 7;
+
+/// Room for the texts of what is added. A longer variable is left out: 255 bytes are not a home.
+pub type Room = [Text<256>; MOST];
+pub const ROOM: Room = [Text::new(); MOST];
+
+/// So much of `/etc/passwd` is looked at; an image's own has a tenth of it.
+const PASSWD: usize = 16 * 1024;
+
+/// The caller's environment, with what is missing added.
+pub fn complete<'a>(
+    given: &'a Words<'a>,
+    user: User,
+    room: &'a mut Room,
+) -> Result<&'a Words<'a>, Errno> {
+    let env = Env(given);
+    let mut passwd = Text::<PASSWD>::new();
+    if needs_account(env, user) {
+        read_passwd(&mut passwd);
+    }
+    let account = find_account(passwd.as_bytes(), user.uid).unwrap_or(FALLBACK);
+    let added = missing(env, account, user);
+    if added.iter().all(Option::is_none) {
+        return Ok(given);
+    }
+    for (text, (name, value)) in room.iter_mut().zip(added.iter().flatten()) {
+        text.push(*name).push("=").push(*value).push("\0");
+    }
+    let is_replaced = |variable: &&CStr| {
+        let mut added = added.iter().flatten();
+        added.any(|(name, _)| config::value_of(variable, name).is_some())
+    };
+    let kept = each(given).filter(|variable| !is_replaced(variable));
+    let added = room.iter().filter_map(Text::as_c_str);
+    let words = sys::allocate_words(given.len() + MOST)?;
+    for (place, word) in words.iter_mut().zip(kept.chain(added)) {
+        *place = Some(Word::new(word));
+    }
+    Ok(words)
+}
+
+/// Returns true if something is missing that only `/etc/passwd` can tell.
+fn needs_account(env: Env<'_>, user: User) -> bool {
+    let is_missing = |name| env.get(name).is_none();
+    user.is_new || is_homeless(env, user) || is_missing("SHELL") || is_missing("USER")
+}
+
+/// Returns true if there is no home to speak of: Docker says `/` for a UID that it does not know.
+fn is_homeless(env: Env<'_>, user: User) -> bool {
+    let home = env.filled("HOME");
+    home.is_none_or(|home| home == c"/" && user.uid != 0)
+}
+
+fn missing<'a>(env: Env<'a>, account: Account<'a>, user: User) -> [Option<Variable<'a>>; MOST] {
+    let unless_given =
+        |name: &'static str, value: &'a [u8]| env.get(name).is_none().then_some((name, value));
+    let of_user = |name, value| {
+        let is_wrong = user.is_new.then_some((name, value));
+        is_wrong.or_else(|| unless_given(name, value))
+    };
+    let given_name = env.get("USER").filter(|_| !user.is_new);
+    let name = given_name.map_or(account.name, CStr::to_bytes);
     [
-        ("HOME", account.home),
-        ("USER", account.name),
-        ("LOGNAME", account.name),
-        ("SHELL", account.shell),
-        ("LANG", "C.UTF-8"),
-        ("PATH", PATH),
+        of_user("HOME", account.home)
+            .or_else(|| is_homeless(env, user).then_some(("HOME", account.home))),
+        of_user("USER", account.name),
+        of_user("LOGNAME", name),
+        of_user("SHELL", account.shell),
+        unless_given("LANG", b"C.UTF-8"),
+        unless_given("TMPDIR", b"/tmp"),
+        unless_given("PATH", PATH.as_bytes()),
     ]
 }
 
+/// Reads as much as there is and fits; without a file nobody is found in it.
+fn read_passwd(passwd: &mut Text<PASSWD>) {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::openat(CWD, c"/etc/passwd", flags, Mode::empty()) else {
+        return;
+    };
+    while let Ok(read @ 1..) = rustix::io::read(&file, passwd.room()) {
+        passwd.grow(read);
+    }
+}
+
 /// Finds the first line of `/etc/passwd` that has this UID and is complete.
-fn find_account(passwd: &str, uid: u32) -> Option<Account<'_>> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
+fn find_account(passwd: &[u8], uid: u32) -> Option<Account<'_>> {
+    passwd.split(|byte| *byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|byte| *byte == b':');
         let name = fields.next()?;
         let id = fields.nth(1)?;
         let home = fields.nth(2)?;
         let shell = fields.next()?;
-        (id.parse() == Ok(uid)).then_some(Account { name, home, shell })
+        (config::number(id, 10) == Some(uid)).then_some(Account { name, home, shell })
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::words;
+
+    const ROOT: Account<'_> = Account {
+        name: b"root",
+        home: b"/root",
+        shell: b"/bin/ash",
+    };
 
     #[test]
     fn accounts_are_found_by_uid() {
-        let passwd = "root:x:0:0:root:/root:/bin/ash\n\
+        let passwd = b"root:x:0:0:root:/root:/bin/ash\n\
             broken:x:7\n\
             \n\
             agentgate:x:1000:1000::/home/agentgate:/bin/bash\n\
             twin:x:1000:1000::/home/twin:/bin/sh\n";
-        let root = Account {
-            name: "root",
-            home: "/root",
-            shell: "/bin/ash",
-        };
         for (uid, expected) in [
-            (0, Some(root)),
+            (0, Some(ROOT)),
             (1000, Some(FALLBACK)),
             (7, None),
             (1234, None),
         ] {
             assert_eq!(find_account(passwd, uid), expected, "{uid}");
         }
+    }
+
+    fn added(given: &[&str], uid: u32, is_new: bool) -> Vec<String> {
+        let added = missing(Env(words(given)), ROOT, User { uid, is_new });
+        let text =
+            |(name, value): &Variable<'_>| format!("{name}={}", String::from_utf8_lossy(value));
+        added.iter().flatten().map(text).collect()
+    }
+
+    #[test]
+    fn what_is_missing_is_added_and_what_is_given_stays() {
+        let all = [
+            "HOME=/h",
+            "USER=u",
+            "LOGNAME=l",
+            "SHELL=/s",
+            "LANG=de",
+            "TMPDIR=/t",
+            "PATH=/bin",
+        ];
+        let rest = ["LANG=C.UTF-8", "TMPDIR=/tmp"];
+        let path = format!("PATH={PATH}");
+        let of_root = ["HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/ash"];
+        assert_eq!(added(&all, 7, false), [""; 0]);
+        assert_eq!(added(&all, 7, true), of_root);
+        assert_eq!(added(&["PATH="], 7, false), [&of_root[..], &rest].concat());
+        let named = ["HOME=/root", "LOGNAME=u", "SHELL=/bin/ash"];
+        assert_eq!(
+            added(&["USER=u", "HOME=/", &path], 7, false),
+            [&named[..], &rest].concat()
+        );
+        assert_eq!(
+            added(&["USER=u", "HOME=/", &path], 0, false),
+            [&named[1..], &rest].concat()
+        );
+    }
+
+    #[test]
+    fn the_new_environment_holds_each_name_once() {
+        let mut room = ROOM;
+        let given = words(&[
+            "A=1",
+            "HOME=",
+            "USER=u",
+            "LOGNAME=l",
+            "SHELL=s",
+            "PATH=p",
+            "LANG=c",
+        ]);
+        let user = User {
+            uid: 4_000_000_000,
+            is_new: false,
+        };
+        let complete = complete(given, user, &mut room).unwrap();
+        assert_eq!(complete.last(), Some(&None));
+        let all: Vec<_> = each(complete).map(|word| word.to_str().unwrap()).collect();
+        let (kept, added) = all.split_at(6);
+        assert_eq!(
+            kept,
+            ["A=1", "USER=u", "LOGNAME=l", "SHELL=s", "PATH=p", "LANG=c"]
+        );
+        assert_eq!(added, ["HOME=/home/agentgate", "TMPDIR=/tmp"]);
     }
 }

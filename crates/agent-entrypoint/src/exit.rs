@@ -1,52 +1,223 @@
 //! Exit codes: our own, and what a process's end means as one.
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use core::ffi::CStr;
+
+use rustix::io::Errno;
+
+use crate::root::AGENT;
+use crate::text::{Piece, Sink, put};
+use crate::workspace::MountHint;
 
 pub const OK: u8 = 0;
 /// `health` found something that is not well, or asked-for text could not be written.
 pub const FAILED: u8 = 1;
 /// The command line or an environment variable is wrong.
 pub const USAGE: u8 = 2;
+/// Root's privileges could not be dropped (`EX_NOPERM` of sysexits).
+pub const NO_PERMISSION: u8 = 77;
 /// There is no workspace (`EX_CONFIG` of sysexits): a code that commands hardly use themselves.
 pub const NO_WORKSPACE: u8 = 78;
 pub const NOT_EXECUTABLE: u8 = 126;
 pub const NOT_FOUND: u8 = 127;
+/// What a shell says of a command that SIGKILL ended.
+pub const KILLED: u8 = 128 + 9;
 
-/// Why nothing was started: what to say, and the code to exit with.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Refusal {
-    pub code: u8,
-    pub text: String,
+/// Why nothing was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal<'a> {
+    UnknownOption(&'a CStr),
+    UnknownHealthArgument(&'a CStr),
+    BadValue {
+        name: &'static str,
+        value: &'a CStr,
+        /// What to set it to.
+        hint: &'static str,
+    },
+    NoWorkspace(&'a CStr, Errno),
+    /// Root cannot become [`AGENT`]: the call that failed.
+    StaysRoot(&'static str, Errno),
+    NoMemory(Errno),
+    NoProcess(Errno),
+    NotFound(&'a CStr),
+    NoInterpreter(&'a CStr),
+    NotExecutable(&'a CStr, Errno),
+}
+
+impl Refusal<'_> {
+    /// The code to exit with.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::UnknownOption(_) | Self::UnknownHealthArgument(_) | Self::BadValue { .. } => {
+                USAGE
+            }
+            Self::NoWorkspace(..) => NO_WORKSPACE,
+            Self::StaysRoot(..) => NO_PERMISSION,
+            Self::NoMemory(_) | Self::NoProcess(_) | Self::NotExecutable(..) => NOT_EXECUTABLE,
+            Self::NotFound(_) | Self::NoInterpreter(_) => NOT_FOUND,
+        }
+    }
+}
+
+/// Each names the thing, the reason and the remedy.
+impl Piece for &Refusal<'_> {
+    fn put(self, out: &mut Sink<'_>) {
+        match *self {
+            Refusal::UnknownOption(option) => put!(
+                out,
+                "unknown option: `",
+                option,
+                "`; hint: `agent-entrypoint --help` lists them, and `--` goes before a command that starts with a dash"
+            ),
+            Refusal::UnknownHealthArgument(argument) => put!(
+                out,
+                "unknown argument of `health`: `",
+                argument,
+                "`; hint: `health [--json] [--deep]`, or `agent-entrypoint -- health …` for a program of that name"
+            ),
+            Refusal::BadValue { name, value, hint } => {
+                put!(
+                    out,
+                    "bad value of `",
+                    name,
+                    "`: `",
+                    value,
+                    "`; hint: set it to ",
+                    hint
+                );
+            }
+            Refusal::NoWorkspace(path, errno) => {
+                put!(out, "workspace `", path, "` ");
+                match errno {
+                    Errno::NOENT => put!(out, "does not exist"),
+                    Errno::NOTDIR => put!(out, "is not a directory"),
+                    errno => put!(out, "cannot be looked at: ", errno),
+                }
+                put!(out, MountHint(path));
+            }
+            Refusal::StaysRoot(step, errno) => put!(
+                out,
+                "started as root, and cannot become ",
+                AGENT,
+                ": ",
+                step,
+                ": ",
+                errno,
+                "; hint: `--user agentgate`, or leave root the capabilities CHOWN, SETUID and SETGID"
+            ),
+            Refusal::NoMemory(errno) => put!(out, "no memory: ", errno, "; hint: raise `--memory`"),
+            Refusal::NoProcess(errno) => {
+                let hint = match errno {
+                    Errno::AGAIN => "; hint: raise `--pids-limit`",
+                    Errno::NOMEM => "; hint: raise `--memory`",
+                    _ => "",
+                };
+                put!(out, "cannot start a process: ", errno, hint);
+            }
+            Refusal::NotFound(program) => put!(out, "command not found: `", program, "`"),
+            Refusal::NoInterpreter(program) => put!(
+                out,
+                "cannot execute `",
+                program,
+                "`: its interpreter or dynamic loader is not in this image"
+            ),
+            Refusal::NotExecutable(program, errno) => {
+                let hint = match errno {
+                    Errno::NOEXEC => {
+                        "; hint: a script begins with `#!`, a program is for this architecture"
+                    }
+                    _ => "",
+                };
+                put!(out, "cannot execute `", program, "`: ", errno, hint);
+            }
+        }
+    }
 }
 
 /// The code a shell would report: the status itself, or 128+n when signal n ended the process.
 ///
-/// `status` comes from a wait that reports ends only; real-time signals (34 to 64) count too.
-pub fn code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal))
-        .unwrap_or(i32::from(FAILED));
-    u8::try_from(code).unwrap_or(u8::MAX)
+/// `status` is the raw one of a `wait` that reports ends only: real-time signals (34 to 64) count,
+/// which the C library's macros read well and some libraries do not.
+pub fn code(status: i32) -> u8 {
+    let [low, high, ..] = status.to_le_bytes();
+    match low & 0x7f {
+        0 => high,
+        signal => 128 | signal,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::compose;
+
+    #[test]
+    fn each_refusal_has_its_code_and_names_the_cure() {
+        let (it, errno) = (c"it", Errno::ACCESS);
+        let hint = "`1`";
+        let bad = Refusal::BadValue {
+            name: "N",
+            value: it,
+            hint,
+        };
+        for (refusal, code, text) in [
+            (bad, 2, "bad value of `N`: `it`; hint: set it to `1`"),
+            (
+                Refusal::NoWorkspace(it, errno),
+                78,
+                "workspace `it` cannot be looked at: Permission denied (errno 13); hint: docker run -v \"$PWD:it\" …",
+            ),
+            (
+                Refusal::StaysRoot("setgroups", Errno::PERM),
+                77,
+                "started as root, and cannot become 1000:1000: setgroups: Operation not permitted (errno 1); hint: `--user agentgate`, or leave root the capabilities CHOWN, SETUID and SETGID",
+            ),
+            (
+                Refusal::NoMemory(Errno::NOMEM),
+                126,
+                "no memory: Cannot allocate memory (errno 12); hint: raise `--memory`",
+            ),
+            (
+                Refusal::NoProcess(Errno::AGAIN),
+                126,
+                "cannot start a process: Resource temporarily unavailable (errno 11); hint: raise `--pids-limit`",
+            ),
+            (
+                Refusal::NoProcess(Errno::NOMEM),
+                126,
+                "cannot start a process: Cannot allocate memory (errno 12); hint: raise `--memory`",
+            ),
+            (Refusal::NotFound(it), 127, "command not found: `it`"),
+            (
+                Refusal::NoInterpreter(it),
+                127,
+                "cannot execute `it`: its interpreter or dynamic loader is not in this image",
+            ),
+            (
+                Refusal::NotExecutable(it, errno),
+                126,
+                "cannot execute `it`: Permission denied (errno 13)",
+            ),
+            (
+                Refusal::NotExecutable(it, Errno::NOEXEC),
+                126,
+                "cannot execute `it`: Exec format error (errno 8); hint: a script begins with `#!`, a program is for this architecture",
+            ),
+        ] {
+            assert_eq!(String::from_utf8_lossy(compose!(&refusal).as_bytes()), text);
+            assert_eq!(refusal.code(), code, "{text}");
+        }
+    }
 
     #[test]
     fn raw_wait_statuses_become_shell_codes() {
         const CORE_DUMPED: i32 = 0x80;
         for status in 0..=255 {
-            let raw = ExitStatus::from_raw(status << 8);
-            assert_eq!(i32::from(code(raw)), status);
+            assert_eq!(i32::from(code(status << 8)), status);
         }
         for signal in 1..=64 {
-            let killed = ExitStatus::from_raw(signal);
-            assert_eq!(i32::from(code(killed)), 128 + signal, "signal {signal}");
-            let dumped = ExitStatus::from_raw(signal | CORE_DUMPED);
-            assert_eq!(i32::from(code(dumped)), 128 + signal, "signal {signal}");
+            for raw in [signal, signal | CORE_DUMPED] {
+                assert_eq!(i32::from(code(raw)), 128 + signal, "{raw:#x}");
+            }
         }
     }
 }

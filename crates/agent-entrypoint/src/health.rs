@@ -1,188 +1,167 @@
-//! `agent-entrypoint health`: does Node answer, does Claude, is the workspace mounted?
+//! `agent-entrypoint health`: does Node answer, does Claude, is the workspace mounted and writable?
 //!
-//! The probes run together, each within the same time limit; one line each on stdout, exit code 0 or 1.
-//! It works beside a running PID 1: `HEALTHCHECK` and `docker exec` start it as just another process.
+//! The probes run together, each a process of its own that can be killed: any of them can hang, even a
+//! look at a folder whose network file system is gone. It works beside a running PID 1: `HEALTHCHECK`
+//! and `docker exec` start it as just another process.
 
-use std::ffi::OsStr;
-use std::io::Read;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
-use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
-use std::time::Instant;
+mod probes;
+mod report;
 
-use rustix::process::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitOptions, waitpid};
 
-use crate::child;
+use self::probes::Probe;
 use crate::config::Probes;
-use crate::exit;
-use crate::mounts;
+use crate::exit::{self, Refusal};
 use crate::say;
-use crate::signals::Signal;
-use crate::sys::{self, Target};
-use crate::workspace;
+use crate::signals::{Signal, Signals};
+use crate::sys::{self, CallerSignals, Start, Target};
+use crate::text::{Line, Piece, Text, compose};
 
-/// How much of an answer is read; a program that writes more is cut off, and fails.
-const ANSWER_BYTES: u64 = 4096;
+/// As many probes as there are at most.
+pub const MOST: usize = 5;
 
-/// What a probe found: a word for the line after `ok`, or why it failed.
-type Verdict = Result<String, String>;
+/// What a probe found.
+pub struct Verdict {
+    pub is_well: bool,
+    /// What was answered, or why it failed.
+    pub text: Line,
+}
 
-/// A probe that runs on a thread of its own, since any of them can hang: even a look at a folder whose
-/// network file system is gone.
-struct Probe {
-    name: &'static str,
-    verdict: Receiver<Verdict>,
-    /// The process group to end when the time is over.
-    group: Option<Pid>,
+impl Verdict {
+    /// The probe failed, for this reason.
+    fn fail(reason: impl Piece) -> Self {
+        Self {
+            is_well: false,
+            text: compose!(reason),
+        }
+    }
+}
+
+/// A probe that runs.
+struct Running {
+    probe: Probe,
+    pid: Pid,
+    /// Where its answer comes from, until that is over.
+    pipe: Option<OwnedFd>,
+    answer: Text<512>,
+    /// Its raw status, once it has ended.
+    status: Option<i32>,
+    /// When it ended, in milliseconds after its start.
+    time: u64,
 }
 
 /// Runs all probes and prints what they found; returns the exit code.
-pub fn check(probes: &Probes) -> u8 {
-    let deadline = Instant::now() + probes.limit;
-    let path = probes.workspace.clone();
-    let started = [
-        Probe::program("node"),
-        Probe::program("claude"),
-        Probe::start("workspace", None, move || mounted(&path)),
-    ];
-    let mut lines = String::new();
-    let mut code = exit::OK;
-    for probe in started {
-        let name = probe.name;
-        let line = match probe.finish(deadline, probes) {
-            Ok(answer) => format!("ok {name} {answer}\n"),
-            Err(reason) => {
-                code = exit::FAILED;
-                format!("fail {name}: {reason}\n")
-            }
-        };
-        lines.push_str(&line);
-    }
-    say::data(&lines).max(code)
-}
-
-impl Probe {
-    /// Starts `NAME --version`, in a process group of its own so that all of it can be ended.
-    fn program(name: &'static str) -> Self {
-        let spawned = child::command(OsStr::new(name))
-            .arg("--version")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn();
-        match spawned {
-            Ok(child) => {
-                let group = Some(Pid::from_child(&child));
-                Self::start(name, group, move || answer(name, child))
-            }
-            Err(err) if child::is_missing(OsStr::new(name), &err) => {
-                Self::start(name, None, || Err("not found on PATH".to_owned()))
-            }
-            Err(err) => Self::start(name, None, move || Err(format!("cannot be started: {err}"))),
-        }
-    }
-
-    fn start(
-        name: &'static str,
-        group: Option<Pid>,
-        look: impl FnOnce() -> Verdict + Send + 'static,
-    ) -> Self {
-        let (sender, verdict) = mpsc::sync_channel(1);
-        // Without a thread the sender is dropped, which `finish` sees.
-        let _ = thread::Builder::new().spawn(move || sender.send(look()));
-        Self {
-            name,
-            verdict,
-            group,
-        }
-    }
-
-    fn finish(self, deadline: Instant, probes: &Probes) -> Verdict {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let failure = match self.verdict.recv_timeout(left) {
-            Ok(verdict) => return verdict,
-            Err(RecvTimeoutError::Timeout) => {
-                format!("no answer within {} s", probes.limit.as_secs())
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                "cannot start a thread; hint: raise `--pids-limit`".to_owned()
-            }
-        };
-        if let Some(group) = self.group {
-            // What has just ended by itself needs no killing.
-            let _ = sys::send(Target::Group(group), Signal::KILL);
-        }
-        Err(failure)
-    }
-}
-
-fn answer(name: &str, mut child: Child) -> Verdict {
-    let mut text = Vec::new();
-    let read = child.stdout.take().map_or(Ok(0), |stdout| {
-        stdout.take(ANSWER_BYTES).read_to_end(&mut text)
+pub fn check(asked: &Probes<'_>, start: &Start, caller: CallerSignals) -> u8 {
+    sys::take_child_signal(caller);
+    let begin = sys::now();
+    let deadline = begin.saturating_add(u64::from(asked.seconds) * 1000);
+    let mut running = Probe::ALL.map(|probe| {
+        let is_wanted = asked.deep || !probe.is_deep();
+        is_wanted.then(|| probe.start(asked, start, caller))
     });
-    let status = child.wait();
-    match (read, status) {
-        (Ok(_), Ok(status)) => judge(name, &text, status),
-        (Err(err), _) | (_, Err(err)) => Err(format!("cannot read its answer: {err}")),
+    while is_waiting(&running) && sys::now() < deadline {
+        listen(&mut running, deadline);
+        collect(&mut running, begin);
+    }
+    let mut code = exit::OK;
+    let mut report = report::Report::new(asked.json);
+    for (probe, run) in Probe::ALL.iter().zip(&mut running) {
+        let Some(run) = run else { continue };
+        let (verdict, time) = match run {
+            Ok(run) => (run.finish(asked), run.time),
+            Err(errno) => (Verdict::fail(&Refusal::NoProcess(*errno)), 0),
+        };
+        if !verdict.is_well {
+            code = exit::FAILED;
+        }
+        report.add(probe.name(), &verdict, time);
+    }
+    say::data(report.finish()).max(code)
+}
+
+type Runs = [Option<Result<Running, Errno>>; MOST];
+
+fn each(runs: &mut Runs) -> impl Iterator<Item = &mut Running> {
+    runs.iter_mut().flatten().flatten()
+}
+
+fn is_waiting(runs: &Runs) -> bool {
+    let mut runs = runs.iter().flatten().flatten();
+    runs.any(|run| run.status.is_none() || run.pipe.is_some())
+}
+
+/// Waits until a pipe has something to say, and reads it; with all pipes at their end, until a child ends.
+fn listen(runs: &mut Runs, deadline: u64) {
+    let left = deadline.saturating_sub(sys::now());
+    let mut polled = [const { None }; MOST];
+    for (place, run) in polled.iter_mut().zip(runs.iter()) {
+        if let Some(Ok(Running {
+            pipe: Some(pipe), ..
+        })) = run
+        {
+            *place = Some(PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN));
+        }
+    }
+    if polled.iter().all(Option::is_none) {
+        sys::wait_signal(Signals::CHLD, Some(left));
+        return;
+    }
+    // Nothing is ever to be read from a place that stands for none.
+    let mut polled = polled
+        .map(|place| place.unwrap_or(PollFd::from_borrowed_fd(sys::STDERR, PollFlags::empty())));
+    let time = Timespec {
+        tv_sec: i64::try_from(left / 1000).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(u32::try_from(left % 1000).unwrap_or_default()) * 1_000_000,
+    };
+    if poll(&mut polled, Some(&time)).is_err() {
+        return;
+    }
+    let is_ready = polled.map(|place| !place.revents().is_empty());
+    for (run, is_ready) in runs.iter_mut().zip(is_ready) {
+        if let Some(Ok(run)) = run
+            && is_ready
+        {
+            run.read();
+        }
     }
 }
 
-/// A program is well if it ends with 0 and says something; the first line of that is its answer.
-fn judge(name: &str, text: &[u8], status: ExitStatus) -> Verdict {
-    if let Some(signal) = status.signal() {
-        return Err(format!("`{name} --version` was ended by signal {signal}"));
-    }
-    if !status.success() {
-        let code = exit::code(status);
-        return Err(format!("`{name} --version` exited with {code}"));
-    }
-    let text = String::from_utf8_lossy(text);
-    let first = text.trim().lines().next().unwrap_or_default();
-    match first.replace(char::is_control, "") {
-        line if line.is_empty() => Err(format!("`{name} --version` printed nothing")),
-        line => Ok(line),
+/// Collects the children that have ended.
+fn collect(runs: &mut Runs, begin: u64) {
+    for run in each(runs) {
+        if run.status.is_none()
+            && let Ok(Some((_, status))) = waitpid(Some(run.pid), WaitOptions::NOHANG)
+        {
+            run.status = Some(status.as_raw());
+            run.time = sys::now().saturating_sub(begin);
+        }
     }
 }
 
-fn mounted(path: &Path) -> Verdict {
-    let name = path.display();
-    let hint = workspace::mount_hint(path);
-    match (path.is_dir(), mounts::is_mounted(path)) {
-        (false, _) => Err(format!("`{name}` is not a directory; {hint}")),
-        (true, Ok(true)) => Ok(name.to_string()),
-        (true, Ok(false)) => Err(format!("`{name}` is not mounted; {hint}")),
-        (true, Err(err)) => Err(format!(
-            "cannot tell whether `{name}` is mounted: {err}; hint: is `{}` there?",
-            mounts::MOUNTINFO
-        )),
+impl Running {
+    /// Takes what there is. A program that never comes to an end is cut off, and fails of that.
+    fn read(&mut self) {
+        let Some(pipe) = &self.pipe else { return };
+        let room = self.answer.room();
+        match rustix::io::read(pipe, room) {
+            Ok(read @ 1..) => self.answer.grow(read),
+            Err(Errno::INTR) => {}
+            Ok(_) | Err(_) => self.pipe = None,
+        }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_are_judged() {
-        for (text, raw, expected) in [
-            (&b"v20.20.2\n"[..], 0, Ok("v20.20.2")),
-            (
-                b"\n 2.1.330 (Claude Code)\nmore\n",
-                0,
-                Ok("2.1.330 (Claude Code)"),
-            ),
-            (b"\x1b[1mv20\x1b[0m", 0, Ok("[1mv20[0m")),
-            (b"\xff", 0, Ok("\u{fffd}")),
-            (b" \n", 0, Err("`node --version` printed nothing")),
-            (b"v20\n", 3 << 8, Err("`node --version` exited with 3")),
-            (b"v20\n", 11, Err("`node --version` was ended by signal 11")),
-        ] {
-            let expected = expected.map(str::to_owned).map_err(str::to_owned);
-            assert_eq!(judge("node", text, ExitStatus::from_raw(raw)), expected);
+    /// Judges what was answered in time. What runs on is killed, with all that it started.
+    fn finish(&mut self, asked: &Probes<'_>) -> Verdict {
+        match self.status {
+            Some(status) if self.pipe.is_none() => self.probe.judge(self.answer.as_bytes(), status),
+            _ => {
+                // What has just ended by itself needs no killing.
+                let _ = sys::send(Target::Group(self.pid), Signal::KILL);
+                Verdict::fail(&compose!("no answer within ", asked.seconds, " s"))
+            }
         }
     }
 }

@@ -1,23 +1,29 @@
-//! Signals by number, real-time ones included, and which of them concern the command.
+//! Signals by number, real-time ones included, and what each is to this program.
 
-/// A signal number as the kernel counts, 1 to 64.
+/// The number of a signal, 1 to 64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signal(i32);
+pub struct Signal(u8);
+
+/// A set of signals as the kernel has it: bit n-1 for signal n.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Signals(u64);
 
 impl Signal {
-    pub const HUP: Self = Self(libc::SIGHUP);
-    pub const INT: Self = Self(libc::SIGINT);
-    pub const QUIT: Self = Self(libc::SIGQUIT);
-    pub const KILL: Self = Self(libc::SIGKILL);
-    pub const TERM: Self = Self(libc::SIGTERM);
-    pub const CHLD: Self = Self(libc::SIGCHLD);
+    pub const HUP: Self = Self(1);
+    pub const INT: Self = Self(2);
+    pub const QUIT: Self = Self(3);
+    pub const KILL: Self = Self(9);
+    pub const TERM: Self = Self(15);
+    pub const CHLD: Self = Self(17);
 
-    pub const fn new(number: i32) -> Self {
-        Self(number)
+    pub fn from_usize(number: usize) -> Option<Self> {
+        let number = u8::try_from(number).ok()?;
+        (1..=64).contains(&number).then_some(Self(number))
     }
 
-    pub const fn number(self) -> i32 {
-        self.0
+    pub fn as_usize(self) -> usize {
+        usize::from(self.0)
     }
 
     /// Returns true if the signal is passed on to the command.
@@ -38,23 +44,45 @@ impl Signal {
     }
 }
 
+impl Signals {
+    pub const NONE: Self = Self(0);
+    pub const ALL: Self = Self(u64::MAX);
+    pub const CHLD: Self = Self(1 << (Signal::CHLD.0 - 1));
+
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn all() -> impl Iterator<Item = Signal> {
+        (1..=64).map(|number| Signal::from_usize(number).unwrap())
+    }
+
+    #[test]
+    fn signals_have_the_numbers_1_to_64() {
+        assert_eq!(all().count(), 64);
+        for wrong in [0, 65, 256 + 15, usize::MAX] {
+            assert_eq!(Signal::from_usize(wrong), None, "{wrong}");
+        }
+    }
+
     #[test]
     fn everything_but_chld_and_the_thread_signals_is_forwarded() {
-        let kept: Vec<i32> = (1..=64)
-            .filter(|number| !Signal::new(*number).is_forwarded())
-            .collect();
-        assert_eq!(kept, [libc::SIGCHLD, 32, 33]);
+        let kept: Vec<_> = all().filter(|signal| !signal.is_forwarded()).collect();
+        assert_eq!(kept, [Signal::CHLD, Signal(32), Signal(33)]);
     }
 
     #[test]
     fn four_signals_end_keep_alive() {
-        let ending: Vec<i32> = (1..=64)
-            .filter(|number| Signal::new(*number).ends_keep_alive())
-            .collect();
-        assert_eq!(ending, [1, 2, 3, 15]);
+        let ending: Vec<_> = all().filter(|signal| signal.ends_keep_alive()).collect();
+        assert_eq!(
+            ending,
+            [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM]
+        );
     }
 }

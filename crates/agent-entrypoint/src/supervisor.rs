@@ -1,260 +1,244 @@
 //! The life after start-up: a pure [`State::step`] decides, a thin loop watches and acts.
 //!
 //! Running, signals are passed on until the command ends (or, without a command, until a signal asks
-//! for the end). Then whatever else is left gets SIGTERM, [`GRACE`], SIGKILL. Idle costs nothing: only
-//! while ending is there a tick, because the end of a process that came by `docker exec` raises no
-//! signal here.
+//! for the end). From SIGTERM on, and from the end of the command on, a clock runs; what outlives it is
+//! killed. Idle costs nothing: only while the clock runs is there a tick, because the end of a process
+//! that came by `docker exec` raises no signal here.
 
-use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use core::mem::take;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, WaitOptions, wait};
 
+use crate::config::Run;
 use crate::exit;
-use crate::reap;
 use crate::say;
 use crate::scope::{self, Scope};
-use crate::signals::Signal;
+use crate::signals::{Signal, Signals};
 use crate::sys;
+use crate::text::compose;
 
-/// From SIGTERM to SIGKILL: with [`LAST`], well inside the five seconds that `docker stop` is given.
-const GRACE: Duration = Duration::from_secs(3);
-/// From SIGKILL to giving up on what does not even die of that (then the kernel's turn).
-const LAST: Duration = Duration::from_millis(500);
-/// How often to look whether everyone is gone, while ending.
-const TICK: Duration = Duration::from_millis(20);
+/// From SIGKILL to giving up on what does not even die of that (then the kernel's turn), in milliseconds.
+const LAST: u64 = 500;
+/// How often to look whether everyone is gone, while the clock runs; in milliseconds.
+const TICK: u64 = 10;
 
-#[derive(Debug, PartialEq, Eq)]
-enum Event {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
     Signal(Signal),
-    Reaped(Pid, ExitStatus),
+    /// A process has ended and was collected, with its raw status.
+    Reaped(Pid, i32),
     /// Nobody is left.
     Empty,
-    /// Somebody is left, and the time given by [`Action::Allow`] is over.
+    /// Somebody is left, and the clock has run out.
     TimeUp,
     /// Somebody is left, and there is time.
     Tick,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Action {
-    /// To the command's process group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Pass a signal on to the command.
     Forward(Pid, Signal),
-    /// To everyone in the scope.
+    /// Send a signal to everyone in the scope.
     Tell(Signal),
-    /// From now on [`Event::Empty`], [`Event::TimeUp`] and [`Event::Tick`] are to be reported.
-    Allow(Duration),
-    Warn(&'static str),
+    /// Start the clock: from now on [`Event::Empty`], [`Event::TimeUp`] and [`Event::Tick`] are to be reported.
+    AllowGrace,
+    /// The same, for what was killed.
+    AllowLast,
+    /// Say that somebody did not end in time.
+    Warn,
     Exit(u8),
 }
 
-#[derive(Debug)]
-struct State {
-    child: Option<Pid>,
-    phase: Phase,
+/// What is to be done at one event, in this order.
+pub type Actions = [Option<Action>; 3];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clock {
+    Off,
+    Grace,
+    Last,
 }
 
+/// What is known between two events.
 #[derive(Debug)]
-enum Phase {
-    /// `told`: everyone has had SIGTERM; a second one makes many programs drop their orderly end.
-    Running {
-        told: bool,
-    },
-    Ending {
-        code: u8,
-        killing: bool,
-    },
+pub struct State {
+    /// The command, until it has ended.
+    child: Option<Pid>,
+    /// What to exit with once nobody is left; none while there is work to be waited for.
+    code: Option<u8>,
+    clock: Clock,
+    /// Everyone has had SIGTERM. One is enough: a second one makes many programs drop their orderly end.
+    all_told: bool,
+    to_group: bool,
 }
 
 impl State {
-    fn new(child: Option<Pid>) -> Self {
-        let phase = Phase::Running { told: false };
-        Self { child, phase }
-    }
-
-    fn step(&mut self, event: &Event) -> Vec<Action> {
-        match self.phase {
-            Phase::Running { told } => self.run(event, told),
-            Phase::Ending { code, killing } => self.end(event, code, killing),
+    pub fn new(child: Option<Pid>, to_group: bool) -> Self {
+        Self {
+            child,
+            code: None,
+            clock: Clock::Off,
+            all_told: false,
+            to_group,
         }
     }
 
-    fn run(&mut self, event: &Event, told: bool) -> Vec<Action> {
+    pub fn step(&mut self, event: Event) -> Actions {
         match (event, self.child) {
-            (Event::Reaped(pid, status), Some(child)) if *pid == child => {
-                self.begin_to_end(exit::code(*status), told)
+            (Event::Reaped(pid, status), Some(child)) if pid == child => {
+                self.child = None;
+                self.end(exit::code(status))
             }
-            (Event::Signal(signal), None) if signal.ends_keep_alive() => {
-                self.begin_to_end(exit::OK, false)
-            }
-            (Event::Signal(Signal::TERM), Some(_)) => {
-                self.phase = Phase::Running { told: true };
-                vec![Action::Tell(Signal::TERM)]
-            }
+            // What is killed needs no further signal.
+            (Event::Signal(_), _) if self.clock == Clock::Last => [None; 3],
+            (Event::Signal(Signal::TERM), Some(child)) => self.term(child),
             (Event::Signal(signal), Some(child)) if signal.is_forwarded() => {
-                vec![Action::Forward(child, *signal)]
+                [Some(Action::Forward(child, signal)), None, None]
             }
-            _ => vec![],
-        }
-    }
-
-    fn begin_to_end(&mut self, code: u8, told: bool) -> Vec<Action> {
-        let killing = false;
-        self.phase = Phase::Ending { code, killing };
-        if told {
-            return vec![Action::Allow(GRACE)];
-        }
-        vec![Action::Tell(Signal::TERM), Action::Allow(GRACE)]
-    }
-
-    fn end(&mut self, event: &Event, code: u8, killing: bool) -> Vec<Action> {
-        match (event, killing) {
-            (Event::Empty, _) | (Event::TimeUp, true) => vec![Action::Exit(code)],
-            (Event::TimeUp, false) => {
-                let killing = true;
-                self.phase = Phase::Ending { code, killing };
-                vec![
-                    Action::Warn("what outlived SIGTERM by 3 s is killed"),
-                    Action::Tell(Signal::KILL),
-                    Action::Allow(LAST),
-                ]
+            (Event::Signal(signal), None) if self.code.is_none() && signal.ends_keep_alive() => {
+                self.end(exit::OK)
             }
+            (Event::Empty, None) => [self.code.map(Action::Exit), None, None],
+            (Event::TimeUp, _) => self.time_up(),
             // Again and again: outside PID 1 a process can fork while the list of them is read.
-            (Event::Tick, true) => vec![Action::Tell(Signal::KILL)],
-            _ => vec![],
+            (Event::Tick, _) if self.clock == Clock::Last => {
+                [Some(Action::Tell(Signal::KILL)), None, None]
+            }
+            _ => [None; 3],
         }
+    }
+
+    /// There is nothing more to wait for but the end of everyone else.
+    fn end(&mut self, code: u8) -> Actions {
+        self.code = Some(code);
+        let is_told = self.all_told || self.clock == Clock::Last;
+        self.all_told = true;
+        let tell = (!is_told).then_some(Action::Tell(Signal::TERM));
+        [tell, self.start_clock(), None]
+    }
+
+    /// Somebody wants the container to end: `docker stop`.
+    fn term(&mut self, child: Pid) -> Actions {
+        let tell = if self.to_group {
+            Action::Tell(Signal::TERM)
+        } else {
+            Action::Forward(child, Signal::TERM)
+        };
+        self.all_told |= self.to_group;
+        [Some(tell), self.start_clock(), None]
+    }
+
+    fn start_clock(&mut self) -> Option<Action> {
+        let is_off = self.clock == Clock::Off;
+        is_off.then(|| {
+            self.clock = Clock::Grace;
+            Action::AllowGrace
+        })
+    }
+
+    fn time_up(&mut self) -> Actions {
+        if self.clock == Clock::Last {
+            let code = self.code.unwrap_or(exit::KILLED);
+            return [Some(Action::Exit(code)), None, None];
+        }
+        self.clock = Clock::Last;
+        let kill = Action::Tell(Signal::KILL);
+        [Some(Action::Warn), Some(kill), Some(Action::AllowLast)]
     }
 }
 
 /// Looks after the command, if any, and everyone else in the scope; returns this process's exit code.
 ///
 /// All signals must be blocked, and the command started, before.
-pub fn supervise(child: Option<Pid>, scope: Scope) -> u8 {
-    let mut state = State::new(child);
-    let mut deadline = None;
+pub fn supervise(child: Option<Pid>, scope: Scope, run: &Run<'_>) -> u8 {
+    let mut state = State::new(child, run.to_group);
+    let mut watch = Watch::new(scope);
     loop {
-        for event in watch(scope, deadline) {
-            for action in state.step(&event) {
-                match action {
-                    Action::Forward(child, signal) => scope::forward(child, signal),
-                    Action::Tell(signal) => scope.tell(signal, child),
-                    Action::Allow(time) => deadline = Some(Instant::now() + time),
-                    Action::Warn(text) => say::warning(text),
-                    Action::Exit(code) => return code,
-                }
+        for action in state.step(watch.next()).into_iter().flatten() {
+            match action {
+                Action::Forward(child, signal) => scope::forward(child, run.to_group, signal),
+                Action::Tell(signal) => watch.is_empty = !scope.tell(signal, child),
+                Action::AllowGrace => watch.clock = Timer::Set(u64::from(run.grace_seconds) * 1000),
+                Action::AllowLast => watch.clock = Timer::Set(LAST),
+                Action::Warn => say::warning(&compose!(
+                    "what outlived SIGTERM by ",
+                    run.grace_seconds,
+                    " s is killed"
+                )),
+                Action::Exit(code) => return code,
             }
         }
     }
 }
 
-/// What happens next. Sleeps until there is something, at most a tick while ending.
-fn watch(scope: Scope, deadline: Option<Instant>) -> Vec<Event> {
-    if let Some(deadline) = deadline {
-        if scope.is_empty() {
-            return vec![Event::Empty];
-        }
-        if Instant::now() >= deadline {
-            return vec![Event::TimeUp];
+/// The clock of the thin loop.
+#[derive(Clone, Copy)]
+enum Timer {
+    Off,
+    /// To run for so many milliseconds from the next look on: nobody looks if nobody is left.
+    Set(u64),
+    Until(u64),
+}
+
+/// Where events come from.
+struct Watch {
+    scope: Scope,
+    clock: Timer,
+    /// Known before anybody looked.
+    is_empty: bool,
+    /// A child has ended. SIGCHLD is not queued, one may stand for many ends.
+    has_ended: bool,
+}
+
+impl Watch {
+    fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            clock: Timer::Off,
+            is_empty: false,
+            has_ended: false,
         }
     }
-    match sys::wait_signal(deadline.map(|_| TICK)) {
-        Some(Signal::CHLD) => reap::ended()
-            .map(|(pid, status)| Event::Reaped(pid, status))
-            .collect(),
-        Some(signal) => vec![Event::Signal(signal)],
-        None => vec![Event::Tick],
+
+    /// What happens next. Sleeps until there is something, at most a tick while the clock runs.
+    fn next(&mut self) -> Event {
+        if take(&mut self.is_empty) {
+            return Event::Empty;
+        }
+        loop {
+            while self.has_ended {
+                match wait(WaitOptions::NOHANG) {
+                    Ok(Some((pid, status))) => return Event::Reaped(pid, status.as_raw()),
+                    Ok(None) | Err(_) => self.has_ended = false,
+                }
+            }
+            if let Some(event) = self.look() {
+                return event;
+            }
+            let limit = matches!(self.clock, Timer::Until(_)).then_some(TICK);
+            match sys::wait_signal(Signals::ALL, limit) {
+                Some(Signal::CHLD) => self.has_ended = true,
+                Some(signal) => return Event::Signal(signal),
+                None => return Event::Tick,
+            }
+        }
+    }
+
+    /// While the clock runs: is anybody left, and is there time?
+    fn look(&mut self) -> Option<Event> {
+        let deadline = match self.clock {
+            Timer::Off => return None,
+            Timer::Set(time) => sys::now().saturating_add(time),
+            Timer::Until(deadline) => deadline,
+        };
+        self.clock = Timer::Until(deadline);
+        if self.scope.is_empty() {
+            return Some(Event::Empty);
+        }
+        (sys::now() >= deadline).then_some(Event::TimeUp)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::process::ExitStatusExt;
-
-    use super::*;
-
-    fn pid(number: i32) -> Pid {
-        Pid::from_raw(number).unwrap()
-    }
-
-    fn ended(number: i32, code: i32) -> Event {
-        Event::Reaped(pid(number), ExitStatus::from_raw(code << 8))
-    }
-
-    /// Feeds the events in turn and compares what each leads to.
-    fn tell(child: Option<i32>, story: Vec<(Event, Vec<Action>)>) {
-        let mut state = State::new(child.map(pid));
-        for (event, actions) in story {
-            assert_eq!(state.step(&event), actions, "{event:?}");
-        }
-    }
-
-    #[test]
-    fn a_command_that_ends_ends_everything() {
-        let int = Signal::INT;
-        let realtime = Signal::new(40);
-        tell(
-            Some(7),
-            vec![
-                (Event::Signal(int), vec![Action::Forward(pid(7), int)]),
-                (
-                    Event::Signal(realtime),
-                    vec![Action::Forward(pid(7), realtime)],
-                ),
-                (Event::Signal(Signal::CHLD), vec![]),
-                (ended(8, 1), vec![]),
-                (
-                    ended(7, 3),
-                    vec![Action::Tell(Signal::TERM), Action::Allow(GRACE)],
-                ),
-                (Event::Tick, vec![]),
-                (Event::Signal(int), vec![]),
-                (ended(9, 1), vec![]),
-                (Event::Empty, vec![Action::Exit(3)]),
-            ],
-        );
-    }
-
-    #[test]
-    fn term_is_told_to_everyone_and_only_once() {
-        tell(
-            Some(7),
-            vec![
-                (
-                    Event::Signal(Signal::TERM),
-                    vec![Action::Tell(Signal::TERM)],
-                ),
-                (ended(7, 0), vec![Action::Allow(GRACE)]),
-                (Event::Signal(Signal::TERM), vec![]),
-                (Event::Empty, vec![Action::Exit(0)]),
-            ],
-        );
-    }
-
-    #[test]
-    fn keep_alive_ends_when_asked_and_kills_the_stubborn() {
-        for signal in [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM] {
-            tell(
-                None,
-                vec![
-                    (Event::Signal(Signal::new(libc::SIGUSR1)), vec![]),
-                    (ended(8, 1), vec![]),
-                    (
-                        Event::Signal(signal),
-                        vec![Action::Tell(Signal::TERM), Action::Allow(GRACE)],
-                    ),
-                    (Event::Tick, vec![]),
-                    (
-                        Event::TimeUp,
-                        vec![
-                            Action::Warn("what outlived SIGTERM by 3 s is killed"),
-                            Action::Tell(Signal::KILL),
-                            Action::Allow(LAST),
-                        ],
-                    ),
-                    (Event::Tick, vec![Action::Tell(Signal::KILL)]),
-                    (Event::TimeUp, vec![Action::Exit(0)]),
-                ],
-            );
-        }
-    }
-}
+mod tests;

@@ -1,28 +1,44 @@
-//! The only unsafe code: the signal mask, waiting for and sending any signal, and the hook before `exec`.
+//! The only unsafe code: the system calls for which rustix has no safe function without a C library.
 //!
-//! rustix has no safe interface for these. Each function is a system call or two, wrapped so that no
-//! caller can misuse it.
+//! Each function here is a call or two, wrapped so that no caller can misuse it.
 #![expect(
     unsafe_code,
-    reason = "signal masks and real-time signals have no safe interface in rustix"
+    reason = "rustix has no safe interface for signal masks, `fork`, `execve` and `kill(-1)`"
 )]
 
-use std::io;
-use std::mem::MaybeUninit;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
-use std::ptr;
-use std::time::Duration;
+mod words;
 
+use core::ffi::CStr;
+
+use rustix::fd::BorrowedFd;
+use rustix::io::Errno;
 use rustix::process::Pid;
+use syscalls::{Sysno, syscall1, syscall2, syscall3, syscall4, syscall5, syscall6};
 
-use crate::signals::Signal;
+#[cfg(test)]
+pub(crate) use self::words::tests::words;
+pub use self::words::{Start, Word, Words, each};
+use crate::signals::{Signal, Signals};
+
+// SAFETY: nothing here closes these three. Where the caller has closed one, or it is another file by
+// now, a call on it fails or writes there, as for every program.
+pub const STDIN: BorrowedFd<'static> = unsafe { BorrowedFd::borrow_raw(0) };
+// SAFETY: as above.
+pub const STDOUT: BorrowedFd<'static> = unsafe { BorrowedFd::borrow_raw(1) };
+// SAFETY: as above.
+pub const STDERR: BorrowedFd<'static> = unsafe { BorrowedFd::borrow_raw(2) };
+
+/// `SIG_SETMASK`.
+const SET_MASK: usize = 2;
+/// `SIG_DFL` and `SIG_IGN`.
+const DEFAULT: usize = 0;
+const IGNORED: usize = 1;
 
 /// The signal state that this process was started with, to be handed on to the command.
 #[derive(Clone, Copy)]
 pub struct CallerSignals {
-    mask: libc::sigset_t,
-    on_child: libc::sighandler_t,
+    mask: Signals,
+    on_child: usize,
 }
 
 /// Whom a signal goes to.
@@ -30,12 +46,12 @@ pub struct CallerSignals {
 pub enum Target {
     Process(Pid),
     Group(Pid),
-    /// Every process in the PID namespace but PID 1: only PID 1 of a container may ask for it.
+    /// Every process in the PID namespace but PID 1 and the caller: only PID 1 of a container may ask for it.
     Namespace,
 }
 
 impl Target {
-    fn as_raw(self) -> libc::pid_t {
+    fn as_raw(self) -> i32 {
         match self {
             Self::Process(pid) => pid.as_raw_pid(),
             Self::Group(pid) => -pid.as_raw_pid(),
@@ -49,88 +65,174 @@ impl Target {
 /// SIGCHLD gets its default disposition: when the caller ignored it, the kernel would reap our
 /// children without telling us their status.
 pub fn take_signals() -> CallerSignals {
-    let all = every_signal();
-    let mut mask = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: both pointers are to live sets, and a zeroed set is a valid, empty one. The default
-    // disposition runs no code of ours.
-    unsafe {
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, mask.as_mut_ptr());
-        CallerSignals {
-            mask: mask.assume_init(),
-            on_child: libc::signal(libc::SIGCHLD, libc::SIG_DFL),
-        }
+    CallerSignals {
+        mask: set_mask(Signals::ALL),
+        on_child: set_on_child(DEFAULT),
     }
+}
+
+/// Restores the caller's mask, with SIGCHLD alone blocked, for [`wait_signal`].
+pub fn take_child_signal(caller: CallerSignals) {
+    set_mask(caller.mask.and(Signals::CHLD));
 }
 
 /// Restores what [`take_signals`] changed.
 pub fn give_back(caller: CallerSignals) {
-    // SAFETY: the set is live. The disposition is one that a process can be started with, default or
-    // ignored, so it runs no code of ours.
-    unsafe {
-        libc::signal(libc::SIGCHLD, caller.on_child);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const caller.mask, ptr::null_mut());
+    if caller.on_child != DEFAULT {
+        set_on_child(IGNORED);
     }
+    set_mask(caller.mask);
 }
 
-/// Takes the next signal, sleeping until there is one; `None` when the time is over first.
-pub fn wait_signal(limit: Option<Duration>) -> Option<Signal> {
-    let all = every_signal();
-    let limit = limit.map(|limit| libc::timespec {
-        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(limit.subsec_nanos()),
-    });
-    let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
-    // SAFETY: the set is live, and so is the time when there is one; both null pointers are allowed.
-    let number = unsafe { libc::sigtimedwait(&raw const all, ptr::null_mut(), limit) };
+/// Sets the mask of blocked signals; returns the one before.
+fn set_mask(mask: Signals) -> Signals {
+    let mut before = Signals::NONE;
+    let (new, old) = ((&raw const mask) as usize, (&raw mut before) as usize);
+    // SAFETY: both pointers are to live sets of the kernel's size. With these arguments it cannot fail.
+    let _ = unsafe {
+        syscall4(
+            Sysno::rt_sigprocmask,
+            SET_MASK,
+            new,
+            old,
+            size_of::<Signals>(),
+        )
+    };
+    before
+}
+
+/// Sets what SIGCHLD does, to the default or to nothing; returns what it did before.
+fn set_on_child(handler: usize) -> usize {
+    // The kernel's `struct sigaction`: handler, flags, restorer and mask, a word each.
+    let action = [handler, 0, 0, 0];
+    let mut before = [0; 4];
+    let (new, old) = (action.as_ptr() as usize, before.as_mut_ptr() as usize);
+    let number = Signal::CHLD.as_usize();
+    // SAFETY: both pointers are to live structures, and neither handler runs code of ours.
+    let _ = unsafe { syscall4(Sysno::rt_sigaction, number, new, old, size_of::<Signals>()) };
+    before[0]
+}
+
+/// Takes the next of these signals, sleeping until there is one; `None` when the time is over first.
+///
+/// The signals must be blocked. The time is in milliseconds.
+pub fn wait_signal(among: Signals, limit: Option<u64>) -> Option<Signal> {
+    let time = limit.map(|limit| [limit / 1000, limit % 1000 * 1_000_000]);
+    let time = time.as_ref().map_or(0, |time| time.as_ptr() as usize);
+    let set = (&raw const among) as usize;
+    // SAFETY: the set is live, and so is the `timespec` if there is one; the null pointers are allowed.
+    let number = unsafe { syscall4(Sysno::rt_sigtimedwait, set, 0, time, size_of::<Signals>()) };
     // An interruption (a debugger attached) looks like the end of the time; every caller loops.
-    (number > 0).then(|| Signal::new(number))
+    number.ok().and_then(Signal::from_usize)
+}
+
+/// Milliseconds since some moment of the past; they never run backwards.
+pub fn now() -> u64 {
+    const MONOTONIC: usize = 1;
+    let mut time = [0_u64; 2];
+    // SAFETY: the pointer is to a live `timespec`.
+    let _ = unsafe { syscall2(Sysno::clock_gettime, MONOTONIC, time.as_mut_ptr() as usize) };
+    let [seconds, nanoseconds] = time;
+    seconds
+        .wrapping_mul(1000)
+        .wrapping_add(nanoseconds / 1_000_000)
 }
 
 /// Sends a signal.
-pub fn send(target: Target, signal: Signal) -> io::Result<()> {
-    kill(target, signal.number())
+pub fn send(target: Target, signal: Signal) -> Result<(), Errno> {
+    kill(target, signal.as_usize())
 }
 
 /// Returns true if the target has a process in it, one that we may not signal or a zombie included.
 pub fn exists(target: Target) -> bool {
-    kill(target, 0).map_or_else(|err| err.raw_os_error() == Some(libc::EPERM), |()| true)
+    kill(target, 0) != Err(Errno::SRCH)
 }
 
-/// Has the command start with the caller's signal state and, if asked, as the terminal's foreground.
-///
-/// The terminal is handed over in the child, before `exec`: if the parent did it, a shell could look
-/// first, find itself in the background and stop for ever.
-pub fn before_exec(command: &mut Command, caller: CallerSignals, take_terminal: bool) {
-    let stdin = io::stdin();
-    let hook = move || {
-        if take_terminal {
-            // The child is in the background here, where this call raises SIGTTOU: like all signals it
-            // is still blocked, the mask is inherited. Whatever else goes wrong (no controlling terminal,
-            // another session's) is survivable.
-            let _ = rustix::termios::tcsetpgrp(&stdin, rustix::process::getpid());
-        }
-        give_back(caller);
-        Ok(())
-    };
-    // SAFETY: the hook makes system calls only; it neither allocates nor takes a lock.
-    unsafe { command.pre_exec(hook) };
-}
-
-/// Every signal, by bits: `sigfillset` leaves out those that the C library keeps for itself, and for
-/// musl 34 is one of them, which is RTMIN to everyone else.
-fn every_signal() -> libc::sigset_t {
-    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the set is an array of integers, for which every bit pattern is valid.
-    unsafe {
-        ptr::write_bytes(set.as_mut_ptr(), 0xff, 1);
-        set.assume_init()
-    }
-}
-
-fn kill(target: Target, number: i32) -> io::Result<()> {
+fn kill(target: Target, number: usize) -> Result<(), Errno> {
+    // The kernel looks at the lower half only; sign extension is what C does, too.
+    let target = target.as_raw() as isize;
     // SAFETY: the call takes two integers and touches no memory.
-    match unsafe { libc::kill(target.as_raw(), number) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+    let sent = unsafe { syscall2(Sysno::kill, target.cast_unsigned(), number) };
+    sent.map(drop).map_err(errno)
+}
+
+/// Which side of a [`fork`] this is.
+pub enum Side {
+    Child,
+    Parent(Pid),
+}
+
+/// Makes a copy of this process, in which this function returns [`Side::Child`].
+///
+/// Unlike in a program with threads or a C library, everything may be done in the copy: there are
+/// no locks here that another thread could have held.
+pub fn fork() -> Result<Side, Errno> {
+    // SAFETY: neither memory nor stack is shared with the copy, and it gets no thread-local storage.
+    let forked = unsafe { syscall5(Sysno::clone, Signal::CHLD.as_usize(), 0, 0, 0, 0) };
+    let pid = i32::try_from(forked.map_err(errno)?).unwrap_or_default();
+    Ok(Pid::from_raw(pid).map_or(Side::Child, Side::Parent))
+}
+
+/// Replaces this process's program; returns only if that fails, with the reason.
+pub fn exec(path: &CStr, arguments: &Words<'_>, environment: &Words<'_>) -> Errno {
+    let is_ended = |words: &Words<'_>| words.last().is_some_and(Option::is_none);
+    if !is_ended(arguments) || !is_ended(environment) {
+        return Errno::INVAL;
     }
+    let path = path.as_ptr() as usize;
+    let (arguments, environment) = (arguments.as_ptr() as usize, environment.as_ptr() as usize);
+    // SAFETY: the path is a C string, and both arrays are of such, ended by a null pointer.
+    let done = unsafe { syscall3(Sysno::execve, path, arguments, environment) };
+    done.err().map_or(Errno::INVAL, errno)
+}
+
+/// Ends this process at once.
+pub fn exit(code: u8) -> ! {
+    loop {
+        // SAFETY: nothing of ours runs after it.
+        let _ = unsafe { syscall1(Sysno::exit_group, usize::from(code)) };
+    }
+}
+
+/// Closes every descriptor but stdin, stdout and stderr.
+///
+/// Nothing that is open may be used any more: this is for the moment when nothing of ours is.
+pub fn close_inherited() {
+    const FIRST: usize = 3;
+    // SAFETY: the call takes integers only; by the contract above no descriptor has an owner.
+    let closed = unsafe { syscall3(Sysno::close_range, FIRST, u32::MAX as usize, 0) };
+    if closed.is_err() {
+        // A kernel before 5.9, or a sandbox without the call: the usual limit's worth of them.
+        for descriptor in FIRST..1024 {
+            // SAFETY: as above.
+            let _ = unsafe { syscall1(Sysno::close, descriptor) };
+        }
+    }
+}
+
+/// Memory for so many words, all `None`; it stays until this process ends.
+pub fn allocate_words<'a>(count: usize) -> Result<&'a mut Words<'a>, Errno> {
+    const READ_AND_WRITE: usize = 3;
+    const PRIVATE_AND_ANONYMOUS: usize = 0x22;
+    const NO_FILE: usize = usize::MAX;
+    let size = count.saturating_mul(size_of::<Option<Word<'_>>>());
+    // SAFETY: new memory, at an address that the kernel chooses, takes nothing away from anybody.
+    let address = unsafe {
+        syscall6(
+            Sysno::mmap,
+            0,
+            size,
+            READ_AND_WRITE,
+            PRIVATE_AND_ANONYMOUS,
+            NO_FILE,
+            0,
+        )
+    };
+    let words = address.map_err(errno)? as *mut Option<Word<'a>>;
+    // SAFETY: the memory is as large as that, aligned to a page, nobody else's, and zero, which is `None`.
+    Ok(unsafe { core::slice::from_raw_parts_mut(words, count) })
+}
+
+fn errno(error: syscalls::Errno) -> Errno {
+    Errno::from_raw_os_error(error.into_raw())
 }

@@ -1,251 +1,226 @@
 //! The workspace before start: is it there, is it a mount, can it be written to, whose is it?
 //!
-//! [`look`] observes, [`plan`] decides, [`prepare`] acts. git's `safe.directory` is the image's
+//! git's `safe.directory` is the image's
 //! `/etc/gitconfig`'s business: nothing is written for it.
 
-use std::fmt;
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, chown};
-use std::path::Path;
+use core::ffi::CStr;
 
-use rustix::fs::Access;
+use rustix::fs::{
+    Access, AtFlags, CWD, FileType, StatxAttributes, StatxFlags, accessat, statat, statx,
+};
 use rustix::io::Errno;
 
-use crate::exit::{self, Refusal};
+use crate::exit::Refusal;
 use crate::mounts;
 use crate::say;
+use crate::text::{Ids, Octal, Piece, Sink, compose, put};
 
-/// The image's user, agentgate.
-const AGENT: Ids = Ids {
-    uid: 1000,
-    gid: 1000,
-};
-
+/// A workspace that is a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ids {
-    uid: u32,
-    gid: u32,
+pub struct Workspace<'a> {
+    pub path: &'a CStr,
+    pub owner: Ids,
+    pub mode: u32,
+    /// None where there is no way to tell.
+    pub is_mounted: Option<bool>,
 }
 
-impl fmt::Display for Ids {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.uid, self.gid)
-    }
-}
-
-/// The map of a process that is in no user namespace but the first.
-const ALL_UIDS: [&str; 3] = ["0", "0", "4294967295"];
-
-/// What is to be known about a workspace that is a directory.
-struct Seen {
-    owner: Ids,
-    mode: u32,
+/// Why this process may not write in the workspace; as a piece of text, with the remedy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble<'a> {
+    workspace: Workspace<'a>,
     me: Ids,
-    /// Root of the machine. Root of a user namespace (rootless Docker) may well be the owner of the
-    /// folder on the host, who would lose it to a subordinate UID.
-    real_root: bool,
-    /// The answer to "may I write here?"; `ROFS` is a read-only mount.
-    write: Result<(), Errno>,
-    /// Asked for, found out, and not a mount.
-    unmounted: bool,
+    errno: Errno,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    /// Give it to the agent's user.
-    Give,
-    Warn(String),
-    Note(String),
-}
-
-/// Checks the workspace and mends what can be mended; refuses if there is none.
-pub fn prepare(path: &Path, verbose: bool) -> Result<(), Refusal> {
-    let seen = look(path, verbose)?;
-    for step in plan(path, &seen) {
-        match step {
-            Step::Give => give(path),
-            Step::Warn(text) => say::warning(&text),
-            Step::Note(text) => say::note(&text),
-        }
+/// Looks at the workspace; refuses if there is none.
+pub fn look(path: &CStr) -> Result<Workspace<'_>, Refusal<'_>> {
+    let refuse = |errno| Refusal::NoWorkspace(path, errno);
+    let (mode, uid, gid, is_mounted) =
+        match statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS) {
+            Ok(seen) => {
+                let root = StatxAttributes::MOUNT_ROOT;
+                let is_known = seen.stx_attributes_mask.contains(root);
+                let is_mounted = is_known.then(|| seen.stx_attributes.contains(root));
+                let mode = u32::from(seen.stx_mode);
+                (mode, seen.stx_uid, seen.stx_gid, is_mounted)
+            }
+            // An old kernel, or a sandbox that does not let the newer call through.
+            Err(Errno::NOSYS | Errno::PERM) => {
+                let seen = statat(CWD, path, AtFlags::empty()).map_err(refuse)?;
+                (seen.st_mode, seen.st_uid, seen.st_gid, None)
+            }
+            Err(errno) => return Err(refuse(errno)),
+        };
+    if FileType::from_raw_mode(mode) != FileType::Directory {
+        return Err(refuse(Errno::NOTDIR));
     }
-    Ok(())
-}
-
-fn look(path: &Path, verbose: bool) -> Result<Seen, Refusal> {
-    let refuse = |what: &str| Refusal {
-        code: exit::NO_WORKSPACE,
-        text: format!(
-            "workspace `{}` {what}; {}",
-            path.display(),
-            mount_hint(path)
-        ),
-    };
-    let metadata = fs::metadata(path).map_err(|err| match err.kind() {
-        ErrorKind::NotFound => refuse("does not exist"),
-        _ => refuse(&format!("cannot be looked at: {err}")),
-    })?;
-    if !metadata.is_dir() {
-        return Err(refuse("is not a directory"));
-    }
-    Ok(Seen {
-        owner: Ids {
-            uid: metadata.uid(),
-            gid: metadata.gid(),
-        },
-        mode: metadata.mode() & 0o7777,
-        me: Ids {
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-        },
-        real_root: rustix::process::geteuid().is_root() && knows_all_uids(),
-        write: rustix::fs::access(path, Access::WRITE_OK | Access::EXEC_OK),
-        unmounted: verbose && mounts::is_mounted(path).is_ok_and(|mounted| !mounted),
+    Ok(Workspace {
+        path,
+        owner: Ids { uid, gid },
+        mode: mode & 0o7777,
+        is_mounted: is_mounted.or_else(|| mounts::lists(path).ok()),
     })
 }
 
-fn knows_all_uids() -> bool {
-    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    map.split_whitespace().eq(ALL_UIDS)
-}
-
-fn plan(path: &Path, seen: &Seen) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let name = path.display();
-    if seen.unmounted {
-        steps.push(Step::Note(format!(
-            "workspace `{name}` is not a mount, what is written there goes with the container; {}",
-            mount_hint(path)
-        )));
-    }
-    match seen.write {
-        Err(Errno::ROFS) => steps.push(Step::Warn(format!(
-            "workspace `{name}` is read-only; {}",
-            mount_hint(path)
-        ))),
-        _ if seen.real_root && seen.owner != AGENT => steps.push(Step::Give),
-        Err(_) => steps.push(Step::Warn(not_writable(path, seen))),
-        Ok(()) => {}
-    }
-    steps
-}
-
-fn not_writable(path: &Path, seen: &Seen) -> String {
-    let (owner, me) = (seen.owner, seen.me);
-    let user = match owner.uid {
-        // To become root for it would be no remedy.
-        0 => String::new(),
-        uid if uid == me.uid => {
-            return format!(
-                "workspace `{}` is not writable: mode {:04o}; hint: on the host: `chmod u+rwx \"$PWD\"`",
-                path.display(),
-                seen.mode
-            );
+impl<'a> Workspace<'a> {
+    /// Says what is not as it should be, to `me`.
+    pub fn report(&self, me: Ids, quiet: bool) {
+        if self.is_mounted == Some(false) && !quiet {
+            say::note(&compose!(
+                "workspace `",
+                self.path,
+                "` is not a mount, what is written there goes with the container",
+                MountHint(self.path)
+            ));
         }
-        _ => format!(", or run the container with `--user {owner}`"),
-    };
-    format!(
-        "workspace `{}` is not writable: it belongs to {owner}, mode {:04o}, and this is {me}; hint: on the host: `sudo chown {me} \"$PWD\"`{user}",
-        path.display(),
-        seen.mode
-    )
-}
+        if let Err(trouble) = self.write_access(me) {
+            say::warning(&trouble);
+        }
+    }
 
-/// Gives the top level to the agent's user, and says so: on a bind mount it is the host's folder.
-fn give(path: &Path) {
-    let name = path.display();
-    match chown(path, Some(AGENT.uid), Some(AGENT.gid)) {
-        Ok(()) => say::note(&format!(
-            "gave workspace `{name}` (top level only) to {AGENT}"
-        )),
-        Err(err) => say::warning(&format!(
-            "cannot give workspace `{name}` to {AGENT}: {err}; hint: on the host: `sudo chown {AGENT} \"$PWD\"`"
-        )),
+    /// May `me`, which this process is, write there?
+    pub fn write_access(&self, me: Ids) -> Result<(), Trouble<'a>> {
+        let wanted = Access::WRITE_OK | Access::EXEC_OK;
+        let allowed = accessat(CWD, self.path, wanted, AtFlags::empty());
+        allowed.map_err(|errno| Trouble {
+            workspace: *self,
+            me,
+            errno,
+        })
     }
 }
 
-/// How to mount one, for messages.
-pub fn mount_hint(path: &Path) -> String {
-    format!("hint: docker run -v \"$PWD:{}\" …", path.display())
+impl Piece for &Trouble<'_> {
+    fn put(self, out: &mut Sink<'_>) {
+        let Trouble {
+            workspace: Workspace {
+                path, owner, mode, ..
+            },
+            me,
+            errno,
+        } = *self;
+        put!(out, "workspace `", path, "` is ");
+        match errno {
+            Errno::ROFS => put!(out, "read-only", MountHint(path)),
+            Errno::ACCESS if owner.uid == me.uid => put!(
+                out,
+                "not writable: mode ",
+                Octal(mode),
+                "; hint: on the host: `chmod u+rwx \"$PWD\"`"
+            ),
+            Errno::ACCESS => {
+                put!(
+                    out,
+                    "not writable: it belongs to ",
+                    owner,
+                    ", mode ",
+                    Octal(mode)
+                );
+                put!(
+                    out,
+                    ", and this is ",
+                    me,
+                    "; hint: on the host: `sudo chown ",
+                    me
+                );
+                put!(out, " \"$PWD\"`");
+                // To become root for it would be no remedy.
+                if owner.uid != 0 {
+                    put!(out, ", or run the container with `--user ", owner, "`");
+                }
+            }
+            errno => put!(out, "not writable: ", errno),
+        }
+    }
+}
+
+/// How to mount a workspace.
+pub struct MountHint<'a>(pub &'a CStr);
+
+impl Piece for MountHint<'_> {
+    fn put(self, out: &mut Sink<'_>) {
+        put!(out, "; hint: docker run -v \"$PWD:", self.0, "\" …");
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const HINT: &str = "hint: docker run -v \"$PWD:/workspace\" …";
-
-    fn ids(id: u32) -> Ids {
-        Ids { uid: id, gid: id }
-    }
-
     #[test]
-    fn each_state_has_its_steps() {
-        let warn = |text: &str| vec![Step::Warn(text.to_owned())];
-        for (me, owner, mode, write, unmounted, expected) in [
-            (1000, 1000, 0o755, Ok(()), false, vec![]),
-            (1234, 1000, 0o777, Ok(()), false, vec![]),
-            (0, 1000, 0o755, Ok(()), false, vec![]),
-            (0, 0, 0o755, Ok(()), false, vec![Step::Give]),
-            (0, 1001, 0o700, Err(Errno::ACCESS), false, vec![Step::Give]),
+    fn each_trouble_has_its_remedy() {
+        for (me, owner, mode, errno, expected) in [
             (
                 1000,
-                1000,
-                0o755,
-                Ok(()),
-                true,
-                vec![Step::Note(format!(
-                    "workspace `/workspace` is not a mount, what is written there goes with the container; {HINT}"
-                ))],
-            ),
-            (
-                0,
                 0,
                 0o755,
-                Err(Errno::ROFS),
-                false,
-                warn(&format!("workspace `/workspace` is read-only; {HINT}")),
+                Errno::ROFS,
+                "workspace `/workspace` is read-only; hint: docker run -v \"$PWD:/workspace\" …",
             ),
             (
                 1000,
                 1001,
                 0o755,
-                Err(Errno::ACCESS),
-                false,
-                warn(
-                    "workspace `/workspace` is not writable: it belongs to 1001:1001, mode 0755, and this is 1000:1000; hint: on the host: `sudo chown 1000:1000 \"$PWD\"`, or run the container with `--user 1001:1001`",
-                ),
+                Errno::ACCESS,
+                "workspace `/workspace` is not writable: it belongs to 1001:1001, mode 0755, and this is 1000:1000; hint: on the host: `sudo chown 1000:1000 \"$PWD\"`, or run the container with `--user 1001:1001`",
             ),
             (
                 1000,
                 0,
                 0o700,
-                Err(Errno::ACCESS),
-                false,
-                warn(
-                    "workspace `/workspace` is not writable: it belongs to 0:0, mode 0700, and this is 1000:1000; hint: on the host: `sudo chown 1000:1000 \"$PWD\"`",
-                ),
+                Errno::ACCESS,
+                "workspace `/workspace` is not writable: it belongs to 0:0, mode 0700, and this is 1000:1000; hint: on the host: `sudo chown 1000:1000 \"$PWD\"`",
             ),
             (
                 1000,
                 1000,
                 0o555,
-                Err(Errno::ACCESS),
-                false,
-                warn(
-                    "workspace `/workspace` is not writable: mode 0555; hint: on the host: `chmod u+rwx \"$PWD\"`",
-                ),
+                Errno::ACCESS,
+                "workspace `/workspace` is not writable: mode 0555; hint: on the host: `chmod u+rwx \"$PWD\"`",
+            ),
+            (
+                1000,
+                1000,
+                0o755,
+                Errno::IO,
+                "workspace `/workspace` is not writable: Input/output error (errno 5)",
             ),
         ] {
-            let seen = Seen {
+            let ids = |id| Ids { uid: id, gid: id };
+            let workspace = Workspace {
+                path: c"/workspace",
                 owner: ids(owner),
                 mode,
-                me: ids(me),
-                real_root: me == 0,
-                write,
-                unmounted,
+                is_mounted: None,
             };
-            assert_eq!(plan(Path::new("/workspace"), &seen), expected);
+            let me = ids(me);
+            let trouble = Trouble {
+                workspace,
+                me,
+                errno,
+            };
+            assert_eq!(compose!(&trouble).as_bytes(), expected.as_bytes());
         }
+    }
+
+    #[test]
+    fn without_a_directory_nothing_starts() {
+        for (path, expected) in [
+            (
+                c"/no/such",
+                "workspace `/no/such` does not exist; hint: docker run -v \"$PWD:/no/such\" …",
+            ),
+            (
+                c"/etc/passwd",
+                "workspace `/etc/passwd` is not a directory; hint: docker run -v \"$PWD:/etc/passwd\" …",
+            ),
+        ] {
+            let refusal = look(path).err().unwrap();
+            assert_eq!(compose!(&refusal).as_bytes(), expected.as_bytes());
+            assert_eq!(refusal.code(), 78);
+        }
+        assert_eq!(look(c"/proc").ok().unwrap().is_mounted, Some(true));
+        assert_eq!(look(c"/etc").ok().unwrap().is_mounted, Some(false));
     }
 }

@@ -32,8 +32,8 @@ fn wrong_usage_exits_with_2_and_names_the_cure() {
             "unknown option: `--nope`; hint: `agent-entrypoint --help` lists them, and `--` goes before a command that starts with a dash",
         ),
         (
-            &["health", "--json"],
-            "`health` takes no argument: `--json`; hint: to run a program of that name: `agent-entrypoint -- health …`",
+            &["health", "now"],
+            "unknown argument of `health`: `now`; hint: `health [--json] [--deep]`, or `agent-entrypoint -- health …` for a program of that name",
         ),
     ] {
         let outcome = run(&mut entrypoint(As::Ordinary, arguments));
@@ -50,7 +50,7 @@ fn bad_values_of_variables_exit_with_2() {
             "here",
             "set it to an absolute path below `/`, without `..`",
         ),
-        ("AGENT_ENTRYPOINT_VERBOSE", "yes", "set it to `1` or `0`"),
+        ("AGENT_ENTRYPOINT_QUIET", "yes", "set it to `0` or `1`"),
     ] {
         let outcome = run(entrypoint(As::Ordinary, &["true"]).env(name, value));
         let stderr =

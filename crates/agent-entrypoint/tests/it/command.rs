@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::Instant;
 
 use crate::harness::{
-    As, BINARY, GRACE, NOT_PID_1, Outcome, entrypoint, needs_root, program, run, run_as, workspace,
-    write_program,
+    As, GRACE, Outcome, binary, entrypoint, entrypoint_as, folder, is_root, needs_root, program,
+    run, set_up, write_program,
 };
 
 /// Signals whose default is neither death nor always possible to send: CHLD, URG, WINCH, CONT, and the stops.
@@ -18,7 +20,7 @@ fn every_exit_code_is_the_commands() {
         for code in 0..=255 {
             let script = format!("exit {code}");
             let outcome = run(&mut entrypoint(how, &["sh", "-c", &script]));
-            assert_eq!(outcome, Outcome::new(code, "", how.greeting()), "{how:?}");
+            assert_eq!(outcome, Outcome::new(code, "", ""), "{how:?}");
         }
     }
 }
@@ -32,7 +34,7 @@ fn death_by_any_signal_is_128_and_its_number() {
             }
             let script = format!("ulimit -c 0; kill -{signal} $$");
             let outcome = run(&mut entrypoint(how, &["sh", "-c", &script]));
-            let expected = Outcome::new(128 + signal, "", how.greeting());
+            let expected = Outcome::new(128 + signal, "", "");
             assert_eq!(outcome, expected, "{how:?}, signal {signal}");
         }
     }
@@ -40,7 +42,7 @@ fn death_by_any_signal_is_128_and_its_number() {
 
 #[test]
 fn a_command_that_does_not_start_is_named() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let script = dir.path().join("script");
     write_program(&script, "#!/no/such/interpreter\n");
     let plain = dir.path().join("plain");
@@ -69,16 +71,16 @@ fn a_command_that_does_not_start_is_named() {
             (
                 &[plain],
                 126,
-                format!("cannot execute `{plain}`: Permission denied (os error 13)"),
+                format!("cannot execute `{plain}`: Permission denied (errno 13)"),
             ),
             (
                 &["/etc"],
                 126,
-                "cannot execute `/etc`: Permission denied (os error 13)".to_owned(),
+                "cannot execute `/etc`: Permission denied (errno 13)".to_owned(),
             ),
         ] {
             let outcome = run(&mut entrypoint(how, arguments));
-            let stderr = format!("{}agent-entrypoint: error: {text}\n", how.greeting());
+            let stderr = format!("{}agent-entrypoint: error: {text}\n", "");
             assert_eq!(outcome, Outcome::new(code, "", &stderr), "{how:?}");
         }
     }
@@ -89,16 +91,14 @@ fn a_closed_folder_in_path_does_not_hide_that_nothing_is_there() {
     if needs_root("a_closed_folder_in_path_does_not_hide_that_nothing_is_there") {
         return;
     }
-    let closed = tempfile::tempdir().unwrap();
+    let closed = folder();
+    fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let mut path = OsString::from(closed.path());
     path.push(":/usr/bin:/bin");
-    let env = [("PATH", path.as_os_str()), ("WORKSPACE", "/tmp".as_ref())];
-    let outcome = run_as(1234, &["no-such-command"], &env);
+    let mut command = entrypoint_as(1234, &["no-such-command"]);
+    let outcome = run(command.env("PATH", path).env("WORKSPACE", "/tmp"));
     let text = "agent-entrypoint: error: command not found: `no-such-command`\n";
-    assert_eq!(
-        outcome,
-        Outcome::new(127, "", &format!("{NOT_PID_1}{text}"))
-    );
+    assert_eq!(outcome, Outcome::new(127, "", text));
 }
 
 #[test]
@@ -107,42 +107,54 @@ fn stdin_and_stdout_are_the_commands() {
         let mut running = crate::harness::Running::start(&mut entrypoint(how, &["cat"]));
         running.type_in("hello\n");
         assert_eq!(running.line(), "hello");
-        assert_eq!(running.wait(), Outcome::new(0, "", how.greeting()));
+        assert_eq!(running.wait(), Outcome::new(0, "", ""));
     }
 }
 
 #[test]
 fn closed_streams_are_survived() {
     let script = "exec \"$0\" sh -c 'exit 3' <&- >&- 2>&-";
-    let outcome = run(program("sh")
-        .args(["-c", script, BINARY])
-        .env("WORKSPACE", workspace()));
+    let mut command = program("sh");
+    set_up(command.args(["-c", script, binary()]));
+    let outcome = run(&mut command);
     assert_eq!(outcome, Outcome::new(3, "", ""));
 }
 
 #[test]
 fn missing_variables_are_set_and_given_ones_kept() {
-    let print = "echo \"$HOME|$USER|$LOGNAME|$SHELL|$LANG|$PATH|$TERM\"";
+    let print = "echo \"$HOME|$USER|$LOGNAME|$SHELL|$LANG|$TMPDIR|$PATH|$TERM\"";
     let given = [
         ("HOME", "/h"),
         ("USER", "u"),
         ("LOGNAME", "l"),
         ("SHELL", "/s"),
         ("LANG", "de"),
+        ("TMPDIR", "/t"),
         ("PATH", "/bin"),
     ];
-    let mut all = entrypoint(As::Ordinary, &["/bin/sh", "-c", print]);
-    all.env_clear().env("WORKSPACE", workspace()).envs(given);
+    // Somebody who is not root, and in `/etc/passwd`.
+    let (uid, start): (_, fn(&[&str]) -> Command) = if is_root() {
+        (1, |arguments| entrypoint_as(1, arguments))
+    } else {
+        let uid = rustix::process::geteuid().as_raw();
+        (uid, |arguments| entrypoint(As::Ordinary, arguments))
+    };
+    let bare = |arguments: &[&str]| {
+        let mut command = start(arguments);
+        command.env_clear().env("WORKSPACE", folder().keep());
+        command.env("AGENT_ENTRYPOINT_QUIET", "1");
+        command
+    };
+    let mut all = bare(&["/bin/sh", "-c", print]);
+    all.envs(given);
     assert_eq!(
         run(&mut all),
-        Outcome::new(0, "/h|u|l|/s|de|/bin|\n", NOT_PID_1)
+        Outcome::new(0, "/h|u|l|/s|de|/t|/bin|\n", "")
     );
 
-    let mut none = entrypoint(As::Ordinary, &["/usr/bin/env"]);
-    none.env_clear().env("WORKSPACE", workspace());
-    let outcome = run(&mut none);
+    let outcome = run(&mut bare(&["/usr/bin/env"]));
     let passwd = fs::read_to_string("/etc/passwd").unwrap();
-    let uid = rustix::process::geteuid().as_raw().to_string();
+    let uid = uid.to_string();
     let account: Vec<&str> = passwd
         .lines()
         .map(|line| line.split(':').collect::<Vec<_>>())
@@ -154,6 +166,7 @@ fn missing_variables_are_set_and_given_ones_kept() {
         format!("LOGNAME={}", account[0]),
         format!("SHELL={}", account[6]),
         "LANG=C.UTF-8".to_owned(),
+        "TMPDIR=/tmp".to_owned(),
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
     ] {
         assert!(
@@ -167,8 +180,9 @@ fn missing_variables_are_set_and_given_ones_kept() {
 /// A signal mask that the command sees in itself, when the entrypoint was started through `env`.
 fn seen_by_command(env_flag: &str, name: &str) -> u64 {
     let mut command = program("env");
-    command.args([env_flag, BINARY, "grep", name, "/proc/self/status"]);
-    let outcome = run(command.env("WORKSPACE", workspace()));
+    command.args([env_flag, binary(), "grep", name, "/proc/self/status"]);
+    set_up(&mut command);
+    let outcome = run(&mut command);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let mask = outcome.stdout.split_whitespace().last().unwrap();
     u64::from_str_radix(mask, 16).unwrap()
@@ -196,7 +210,7 @@ fn the_command_leads_its_own_process_group() {
     let script = "read -r pid name state parent group rest </proc/$$/stat; echo $((group - pid))";
     for how in As::every() {
         let outcome = run(&mut entrypoint(how, &["sh", "-c", script]));
-        assert_eq!(outcome, Outcome::new(0, "0\n", how.greeting()), "{how:?}");
+        assert_eq!(outcome, Outcome::new(0, "0\n", ""), "{how:?}");
     }
 }
 
@@ -213,9 +227,9 @@ fn leaves_a_daemon(daemon: &str) -> String {
 fn what_the_command_leaves_gets_a_chance_to_end() {
     let script = leaves_a_daemon("trap \"echo daemon ended; exit\" TERM");
     for how in As::every() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let outcome = run(entrypoint(how, &["sh", "-c", &script]).env("DIR", dir.path()));
-        let expected = Outcome::new(5, "daemon ended\n", how.greeting());
+        let expected = Outcome::new(5, "daemon ended\n", "");
         assert_eq!(outcome, expected, "{how:?}");
     }
 }
@@ -224,15 +238,12 @@ fn what_the_command_leaves_gets_a_chance_to_end() {
 fn what_ignores_the_chance_is_killed() {
     let script = leaves_a_daemon("trap \"\" TERM");
     for how in As::every() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let start = Instant::now();
         // The daemon holds stdout: if it lived, the run would not be over for the harness.
         let outcome = run(entrypoint(how, &["sh", "-c", &script]).env("DIR", dir.path()));
-        let stderr = format!(
-            "{}agent-entrypoint: warning: what outlived SIGTERM by 3 s is killed\n",
-            how.greeting()
-        );
-        assert_eq!(outcome, Outcome::new(5, "", &stderr), "{how:?}");
+        let stderr = "agent-entrypoint: warning: what outlived SIGTERM by 4 s is killed\n";
+        assert_eq!(outcome, Outcome::new(5, "", stderr), "{how:?}");
         assert!(start.elapsed() >= GRACE, "{how:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,15 +11,15 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::watch::{PATIENCE, children, end_tree, eventually, mask, state};
+use tempfile::TempDir;
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_agent-entrypoint");
+use crate::watch::{PATIENCE, children, end_tree, eventually, mask, state};
 
 /// What every run outside a PID namespace says first.
 pub const NOT_PID_1: &str = "agent-entrypoint: note: this is not PID 1: orphans are reaped and processes ended among its own descendants only\n";
 
 /// What the entrypoint gives to those that were told to end; an end before that was not waited out.
-pub const GRACE: Duration = Duration::from_secs(3);
+pub const GRACE: Duration = Duration::from_secs(4);
 
 /// The flags that give a PID namespace whose PID 1 dies with the test.
 const NAMESPACE: [&str; 4] = ["--pid", "--fork", "--kill-child", "--mount-proc"];
@@ -36,14 +37,6 @@ impl As {
         match namespaces() {
             Some(_) => vec![Self::Ordinary, Self::Pid1],
             None => vec![Self::Ordinary],
-        }
-    }
-
-    /// What stderr begins with.
-    pub fn greeting(self) -> &'static str {
-        match self {
-            Self::Pid1 => "",
-            Self::Ordinary => NOT_PID_1,
         }
     }
 }
@@ -87,9 +80,61 @@ fn namespaces() -> Option<&'static [&'static str]> {
         .as_deref()
 }
 
-/// A workspace that gives no reason to say anything.
+/// The program as it is shipped: `cargo test` itself can build none that aborts on panics.
+///
+/// It lies where every user may execute it, which a checkout or a build folder need not be.
+pub fn binary() -> &'static str {
+    static BINARY: OnceLock<String> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("program");
+        let built = program(env!("CARGO"))
+            .args([
+                "build",
+                "--quiet",
+                "--release",
+                "--locked",
+                "--features",
+                "program",
+            ])
+            .args(["--package", "agent-entrypoint", "--bin", "agent-entrypoint"])
+            .arg("--target-dir")
+            .arg(&target)
+            .env_remove("CARGO_BUILD_TARGET")
+            .status();
+        assert!(built.unwrap().success());
+        let binary = public_place().join("agent-entrypoint");
+        // Under another name first: the old one may be running in another test.
+        let new = binary.with_extension(std::process::id().to_string());
+        let copied = program("cp")
+            .arg(target.join("release/agent-entrypoint"))
+            .arg(&new)
+            .status();
+        assert!(copied.unwrap().success());
+        fs::rename(&new, &binary).unwrap();
+        binary.into_os_string().into_string().unwrap()
+    })
+}
+
+/// A folder of this checkout's tests, outside of it.
+fn public_place() -> PathBuf {
+    let mut hash = DefaultHasher::new();
+    env!("CARGO_TARGET_TMPDIR").hash(&mut hash);
+    let name = format!("agent-entrypoint-{:x}", hash.finish());
+    let place = Path::new("/tmp").join(name);
+    fs::create_dir_all(&place).unwrap();
+    place
+}
+
+/// A folder that everyone may write to.
+pub fn folder() -> TempDir {
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    folder
+}
+
+/// A workspace that gives no reason to say anything, but that it is no mount.
 pub fn workspace() -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("workspace");
+    let path = public_place().join("workspace");
     fs::create_dir_all(&path).unwrap();
     if is_root() {
         std::os::unix::fs::chown(&path, Some(1000), Some(1000)).unwrap();
@@ -97,22 +142,33 @@ pub fn workspace() -> PathBuf {
     path
 }
 
-/// The binary with these arguments, not started yet.
+/// The program with these arguments, not started yet, and told to say only what is wrong.
+///
+/// Started as root, which tests often are, it steps down to 1000:1000.
 pub fn entrypoint(how: As, arguments: &[&str]) -> Command {
     let mut command = match how {
-        As::Ordinary => program(BINARY),
+        As::Ordinary => program(binary()),
         As::Pid1 => {
             let mut command = program("unshare");
-            command.args(namespaces().unwrap()).arg(BINARY);
+            command.args(namespaces().unwrap()).arg(binary());
             command
         }
     };
+    command.args(arguments);
+    set_up(&mut command);
     command
-        .args(arguments)
+}
+
+/// The settings of [`entrypoint`], for a command that starts it in another way.
+pub fn set_up(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"AGENT_ENTRYPOINT_") {
+            command.env_remove(name);
+        }
+    }
+    command
         .env("WORKSPACE", workspace())
-        .env_remove("AGENT_ENTRYPOINT_VERBOSE")
-        .env_remove("AGENT_ENTRYPOINT_PROBE_SECONDS");
-    command
+        .env("AGENT_ENTRYPOINT_QUIET", "1");
 }
 
 /// All that a finished run shows.
@@ -138,22 +194,15 @@ pub fn run(command: &mut Command) -> Outcome {
     Running::start(command).wait()
 }
 
-/// Runs it to the end as another user, as `docker run --user` does; only root can.
-pub fn run_as(uid: u32, arguments: &[&str], env: &[(&str, &OsStr)]) -> Outcome {
-    // The build folder may be closed to other users, so the binary is copied out of it.
-    let folder = tempfile::tempdir_in("/tmp").unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let binary = folder.path().join("agent-entrypoint");
-    let copied = program("cp").arg(BINARY).arg(&binary).status().unwrap();
-    assert!(copied.success());
+/// The program as another user, as `docker run --user` starts it; only root can.
+pub fn entrypoint_as(uid: u32, arguments: &[&str]) -> Command {
     let mut command = program("setpriv");
     command
         .args([format!("--reuid={uid}"), format!("--regid={uid}")])
-        .arg("--clear-groups")
-        .arg(binary)
-        .args(arguments)
-        .envs(env.iter().copied());
-    run(&mut command)
+        .args(["--clear-groups", binary()])
+        .args(arguments);
+    set_up(&mut command);
+    command
 }
 
 /// Writes a file that can be executed at once.
@@ -201,7 +250,7 @@ impl Running {
         let own = |pid: &u32| {
             let exe = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
             let is_masked = mask(*pid, "SigBlk").is_some_and(|mask| mask & (1 << 14) != 0);
-            exe == Path::new(BINARY) && (is_masked || state(*pid) == Some('S'))
+            exe == Path::new(binary()) && (is_masked || state(*pid) == Some('S'))
         };
         eventually("the entrypoint to be up", || {
             let pid = self.pid();

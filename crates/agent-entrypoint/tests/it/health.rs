@@ -7,12 +7,14 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{As, BINARY, Outcome, entrypoint, needs_root, program, run, write_program};
+use crate::harness::{
+    As, Outcome, binary, entrypoint, folder, needs_root, program, run, write_program,
+};
 use crate::watch::{eventually, is_over};
 
 /// A folder for PATH with these programs, each a shell script's body.
 fn programs(bodies: &[(&str, &str)]) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     for (name, body) in bodies {
         let path = dir.path().join(name);
         write_program(&path, &format!("#!/bin/sh\n{body}\n"));
@@ -44,7 +46,7 @@ fn all_is_well_on_a_mounted_workspace() {
         .unwrap();
     let script = "mount --bind \"$1\" \"$1\" && PATH=\"$2\" && exec \"$0\" health";
     let mut command = program("unshare");
-    command.args(["--mount", "sh", "-c", script, BINARY]);
+    command.args(["--mount", "sh", "-c", script, binary()]);
     command.arg(workspace.path()).arg(path.path());
     let outcome = run(command.env("WORKSPACE", workspace.path()));
     let stdout = format!(
@@ -57,17 +59,17 @@ fn all_is_well_on_a_mounted_workspace() {
 #[test]
 fn each_failure_has_its_line() {
     let path = programs(&[("node", "echo v20; exit 3")]);
-    let workspace = tempfile::tempdir().unwrap();
+    let workspace = folder();
     let name = workspace.path().display();
     let outcome = run(&mut health(&path, workspace.path()));
     let stdout = format!(
-        "fail node: `node --version` exited with 3\nfail claude: not found on PATH\nfail workspace: `{name}` is not mounted; hint: docker run -v \"$PWD:{name}\" …\n"
+        "fail node: `node` exited with 3\nfail claude: command not found: `claude`\nfail workspace: workspace `{name}` is not mounted; hint: docker run -v \"$PWD:{name}\" …\n"
     );
     assert_eq!(outcome, Outcome::new(1, &stdout, ""));
 
     let path = programs(&[("node", "kill -KILL $$"), ("claude", "echo nothing >&2")]);
     let outcome = run(&mut health(&path, Path::new("/etc/passwd")));
-    let stdout = "fail node: `node --version` was ended by signal 9\nfail claude: `claude --version` printed nothing\nfail workspace: `/etc/passwd` is not a directory; hint: docker run -v \"$PWD:/etc/passwd\" …\n";
+    let stdout = "fail node: `node` was ended by signal 9\nfail claude: `claude` answered nothing\nfail workspace: workspace `/etc/passwd` is not a directory; hint: docker run -v \"$PWD:/etc/passwd\" …\n";
     assert_eq!(outcome, Outcome::new(1, stdout, ""));
 }
 
@@ -76,7 +78,7 @@ fn a_program_that_may_not_run_is_told_from_a_missing_one() {
     let path = programs(&[("node", "echo v20"), ("claude", "echo 2")]);
     fs::set_permissions(path.path().join("node"), fs::Permissions::from_mode(0o644)).unwrap();
     let outcome = run(&mut health(&path, Path::new("/proc")));
-    let stdout = "fail node: cannot be started: Permission denied (os error 13)\nok claude 2\nok workspace /proc\n";
+    let stdout = "fail node: cannot execute `node`: Permission denied (errno 13)\nok claude 2\nok workspace /proc\n";
     assert_eq!(outcome, Outcome::new(1, stdout, ""));
 }
 
@@ -106,7 +108,6 @@ fn a_probe_that_never_stops_talking_is_cut_off() {
         ("claude", "echo 2"),
     ]);
     let outcome = run(&mut health(&path, Path::new("/proc")));
-    let stdout =
-        "fail node: `node --version` was ended by signal 13\nok claude 2\nok workspace /proc\n";
+    let stdout = "fail node: `node` was ended by signal 13\nok claude 2\nok workspace /proc\n";
     assert_eq!(outcome, Outcome::new(1, stdout, ""));
 }

@@ -5,7 +5,8 @@
 //! - `signals`: forwarding and reaping
 //! - `keep_alive`: the mode without a command
 //! - `terminal`: a pseudo-terminal, job control
-//! - `workspace`: the check before start, texts and owner
+//! - `workspace`: the check before start, and its texts
+//! - `root`: started as root: the owner put right, privileges gone
 //! - `health`: the probes
 
 #![expect(
@@ -18,6 +19,7 @@ mod command;
 mod harness;
 mod health;
 mod keep_alive;
+mod root;
 mod signals;
 mod terminal;
 mod watch;

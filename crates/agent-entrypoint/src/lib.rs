@@ -1,0 +1,103 @@
+//! agent-entrypoint: PID 1 and health check of the agent container. `--help` is the manual.
+//!
+//! No standard library, no C library, no allocator: the program starts in microseconds, is a few pages
+//! large, and has nothing that could panic. The order of the story is [`main`]'s: block signals, read
+//! the settings, check the workspace, step down from root, start the command (or none), then look after
+//! everything that runs until it is over.
+#![cfg_attr(not(test), no_std)]
+
+pub mod child;
+pub mod config;
+pub mod descendants;
+pub mod environment;
+pub mod exit;
+pub mod headless;
+pub mod health;
+pub mod help;
+pub mod mounts;
+pub mod root;
+pub mod say;
+pub mod scope;
+pub mod signals;
+pub mod supervisor;
+pub mod sys;
+pub mod text;
+pub mod workspace;
+
+use rustix::fs::Mode;
+
+use config::{Config, Env, Run};
+use environment::User;
+use exit::Refusal;
+use scope::Scope;
+use sys::{CallerSignals, Start, Words};
+
+/// Does what was asked for; returns this process's exit code.
+pub fn main(start: &Start) -> u8 {
+    // Before anything else: a SIGTERM that comes now must wait for us, not get lost. The kernel
+    // drops what PID 1 neither handles nor blocks.
+    let caller = sys::take_signals();
+    let code = match Config::parse(start.arguments, Env(start.environment)) {
+        Ok(Config::Run(run)) => live(start, &run, caller),
+        Ok(Config::Headless(headless, run)) => headless
+            .command()
+            .map_err(Refusal::NoMemory)
+            .and_then(|command| be_headless(start, command, run, caller)),
+        Ok(Config::Health(probes)) => Ok(health::check(&probes, start, caller)),
+        Ok(Config::Print(text)) => Ok(say::data(text.as_bytes())),
+        Err(refusal) => Err(refusal),
+    };
+    code.unwrap_or_else(|refusal| {
+        say::error(&refusal);
+        refusal.code()
+    })
+}
+
+/// Command mode and keep-alive mode.
+fn live<'a>(start: &Start, run: &Run<'a>, caller: CallerSignals) -> Result<u8, Refusal<'a>> {
+    let mut workspace = workspace::look(run.workspace)?;
+    let mut user = start.user;
+    let is_root = root::is_real(user);
+    if is_root {
+        root::step_down(&mut workspace, run)?;
+        user = root::AGENT;
+    }
+    workspace.report(user, run.quiet);
+    if let Some(umask) = run.umask {
+        rustix::process::umask(Mode::from_raw_mode(umask));
+    }
+    let scope = Scope::take(run.quiet);
+    let child = match run.command {
+        Some(command) => {
+            let mut room = environment::ROOM;
+            let user = User {
+                uid: user.uid,
+                is_new: is_root,
+            };
+            let environment = environment::complete(start.environment, user, &mut room);
+            let environment = environment.map_err(Refusal::NoMemory)?;
+            Some(child::spawn(command, environment, caller).map_err(Refusal::NoProcess)?)
+        }
+        None => None,
+    };
+    // From here on nothing ends this process but the end of what it looks after, and it holds on to
+    // neither a folder nor a file.
+    let _ = rustix::process::chdir(c"/");
+    sys::close_inherited();
+    Ok(supervisor::supervise(child, scope, run))
+}
+
+/// As PID 1, this is command mode; by `docker exec` there is nothing to look after.
+fn be_headless(
+    start: &Start,
+    command: &'static Words<'static>,
+    mut run: Run<'static>,
+    caller: CallerSignals,
+) -> Result<u8, Refusal<'static>> {
+    if rustix::process::getpid().is_init() {
+        run.command = Some(command);
+        return live(start, &run, caller);
+    }
+    sys::give_back(caller);
+    Err(child::run(command, start.environment))
+}

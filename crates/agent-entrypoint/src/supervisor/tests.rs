@@ -1,0 +1,235 @@
+//! Stories told to the state machine: what it does at each event.
+
+use super::*;
+
+const SOME_SIGNAL: usize = 10;
+
+fn pid(number: i32) -> Pid {
+    Pid::from_raw(number).unwrap()
+}
+
+fn signal(number: usize) -> Signal {
+    Signal::from_usize(number).unwrap()
+}
+
+fn ended(number: i32, code: i32) -> Event {
+    Event::Reaped(pid(number), code << 8)
+}
+
+/// Feeds the events in turn and compares what each leads to.
+fn tell(mut state: State, story: &[(Event, &[Action])]) {
+    for (event, actions) in story {
+        let seen: Vec<Action> = state.step(*event).into_iter().flatten().collect();
+        assert_eq!(seen, *actions, "{event:?} with {state:?}");
+    }
+}
+
+fn command() -> State {
+    State::new(Some(pid(7)), true)
+}
+
+#[test]
+fn a_command_that_ends_ends_everything() {
+    let (int, realtime) = (Signal::INT, signal(40));
+    tell(
+        command(),
+        &[
+            (Event::Signal(int), &[Action::Forward(pid(7), int)]),
+            (
+                Event::Signal(realtime),
+                &[Action::Forward(pid(7), realtime)],
+            ),
+            (Event::Signal(Signal::CHLD), &[]),
+            (ended(8, 1), &[]),
+            (
+                ended(7, 3),
+                &[Action::Tell(Signal::TERM), Action::AllowGrace],
+            ),
+            (Event::Tick, &[]),
+            (Event::Signal(int), &[]),
+            (Event::Signal(Signal::TERM), &[]),
+            (ended(9, 1), &[]),
+            (Event::Empty, &[Action::Exit(3)]),
+        ],
+    );
+}
+
+#[test]
+fn term_is_told_to_everyone_and_the_rest_is_not_told_again() {
+    let term = Event::Signal(Signal::TERM);
+    tell(
+        command(),
+        &[
+            (term, &[Action::Tell(Signal::TERM), Action::AllowGrace]),
+            (term, &[Action::Tell(Signal::TERM)]),
+            (Event::Tick, &[]),
+            (ended(7, 0), &[]),
+            (term, &[]),
+            (Event::Empty, &[Action::Exit(0)]),
+        ],
+    );
+}
+
+#[test]
+fn to_the_child_alone_term_reaches_the_rest_when_it_has_ended() {
+    let term = Event::Signal(Signal::TERM);
+    tell(
+        State::new(Some(pid(7)), false),
+        &[
+            (
+                term,
+                &[Action::Forward(pid(7), Signal::TERM), Action::AllowGrace],
+            ),
+            (ended(7, 5), &[Action::Tell(Signal::TERM)]),
+            (Event::Empty, &[Action::Exit(5)]),
+        ],
+    );
+}
+
+#[test]
+fn a_command_that_ignores_term_is_killed() {
+    let kill = Action::Tell(Signal::KILL);
+    let killed = Event::Reaped(pid(7), 9);
+    let story = [
+        (
+            Event::Signal(Signal::TERM),
+            &[Action::Tell(Signal::TERM), Action::AllowGrace][..],
+        ),
+        (Event::TimeUp, &[Action::Warn, kill, Action::AllowLast]),
+        (Event::Tick, &[kill]),
+    ];
+    let ends = [(killed, &[][..]), (Event::Empty, &[Action::Exit(137)])];
+    tell(command(), &[&story[..], &ends].concat());
+    // In the kernel's hands, where not even SIGKILL ends it.
+    let hangs = [(Event::TimeUp, &[Action::Exit(137)][..])];
+    tell(command(), &[&story[..], &hangs].concat());
+}
+
+#[test]
+fn keep_alive_ends_when_asked_and_kills_the_stubborn() {
+    let kill = Action::Tell(Signal::KILL);
+    for asked in [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM] {
+        tell(
+            State::new(None, true),
+            &[
+                (Event::Signal(signal(SOME_SIGNAL)), &[]),
+                (ended(8, 1), &[]),
+                (
+                    Event::Signal(asked),
+                    &[Action::Tell(Signal::TERM), Action::AllowGrace],
+                ),
+                (Event::Signal(asked), &[]),
+                (Event::Tick, &[]),
+                (Event::TimeUp, &[Action::Warn, kill, Action::AllowLast]),
+                (Event::Tick, &[kill]),
+                (Event::TimeUp, &[Action::Exit(0)]),
+            ],
+        );
+    }
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            (1..=64_usize).prop_map(|number| Event::Signal(signal(number))),
+            ((5..10_i32), any::<u16>())
+                .prop_map(|(number, status)| Event::Reaped(pid(number), i32::from(status))),
+            Just(Event::Empty),
+            Just(Event::TimeUp),
+            Just(Event::Tick),
+        ]
+    }
+
+    proptest! {
+        /// Whatever happens in whatever order, these hold at each step.
+        #[test]
+        fn every_story_keeps_the_rules(
+            child in proptest::option::of(Just(pid(7))),
+            to_group: bool,
+            events in proptest::collection::vec(event(), 0..40),
+        ) {
+            let mut state = State::new(child, to_group);
+            let mut child = child;
+            let mut asked = false;
+            let mut clock_started = 0;
+            let mut killing = false;
+            for event in events {
+                let is_of_the_clock = matches!(event, Event::Empty | Event::TimeUp | Event::Tick);
+                if is_of_the_clock && clock_started == 0 {
+                    continue;
+                }
+                let mut code = None;
+                if let (Event::Reaped(pid, status), Some(own)) = (event, child)
+                    && pid == own
+                {
+                    child = None;
+                    asked = true;
+                    code = Some(exit::code(status));
+                }
+                if let Event::Signal(signal) = event {
+                    asked |= signal == Signal::TERM || child.is_none() && signal.ends_keep_alive();
+                }
+                let is_first_time_up = event == Event::TimeUp && !killing;
+                for action in state.step(event).into_iter().flatten() {
+                    match action {
+                        // Only a running command gets a signal, only one that came, and never CHLD.
+                        Action::Forward(to, signal) => {
+                            prop_assert_eq!(Some(to), child);
+                            prop_assert_eq!(event, Event::Signal(signal));
+                            prop_assert!(signal.is_forwarded());
+                        }
+                        // Nobody is killed before the time that they were given is over.
+                        Action::Tell(Signal::KILL) => {
+                            prop_assert!(killing || event == Event::TimeUp);
+                        }
+                        Action::Tell(signal) => {
+                            prop_assert_eq!(signal, Signal::TERM);
+                            prop_assert!(asked && !killing);
+                        }
+                        Action::AllowGrace => clock_started += 1,
+                        Action::AllowLast => killing = true,
+                        Action::Warn => prop_assert!(is_first_time_up),
+                        // The end comes when nobody is left, or when killing was of no use.
+                        Action::Exit(_) => {
+                            let is_over = event == Event::Empty && child.is_none();
+                            prop_assert!(is_over || event == Event::TimeUp && !is_first_time_up);
+                            return Ok(());
+                        }
+                    }
+                }
+                if code.is_some() {
+                    prop_assert_eq!(state.code, code);
+                }
+                // The clock is started once, whatever comes.
+                prop_assert!(clock_started <= 1);
+            }
+        }
+
+        /// From any state, once asked to end, the run is over after the clock has run out twice.
+        #[test]
+        fn the_end_cannot_be_put_off(
+            has_child: bool,
+            to_group: bool,
+            events in proptest::collection::vec(event(), 0..20),
+        ) {
+            let mut state = State::new(has_child.then(|| pid(7)), to_group);
+            for event in events {
+                if matches!(event, Event::Empty | Event::TimeUp) {
+                    continue;
+                }
+                state.step(event);
+            }
+            state.step(Event::Signal(Signal::TERM));
+            let first = state.step(Event::TimeUp);
+            let second = state.step(Event::TimeUp);
+            let exits = |actions: Actions| {
+                actions.iter().flatten().any(|action| matches!(action, Action::Exit(_)))
+            };
+            prop_assert!(!exits(first) && exits(second), "{:?} {:?}", first, second);
+        }
+    }
+}

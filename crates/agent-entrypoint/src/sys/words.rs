@@ -1,0 +1,150 @@
+//! Strings as the kernel hands them over and takes them: arrays of pointers that a null pointer ends.
+
+use core::ffi::{CStr, c_char};
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use core::slice;
+
+use crate::text::Ids;
+
+/// A C string, as large as its pointer; `Option<Word>` is what C calls `char *`.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Word<'a>(NonNull<c_char>, PhantomData<&'a CStr>);
+
+/// What `execve` takes: words up to the first `None`.
+pub type Words<'a> = [Option<Word<'a>>];
+
+impl<'a> Word<'a> {
+    pub fn new(text: &'a CStr) -> Self {
+        Self(NonNull::from(text).cast(), PhantomData)
+    }
+
+    pub fn as_c_str(self) -> &'a CStr {
+        // SAFETY: the pointer is to a C string that lives for `'a`: either `new` was given one, or the
+        // word is one of the kernel's, see `Start::from_stack`.
+        unsafe { CStr::from_ptr(self.0.as_ptr()) }
+    }
+}
+
+impl PartialEq for Word<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_c_str() == other.as_c_str()
+    }
+}
+
+impl Eq for Word<'_> {}
+
+impl fmt::Debug for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_c_str().fmt(f)
+    }
+}
+
+/// The words before the first `None`.
+pub fn each<'a, 'b>(words: &'b Words<'a>) -> impl Iterator<Item = &'a CStr> + Clone + use<'a, 'b> {
+    words.iter().map_while(|word| word.map(Word::as_c_str))
+}
+
+/// What the kernel put on the stack of a program that it starts.
+pub struct Start {
+    /// The name of the program itself, and its arguments.
+    pub arguments: &'static Words<'static>,
+    pub environment: &'static Words<'static>,
+    /// The effective user and group.
+    pub user: Ids,
+}
+
+/// `AT_EUID` and `AT_EGID` of the auxiliary vector: what `geteuid` and `getegid` say, without a call.
+const EFFECTIVE_UID: usize = 12;
+const EFFECTIVE_GID: usize = 14;
+
+impl Start {
+    /// Reads the stack as the System V ABI lays it out: the number of arguments, pointers to them, a
+    /// null pointer, pointers to the environment, a null pointer, pairs of numbers that a 0 ends.
+    ///
+    /// # Safety
+    ///
+    /// `stack` must be the stack pointer that this process was started with, and nothing may have
+    /// changed what lies above it.
+    pub unsafe fn from_stack(stack: *const usize) -> Self {
+        // SAFETY: by the caller's promise the memory is laid out so, it lives as long as the process,
+        // and a `char *` of C may be read as an `Option<Word>`.
+        unsafe {
+            let count = *stack;
+            let first = stack.add(1).cast::<Option<Word<'static>>>();
+            let environment = first.add(count + 1);
+            let mut end = environment;
+            while (*end).is_some() {
+                end = end.add(1);
+            }
+            let variables = usize::try_from(end.offset_from(environment)).unwrap_or_default();
+            Self {
+                arguments: slice::from_raw_parts(first, count + 1),
+                environment: slice::from_raw_parts(environment, variables + 1),
+                user: effective_user(end.add(1).cast()),
+            }
+        }
+    }
+}
+
+/// Who this process is, by the auxiliary vector; root where the kernel does not say.
+///
+/// # Safety
+///
+/// `pair` must point to pairs of numbers, the last of which begins with a 0.
+unsafe fn effective_user(mut pair: *const [usize; 2]) -> Ids {
+    let mut user = Ids { uid: 0, gid: 0 };
+    // SAFETY: by the caller's promise there is a pair wherever this looks.
+    while let [key, value] = unsafe { *pair }
+        && key != 0
+    {
+        let id = u32::try_from(value).unwrap_or_default();
+        match key {
+            EFFECTIVE_UID => user.uid = id,
+            EFFECTIVE_GID => user.gid = id,
+            _ => {}
+        }
+        // SAFETY: this was not the last pair.
+        pair = unsafe { pair.add(1) };
+    }
+    user
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Words that live as long as the test program.
+    pub(crate) fn words(texts: &[&str]) -> &'static Words<'static> {
+        let word = |text: &&str| {
+            let text = std::ffi::CString::new(*text).unwrap();
+            Some(Word::new(Box::leak(text.into_boxed_c_str())))
+        };
+        let words: Vec<_> = texts.iter().map(word).chain([None]).collect();
+        Box::leak(words.into_boxed_slice())
+    }
+
+    #[test]
+    fn the_stack_is_read_as_the_kernel_lays_it_out() {
+        let address = |text: &CStr| text.as_ptr() as usize;
+        let (program, argument, variable) = (c"init", c"-x", c"A=b");
+        let (a, b, c) = (address(program), address(argument), address(variable));
+        let full = [2, a, b, 0, c, 0, 6, 4096, 14, 20, 12, 7, 0, 0];
+        let bare = [0, 0, 0, 0, 0];
+        // SAFETY: both arrays are laid out as the kernel's stack is.
+        let (full, bare) = unsafe {
+            (
+                Start::from_stack(full.as_ptr()),
+                Start::from_stack(bare.as_ptr()),
+            )
+        };
+        assert!(each(full.arguments).eq([program, argument]));
+        assert!(each(full.environment).eq([variable]));
+        assert_eq!((full.arguments.len(), full.environment.len()), (3, 2));
+        assert_eq!((bare.arguments.len(), bare.environment.len()), (1, 1));
+        assert_eq!(full.user, Ids { uid: 7, gid: 20 });
+        assert_eq!(bare.user, Ids { uid: 0, gid: 0 });
+    }
+}

@@ -1,0 +1,176 @@
+//! Started as root: the workspace's owner put right, and the way down from which there is none back.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::path::Path;
+
+use crate::harness::{As, Outcome, binary, entrypoint, folder, needs_root, program, run, set_up};
+
+const DOWN: &str = "agent-entrypoint: note: started as root, going on as 1000:1000\n";
+
+fn owner(path: &Path) -> (u32, u32) {
+    let metadata = fs::symlink_metadata(path).unwrap();
+    (metadata.uid(), metadata.gid())
+}
+
+/// Runs with the notes on.
+fn told(how: As, path: &Path, arguments: &[&str]) -> Outcome {
+    let mut command = entrypoint(how, arguments);
+    run(command
+        .env("WORKSPACE", path)
+        .env("AGENT_ENTRYPOINT_QUIET", "0"))
+}
+
+#[test]
+fn root_gives_the_top_level_to_the_agent_once() {
+    if needs_root("root_gives_the_top_level_to_the_agent_once") {
+        return;
+    }
+    let dir = folder();
+    let inside = dir.path().join("inside");
+    fs::write(&inside, "").unwrap();
+    let name = dir.path().display();
+    let given =
+        format!("agent-entrypoint: note: gave workspace `{name}` (top level only) to 1000:1000\n");
+    let unmounted = format!(
+        "agent-entrypoint: note: workspace `{name}` is not a mount, what is written there goes with the container; hint: docker run -v \"$PWD:{name}\" …\n"
+    );
+    let first = told(As::Pid1, dir.path(), &["true"]);
+    assert_eq!(
+        first,
+        Outcome::new(0, "", &format!("{given}{DOWN}{unmounted}"))
+    );
+    let second = told(As::Pid1, dir.path(), &["true"]);
+    assert_eq!(second, Outcome::new(0, "", &format!("{DOWN}{unmounted}")));
+    assert_eq!(owner(dir.path()), (1000, 1000));
+    assert_eq!(owner(&inside), (0, 0));
+}
+
+#[test]
+fn everything_is_given_when_asked_but_not_what_links_lead_to() {
+    if needs_root("everything_is_given_when_asked_but_not_what_links_lead_to") {
+        return;
+    }
+    let (dir, other) = (folder(), folder());
+    let deep = dir.path().join("a/b/c");
+    fs::create_dir_all(&deep).unwrap();
+    let file = deep.join("file");
+    fs::write(&file, "").unwrap();
+    let (link, broken) = (dir.path().join("link"), dir.path().join("broken"));
+    symlink(other.path(), &link).unwrap();
+    symlink("/no/such", &broken).unwrap();
+    // The top level is the agent's already: it is asked for all the same.
+    chown(dir.path(), Some(1000), Some(1000)).unwrap();
+    let mut command = entrypoint(As::Ordinary, &["true"]);
+    let outcome = run(command
+        .env("WORKSPACE", dir.path())
+        .env("AGENT_ENTRYPOINT_CHOWN", "all"));
+    assert_eq!(outcome, Outcome::new(0, "", ""));
+    for path in [&deep, &file, &link, &broken] {
+        assert_eq!(owner(path), (1000, 1000), "{}", path.display());
+    }
+    assert_eq!(owner(other.path()), (0, 0));
+}
+
+#[test]
+fn there_is_no_way_back_to_root() {
+    if needs_root("there_is_no_way_back_to_root") {
+        return;
+    }
+    // The line of /proc/self/status that tells each, as an ordinary user without groups has it.
+    let script = "id -u; id -g; cat /proc/self/status; ";
+    for how in As::every() {
+        let mut command = entrypoint(how, &["sh", "-c", script]);
+        command.env("HOME", "/root").env("USER", "root");
+        let outcome = run(&mut command);
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+        assert!(outcome.stdout.starts_with("1000\n1000\n"), "{outcome:?}");
+        for line in [
+            "Uid:\t1000\t1000\t1000\t1000",
+            "Gid:\t1000\t1000\t1000\t1000",
+            "Groups:\t ",
+            "CapInh:\t0000000000000000",
+            "CapPrm:\t0000000000000000",
+            "CapEff:\t0000000000000000",
+            "CapAmb:\t0000000000000000",
+            "NoNewPrivs:\t1",
+        ] {
+            let is_there = outcome.stdout.lines().any(|seen| seen == line);
+            assert!(is_there, "{how:?}: no `{line}` in {}", outcome.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_setuid_program_gives_nothing_back() {
+    if needs_root("a_setuid_program_gives_nothing_back") {
+        return;
+    }
+    let dir = folder();
+    let suid = dir.path().join("id");
+    let script = "cp \"$(command -v id)\" \"$0\" && chmod 4755 \"$0\"";
+    let made = program("sh").args(["-c", script]).arg(&suid).status();
+    assert!(made.unwrap().success());
+    let outcome = run(&mut entrypoint(
+        As::Ordinary,
+        &[suid.to_str().unwrap(), "-u"],
+    ));
+    assert_eq!(outcome, Outcome::new(0, "1000\n", ""));
+}
+
+#[test]
+fn the_users_variables_are_the_agents() {
+    if needs_root("the_users_variables_are_the_agents") {
+        return;
+    }
+    let script = "echo \"$USER|$LOGNAME|$HOME\"";
+    let mut command = entrypoint(As::Ordinary, &["sh", "-c", script]);
+    command
+        .env("HOME", "/root")
+        .env("USER", "root")
+        .env("LOGNAME", "root");
+    let outcome = run(&mut command);
+    assert!(!outcome.stdout.contains("root"), "{outcome:?}");
+}
+
+#[test]
+fn keep_alive_steps_down_too() {
+    if needs_root("keep_alive_steps_down_too") {
+        return;
+    }
+    let running = crate::harness::Running::start(&mut entrypoint(As::Pid1, &[]));
+    let init = running.init();
+    let status = fs::read_to_string(format!("/proc/{init}/status")).unwrap();
+    let uid = status.lines().find(|line| line.starts_with("Uid:"));
+    assert_eq!(uid, Some("Uid:\t1000\t1000\t1000\t1000"));
+    crate::watch::kill(init, libc::SIGTERM);
+    assert_eq!(running.wait(), Outcome::new(0, "", ""));
+}
+
+#[test]
+fn root_without_the_capabilities_is_refused() {
+    if needs_root("root_without_the_capabilities_is_refused") {
+        return;
+    }
+    let dir = folder();
+    let name = dir.path().display();
+    let cannot_give = format!(
+        "agent-entrypoint: warning: cannot give workspace `{name}` to 1000:1000: Operation not permitted (errno 1); hint: on the host: `sudo chown 1000:1000 \"$PWD\"`\n"
+    );
+    let refused = |step: &str| {
+        format!(
+            "agent-entrypoint: error: started as root, and cannot become 1000:1000: {step}: Operation not permitted (errno 1); hint: `--user agentgate`, or leave root the capabilities CHOWN, SETUID and SETGID\n"
+        )
+    };
+    for (capabilities, stderr) in [
+        ("-all", format!("{cannot_give}{}", refused("setgroups"))),
+        ("-all,+chown,+setgid", refused("setresuid")),
+    ] {
+        let mut command = program("setpriv");
+        let bounding = format!("--bounding-set={capabilities}");
+        command.args([&bounding, "--inh-caps=-all", binary(), "true"]);
+        set_up(&mut command);
+        let outcome = run(command.env("WORKSPACE", dir.path()));
+        assert_eq!(outcome, Outcome::new(77, "", &stderr), "{capabilities}");
+    }
+}

@@ -46,7 +46,7 @@ fn become_command(
     }
     sys::give_back(caller);
     let refusal = run(command, environment);
-    say::error(&refusal);
+    say::error(refusal);
     sys::exit(refusal.code())
 }
 
@@ -63,8 +63,10 @@ pub fn run<'a>(command: &Words<'a>, environment: &Words<'_>) -> Refusal<'a> {
     for folder in path.split(|byte| *byte == b':') {
         let mut file = Text::<LONGEST_PATH>::new();
         let folder = if folder.is_empty() { b"." } else { folder };
-        file.push(folder).push("/").push(program.to_bytes());
-        let Some(file) = file.push("\0").as_c_str().filter(|_| !program.is_empty()) else {
+        file.push(folder)
+            .push(b"/")
+            .push(program.to_bytes_with_nul());
+        let Some(file) = file.as_c_str().filter(|_| !program.is_empty()) else {
             continue;
         };
         let errno = sys::exec(file, command, environment);

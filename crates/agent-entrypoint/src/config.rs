@@ -107,25 +107,28 @@ fn run<'a>(
     to_group: bool,
     env: Env<'a>,
 ) -> Result<Run<'a>, Refusal<'a>> {
-    let umask = env.filled(UMASK).map(umask).transpose()?;
-    let quiet = one_of(env, QUIET, [(c"0", false), (c"1", true)], "`0` or `1`")?;
-    let chown = [(c"top", false), (c"all", true)];
-    let chown_all = one_of(env, CHOWN, chown, "`top` or `all`")?;
     Ok(Run {
         command,
         workspace: workspace(env)?,
-        quiet: quiet.unwrap_or(false),
+        quiet: setting(env, QUIET, false, "`0` or `1`", |value| {
+            either(value, c"0", c"1")
+        })?,
         to_group,
-        grace_seconds: seconds(env, GRACE_SECONDS)?.unwrap_or(DEFAULT_GRACE_SECONDS),
-        chown_all: chown_all.unwrap_or(false),
-        umask,
+        grace_seconds: seconds(env, GRACE_SECONDS, DEFAULT_GRACE_SECONDS)?,
+        chown_all: setting(env, CHOWN, false, "`top` or `all`", |value| {
+            either(value, c"top", c"all")
+        })?,
+        umask: setting(env, UMASK, None, "an octal number, 0 to 0777", |value| {
+            let mask = number(value.to_bytes(), 8)?;
+            (mask <= 0o777).then_some(Some(mask))
+        })?,
     })
 }
 
 fn health<'a>(mut arguments: &'a Words<'a>, env: Env<'a>) -> Result<Config<'a>, Refusal<'a>> {
     let mut probes = Probes {
         workspace: workspace(env)?,
-        seconds: seconds(env, PROBE_SECONDS)?.unwrap_or(DEFAULT_PROBE_SECONDS),
+        seconds: seconds(env, PROBE_SECONDS, DEFAULT_PROBE_SECONDS)?,
         json: false,
         deep: false,
     };
@@ -153,69 +156,48 @@ fn command<'a>(words: &'a Words<'a>) -> Option<&'a Words<'a>> {
     first(words).map(|_| words)
 }
 
+/// The value of a variable, which `read` understands or refuses.
+pub fn setting<'a, T>(
+    env: Env<'a>,
+    name: &'static str,
+    default: T,
+    hint: &'static str,
+    read: impl FnOnce(&'a CStr) -> Option<T>,
+) -> Result<T, Refusal<'a>> {
+    match env.filled(name) {
+        Some(value) => read(value).ok_or(Refusal::BadValue { name, value, hint }),
+        None => Ok(default),
+    }
+}
+
+fn either(value: &CStr, no: &CStr, yes: &CStr) -> Option<bool> {
+    (value == no || value == yes).then_some(value == yes)
+}
+
 /// The workspace folder; `/` is refused because its owner may be put right.
 fn workspace(env: Env<'_>) -> Result<&CStr, Refusal<'_>> {
-    let path = env.filled(WORKSPACE).unwrap_or(c"/workspace");
-    let mut parts = path.to_bytes().split(|byte| *byte == b'/');
-    let is_absolute = parts.next() == Some(b"");
-    let mut parts = parts.filter(|part| !part.is_empty() && *part != b".");
-    let is_below_root = parts.clone().next().is_some();
-    if is_absolute && is_below_root && parts.all(|part| part != b"..") {
-        return Ok(path);
-    }
-    Err(Refusal::BadValue {
-        name: WORKSPACE,
-        value: path,
-        hint: "an absolute path below `/`, without `..`",
+    let hint = "an absolute path below `/`, without `..`";
+    setting(env, WORKSPACE, c"/workspace", hint, |path| {
+        let mut parts = path.to_bytes().split(|byte| *byte == b'/');
+        let is_absolute = parts.next() == Some(b"");
+        let mut parts = parts.filter(|part| !part.is_empty() && *part != b".");
+        let is_below_root = parts.clone().next().is_some();
+        (is_absolute && is_below_root && parts.all(|part| part != b"..")).then_some(path)
     })
 }
 
+/// A shell passes no signal on, and an agent's command is one that starts others: the default is the
+/// group, where a terminal's Ctrl-C goes, too.
 fn to_group(env: Env<'_>) -> Result<bool, Refusal<'_>> {
-    let values = [(c"group", true), (c"child", false)];
-    let to_group = one_of(env, SIGNALS, values, "`group` or `child`")?;
-    // A shell passes no signal on, and an agent's command is one that starts others: the terminal's
-    // Ctrl-C goes to the group, too.
-    Ok(to_group.unwrap_or(true))
+    setting(env, SIGNALS, true, "`group` or `child`", |value| {
+        either(value, c"child", c"group")
+    })
 }
 
-/// Looks the value of a variable up among those that it may have.
-fn one_of<'a, T: Copy>(
-    env: Env<'a>,
-    name: &'static str,
-    values: [(&CStr, T); 2],
-    hint: &'static str,
-) -> Result<Option<T>, Refusal<'a>> {
-    let Some(value) = env.filled(name) else {
-        return Ok(None);
-    };
-    let found = values.into_iter().find(|(word, _)| *word == value);
-    let found = found.map(|(_, meaning)| Some(meaning));
-    found.ok_or(Refusal::BadValue { name, value, hint })
-}
-
-fn seconds<'a>(env: Env<'a>, name: &'static str) -> Result<Option<u32>, Refusal<'a>> {
-    let Some(value) = env.filled(name) else {
-        return Ok(None);
-    };
-    match number(value.to_bytes(), 10) {
-        Some(seconds @ 1..=3600) => Ok(Some(seconds)),
-        _ => Err(Refusal::BadValue {
-            name,
-            value,
-            hint: "whole seconds, 1 to 3600",
-        }),
-    }
-}
-
-fn umask(value: &CStr) -> Result<u32, Refusal<'_>> {
-    match number(value.to_bytes(), 8) {
-        Some(mask @ 0..=0o777) => Ok(mask),
-        _ => Err(Refusal::BadValue {
-            name: UMASK,
-            value,
-            hint: "an octal number, 0 to 0777",
-        }),
-    }
+fn seconds<'a>(env: Env<'a>, name: &'static str, default: u32) -> Result<u32, Refusal<'a>> {
+    setting(env, name, default, "whole seconds, 1 to 3600", |value| {
+        number(value.to_bytes(), 10).filter(|seconds| (1..=3600).contains(seconds))
+    })
 }
 
 /// Reads a number of digits alone; signs and blanks are none.

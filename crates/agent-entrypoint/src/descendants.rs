@@ -56,13 +56,8 @@ fn leads_to(root: u32, pid: u32, parent: impl Fn(u32) -> Option<u32>) -> bool {
 
 /// The parent of a process; none when it has just ended.
 fn parent_of(proc: BorrowedFd<'_>, pid: u32) -> Option<u32> {
-    let mut path = Text::<32>::new();
-    path.push(pid).push("/stat\0");
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let file = openat(proc, path.as_c_str()?, flags, Mode::empty()).ok()?;
-    let mut stat = Text::<512>::new();
-    let read = rustix::io::read(&file, stat.room()).ok()?;
-    stat.grow(read);
+    let path = Text::<32>::of(format_args!("{pid}/stat\0"));
+    let stat = Text::<512>::read(proc, path.as_c_str()?).ok()?;
     parent(stat.as_bytes())
 }
 

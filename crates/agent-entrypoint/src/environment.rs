@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use crate::config::{self, Env};
@@ -54,17 +54,18 @@ pub fn complete<'a>(
     room: &'a mut Room,
 ) -> Result<&'a Words<'a>, Errno> {
     let env = Env(given);
-    let mut passwd = Text::<PASSWD>::new();
-    if needs_account(env, user) {
-        read_passwd(&mut passwd);
-    }
-    let account = find_account(passwd.as_bytes(), user.uid).unwrap_or(FALLBACK);
+    // Read only then: the buffer is most of the memory that this program touches.
+    let passwd = needs_account(env, user).then(|| Text::<PASSWD>::read(CWD, c"/etc/passwd"));
+    let passwd = passwd.as_ref().and_then(|passwd| passwd.as_ref().ok());
+    let account = passwd.and_then(|passwd| find_account(passwd.as_bytes(), user.uid));
+    let account = account.unwrap_or(FALLBACK);
     let added = missing(env, account, user);
     if added.iter().all(Option::is_none) {
         return Ok(given);
     }
     for (text, (name, value)) in room.iter_mut().zip(added.iter().flatten()) {
-        text.push(*name).push("=").push(*value).push("\0");
+        let name = name.as_bytes();
+        text.push(name).push(b"=").push(value).push(b"\0");
     }
     let is_replaced = |variable: &&CStr| {
         let mut added = added.iter().flatten();
@@ -110,17 +111,6 @@ fn missing<'a>(env: Env<'a>, account: Account<'a>, user: User) -> [Option<Variab
         unless_given("TMPDIR", b"/tmp"),
         unless_given("PATH", PATH.as_bytes()),
     ]
-}
-
-/// Reads as much as there is and fits; without a file nobody is found in it.
-fn read_passwd(passwd: &mut Text<PASSWD>) {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let Ok(file) = rustix::fs::openat(CWD, c"/etc/passwd", flags, Mode::empty()) else {
-        return;
-    };
-    while let Ok(read @ 1..) = rustix::io::read(&file, passwd.room()) {
-        passwd.grow(read);
-    }
 }
 
 /// Finds the first line of `/etc/passwd` that has this UID and is complete.

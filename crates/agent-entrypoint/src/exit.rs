@@ -1,11 +1,12 @@
 //! Exit codes: our own, and what a process's end means as one.
 
 use core::ffi::CStr;
+use core::fmt::{self, Display, Formatter};
 
 use rustix::io::Errno;
 
 use crate::root::AGENT;
-use crate::text::{Piece, Sink, put};
+use crate::text::{Why, shown};
 use crate::workspace::MountHint;
 
 pub const OK: u8 = 0;
@@ -59,75 +60,73 @@ impl Refusal<'_> {
 }
 
 /// Each names the thing, the reason and the remedy.
-impl Piece for &Refusal<'_> {
-    fn put(self, out: &mut Sink<'_>) {
+impl Display for Refusal<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match *self {
-            Refusal::UnknownOption(option) => put!(
-                out,
-                "unknown option: `",
-                option,
-                "`; hint: `agent-entrypoint --help` lists them, and `--` goes before a command that starts with a dash"
-            ),
-            Refusal::UnknownHealthArgument(argument) => put!(
-                out,
-                "unknown argument of `health`: `",
-                argument,
-                "`; hint: `health [--json] [--deep]`, or `agent-entrypoint -- health …` for a program of that name"
-            ),
-            Refusal::BadValue { name, value, hint } => {
-                put!(
-                    out,
-                    "bad value of `",
-                    name,
-                    "`: `",
-                    value,
-                    "`; hint: set it to ",
-                    hint
-                );
+            Self::UnknownOption(option) => {
+                let hint = "`agent-entrypoint --help` lists them, and `--` goes before a command that starts with a dash";
+                write!(f, "unknown option: `{}`; hint: {hint}", shown(option))
             }
-            Refusal::NoWorkspace(path, errno) => {
-                put!(out, "workspace `", path, "` ");
+            Self::UnknownHealthArgument(argument) => {
+                let hint = "`health [--json] [--deep]`, or `agent-entrypoint -- health …` for a program of that name";
+                let argument = shown(argument);
+                write!(
+                    f,
+                    "unknown argument of `health`: `{argument}`; hint: {hint}"
+                )
+            }
+            Self::BadValue { name, value, hint } => {
+                let value = shown(value);
+                write!(
+                    f,
+                    "bad value of `{name}`: `{value}`; hint: set it to {hint}"
+                )
+            }
+            Self::NoWorkspace(path, errno) => {
+                write!(f, "workspace `{}` ", shown(path))?;
                 match errno {
-                    Errno::NOENT => put!(out, "does not exist"),
-                    Errno::NOTDIR => put!(out, "is not a directory"),
-                    errno => put!(out, "cannot be looked at: ", errno),
+                    Errno::NOENT => f.write_str("does not exist")?,
+                    Errno::NOTDIR => f.write_str("is not a directory")?,
+                    errno => write!(f, "cannot be looked at: {}", Why(errno))?,
                 }
-                put!(out, MountHint(path));
+                write!(f, "; {}", MountHint(path))
             }
-            Refusal::StaysRoot(step, errno) => put!(
-                out,
-                "started as root, and cannot become ",
-                AGENT,
-                ": ",
-                step,
-                ": ",
-                errno,
-                "; hint: `--user agentgate`, or leave root the capabilities CHOWN, SETUID and SETGID"
-            ),
-            Refusal::NoMemory(errno) => put!(out, "no memory: ", errno, "; hint: raise `--memory`"),
-            Refusal::NoProcess(errno) => {
+            Self::StaysRoot(call, errno) => {
+                let hint =
+                    "`--user agentgate`, or leave root the capabilities CHOWN, SETUID and SETGID";
+                let why = Why(errno);
+                write!(
+                    f,
+                    "started as root, and cannot become {AGENT}: {call}: {why}; hint: {hint}"
+                )
+            }
+            Self::NoMemory(errno) => write!(f, "no memory: {}; hint: raise `--memory`", Why(errno)),
+            Self::NoProcess(errno) => {
                 let hint = match errno {
                     Errno::AGAIN => "; hint: raise `--pids-limit`",
                     Errno::NOMEM => "; hint: raise `--memory`",
                     _ => "",
                 };
-                put!(out, "cannot start a process: ", errno, hint);
+                write!(f, "cannot start a process: {}{hint}", Why(errno))
             }
-            Refusal::NotFound(program) => put!(out, "command not found: `", program, "`"),
-            Refusal::NoInterpreter(program) => put!(
-                out,
-                "cannot execute `",
-                program,
-                "`: its interpreter or dynamic loader is not in this image"
-            ),
-            Refusal::NotExecutable(program, errno) => {
+            Self::NotFound(program) => write!(f, "command not found: `{}`", shown(program)),
+            Self::NoInterpreter(program) => {
+                let why = "its interpreter or dynamic loader is not in this image";
+                write!(f, "cannot execute `{}`: {why}", shown(program))
+            }
+            Self::NotExecutable(program, errno) => {
                 let hint = match errno {
                     Errno::NOEXEC => {
                         "; hint: a script begins with `#!`, a program is for this architecture"
                     }
                     _ => "",
                 };
-                put!(out, "cannot execute `", program, "`: ", errno, hint);
+                write!(
+                    f,
+                    "cannot execute `{}`: {}{hint}",
+                    shown(program),
+                    Why(errno)
+                )
             }
         }
     }
@@ -148,7 +147,6 @@ pub fn code(status: i32) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::compose;
 
     #[test]
     fn each_refusal_has_its_code_and_names_the_cure() {
@@ -203,7 +201,7 @@ mod tests {
                 "cannot execute `it`: Exec format error (errno 8); hint: a script begins with `#!`, a program is for this architecture",
             ),
         ] {
-            assert_eq!(String::from_utf8_lossy(compose!(&refusal).as_bytes()), text);
+            assert_eq!(refusal.to_string(), text);
             assert_eq!(refusal.code(), code, "{text}");
         }
     }

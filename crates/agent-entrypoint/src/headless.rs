@@ -31,30 +31,23 @@ pub struct Headless<'a> {
 impl<'a> Headless<'a> {
     /// `arguments` are those after `headless`, for Claude Code.
     pub fn parse(arguments: &'a Words<'a>, env: Env<'a>) -> Result<Self, Refusal<'a>> {
-        let output_format = env.filled(OUTPUT_FORMAT);
-        if let Some(format) = output_format
-            && ![c"text", c"json", STREAM].contains(&format)
-        {
-            return Err(Refusal::BadValue {
-                name: OUTPUT_FORMAT,
-                value: format,
-                hint: "`text`, `json` or `stream-json`",
-            });
-        }
-        let max_turns = env.filled(MAX_TURNS);
-        if let Some(turns) = max_turns
-            && config::number(turns.to_bytes(), 10).is_none_or(|turns| turns == 0)
-        {
-            return Err(Refusal::BadValue {
-                name: MAX_TURNS,
-                value: turns,
-                hint: "a whole number, 1 or more",
-            });
-        }
+        let formats = "`text`, `json` or `stream-json`";
         Ok(Self {
             arguments,
-            output_format,
-            max_turns,
+            output_format: config::setting(env, OUTPUT_FORMAT, None, formats, |format| {
+                let is_one = [c"text", c"json", STREAM].contains(&format);
+                is_one.then_some(Some(format))
+            })?,
+            max_turns: config::setting(
+                env,
+                MAX_TURNS,
+                None,
+                "a whole number, 1 or more",
+                |turns| {
+                    let number = config::number(turns.to_bytes(), 10)?;
+                    (number > 0).then_some(Some(turns))
+                },
+            )?,
             // Which modes there are is Claude Code's to say.
             permission_mode: env.filled(PERMISSION_MODE),
         })
@@ -111,7 +104,6 @@ impl<'a> Headless<'a> {
 mod tests {
     use super::*;
     use crate::sys::words;
-    use crate::text::compose;
 
     fn command(arguments: &[&str], env: &[&str]) -> String {
         let headless = Headless::parse(words(arguments), Env(words(env)));
@@ -181,7 +173,7 @@ mod tests {
             let refusal = Headless::parse(words(&[]), Env(words(&[env])))
                 .err()
                 .unwrap();
-            assert_eq!(compose!(&refusal).as_bytes(), text.as_bytes());
+            assert_eq!(refusal.to_string(), text);
         }
     }
 }

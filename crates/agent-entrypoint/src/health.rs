@@ -4,164 +4,178 @@
 //! look at a folder whose network file system is gone. It works beside a running PID 1: `HEALTHCHECK`
 //! and `docker exec` start it as just another process.
 
-mod probes;
-mod report;
+mod probe;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsFd, OwnedFd};
+use core::fmt::{self, Display, Formatter, Write};
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, WaitOptions, setpgid, wait};
 
-use self::probes::Probe;
+use self::probe::{Answer, Probe, Verdict};
 use crate::config::Probes;
 use crate::exit::{self, Refusal};
 use crate::say;
 use crate::signals::{Signal, Signals};
-use crate::sys::{self, CallerSignals, Start, Target};
-use crate::text::{Line, Piece, Text, compose};
+use crate::sys::{self, CallerSignals, Side, Start, Target};
+use crate::text::{Shown, Text};
 
-/// As many probes as there are at most.
-pub const MOST: usize = 5;
-
-/// What a probe found.
-pub struct Verdict {
-    pub is_well: bool,
-    /// What was answered, or why it failed.
-    pub text: Line,
-}
-
-impl Verdict {
-    /// The probe failed, for this reason.
-    fn fail(reason: impl Piece) -> Self {
-        Self {
-            is_well: false,
-            text: compose!(reason),
-        }
-    }
-}
-
-/// A probe that runs.
+/// A probe that was started.
 struct Running {
     probe: Probe,
     pid: Pid,
-    /// Where its answer comes from, until that is over.
-    pipe: Option<OwnedFd>,
-    answer: Text<512>,
-    /// Its raw status, once it has ended.
-    status: Option<i32>,
-    /// When it ended, in milliseconds after its start.
-    time: u64,
+    /// Where its answer waits.
+    pipe: OwnedFd,
+    /// Its raw status and the milliseconds it took, once it has ended.
+    end: Option<(i32, u64)>,
 }
+
+type Runs = [Option<Result<Running, Errno>>; Probe::ALL.len()];
 
 /// Runs all probes and prints what they found; returns the exit code.
 pub fn check(asked: &Probes<'_>, start: &Start, caller: CallerSignals) -> u8 {
     sys::take_child_signal(caller);
     let begin = sys::now();
     let deadline = begin.saturating_add(u64::from(asked.seconds) * 1000);
-    let mut running = Probe::ALL.map(|probe| {
+    let mut runs: Runs = Probe::ALL.map(|probe| {
         let is_wanted = asked.deep || !probe.is_deep();
-        is_wanted.then(|| probe.start(asked, start, caller))
+        is_wanted.then(|| begin_probe(probe, asked, start, caller))
     });
-    while is_waiting(&running) && sys::now() < deadline {
-        listen(&mut running, deadline);
-        collect(&mut running, begin);
-    }
-    let mut code = exit::OK;
-    let mut report = report::Report::new(asked.json);
-    for (probe, run) in Probe::ALL.iter().zip(&mut running) {
-        let Some(run) = run else { continue };
-        let (verdict, time) = match run {
-            Ok(run) => (run.finish(asked), run.time),
-            Err(errno) => (Verdict::fail(&Refusal::NoProcess(*errno)), 0),
-        };
-        if !verdict.is_well {
-            code = exit::FAILED;
+    loop {
+        collect(&mut runs, begin);
+        let left = deadline.saturating_sub(sys::now());
+        if left == 0 || each(&mut runs).all(|run| run.end.is_some()) {
+            return report(&mut runs, asked);
         }
-        report.add(probe.name(), &verdict, time);
+        sys::wait_signal(Signals::CHLD, Some(left));
     }
-    say::data(report.finish()).max(code)
 }
 
-type Runs = [Option<Result<Running, Errno>>; MOST];
+/// Starts a probe in a process group of its own, so that all of it can be ended.
+fn begin_probe(
+    probe: Probe,
+    asked: &Probes<'_>,
+    start: &Start,
+    caller: CallerSignals,
+) -> Result<Running, Errno> {
+    let (pipe, other_end) = pipe_with(PipeFlags::CLOEXEC)?;
+    // What the probe has started may hold the other end open for ever: nobody waits for its end.
+    fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
+    match sys::fork()? {
+        Side::Child => {
+            let _ = setpgid(None, None);
+            sys::exit(probe.run(asked, start, caller, &other_end))
+        }
+        Side::Parent(pid) => Ok(Running {
+            probe,
+            pid,
+            pipe,
+            end: None,
+        }),
+    }
+}
 
 fn each(runs: &mut Runs) -> impl Iterator<Item = &mut Running> {
     runs.iter_mut().flatten().flatten()
 }
 
-fn is_waiting(runs: &Runs) -> bool {
-    let mut runs = runs.iter().flatten().flatten();
-    runs.any(|run| run.status.is_none() || run.pipe.is_some())
-}
-
-/// Waits until a pipe has something to say, and reads it; with all pipes at their end, until a child ends.
-fn listen(runs: &mut Runs, deadline: u64) {
-    let left = deadline.saturating_sub(sys::now());
-    let mut polled = [const { None }; MOST];
-    for (place, run) in polled.iter_mut().zip(runs.iter()) {
-        if let Some(Ok(Running {
-            pipe: Some(pipe), ..
-        })) = run
-        {
-            *place = Some(PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN));
-        }
-    }
-    if polled.iter().all(Option::is_none) {
-        sys::wait_signal(Signals::CHLD, Some(left));
-        return;
-    }
-    // Nothing is ever to be read from a place that stands for none.
-    let mut polled = polled
-        .map(|place| place.unwrap_or(PollFd::from_borrowed_fd(sys::STDERR, PollFlags::empty())));
-    let time = Timespec {
-        tv_sec: i64::try_from(left / 1000).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(u32::try_from(left % 1000).unwrap_or_default()) * 1_000_000,
-    };
-    if poll(&mut polled, Some(&time)).is_err() {
-        return;
-    }
-    let is_ready = polled.map(|place| !place.revents().is_empty());
-    for (run, is_ready) in runs.iter_mut().zip(is_ready) {
-        if let Some(Ok(run)) = run
-            && is_ready
-        {
-            run.read();
-        }
-    }
-}
-
 /// Collects the children that have ended.
 fn collect(runs: &mut Runs, begin: u64) {
-    for run in each(runs) {
-        if run.status.is_none()
-            && let Ok(Some((_, status))) = waitpid(Some(run.pid), WaitOptions::NOHANG)
-        {
-            run.status = Some(status.as_raw());
-            run.time = sys::now().saturating_sub(begin);
+    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+        let time = sys::now().saturating_sub(begin);
+        if let Some(run) = each(runs).find(|run| run.pid == pid) {
+            run.end = Some((status.as_raw(), time));
         }
     }
 }
 
 impl Running {
-    /// Takes what there is. A program that never comes to an end is cut off, and fails of that.
-    fn read(&mut self) {
-        let Some(pipe) = &self.pipe else { return };
-        let room = self.answer.room();
-        match rustix::io::read(pipe, room) {
-            Ok(read @ 1..) => self.answer.grow(read),
-            Err(Errno::INTR) => {}
-            Ok(_) | Err(_) => self.pipe = None,
-        }
-    }
-
     /// Judges what was answered in time. What runs on is killed, with all that it started.
-    fn finish(&mut self, asked: &Probes<'_>) -> Verdict {
-        match self.status {
-            Some(status) if self.pipe.is_none() => self.probe.judge(self.answer.as_bytes(), status),
-            _ => {
-                // What has just ended by itself needs no killing.
-                let _ = sys::send(Target::Group(self.pid), Signal::KILL);
-                Verdict::fail(&compose!("no answer within ", asked.seconds, " s"))
+    fn finish(&self, seconds: u32) -> Verdict {
+        let Some((status, _)) = self.end else {
+            // What has just ended by itself needs no killing.
+            let _ = sys::send(Target::Group(self.pid), Signal::KILL);
+            return Verdict::fail(format_args!("no answer within {seconds} s"));
+        };
+        let mut answer = Answer::new();
+        let read = rustix::io::read(&self.pipe, answer.room());
+        answer.grow(read.unwrap_or(0));
+        self.probe.judge(answer.as_bytes(), status)
+    }
+}
+
+/// Prints a line for each probe, or one JSON document:
+///
+/// `{"schema":1,"probes":[{"name":"node","ok":true,"answer":"v20.20.2","milliseconds":38}],"healthy":true}`,
+/// with `reason` instead of `answer` where `ok` is false.
+fn report(runs: &mut Runs, asked: &Probes<'_>) -> u8 {
+    let mut code = exit::OK;
+    let mut before = "{\"schema\":1,\"probes\":[";
+    for (probe, run) in Probe::ALL.into_iter().zip(runs) {
+        let Some(run) = run else { continue };
+        let (verdict, time) = match run {
+            Ok(run) => (
+                run.finish(asked.seconds),
+                run.end.map_or(0, |(_, time)| time),
+            ),
+            Err(errno) => (
+                Verdict::fail(format_args!("{}", Refusal::NoProcess(*errno))),
+                0,
+            ),
+        };
+        let ok = verdict.is_well;
+        let name = probe.name();
+        let text = Shown(verdict.text.as_bytes());
+        let line = if asked.json {
+            let (key, text) = (if ok { "answer" } else { "reason" }, Json(text));
+            Text::<2048>::of(format_args!(
+                "{before}{{\"name\":\"{name}\",\"ok\":{ok},\"{key}\":\"{text}\",\"milliseconds\":{time}}}"
+            ))
+        } else {
+            let (word, colon) = if ok { ("ok", "") } else { ("fail", ":") };
+            Text::of(format_args!("{word} {name}{colon} {text}\n"))
+        };
+        before = ",";
+        code = code.max(u8::from(!ok)).max(say::data(line.as_bytes()));
+    }
+    if asked.json {
+        let healthy = code == exit::OK;
+        let end = Text::<32>::of(format_args!("],\"healthy\":{healthy}}}\n"));
+        code = code.max(say::data(end.as_bytes()));
+    }
+    code
+}
+
+/// What may stand in a JSON string. [`Shown`] has no control characters.
+struct Json<T>(T);
+
+impl<T: Display> Display for Json<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        struct Escaping<'a, 'b>(&'a mut Formatter<'b>);
+        impl Write for Escaping<'_, '_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                for c in text.chars() {
+                    if matches!(c, '"' | '\\') {
+                        self.0.write_char('\\')?;
+                    }
+                    self.0.write_char(c)?;
+                }
+                Ok(())
             }
         }
+        write!(Escaping(f), "{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_are_escaped_for_json() {
+        let text = Json(Shown(b"a \"b\" \\ \xff\n"));
+        assert_eq!(text.to_string(), "a \\\"b\\\" \\\\ \u{fffd}?");
     }
 }

@@ -48,7 +48,7 @@ pub fn main(start: &Start) -> u8 {
         Err(refusal) => Err(refusal),
     };
     code.unwrap_or_else(|refusal| {
-        say::error(&refusal);
+        say::error(refusal);
         refusal.code()
     })
 }

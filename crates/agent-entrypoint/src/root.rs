@@ -14,7 +14,7 @@ use rustix::thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, se
 use crate::config::Run;
 use crate::exit::Refusal;
 use crate::say;
-use crate::text::{Ids, Line, Text, compose};
+use crate::text::{Ids, Text, Why, shown};
 use crate::workspace::Workspace;
 
 /// The image's user, agentgate.
@@ -29,16 +29,8 @@ const DEEPEST: u32 = 256;
 /// Returns true if this is root of the machine, by the map of a process that is in no user namespace
 /// but the first. Where nobody can tell, root is root.
 pub fn is_real(me: Ids) -> bool {
-    me.uid == 0 && uid_map().is_none_or(|map| is_whole(map.as_bytes()))
-}
-
-fn uid_map() -> Option<Text<256>> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let file = openat(CWD, c"/proc/self/uid_map", flags, Mode::empty()).ok()?;
-    let mut map = Text::new();
-    let read = rustix::io::read(&file, map.room()).ok()?;
-    map.grow(read);
-    Some(map)
+    let map = || Text::<256>::read(CWD, c"/proc/self/uid_map");
+    me.uid == 0 && map().map_or(true, |map| is_whole(map.as_bytes()))
 }
 
 /// Returns true if every UID is mapped to itself.
@@ -56,7 +48,7 @@ pub fn step_down(workspace: &mut Workspace<'_>, run: &Run<'_>) -> Result<(), Ref
     }
     drop_privileges().map_err(|(step, errno)| Refusal::StaysRoot(step, errno))?;
     if !run.quiet {
-        say::note(&compose!("started as root, going on as ", AGENT));
+        say::note(format_args!("started as root, going on as {AGENT}"));
     }
     Ok(())
 }
@@ -78,35 +70,26 @@ fn drop_privileges() -> Result<(), (&'static str, Errno)> {
 /// Says so, too: on a bind mount it is the host's folder.
 fn give(workspace: &mut Workspace<'_>, run: &Run<'_>) {
     let path = workspace.path;
-    let given = if run.chown_all {
-        give_all(path)
+    let (given, what) = if run.chown_all {
+        (give_all(path), " and all that is in it")
     } else {
-        chown(CWD, path, AtFlags::empty())
+        (chown(CWD, path, AtFlags::empty()), " (top level only)")
     };
+    let name = shown(path);
     match given {
         Ok(()) => {
             workspace.owner = AGENT;
             if !run.quiet {
-                let what = if run.chown_all {
-                    "` and all that is in it to "
-                } else {
-                    "` (top level only) to "
-                };
-                say::note(&compose!("gave workspace `", path, what, AGENT));
+                say::note(format_args!("gave workspace `{name}`{what} to {AGENT}"));
             }
         }
         // Which is told when it turns out that nothing can be written there.
         Err(Errno::ROFS) => {}
-        Err(errno) => say::warning(&cannot_give(path, errno)),
+        Err(errno) => say::warning(format_args!(
+            "cannot give workspace `{name}` to {AGENT}: {}; hint: on the host: `sudo chown {AGENT} \"$PWD\"`",
+            Why(errno)
+        )),
     }
-}
-
-fn cannot_give(path: &CStr, errno: Errno) -> Line {
-    let mut text = compose!("cannot give workspace `", path, "` to ", AGENT, ": ", errno);
-    text.push("; hint: on the host: `sudo chown ")
-        .push(AGENT)
-        .push(" \"$PWD\"`");
-    text
 }
 
 fn chown(folder: impl AsFd, name: &CStr, flags: AtFlags) -> Result<(), Errno> {

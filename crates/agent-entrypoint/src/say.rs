@@ -1,45 +1,35 @@
 //! What this program says: one line each on stderr, data on stdout; a closed or full stream is no error.
 
+use core::fmt::Display;
+
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 
 use crate::exit;
 use crate::sys;
-use crate::text::{Line, Piece, Text, compose};
+use crate::text::Text;
 
-pub fn error(text: impl Piece) {
-    print("error: ", &compose!(text));
+pub fn error(text: impl Display) {
+    line("error", &text);
 }
 
-pub fn warning(text: impl Piece) {
-    print("warning: ", &compose!(text));
+pub fn warning(text: impl Display) {
+    line("warning", &text);
 }
 
-pub fn note(text: impl Piece) {
-    print("note: ", &compose!(text));
-}
-
-/// For what cannot happen, and then has to be known.
-pub fn bug(file: &str, line: u32) {
-    error(&compose!("this is a bug, at ", file, ":", line));
+pub fn note(text: impl Display) {
+    line("note", &text);
 }
 
 /// Prints what was asked for; returns the exit code that says whether it could be written.
 pub fn data(bytes: &[u8]) -> u8 {
-    match write(sys::STDOUT, bytes) {
-        Ok(()) => exit::OK,
-        Err(_) => exit::FAILED,
-    }
+    let written = write(sys::STDOUT, bytes);
+    written.map_or(exit::FAILED, |()| exit::OK)
 }
 
 /// One write per line, so that lines of several processes on one stream do not mix.
-fn print(level: &str, text: &Line) {
-    let mut line = Text::<1100>::new();
-    line.push("agent-entrypoint: ").push(level).push(text);
-    if text.is_cut() {
-        line.push("…");
-    }
-    line.push("\n");
+fn line(level: &str, text: &dyn Display) {
+    let line = Text::<6144>::of(format_args!("agent-entrypoint: {level}: {text}\n"));
     // There is nowhere left to complain to.
     let _ = write(sys::STDERR, line.as_bytes());
 }

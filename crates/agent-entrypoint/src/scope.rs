@@ -7,7 +7,7 @@ use crate::descendants;
 use crate::say;
 use crate::signals::Signal;
 use crate::sys::{self, Target};
-use crate::text::compose;
+use crate::text::Why;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -25,13 +25,12 @@ impl Scope {
         }
         match set_child_subreaper(Some(own)) {
             Ok(()) if quiet => {}
-            Ok(()) => say::note(&compose!(
-                "this is not PID 1: orphans are reaped and processes ended among its own descendants only"
-            )),
-            Err(errno) => say::warning(&compose!(
-                "this is not PID 1 and cannot reap orphans: ",
-                errno,
-                "; hint: run it as the container's entrypoint, without `--init`"
+            Ok(()) => say::note(
+                "this is not PID 1: orphans are reaped and processes ended among its own descendants only",
+            ),
+            Err(errno) => say::warning(format_args!(
+                "this is not PID 1 and cannot reap orphans: {}; hint: run it as the container's entrypoint, without `--init`",
+                Why(errno)
             )),
         }
         Self::Descendants
@@ -81,17 +80,10 @@ fn send(target: Target, signal: Signal) -> bool {
         Ok(()) => true,
         Err(Errno::SRCH) => false,
         Err(errno) => {
-            let whom = match target {
-                Target::Process(_) => "process ",
-                Target::Group(_) => "process group ",
-                Target::Namespace => "everyone: ",
-            };
-            let mut text = compose!("cannot signal ", whom);
-            if let Target::Process(pid) | Target::Group(pid) = target {
-                text.push(pid.as_raw_pid().unsigned_abs()).push(": ");
-            }
-            text.push(errno);
-            say::warning(&text);
+            let (target, number, why) = (target.as_raw(), signal.as_usize(), Why(errno));
+            say::warning(format_args!(
+                "cannot send signal {number} to {target}: {why}"
+            ));
             true
         }
     }

@@ -15,7 +15,6 @@ use crate::say;
 use crate::scope::{self, Scope};
 use crate::signals::{Signal, Signals};
 use crate::sys;
-use crate::text::compose;
 
 /// From SIGKILL to giving up on what does not even die of that (then the kernel's turn), in milliseconds.
 const LAST: u64 = 500;
@@ -161,10 +160,9 @@ pub fn supervise(child: Option<Pid>, scope: Scope, run: &Run<'_>) -> u8 {
                 Action::Tell(signal) => watch.is_empty = !scope.tell(signal, child),
                 Action::AllowGrace => watch.clock = Timer::Set(u64::from(run.grace_seconds) * 1000),
                 Action::AllowLast => watch.clock = Timer::Set(LAST),
-                Action::Warn => say::warning(&compose!(
-                    "what outlived SIGTERM by ",
-                    run.grace_seconds,
-                    " s is killed"
+                Action::Warn => say::warning(format_args!(
+                    "what outlived SIGTERM by {} s is killed",
+                    run.grace_seconds
                 )),
                 Action::Exit(code) => return code,
             }

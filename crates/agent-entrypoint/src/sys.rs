@@ -51,7 +51,8 @@ pub enum Target {
 }
 
 impl Target {
-    fn as_raw(self) -> i32 {
+    /// As `kill` takes it.
+    pub fn as_raw(self) -> i32 {
         match self {
             Self::Process(pid) => pid.as_raw_pid(),
             Self::Group(pid) => -pid.as_raw_pid(),

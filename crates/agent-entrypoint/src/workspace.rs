@@ -4,6 +4,7 @@
 //! `/etc/gitconfig`'s business: nothing is written for it.
 
 use core::ffi::CStr;
+use core::fmt::{self, Display, Formatter};
 
 use rustix::fs::{
     Access, AtFlags, CWD, FileType, StatxAttributes, StatxFlags, accessat, statat, statx,
@@ -13,7 +14,7 @@ use rustix::io::Errno;
 use crate::exit::Refusal;
 use crate::mounts;
 use crate::say;
-use crate::text::{Ids, Octal, Piece, Sink, compose, put};
+use crate::text::{Ids, Why, shown};
 
 /// A workspace that is a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,15 +68,13 @@ impl<'a> Workspace<'a> {
     /// Says what is not as it should be, to `me`.
     pub fn report(&self, me: Ids, quiet: bool) {
         if self.is_mounted == Some(false) && !quiet {
-            say::note(&compose!(
-                "workspace `",
-                self.path,
-                "` is not a mount, what is written there goes with the container",
-                MountHint(self.path)
+            let (name, hint) = (shown(self.path), MountHint(self.path));
+            say::note(format_args!(
+                "workspace `{name}` is not a mount, what is written there goes with the container; {hint}"
             ));
         }
         if let Err(trouble) = self.write_access(me) {
-            say::warning(&trouble);
+            say::warning(trouble);
         }
     }
 
@@ -91,46 +90,35 @@ impl<'a> Workspace<'a> {
     }
 }
 
-impl Piece for &Trouble<'_> {
-    fn put(self, out: &mut Sink<'_>) {
-        let Trouble {
-            workspace: Workspace {
-                path, owner, mode, ..
-            },
-            me,
-            errno,
-        } = *self;
-        put!(out, "workspace `", path, "` is ");
-        match errno {
-            Errno::ROFS => put!(out, "read-only", MountHint(path)),
-            Errno::ACCESS if owner.uid == me.uid => put!(
-                out,
-                "not writable: mode ",
-                Octal(mode),
-                "; hint: on the host: `chmod u+rwx \"$PWD\"`"
-            ),
+impl Display for Trouble<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Workspace {
+            path, owner, mode, ..
+        } = self.workspace;
+        let (name, me) = (shown(path), self.me);
+        match self.errno {
+            Errno::ROFS => write!(f, "workspace `{name}` is read-only; {}", MountHint(path)),
+            Errno::ACCESS if owner.uid == me.uid => {
+                let hint = "on the host: `chmod u+rwx \"$PWD\"`";
+                write!(
+                    f,
+                    "workspace `{name}` is not writable: mode {mode:04o}; hint: {hint}"
+                )
+            }
             Errno::ACCESS => {
-                put!(
-                    out,
-                    "not writable: it belongs to ",
-                    owner,
-                    ", mode ",
-                    Octal(mode)
-                );
-                put!(
-                    out,
-                    ", and this is ",
-                    me,
-                    "; hint: on the host: `sudo chown ",
-                    me
-                );
-                put!(out, " \"$PWD\"`");
+                write!(
+                    f,
+                    "workspace `{name}` is not writable: it belongs to {owner}, "
+                )?;
+                write!(f, "mode {mode:04o}, and this is {me}; ")?;
+                write!(f, "hint: on the host: `sudo chown {me} \"$PWD\"`")?;
                 // To become root for it would be no remedy.
                 if owner.uid != 0 {
-                    put!(out, ", or run the container with `--user ", owner, "`");
+                    write!(f, ", or run the container with `--user {owner}`")?;
                 }
+                Ok(())
             }
-            errno => put!(out, "not writable: ", errno),
+            errno => write!(f, "workspace `{name}` is not writable: {}", Why(errno)),
         }
     }
 }
@@ -138,9 +126,9 @@ impl Piece for &Trouble<'_> {
 /// How to mount a workspace.
 pub struct MountHint<'a>(pub &'a CStr);
 
-impl Piece for MountHint<'_> {
-    fn put(self, out: &mut Sink<'_>) {
-        put!(out, "; hint: docker run -v \"$PWD:", self.0, "\" …");
+impl Display for MountHint<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "hint: docker run -v \"$PWD:{}\" …", shown(self.0))
     }
 }
 
@@ -200,7 +188,7 @@ mod tests {
                 me,
                 errno,
             };
-            assert_eq!(compose!(&trouble).as_bytes(), expected.as_bytes());
+            assert_eq!(trouble.to_string(), expected);
         }
     }
 
@@ -217,7 +205,7 @@ mod tests {
             ),
         ] {
             let refusal = look(path).err().unwrap();
-            assert_eq!(compose!(&refusal).as_bytes(), expected.as_bytes());
+            assert_eq!(refusal.to_string(), expected);
             assert_eq!(refusal.code(), 78);
         }
         assert_eq!(look(c"/proc").ok().unwrap().is_mounted, Some(true));

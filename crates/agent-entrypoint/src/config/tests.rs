@@ -3,7 +3,6 @@
 use super::*;
 use crate::exit;
 use crate::sys::words;
-use crate::text::compose;
 
 fn parse(arguments: &[&str], env: &[&str]) -> Result<Config<'static>, Refusal<'static>> {
     let arguments = [&["agent-entrypoint"][..], arguments].concat();
@@ -185,6 +184,6 @@ fn wrong_usage_names_the_cure() {
     ] {
         let refusal = parse(arguments, &[env]).err().unwrap();
         assert_eq!(refusal.code(), exit::USAGE);
-        assert_eq!(String::from_utf8_lossy(compose!(&refusal).as_bytes()), text);
+        assert_eq!(refusal.to_string(), text);
     }
 }

@@ -1,5 +1,8 @@
 //! docker-compose.yml: valid, builds the agent image, and runs it the contract's way.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::common::{Ran, command};
 use crate::world::{built, docker, root};
 
@@ -10,10 +13,12 @@ const IMAGE: &str = "agentgate/agent:e2e-compose";
 fn compose(args: &[&str]) -> Ran {
     let folder = root().join("target/e2e-compose");
     let workspace = folder.join("workspace");
-    std::fs::create_dir_all(&workspace).unwrap();
+    fs::create_dir_all(&workspace).unwrap();
+    // For whom the sandbox runs as, or it would be unhealthy.
+    fs::set_permissions(&workspace, fs::Permissions::from_mode(0o777)).unwrap();
     let renamed = folder.join("compose.yml");
     let services = format!("services: {{ agent-builder: {{ image: {IMAGE} }} }}\n");
-    std::fs::write(&renamed, services).unwrap();
+    fs::write(&renamed, services).unwrap();
     let mut line = command("docker", &root());
     line.args([
         "compose",

@@ -12,6 +12,7 @@ mod build;
 mod common;
 mod compose;
 mod contract;
+mod pid1;
 mod seed;
 mod tags;
 mod world;

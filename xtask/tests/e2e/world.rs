@@ -158,6 +158,10 @@ impl Container {
         Container::start(&options, &["sleep", "infinity"])
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn exec(&self, command: &[&str]) -> Ran {
         let args: Vec<&str> = ["exec", &self.name]
             .into_iter()

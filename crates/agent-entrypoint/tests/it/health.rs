@@ -103,10 +103,7 @@ fn a_probe_that_hangs_is_ended_with_all_it_started() {
 
 #[test]
 fn a_probe_that_never_stops_talking_has_no_more_time_than_others() {
-    let path = programs(&[
-        ("node", "while echo v20; do :; done"),
-        ("claude", "echo 2"),
-    ]);
+    let path = programs(&[("node", "while echo v20; do :; done"), ("claude", "echo 2")]);
     let mut command = health(&path, Path::new("/proc"));
     command.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "1");
     let stdout = "fail node: no answer within 1 s\nok claude 2\nok workspace /proc\n";

@@ -51,6 +51,7 @@ fn become_command(
 }
 
 /// Becomes the program, looked for in PATH as a shell does; returns only if that fails.
+#[inline(never)]
 pub fn run<'a>(command: &Words<'a>, environment: &Words<'_>) -> Refusal<'a> {
     let program = each(command).next().unwrap_or_default();
     if program.to_bytes().contains(&b'/') {

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use crate::exit::Refusal;
 use crate::headless::Headless;
 use crate::help;
-use crate::sys::{Word, Words, each};
+use crate::sys::{Word, Words};
 
 pub const WORKSPACE: &str = "WORKSPACE";
 pub const QUIET: &str = "AGENT_ENTRYPOINT_QUIET";
@@ -60,19 +60,14 @@ pub struct Env<'a>(pub &'a Words<'a>);
 
 impl<'a> Env<'a> {
     pub fn get(self, name: &str) -> Option<&'a CStr> {
-        each(self.0).find_map(|variable| value_of(variable, name))
+        let mut variables = self.0.iter().flatten();
+        variables.find_map(|variable| variable.value_of(name))
     }
 
     /// The same, where an empty value is none.
     pub fn filled(self, name: &str) -> Option<&'a CStr> {
         self.get(name).filter(|value| !value.is_empty())
     }
-}
-
-/// The value in `NAME=VALUE`, if the name is this one.
-pub fn value_of<'a>(variable: &'a CStr, name: &str) -> Option<&'a CStr> {
-    let value = variable.to_bytes_with_nul().strip_prefix(name.as_bytes())?;
-    CStr::from_bytes_with_nul(value.strip_prefix(b"=")?).ok()
 }
 
 impl<'a> Config<'a> {

@@ -6,7 +6,7 @@ use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use crate::config::{self, Env};
-use crate::sys::{self, Word, Words, each};
+use crate::sys::{self, Word, Words};
 use crate::text::Text;
 
 /// What an unknown UID (`docker run --user 1234`) is taken for: the image's own user, whose home is
@@ -46,6 +46,7 @@ pub const ROOM: Room = [Text::new(); MOST];
 
 /// So much of `/etc/passwd` is looked at; an image's own has a tenth of it.
 const PASSWD: usize = 16 * 1024;
+type Line = Text<512>;
 
 /// The caller's environment, with what is missing added.
 pub fn complete<'a>(
@@ -54,11 +55,9 @@ pub fn complete<'a>(
     room: &'a mut Room,
 ) -> Result<&'a Words<'a>, Errno> {
     let env = Env(given);
-    // Read only then: the buffer is most of the memory that this program touches.
-    let passwd = needs_account(env, user).then(|| Text::<PASSWD>::read(CWD, c"/etc/passwd"));
-    let passwd = passwd.as_ref().and_then(|passwd| passwd.as_ref().ok());
-    let account = passwd.and_then(|passwd| find_account(passwd.as_bytes(), user.uid));
-    let account = account.unwrap_or(FALLBACK);
+    let mut line = Line::new();
+    let account = needs_account(env, user).then(|| find_account(user.uid, &mut line));
+    let account = account.flatten().unwrap_or(FALLBACK);
     let added = missing(env, account, user);
     if added.iter().all(Option::is_none) {
         return Ok(given);
@@ -67,15 +66,15 @@ pub fn complete<'a>(
         let name = name.as_bytes();
         text.push(name).push(b"=").push(value).push(b"\0");
     }
-    let is_replaced = |variable: &&CStr| {
+    let is_kept = |variable: &&Word<'_>| {
         let mut added = added.iter().flatten();
-        added.any(|(name, _)| config::value_of(variable, name).is_some())
+        added.all(|(name, _)| variable.value_of(name).is_none())
     };
-    let kept = each(given).filter(|variable| !is_replaced(variable));
-    let added = room.iter().filter_map(Text::as_c_str);
+    let kept = given.iter().flatten().filter(is_kept).copied();
+    let added = room.iter().filter_map(Text::as_c_str).map(Word::new);
     let words = sys::allocate_words(given.len() + MOST)?;
     for (place, word) in words.iter_mut().zip(kept.chain(added)) {
-        *place = Some(Word::new(word));
+        *place = Some(word);
     }
     Ok(words)
 }
@@ -113,22 +112,29 @@ fn missing<'a>(env: Env<'a>, account: Account<'a>, user: User) -> [Option<Variab
     ]
 }
 
-/// Finds the first line of `/etc/passwd` that has this UID and is complete.
-fn find_account(passwd: &[u8], uid: u32) -> Option<Account<'_>> {
-    passwd.split(|byte| *byte == b'\n').find_map(|line| {
-        let mut fields = line.split(|byte| *byte == b':');
-        let name = fields.next()?;
-        let id = fields.nth(1)?;
-        let home = fields.nth(2)?;
-        let shell = fields.next()?;
-        (config::number(id, 10) == Some(uid)).then_some(Account { name, home, shell })
-    })
+/// Looks an account up in `/etc/passwd`. Apart, because only here so much memory is touched.
+#[inline(never)]
+fn find_account(uid: u32, line: &mut Line) -> Option<Account<'_>> {
+    let passwd = Text::<PASSWD>::read(CWD, c"/etc/passwd").ok()?;
+    let mut lines = passwd.as_bytes().split(|byte| *byte == b'\n');
+    let found = lines.find(|line| account(line, uid).is_some())?;
+    account(line.push(found).as_bytes(), uid)
+}
+
+/// The account of a line of `/etc/passwd`, if it has this UID and is complete.
+fn account(line: &[u8], uid: u32) -> Option<Account<'_>> {
+    let mut fields = line.split(|byte| *byte == b':');
+    let name = fields.next()?;
+    let id = fields.nth(1)?;
+    let home = fields.nth(2)?;
+    let shell = fields.next()?;
+    (config::number(id, 10) == Some(uid)).then_some(Account { name, home, shell })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::words;
+    use crate::sys::{each, words};
 
     const ROOT: Account<'_> = Account {
         name: b"root",
@@ -137,20 +143,23 @@ mod tests {
     };
 
     #[test]
-    fn accounts_are_found_by_uid() {
-        let passwd = b"root:x:0:0:root:/root:/bin/ash\n\
-            broken:x:7\n\
-            \n\
-            agentgate:x:1000:1000::/home/agentgate:/bin/bash\n\
-            twin:x:1000:1000::/home/twin:/bin/sh\n";
-        for (uid, expected) in [
-            (0, Some(ROOT)),
-            (1000, Some(FALLBACK)),
-            (7, None),
-            (1234, None),
+    fn accounts_are_complete_lines_with_the_uid() {
+        for (line, uid, expected) in [
+            ("root:x:0:0:root:/root:/bin/ash", 0, Some(ROOT)),
+            ("root:x:0:0:root:/root:/bin/ash", 1, None),
+            (
+                "agentgate:x:1000:1000::/home/agentgate:/bin/bash",
+                1000,
+                Some(FALLBACK),
+            ),
+            ("broken:x:7", 7, None),
+            ("", 0, None),
         ] {
-            assert_eq!(find_account(passwd, uid), expected, "{uid}");
+            assert_eq!(account(line.as_bytes(), uid), expected, "{line}");
         }
+        let mut line = Line::new();
+        assert_eq!(find_account(0, &mut line).unwrap().name, b"root");
+        assert_eq!(find_account(4_000_000_000, &mut Line::new()), None);
     }
 
     fn added(given: &[&str], uid: u32, is_new: bool) -> Vec<String> {

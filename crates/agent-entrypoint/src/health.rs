@@ -35,6 +35,7 @@ struct Running {
 type Runs = [Option<Result<Running, Errno>>; Probe::ALL.len()];
 
 /// Runs all probes and prints what they found; returns the exit code.
+#[inline(never)]
 pub fn check(asked: &Probes<'_>, start: &Start, caller: CallerSignals) -> u8 {
     sys::take_child_signal(caller);
     let begin = sys::now();

@@ -42,6 +42,7 @@ fn is_whole(map: &[u8]) -> bool {
 }
 
 /// Gives the workspace to the agent's user if it is somebody else's, and becomes that user.
+#[inline(never)]
 pub fn step_down(workspace: &mut Workspace<'_>, run: &Run<'_>) -> Result<(), Refusal<'static>> {
     if workspace.owner != AGENT || run.chown_all {
         give(workspace, run);

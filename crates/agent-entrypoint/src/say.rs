@@ -28,6 +28,7 @@ pub fn data(bytes: &[u8]) -> u8 {
 }
 
 /// One write per line, so that lines of several processes on one stream do not mix.
+#[inline(never)]
 fn line(level: &str, text: &dyn Display) {
     let line = Text::<6144>::of(format_args!("agent-entrypoint: {level}: {text}\n"));
     // There is nowhere left to complain to.

@@ -28,6 +28,24 @@ impl<'a> Word<'a> {
     }
 }
 
+impl<'a> Word<'a> {
+    /// The value in `NAME=VALUE`, if the name is this one. The rest of the word is not looked at.
+    pub fn value_of(self, name: &str) -> Option<&'a CStr> {
+        let mut at = self.0.as_ptr().cast::<u8>().cast_const();
+        for byte in name.bytes().chain([b'=']) {
+            // SAFETY: no byte of a name is NUL, so this stops at the word's end at the latest.
+            unsafe {
+                if *at != byte {
+                    return None;
+                }
+                at = at.add(1);
+            }
+        }
+        // SAFETY: `at` is still within the C string, which lives for `'a`.
+        Some(unsafe { CStr::from_ptr(at.cast()) })
+    }
+}
+
 impl PartialEq for Word<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.as_c_str() == other.as_c_str()
@@ -124,6 +142,20 @@ pub(crate) mod tests {
         };
         let words: Vec<_> = texts.iter().map(word).chain([None]).collect();
         Box::leak(words.into_boxed_slice())
+    }
+
+    #[test]
+    fn values_are_found_behind_their_whole_name() {
+        for (word, value) in [
+            (c"NAME=a=b", Some(c"a=b")),
+            (c"NAME=", Some(c"")),
+            (c"NAME", None),
+            (c"NAM", None),
+            (c"NAMES=x", None),
+            (c"", None),
+        ] {
+            assert_eq!(Word::new(word).value_of("NAME"), value, "{word:?}");
+        }
     }
 
     #[test]

@@ -6,8 +6,10 @@
 //!
 //!     cargo bench --package agent-entrypoint --bench pid1 -- [--rounds N] [PART…]
 //!
-//! Parts: files, start, counts, idle, orphans, signals, health; together the default.
+//! Parts: files, start, counts, idle, orphans, signals, health (together the default), and `container`, by
+//! itself: whole container starts against the shell script, which takes an engine and `cargo xtask image`.
 
+mod container;
 mod contenders;
 mod counts;
 mod health;
@@ -48,7 +50,13 @@ fn main() -> ExitCode {
         Some((first, [ours, rest @ ..])) if first == INSIDE => {
             Asked::parse(rest).and_then(|asked| inside::run(ours, &asked))
         }
-        _ => Asked::parse(&words).and_then(|_| outside(&words)),
+        _ => Asked::parse(&words).and_then(|asked| {
+            if asked.parts[..] == ["container"] {
+                container::run(asked.rounds)
+            } else {
+                outside(&words)
+            }
+        }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -76,14 +84,17 @@ impl Asked {
                 if rounds.is_none() {
                     return Err(io::Error::other("`--rounds` takes a number above 0"));
                 }
-            } else if PARTS.contains(&word.as_str()) {
+            } else if PARTS.contains(&word.as_str()) || word == "container" {
                 parts.push(word.clone());
             } else {
                 let parts = PARTS.join(", ");
                 return Err(io::Error::other(format!(
-                    "`{word}` is not a part; hint: {parts}"
+                    "`{word}` is not a part; hint: {parts}, container"
                 )));
             }
+        }
+        if parts.len() > 1 && parts.iter().any(|part| part == "container") {
+            return Err(io::Error::other("`container` is a part by itself"));
         }
         Ok(Self { rounds, parts })
     }

@@ -13,7 +13,7 @@ use crate::table::Table;
 use crate::watch::{self, PATIENCE, eventually, until};
 
 const ORPHANS: u32 = 10_000;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 7;
 
 /// Starts the orphans, who wait for the end of our stdin, from a subshell that then ends before them.
 const SCRIPT: &str = r#"

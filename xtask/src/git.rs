@@ -7,6 +7,7 @@ mod refs;
 mod remote;
 mod status;
 mod versions;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

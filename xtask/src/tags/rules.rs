@@ -238,7 +238,8 @@ impl Decision<'_> {
         }
         if facts.nearest == Search::GivenUp {
             self.note(format!(
-                "there is no version among HEAD's last {LIMIT} commits"
+                "HEAD's last {LIMIT} commits do not tell which version it comes after: no further \
+                 was looked"
             ));
         }
         if facts.top.is_none() {

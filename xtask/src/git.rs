@@ -37,6 +37,8 @@ pub(crate) struct Head {
     pub(crate) epoch: i64,
     /// Paths that differ from the commit, untracked ones that are not ignored included.
     pub(crate) dirty: Vec<String>,
+    /// Of those, the ones that git alone can compare: they may be equal after all.
+    pub(crate) filtered: Vec<String>,
     /// Where the source can be read: the `origin` remote as a web address.
     pub(crate) source: Option<String>,
 }
@@ -170,11 +172,13 @@ fn describe_head(
     let branch = head
         .is_branch()
         .then(|| String::from_utf8_lossy(head.shorthand_bytes()).into_owned());
+    let differences = status::differences(repo)?;
     Ok(Head {
         revision: commit.id().to_string(),
         branch,
         epoch: commit.time().seconds(),
-        dirty: status::dirty_paths(repo)?,
+        dirty: differences.paths,
+        filtered: differences.filtered,
         source: remote::source(repo)?,
     })
 }
@@ -234,6 +238,7 @@ mod tests {
             branch: None,
             epoch,
             dirty: vec![],
+            filtered: Vec::new(),
             source: None,
         };
         assert_eq!(head(0).created().unwrap(), "1970-01-01T00:00:00Z");

@@ -242,6 +242,19 @@ impl Decision<'_> {
                  was looked"
             ));
         }
+        if !facts.head.filtered.is_empty() {
+            let paths: Vec<String> = facts
+                .head
+                .filtered
+                .iter()
+                .map(|p| format!("`{p}`"))
+                .collect();
+            self.note(format!(
+                "{} may be unchanged: only git can tell, because of a filter or an encoding in \
+                 .gitattributes; hint: `git status`, then ask again",
+                paths.join(", ")
+            ));
+        }
         if facts.top.is_none() {
             self.note("the repository is bare: there is no tree that could differ from HEAD");
         }

@@ -159,6 +159,17 @@ fn a_clock_that_ran_wrong_does_not_spoil_the_count() {
     assert_eq!(look(&at_once, &[3]).0, candidate(3, 2));
 }
 
+#[test]
+fn within_one_second_the_walk_goes_on_however_long_the_versions_line_is() {
+    // 0 ---------------- last but one - last
+    //  \- 1 - 2 - … - version ------/
+    let mut history: History = line(3 * SLOP).into_iter().map(|(_, p)| (7, p)).collect();
+    let version = history.len() - 1;
+    history.push((7, vec![0]));
+    history.push((7, vec![version + 1, version]));
+    assert_eq!(look(&history, &[version]).0, candidate(version, 2));
+}
+
 /// Up to 60 commits: each the parents' distances back, a time and whether it is a version.
 fn any_history() -> impl Strategy<Value = (History, Vec<usize>)> {
     let parents = proptest::collection::vec(1..8_usize, 1..4);

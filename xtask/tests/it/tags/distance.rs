@@ -56,6 +56,37 @@ fn the_nearest_version_is_the_one_that_git_describe_finds() {
 }
 
 #[test]
+fn the_choice_is_made_at_the_eleventh_version_as_git_makes_it() {
+    let repo = Repo::empty();
+    let mut stream = String::new();
+    let mut commit = |mark: u32, time: u32, parents: &str| {
+        let who = format!("A <a@b> {} +0000", 1_700_000_000 + time);
+        let head = format!("commit refs/heads/c{mark}\nmark :{mark}\ncommitter {who}");
+        write!(stream, "{head}\ndata 0\n{parents}\n").unwrap();
+    };
+    // Two old lines: one of 30 commits, all but the last without a version; and one of eleven
+    // versions, which are newer than all of the first line but its last.
+    commit(1, 1, "");
+    for mark in 2..=30 {
+        let time = if mark == 30 { 1000 } else { mark };
+        commit(mark, time, &format!("from :{}\n", mark - 1));
+    }
+    commit(31, 931, "");
+    for mark in 32..=41 {
+        commit(mark, 900 + mark, &format!("from :{}\n", mark - 1));
+    }
+    commit(42, 2000, "from :30\nmerge :41\n");
+    for mark in 30..=41 {
+        write!(stream, "reset refs/tags/v1.{mark}.0\nfrom :{mark}\n\n").unwrap();
+    }
+    stream.push_str("reset refs/heads/main\nfrom :42\n\n");
+    import(&repo, &stream);
+    let described = repo.git(&["describe", "--tags", "--long", "--match", "v*"]);
+    assert!(described.starts_with("v1.41.0-31-g"), "{described}");
+    assert_eq!(repo.set().described(), "v1.41.0-31");
+}
+
+#[test]
 fn versions_that_head_does_not_come_after_have_no_distance() {
     let repo = Repo::new();
     repo.git(&["checkout", "--quiet", "--orphan", "other"]);

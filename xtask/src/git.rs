@@ -104,8 +104,8 @@ pub(crate) fn read_head(folder: &Path) -> anyhow::Result<Head> {
 
 /// Reads everything about the repository that `folder` is in, in one pass over its tags.
 ///
-/// The history is walked only when HEAD carries no version itself, and only as far as the
-/// nearest one.
+/// The history is walked only when HEAD carries no version itself, and no further than it takes to
+/// know the nearest one.
 pub(crate) fn read_facts(folder: &Path) -> anyhow::Result<Facts> {
     let repo = open::open(folder)?;
     let head = head_reference(&repo, folder)?;

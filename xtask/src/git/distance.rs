@@ -106,3 +106,42 @@ fn time(committer: &[u8]) -> Option<i64> {
     let mut words = std::str::from_utf8(rest).ok()?.split_ascii_whitespace();
     words.next()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commits_head_gives_its_parents_and_its_time() {
+        const A: &str = "1111111111111111111111111111111111111111";
+        const B: &str = "2222222222222222222222222222222222222222";
+        let look = |text: &str| {
+            let commit = parse(text.as_bytes())?;
+            let parents: Vec<String> = commit.parents.iter().map(Oid::to_string).collect();
+            Some((commit.time, parents.join(" ")))
+        };
+        let who = "author A <a@b> 1 +0000\ncommitter A <a@b> 1700000000 +0100";
+        let merge = format!("tree {A}\nparent {A}\nparent {B}\n{who}\ngpgsig x\n\nparent {B}\n");
+        assert_eq!(look(&merge), Some((1_700_000_000, format!("{A} {B}"))));
+        for (committer, time) in [
+            ("A <a@b> -5 +0000", -5),
+            ("A> <a@b> 7 +0000", 7),
+            ("A a@b> 7", 7),
+            ("A <a@b>", 0),
+            ("A <a@b> soon +0000", 0),
+            ("A <a@b> 99999999999999999999 +0000", 0),
+            ("", 0),
+        ] {
+            let text = format!("tree {A}\nauthor nobody\ncommitter {committer}\n\nx");
+            assert_eq!(look(&text), Some((time, String::new())), "{committer}");
+        }
+        for broken in [
+            format!("tree {A}\nparent {A}0\n{who}\n"),
+            format!("tree {A}\nparent x\n{who}\n"),
+            format!("tree {A}\n\n{who}\n"),
+            String::new(),
+        ] {
+            assert_eq!(look(&broken), None, "{broken}");
+        }
+    }
+}

@@ -96,6 +96,29 @@ fn versions_that_head_does_not_come_after_have_no_distance() {
     assert_eq!(repo.set().0["nearest"], Value::Null);
 }
 
+#[test]
+fn an_old_commit_of_an_odd_author_is_passed_as_git_passes_it() {
+    let repo = Repo::new();
+    repo.git(&["tag", "v1.0.0"]);
+    let (first, tree) = (repo.head(), repo.git(&["rev-parse", "HEAD^{tree}"]));
+    let odd = format!("tree {tree}\nparent {first}\nauthor odd\ncommitter odd\n\nodd\n");
+    repo.write(".git/odd", &odd);
+    let write = [
+        "hash-object",
+        "-t",
+        "commit",
+        "-w",
+        "--literally",
+        ".git/odd",
+    ];
+    let odd = repo.git(&write);
+    let last = repo.git(&["commit-tree", "-p", &odd, "-m", "last", &tree]);
+    repo.git(&["update-ref", "HEAD", &last]);
+    let described = repo.git(&["describe", "--tags", "--long"]);
+    assert!(described.starts_with("v1.0.0-2-g"), "{described}");
+    assert_eq!(repo.set().described(), "v1.0.0-2");
+}
+
 /// Numbers that look random, and are the same in every run.
 struct Dice(u64);
 

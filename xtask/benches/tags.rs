@@ -23,30 +23,62 @@ fn main() -> io::Result<()> {
          {COLD} cold\n"
     );
     println!("HEAD                       tags      cache  git describe  xtask tags  ratio");
-    for layout in ["packed", "loose"] {
-        let repo = repository(&folder.join(layout), layout == "packed")?;
-        for (place, branch) in [("on a version", "tagged"), ("3 commits after one", "main")] {
+    for layout in [Layout::Packed, Layout::Loose, Layout::One] {
+        let repo = repository(&folder.join(layout.name()), layout)?;
+        for &(place, branch) in layout.places() {
             git(&repo, &["checkout", "--quiet", branch]);
             for cache in [Cache::Warm, Cache::Cold] {
-                let Some((git, ours)) = race(&repo, cache) else {
-                    println!("{place:<25}  {layout:<8}  cold   not measured: needs root");
-                    continue;
-                };
-                println!(
-                    "{place:<25}  {layout:<8}  {}  {:>9.1} ms  {:>7.1} ms  {:>5.2}",
-                    if cache == Cache::Warm {
-                        "warm "
-                    } else {
-                        "cold "
-                    },
-                    milliseconds(git),
-                    milliseconds(ours),
-                    ours.as_secs_f64() / git.as_secs_f64(),
-                );
+                report(place, layout.name(), cache, race(&repo, cache));
             }
         }
     }
     Ok(())
+}
+
+/// How the tags are kept, and how many there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    Packed,
+    Loose,
+    /// Only the first commit carries one.
+    One,
+}
+
+impl Layout {
+    fn name(self) -> &'static str {
+        match self {
+            Layout::Packed => "packed",
+            Layout::Loose => "loose",
+            Layout::One => "only one",
+        }
+    }
+
+    /// Where HEAD is in the rounds, and the branch there.
+    fn places(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Layout::Packed | Layout::Loose => {
+                &[("on a version", "tagged"), ("3 commits after one", "main")]
+            }
+            Layout::One => &[("199,999 commits after it", "main")],
+        }
+    }
+}
+
+fn report(place: &str, layout: &str, cache: Cache, times: Option<(Duration, Duration)>) {
+    let Some((git, ours)) = times else {
+        println!("{place:<25}  {layout:<8}  cold   not measured: needs root");
+        return;
+    };
+    let cache = match cache {
+        Cache::Warm => "warm ",
+        Cache::Cold => "cold ",
+    };
+    println!(
+        "{place:<25}  {layout:<8}  {cache}  {:>9.1} ms  {:>7.1} ms  {:>5.2}",
+        milliseconds(git),
+        milliseconds(ours),
+        ours.as_secs_f64() / git.as_secs_f64(),
+    );
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,7 +117,7 @@ fn drop_caches() -> io::Result<()> {
 }
 
 /// The repository in `folder`, made on first use.
-fn repository(folder: &Path, is_packed: bool) -> io::Result<PathBuf> {
+fn repository(folder: &Path, layout: Layout) -> io::Result<PathBuf> {
     let repo = folder.to_owned();
     let done = folder.with_extension("done");
     if done.exists() {
@@ -103,20 +135,21 @@ fn repository(folder: &Path, is_packed: bool) -> io::Result<PathBuf> {
         .stdin(Stdio::piped());
     let mut child = import.spawn()?;
     if let Some(stdin) = child.stdin.take() {
-        history(&mut BufWriter::new(stdin))?;
+        let tags = if layout == Layout::One { 1 } else { TAGS };
+        history(&mut BufWriter::new(stdin), tags)?;
     }
     assert!(child.wait()?.success(), "git fast-import failed");
     git(&repo, &["reset", "--quiet", "--hard"]);
-    if is_packed {
+    if layout != Layout::Loose {
         git(&repo, &["pack-refs", "--all"]);
     }
     fs::write(done, "")?;
     Ok(repo)
 }
 
-/// A straight history with a version on every fourth commit; the last one but two carries
-/// `tagged`.
-fn history(out: &mut impl Write) -> io::Result<()> {
+/// A straight history with so many versions, from the first commit on one on every fourth; the
+/// branch `tagged` is at the last but two, which is the last version of 50,000.
+fn history(out: &mut impl Write, tags: u32) -> io::Result<()> {
     writeln!(out, "blob\nmark :1\ndata 3\nhi\n")?;
     for commit in 0..COMMITS {
         let time = 1_500_000_000 + commit * 60;
@@ -129,7 +162,7 @@ fn history(out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "M 100644 :1 file\n")?;
         }
     }
-    for tag in 0..TAGS {
+    for tag in 0..tags {
         let (name, mark) = (format!("v{}.{}.0", tag / 100, tag % 100), tag * 4 + 2);
         if tag % 2 == 0 {
             writeln!(out, "reset refs/tags/{name}\nfrom :{mark}\n")?;

@@ -7,6 +7,7 @@ mod refs;
 mod remote;
 mod status;
 mod versions;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,8 @@ pub(crate) struct Head {
     pub(crate) epoch: i64,
     /// Paths that differ from the commit, untracked ones that are not ignored included.
     pub(crate) dirty: Vec<String>,
+    /// Of those, the ones that git alone can compare: they may be equal after all.
+    pub(crate) filtered: Vec<String>,
     /// Where the source can be read: the `origin` remote as a web address.
     pub(crate) source: Option<String>,
 }
@@ -101,8 +104,8 @@ pub(crate) fn read_head(folder: &Path) -> anyhow::Result<Head> {
 
 /// Reads everything about the repository that `folder` is in, in one pass over its tags.
 ///
-/// The history is walked only when HEAD carries no version itself, and only as far as the
-/// nearest one.
+/// The history is walked only when HEAD carries no version itself, and no further than it takes to
+/// know the nearest one.
 pub(crate) fn read_facts(folder: &Path) -> anyhow::Result<Facts> {
     let repo = open::open(folder)?;
     let head = head_reference(&repo, folder)?;
@@ -169,11 +172,13 @@ fn describe_head(
     let branch = head
         .is_branch()
         .then(|| String::from_utf8_lossy(head.shorthand_bytes()).into_owned());
+    let differences = status::differences(repo)?;
     Ok(Head {
         revision: commit.id().to_string(),
         branch,
         epoch: commit.time().seconds(),
-        dirty: status::dirty_paths(repo)?,
+        dirty: differences.paths,
+        filtered: differences.filtered,
         source: remote::source(repo)?,
     })
 }
@@ -233,6 +238,7 @@ mod tests {
             branch: None,
             epoch,
             dirty: vec![],
+            filtered: Vec::new(),
             source: None,
         };
         assert_eq!(head(0).created().unwrap(), "1970-01-01T00:00:00Z");

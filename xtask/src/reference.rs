@@ -3,6 +3,7 @@
 //! The grammar is that of the distribution project's `reference` package.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -111,11 +112,22 @@ fn split_registry(text: &str) -> (Option<&str>, &str) {
     }
 }
 
+/// A registry's host and port; the host of `[::1]:5000` is `[::1]`.
+pub(crate) fn split_port(registry: &str) -> (&str, Option<&str>) {
+    match registry.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (registry, None),
+    }
+}
+
+/// The address in `[::1]`.
+pub(crate) fn ipv6(host: &str) -> Option<Ipv6Addr> {
+    let address = host.strip_prefix('[')?.strip_suffix(']')?;
+    address.parse().ok()
+}
+
 fn check_registry(registry: &str) -> Result<(), String> {
-    let (host, port) = match registry.rsplit_once(':') {
-        Some((host, port)) => (host, Some(port)),
-        None => (registry, None),
-    };
+    let (host, port) = split_port(registry);
     if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0)) {
         return Err(format!("the registry `{registry}` has no valid port"));
     }
@@ -125,7 +137,7 @@ fn check_registry(registry: &str) -> Result<(), String> {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    if !host.split('.').all(is_label) {
+    if ipv6(host).is_none() && !host.split('.').all(is_label) {
         return Err(format!("the registry `{registry}` is not a host name"));
     }
     Ok(())
@@ -172,6 +184,11 @@ mod tests {
             "agentgate/agent",
             "ghcr.io/me/agent",
             "localhost/agent",
+            "localhost:5000/x",
+            "[::1]:5000/x",
+            "[2001:db8::1]/me/agent",
+            // A host may be written either way, a name may not.
+            "GHCR.io/me/agent",
             "127.0.0.1:5000/a/b/c",
             "a__b/c-d/e--f/g.h",
         ] {
@@ -229,7 +246,17 @@ mod tests {
             ("agentgate/a..b", "joined by"),
             ("agentgate/-a", "joined by"),
             ("host:99999/agent", "no valid port"),
+            ("host:0/agent", "no valid port"),
+            ("host:/agent", "no valid port"),
+            (":5000/agent", "not a host name"),
             ("my_host.io/agent", "not a host name"),
+            ("-host.io/agent", "not a host name"),
+            ("::1/agent", "not a host name"),
+            ("[::1/agent", "not a host name"),
+            ("[::1]5000/agent", "no valid port"),
+            ("[::g]:5000/agent", "not a host name"),
+            ("localhost:5000", "no tag"),
+            ("localhost:5000/X", "`X` must be lower case"),
         ] {
             let error = bad.parse::<Repository>().unwrap_err();
             assert!(error.contains(why), "{bad}: {error}");

@@ -23,7 +23,7 @@ use ureq::typestate::WithoutBody;
 use ureq::{Agent, Body, Proxy, RequestBuilder};
 
 use crate::exec::Exec;
-use crate::reference::Repository;
+use crate::reference::{self, Repository};
 
 type Answer = Response<Body>;
 type Request = RequestBuilder<WithoutBody>;
@@ -189,8 +189,12 @@ impl Registry {
 }
 
 fn is_loopback(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
-    name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+    let (name, _port) = reference::split_port(host);
+    let ip = reference::ipv6(name).map(IpAddr::V6);
+    name == "localhost"
+        || ip
+            .or_else(|| name.parse().ok())
+            .is_some_and(|ip| ip.is_loopback())
 }
 
 fn is_busy(status: StatusCode) -> bool {

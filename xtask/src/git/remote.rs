@@ -38,8 +38,13 @@ fn web_address(url: &str) -> Option<String> {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let path = path.trim_matches('/').trim_end_matches(".git");
     // An `@` in the path is a password with a slash in it: better no address than half of that.
-    let is_safe =
-        !host.is_empty() && !host.contains('/') && !path.is_empty() && !path.contains('@');
+    // Labels are told a line each: a line break in one could pass for another label.
+    let is_odd = |c: char| c.is_whitespace() || c.is_control();
+    let is_safe = !host.is_empty()
+        && !host.contains('/')
+        && !path.is_empty()
+        && !path.contains('@')
+        && !url.contains(is_odd);
     is_safe.then(|| format!("{scheme}://{host}/{path}"))
 }
 
@@ -86,6 +91,8 @@ mod tests {
             "file:///srv/agent",
             "https://github.com",
             "https://me:half/half@github.com/me/agent",
+            "https://github.com/me/agent\norg.opencontainers.image.version=9",
+            "https://github.com/me/my agent",
             "",
         ] {
             assert_eq!(web_address(url), None, "{url}");

@@ -189,6 +189,20 @@ fn a_broken_connection_is_tried_again_and_is_never_an_absent_tag() {
 }
 
 #[test]
+fn a_registry_that_says_nothing_for_too_long_is_an_error() {
+    let World { registry, .. } = World::new(&[]);
+    let error = registry
+        .patiently("a tag", || Err(ureq::Error::Timeout(ureq::Timeout::Global)))
+        .unwrap_err();
+    let error = format!("{error:#}");
+    assert!(
+        error.contains("hint: check the network and try again: timeout"),
+        "{error}"
+    );
+    assert_eq!(SLEPT.take(), [1, 2, 4]);
+}
+
+#[test]
 fn where_nobody_listens_is_no_waiting() {
     let mut world = World::new(&[]);
     // Without an answer to give the server ends, and with it its port closes.
@@ -321,6 +335,8 @@ fn only_loopback_does_without_tls() {
         ("127.0.0.1:5000/agent", "http://127.0.0.1:5000"),
         ("127.9.9.9:5000/agent", "http://127.9.9.9:5000"),
         ("localhost:5000/agent", "http://localhost:5000"),
+        ("[::1]:5000/agent", "http://[::1]:5000"),
+        ("[::2]:5000/agent", "https://[::2]:5000"),
     ] {
         assert_eq!(base(name), want);
     }

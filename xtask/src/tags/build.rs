@@ -79,6 +79,7 @@ mod tests {
             branch: Some("main".into()),
             epoch: 0,
             dirty: dirty.iter().map(ToString::to_string).collect(),
+            filtered: Vec::new(),
             source: None,
         }
     }

@@ -238,7 +238,21 @@ impl Decision<'_> {
         }
         if facts.nearest == Search::GivenUp {
             self.note(format!(
-                "there is no version among HEAD's last {LIMIT} commits"
+                "HEAD's last {LIMIT} commits do not tell which version it comes after: no further \
+                 was looked"
+            ));
+        }
+        if !facts.head.filtered.is_empty() {
+            let paths: Vec<String> = facts
+                .head
+                .filtered
+                .iter()
+                .map(|p| format!("`{p}`"))
+                .collect();
+            self.note(format!(
+                "{} may be unchanged: only git can tell, because of a filter or an encoding in \
+                 .gitattributes; hint: `git status`, then ask again",
+                paths.join(", ")
             ));
         }
         if facts.top.is_none() {

@@ -22,6 +22,7 @@ pub(super) fn facts(at_head: &[&str], all: &[&str]) -> Facts {
             branch: Some("main".to_owned()),
             epoch: 0,
             dirty: Vec::new(),
+            filtered: Vec::new(),
             source: Some("https://example.org/me/agent".to_owned()),
         },
         top: Some("/work".into()),

@@ -3,6 +3,7 @@
 
 mod broken;
 mod clones;
+mod distance;
 mod github;
 mod output;
 mod places;

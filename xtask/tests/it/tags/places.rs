@@ -1,6 +1,8 @@
 //! Where HEAD can be and from where one can look: work trees, bare repositories, branches.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 
 use crate::tags::{Repo, Set};
 
@@ -217,4 +219,29 @@ fn the_source_is_origins_web_address_without_credentials() {
     );
     repo.git(&["remote", "set-url", "origin", "../elsewhere"]);
     assert_eq!(repo.set().text("source"), None);
+}
+
+#[test]
+fn folders_branches_and_tags_whose_names_are_no_utf_8() {
+    let repo = Repo::new();
+    repo.git(&["tag", "v1.0.0"]);
+    let folder = repo.path("").join(OsStr::from_bytes(b"caf\xe9 repo"));
+    fs::rename(repo.root(), &folder).unwrap();
+    let git = |args: &[&[u8]]| {
+        let mut git = crate::common::command("git", &folder);
+        let args = args.iter().map(|arg| OsStr::from_bytes(arg));
+        crate::common::Ran::of(git.args(args)).succeeded();
+    };
+    git(&[b"tag", b"v1.1.0-caf\xe9"]);
+    git(&[b"checkout", b"--quiet", b"-b", b"caf\xe9"]);
+    for is_packed in [false, true] {
+        if is_packed {
+            git(&[b"pack-refs", b"--all"]);
+        }
+        let set = repo.set_in(&folder);
+        assert_eq!(set.text("version"), Some("1.0.0"));
+        assert_eq!(set.text("branch"), Some("caf\u{fffd}"));
+        assert_eq!(set.strings("git_tags"), ["v1.0.0", "v1.1.0-caf\u{fffd}"]);
+        assert_eq!(set.strings("dirty"), [""; 0]);
+    }
 }

@@ -131,52 +131,6 @@ fn near_misses_are_listed_so_that_a_typo_is_seen() {
 }
 
 #[test]
-fn the_nearest_version_is_the_one_that_git_describe_finds() {
-    let repo = Repo::new();
-    let check = |want: &str| {
-        let described = repo.git(&["describe", "--tags", "--long", "--match", "v*"]);
-        let (described, _hash) = described.rsplit_once('-').unwrap();
-        assert_eq!((described, repo.set().described()), (want, want.to_owned()));
-    };
-    repo.git(&["tag", "v0.9.0"]);
-    repo.commit("a");
-    repo.commit("aa");
-    repo.git(&["tag", "v1.0.0"]);
-    repo.commit("b");
-    check("v1.0.0-1");
-    repo.commit("c");
-    check("v1.0.0-2");
-    // A hot fix of the old line, merged: the version with the fewest commits missing is nearest.
-    repo.git(&["checkout", "--quiet", "-b", "fix", "v0.9.0"]);
-    repo.commit("fix");
-    repo.git(&["tag", "v0.9.1"]);
-    repo.git(&["checkout", "--quiet", "main"]);
-    repo.git(&["merge", "--quiet", "--no-ff", "--message", "merge", "fix"]);
-    check("v1.0.0-4");
-    for number in 0..20 {
-        repo.commit(&number.to_string());
-    }
-    check("v1.0.0-24");
-    // One on the far side of a merge, and with it everything that only HEAD's side has.
-    repo.git(&["checkout", "--quiet", "-b", "side", "HEAD~3"]);
-    repo.commit("side");
-    repo.git(&["tag", "v2.0.0"]);
-    repo.git(&["checkout", "--quiet", "main"]);
-    repo.git(&["merge", "--quiet", "--no-ff", "--message", "merge", "side"]);
-    check("v2.0.0-4");
-}
-
-#[test]
-fn versions_that_head_does_not_come_after_have_no_distance() {
-    let repo = Repo::new();
-    repo.git(&["checkout", "--quiet", "--orphan", "other"]);
-    repo.commit("unrelated");
-    repo.git(&["tag", "v1.0.0"]);
-    repo.git(&["checkout", "--quiet", "main"]);
-    assert_eq!(repo.set().0["nearest"], serde_json::Value::Null);
-}
-
-#[test]
 fn of_very_many_tags_those_that_matter_are_looked_at() {
     let repo = Repo::new();
     let tags = repo.root().join(".git/refs/tags");
@@ -198,36 +152,4 @@ fn of_very_many_tags_those_that_matter_are_looked_at() {
     repo.git(&["checkout", "--quiet", "v8.0.0"]);
     repo.git(&["tag", "--delete", "v8.0.0"]);
     assert_eq!(repo.set().described(), "v0.0.1199-1");
-}
-
-#[test]
-fn the_look_for_the_nearest_version_is_given_up_before_it_takes_long() {
-    let repo = Repo::new();
-    repo.git(&["tag", "v1.0.0"]);
-    let commit = |number: u32| {
-        let from = if number == 0 {
-            "from refs/heads/main^0\n"
-        } else {
-            ""
-        };
-        format!(
-            "commit refs/heads/main\ncommitter A <a@b> {} +0000\ndata 0\n{from}\n",
-            1_800_000_000 + number
-        )
-    };
-    let stream: String = (0..20_001).map(commit).collect();
-    repo.write(".git/stream", &stream);
-    let mut import = crate::common::command("git", &repo.root());
-    import
-        .args(["fast-import", "--quiet"])
-        .stdin(fs::File::open(repo.root().join(".git/stream")).unwrap());
-    crate::common::Ran::of(&mut import).succeeded();
-    let set = repo.set();
-    assert_eq!(set.0["nearest"], serde_json::Value::Null);
-    assert!(
-        set.has_note("no version among HEAD's last 20000 commits"),
-        "{set:?}"
-    );
-    repo.git(&["checkout", "--quiet", "HEAD~2"]);
-    assert_eq!(repo.set().described(), "v1.0.0-19999");
 }

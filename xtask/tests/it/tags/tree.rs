@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
+use std::time::{Duration, SystemTime};
 
 use crate::tags::Repo;
 
@@ -184,4 +185,88 @@ fn a_submodule_is_dirty_as_a_part_of_the_tree() {
     // A clone that has not fetched it.
     repo.git(&["submodule", "--quiet", "deinit", "--all", "--force"]);
     dirty(&repo, &[]);
+}
+
+#[test]
+fn what_a_sparse_checkout_leaves_out_is_not_missing() {
+    let repo = with_files();
+    repo.git(&["sparse-checkout", "set", "--no-cone", "tracked"]);
+    assert!(!repo.root().join("folder/inner").exists());
+    dirty(&repo, &[]);
+    // Here all the same, with the text that it should have and with another.
+    repo.write("folder/inner", "text");
+    assert_eq!(repo.set().strings("dirty"), [""; 0]);
+    repo.write("folder/inner", "other text");
+    assert_eq!(repo.set().strings("dirty"), ["folder/inner"]);
+    dirty(&repo, &["folder/inner"]);
+    repo.git(&["checkout", "--", "folder/inner"]);
+    repo.git(&["sparse-checkout", "reapply"]);
+    dirty(&repo, &[]);
+    fs::remove_file(repo.root().join("tracked")).unwrap();
+    dirty(&repo, &["tracked"]);
+    repo.git(&["checkout", "--", "tracked"]);
+    repo.git(&["rm", "--quiet", "--sparse", "--cached", "to delete"]);
+    dirty(&repo, &["to delete"]);
+}
+
+#[test]
+fn forms_of_the_index_that_cannot_be_read_say_how_to_change_them() {
+    let forms: [(&str, &[&str], &[&str]); 2] = [
+        (
+            "a sparse index",
+            &[
+                "sparse-checkout",
+                "set",
+                "--cone",
+                "--sparse-index",
+                "no such folder",
+            ],
+            &["sparse-checkout", "reapply", "--no-sparse-index"],
+        ),
+        (
+            "a split index",
+            &["update-index", "--split-index"],
+            &["update-index", "--no-split-index"],
+        ),
+    ];
+    for (name, make, remedy) in forms {
+        let repo = with_files();
+        repo.git(make);
+        let ran = repo.run(&[]);
+        assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:#?}");
+        let hint = format!(
+            "hint: libgit2 cannot read {name}; `git {}`",
+            remedy.join(" ")
+        );
+        assert!(ran.stderr.contains(&hint), "{ran:#?}");
+        repo.git(remedy);
+        dirty(&repo, &[]);
+    }
+}
+
+#[test]
+fn a_file_that_only_git_can_compare_differs_until_git_has_looked() {
+    let repo = with_files();
+    repo.write(".gitattributes", "big filter=big\n");
+    repo.git(&["config", "filter.big.clean", "tr a-z A-Z"]);
+    repo.git(&["config", "filter.big.smudge", "tr A-Z a-z"]);
+    repo.write("big", "text");
+    repo.git(&["add", "--all"]);
+    repo.commit("filter");
+    // Of another time than the index has; long ago, or the index would not count on it.
+    let big = fs::File::options()
+        .write(true)
+        .open(repo.root().join("big"));
+    big.unwrap()
+        .set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000))
+        .unwrap();
+    let set = repo.set();
+    assert_eq!(set.strings("dirty"), ["big"]);
+    assert!(set.has_note("`big` may be unchanged"), "{set:?}");
+    // The helper lets git look first, which is the remedy.
+    dirty(&repo, &[]);
+    repo.write("tracked", "other text");
+    repo.write("new", "");
+    let set = repo.set();
+    assert!(!set.has_note("may be unchanged"), "{set:?}");
 }

@@ -15,80 +15,58 @@ pub const OUTPUT_FORMAT: &str = "AGENT_ENTRYPOINT_OUTPUT_FORMAT";
 pub const MAX_TURNS: &str = "AGENT_ENTRYPOINT_MAX_TURNS";
 pub const PERMISSION_MODE: &str = "AGENT_ENTRYPOINT_PERMISSION_MODE";
 
+/// Claude Code refuses this format without `--verbose`.
 const STREAM: &CStr = c"stream-json";
-/// As many words as there can be in front of the caller's: `claude`, two switches, three options.
-const MOST_ADDED: usize = 9;
 
 /// What the caller gave, and what the variables say.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Headless<'a> {
     arguments: &'a Words<'a>,
-    output_format: Option<&'a CStr>,
-    max_turns: Option<&'a CStr>,
-    permission_mode: Option<&'a CStr>,
+    /// Flags, each with its value where there is one to add.
+    options: [(&'static CStr, Option<&'a CStr>); 3],
 }
 
 impl<'a> Headless<'a> {
     /// `arguments` are those after `headless`, for Claude Code.
     pub fn parse(arguments: &'a Words<'a>, env: Env<'a>) -> Result<Self, Refusal<'a>> {
-        let formats = "`text`, `json` or `stream-json`";
-        Ok(Self {
-            arguments,
-            output_format: config::setting(env, OUTPUT_FORMAT, None, formats, |format| {
-                let is_one = [c"text", c"json", STREAM].contains(&format);
-                is_one.then_some(Some(format))
-            })?,
-            max_turns: config::setting(
-                env,
-                MAX_TURNS,
-                None,
-                "a whole number, 1 or more",
-                |turns| {
-                    let number = config::number(turns.to_bytes(), 10)?;
-                    (number > 0).then_some(Some(turns))
-                },
-            )?,
-            // Which modes there are is Claude Code's to say.
-            permission_mode: env.filled(PERMISSION_MODE),
-        })
+        let hint = "`text`, `json` or `stream-json`";
+        let format = config::setting(env, OUTPUT_FORMAT, None, hint, |format| {
+            let is_one = [c"text", c"json", STREAM].contains(&format);
+            is_one.then_some(Some(format))
+        })?;
+        let hint = "a whole number, 1 or more";
+        let turns = config::setting(env, MAX_TURNS, None, hint, |turns| {
+            let number = config::number(turns.to_bytes(), 10)?;
+            (number > 0).then_some(Some(turns))
+        })?;
+        // Which modes there are is Claude Code's to say.
+        let mode = env.filled(PERMISSION_MODE);
+        let options = [
+            (c"--output-format", format),
+            (c"--max-turns", turns),
+            (c"--permission-mode", mode),
+        ];
+        Ok(Self { arguments, options })
     }
 
     /// The whole command line of Claude Code.
     pub fn command(&self) -> Result<&'a Words<'a>, Errno> {
-        let added = self.added();
-        let added = added.iter().flatten().copied();
+        let switch = |flag, is_wanted| (is_wanted && !self.gives(flag)).then_some(flag);
+        let options = || self.options.iter().filter(|(flag, _)| !self.gives(flag));
+        let streams = options().any(|(_, value)| *value == Some(STREAM));
+        let switches = [
+            Some(c"claude"),
+            switch(c"--print", !self.gives(c"-p")),
+            switch(c"--verbose", streams),
+        ];
+        let options = options().flat_map(|(flag, value)| [value.map(|_| *flag), *value]);
+        let added = switches.into_iter().chain(options).flatten();
         let all = added.chain(each(self.arguments));
         let words = sys::allocate_words(all.clone().count() + 1)?;
         for (place, word) in words.iter_mut().zip(all) {
             *place = Some(Word::new(word));
         }
         Ok(words)
-    }
-
-    /// The words in front of the caller's own.
-    fn added(&self) -> [Option<&'a CStr>; MOST_ADDED] {
-        let with = |flag: &'static CStr, value: Option<&'a CStr>| {
-            let value = value.filter(|_| !self.gives(flag));
-            [value.map(|_| flag), value]
-        };
-        let switch =
-            |flag: &'static CStr, wanted: bool| (wanted && !self.gives(flag)).then_some(flag);
-        let [format, format_value] = with(c"--output-format", self.output_format);
-        let [turns, turns_value] = with(c"--max-turns", self.max_turns);
-        let [mode, mode_value] = with(c"--permission-mode", self.permission_mode);
-        // Claude Code refuses the stream without it.
-        let streams = format_value == Some(STREAM);
-        [
-            Some(c"claude"),
-            switch(c"--print", !self.gives(c"-p")),
-            switch(c"--verbose", streams),
-            format,
-            format_value,
-            turns,
-            turns_value,
-            mode,
-            mode_value,
-        ]
     }
 
     /// Returns true if the caller gave this flag, as `--flag` or `--flag=…`, before a `--`.

@@ -131,7 +131,7 @@ fn report(runs: &mut Runs, asked: &Probes<'_>) -> u8 {
         let text = Shown(verdict.text.as_bytes());
         let line = if asked.json {
             let (key, text) = (if ok { "answer" } else { "reason" }, Json(text));
-            Text::<2048>::of(format_args!(
+            Text::<4096>::of(format_args!(
                 "{before}{{\"name\":\"{name}\",\"ok\":{ok},\"{key}\":\"{text}\",\"milliseconds\":{time}}}"
             ))
         } else {

@@ -1,7 +1,6 @@
 //! The workspace before start: is it there, is it a mount, can it be written to, whose is it?
 //!
-//! git's `safe.directory` is the image's
-//! `/etc/gitconfig`'s business: nothing is written for it.
+//! git's `safe.directory` is the image's `/etc/gitconfig`'s business: nothing is written for it.
 
 use core::ffi::CStr;
 use core::fmt::{self, Display, Formatter};

@@ -20,13 +20,12 @@ fn busy(container: &Container, prefix: &str) {
     }
 }
 
-/// Stops a container as the server does; returns PID 1's words and how many seconds it took.
-fn stop(container: &Container) -> (Ran, f64) {
+/// Stops a container as the server does; returns PID 1's words, and prints the time that it took.
+fn stop(container: &Container) -> Ran {
     let start = Instant::now();
     container.docker(&["stop"]).succeeded();
-    let seconds = start.elapsed().as_secs_f64();
-    println!("`docker stop` took {seconds:.2} s");
-    (container.docker(&["logs"]).succeeded(), seconds)
+    println!("`docker stop` took {:.2} s", start.elapsed().as_secs_f64());
+    container.docker(&["logs"]).succeeded()
 }
 
 #[test]
@@ -34,11 +33,10 @@ fn stop_ends_a_busy_agent_at_once_when_everybody_obeys() {
     let workspace = workspace();
     let container = Container::start_hardened(workspace.path());
     busy(&container, "");
-    let (said, seconds) = stop(&container);
+    let said = stop(&container);
     assert_eq!(container.state("ExitCode"), "143");
     // Nobody had to be waited for: that would have taken four seconds, and a warning.
     assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("", ""));
-    assert!(seconds < 4.0, "{seconds}");
 }
 
 #[test]
@@ -49,11 +47,10 @@ fn stop_ends_a_busy_agent_within_five_seconds_when_nobody_obeys() {
     let stubborn = "trap '' TERM; while :; do sleep 1; done";
     let container = Container::start(&options, &["sh", "-c", stubborn]);
     busy(&container, "trap '' TERM;");
-    let (said, seconds) = stop(&container);
+    let said = stop(&container);
     assert_eq!(container.state("ExitCode"), "137");
-    // It is PID 1 that ended them, not the engine after its five seconds.
+    // PID 1 ended them: it had no more time to speak if the engine had done so after its five seconds.
     assert_eq!(said.stderr.trim_end(), KILLED);
-    assert!(seconds < 5.0, "{seconds}");
 }
 
 #[test]

@@ -2,12 +2,14 @@
 //!
 //! - `cli`: usage, help, bad values
 //! - `command`: command mode: status, environment, process state, what is left behind
-//! - `signals`: forwarding and reaping
+//! - `inherited`: what the command inherits, and what PID 1 holds on to
+//! - `signals`, `whom`, `stops`, `storms`: forwarding and reaping: each, to whom, stopping, by the thousand
 //! - `keep_alive`: the mode without a command
 //! - `terminal`: a pseudo-terminal, job control
 //! - `workspace`: the check before start, and its texts
 //! - `root`: started as root: the owner put right, privileges gone
 //! - `health`: the probes
+//! - `file`: the file that is shipped
 
 #![expect(
     clippy::unwrap_used,
@@ -16,11 +18,16 @@
 
 mod cli;
 mod command;
+mod file;
 mod harness;
 mod health;
+mod inherited;
 mod keep_alive;
 mod root;
 mod signals;
+mod stops;
+mod storms;
 mod terminal;
 mod watch;
+mod whom;
 mod workspace;

@@ -1,6 +1,7 @@
 //! A pseudo-terminal, made by util-linux's `script`: the command is in its foreground and has job control.
 
 use crate::harness::{As, Outcome, Running, binary, entrypoint, program, set_up};
+use crate::watch::{children, eventually, is_over, kill};
 
 /// The entrypoint with a terminal of its own; `script` gives its exit code and passes keys on.
 fn on_a_terminal(how: As, arguments: &[&str]) -> Running {
@@ -85,4 +86,30 @@ fn a_terminal_that_is_not_ours_is_survived() {
     set_up(&mut command);
     let outcome = Running::start(&mut command).wait();
     assert_eq!(outcome, Outcome::new(6, "", ""));
+}
+
+/// The entrypoint somewhere below a process.
+fn entrypoint_below(pid: u32) -> Option<u32> {
+    children(pid).into_iter().find_map(|child| {
+        let exe = std::fs::read_link(format!("/proc/{child}/exe")).ok()?;
+        let is_it = exe == std::path::Path::new(binary());
+        is_it.then_some(child).or_else(|| entrypoint_below(child))
+    })
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_everything() {
+    for how in As::every() {
+        let script = "setsid sleep infinity & echo ready; exec sleep infinity";
+        let running = on_a_terminal(how, &["sh", "-c", script]);
+        read_until(&running, "ready");
+        let init = eventually("the entrypoint", || entrypoint_below(running.pid()));
+        let all: Vec<u32> = children(init).into_iter().chain([init]).collect();
+        assert!(all.len() > 1, "{all:?}");
+        // The other side of the terminal: its end is the hang-up.
+        kill(running.pid(), libc::SIGKILL);
+        for pid in all {
+            eventually("the end of everyone", || is_over(pid).then_some(()));
+        }
+    }
 }

@@ -8,6 +8,7 @@
 //! - `workspace`: the check before start, and its texts
 //! - `root`: started as root: the owner put right, privileges gone
 //! - `health`: the probes
+//! - `no_proc`: `/proc` not there
 
 #![expect(
     clippy::unwrap_used,
@@ -19,6 +20,7 @@ mod command;
 mod harness;
 mod health;
 mod keep_alive;
+mod no_proc;
 mod root;
 mod signals;
 mod terminal;

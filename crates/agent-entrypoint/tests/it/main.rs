@@ -8,6 +8,7 @@
 //! - `workspace`: the check before start, and its texts
 //! - `root`: started as root: the owner put right, privileges gone
 //! - `health`: the probes
+//! - `missing_calls`: system calls that fail, as in sandboxes
 //! - `no_proc`: `/proc` not there
 
 #![expect(
@@ -20,6 +21,7 @@ mod command;
 mod harness;
 mod health;
 mod keep_alive;
+mod missing_calls;
 mod no_proc;
 mod root;
 mod signals;

@@ -8,6 +8,7 @@
 //! - `workspace`: the check before start, and its texts
 //! - `root`: started as root: the owner put right, privileges gone
 //! - `health`: the probes
+//! - `limits`: processes, disk, descriptors, a read-only root, large words
 //! - `missing_calls`: system calls that fail, as in sandboxes
 //! - `no_proc`: `/proc` not there
 
@@ -21,6 +22,7 @@ mod command;
 mod harness;
 mod health;
 mod keep_alive;
+mod limits;
 mod missing_calls;
 mod no_proc;
 mod root;

@@ -11,6 +11,8 @@
 //! - `limits`: processes, disk, descriptors, a read-only root, large words
 //! - `missing_calls`: system calls that fail, as in sandboxes
 //! - `no_proc`: `/proc` not there
+//! - `users`: a user whom nobody knows, the umask, what else root may bring
+//! - `headless`: Claude Code set up by variables, with a stand-in for it
 
 #![expect(
     clippy::unwrap_used,
@@ -20,6 +22,7 @@
 mod cli;
 mod command;
 mod harness;
+mod headless;
 mod health;
 mod keep_alive;
 mod limits;
@@ -28,5 +31,6 @@ mod no_proc;
 mod root;
 mod signals;
 mod terminal;
+mod users;
 mod watch;
 mod workspace;

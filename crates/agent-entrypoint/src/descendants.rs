@@ -102,4 +102,28 @@ mod tests {
         assert_eq!(below(8), [0; 0]);
         assert_eq!(below(1), [5, 6, 7, 8]);
     }
+
+    proptest::proptest! {
+        /// Whatever a process calls itself, its parent is found; and no line is too odd to be read.
+        #[test]
+        fn any_name_and_any_line_is_read(name: Vec<u8>, number: u32, line: Vec<u8>) {
+            parent(&line);
+            let rest = format!(") S {number} 7 3 0 -1");
+            let stat = [b"7 (", &name[..], rest.as_bytes()].concat();
+            proptest::prop_assert_eq!(parent(&stat), Some(number));
+        }
+
+        /// Whatever the parents are, circles included, the search ends and never says yes for nothing.
+        #[test]
+        fn any_family_is_walked_to_an_end(parents: [Option<u8>; 8], root in 0..8_u8, pid in 0..8_u8) {
+            let parent = |pid: u32| {
+                let parent = *parents.get(usize::try_from(pid).ok()?)?;
+                parent.map(|parent| u32::from(parent % 8))
+            };
+            let (root, pid) = (u32::from(root), u32::from(pid));
+            let mut ancestors = std::iter::successors(parent(pid), |pid| parent(*pid).filter(|_| *pid != 0));
+            let is_below = ancestors.by_ref().take(9).any(|ancestor| ancestor == root);
+            proptest::prop_assert_eq!(leads_to(root, pid, parent), is_below);
+        }
+    }
 }

@@ -223,4 +223,55 @@ mod tests {
         );
         assert_eq!(added, ["HOME=/home/agentgate", "TMPDIR=/tmp"]);
     }
+
+    mod properties {
+        use proptest::collection::vec;
+        use proptest::prelude::*;
+
+        use super::*;
+        use crate::sys::words_of_bytes;
+
+        const NAMES: [&str; MOST] = ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR", "PATH"];
+
+        fn variable() -> impl Strategy<Value = Vec<u8>> {
+            let known = (proptest::sample::select(&NAMES[..]), vec(1..=u8::MAX, 0..4));
+            let known = known.prop_map(|(name, value)| [name.as_bytes(), &value].join(&b'='));
+            prop_oneof![known, vec(1..=u8::MAX, 0..8)]
+        }
+
+        proptest! {
+            /// No line of `/etc/passwd` is too odd, and a good one is found behind any other.
+            #[test]
+            fn any_account_is_read(line: Vec<u8>, name in "[a-z]{0,8}", uid: u32, odd: u32) {
+                account(&line, odd);
+                let good = format!("{name}:x:{uid}:0:Gecos, of any kind:/home/{name}:/bin/{name}:more");
+                let read = account(good.as_bytes(), uid);
+                prop_assert_eq!(read.map(|account| account.name), Some(name.as_bytes()));
+                prop_assert!(account(good.as_bytes(), uid ^ 1).is_none());
+            }
+
+            /// Whatever the caller's variables: each name that programs count on is there, others are
+            /// handed on untouched and in their order, and nobody has an empty home.
+            #[test]
+            fn any_environment_is_completed(
+                given in vec(variable(), 0..10),
+                uid: u32,
+                is_new: bool,
+            ) {
+                let given = words_of_bytes(&given);
+                let mut room = ROOM;
+                let complete = complete(given, User { uid, is_new }, &mut room).unwrap();
+                prop_assert_eq!(complete.last(), Some(&None));
+                let env = Env(complete);
+                prop_assert!(NAMES.iter().all(|name| env.get(name).is_some()));
+                prop_assert!(env.filled("HOME").is_some());
+                let is_other = |word: &Word<'_>| NAMES.iter().all(|name| word.value_of(name).is_none());
+                let others = |words: &[Option<Word<'_>>]| {
+                    let words = words.iter().flatten().filter(|word| is_other(word));
+                    words.map(|word| word.as_c_str().to_owned()).collect::<Vec<_>>()
+                };
+                prop_assert_eq!(others(complete), others(given));
+            }
+        }
+    }
 }

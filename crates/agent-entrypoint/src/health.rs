@@ -179,4 +179,14 @@ mod tests {
         let text = Json(Shown(b"a \"b\" \\ \xff\n"));
         assert_eq!(text.to_string(), "a \\\"b\\\" \\\\ \u{fffd}?");
     }
+
+    proptest::proptest! {
+        /// Whatever was answered is a string of JSON's, and reads as it is shown.
+        #[test]
+        fn any_answer_is_a_json_string(bytes: Vec<u8>) {
+            let text = format!("\"{}\"", Json(Shown(&bytes)));
+            let read: String = serde_json::from_str(&text).unwrap();
+            proptest::prop_assert_eq!(read, Shown(&bytes).to_string());
+        }
+    }
 }

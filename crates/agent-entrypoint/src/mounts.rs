@@ -47,6 +47,18 @@ short line
         }
     }
 
+    proptest::proptest! {
+        /// Whatever else stands in the list: a path that is written there as a fifth field is found.
+        #[test]
+        fn any_list_is_read(before: Vec<u8>, path in "/[!-~]{0,20}", after: Vec<u8>, other: Vec<u8>) {
+            has(&other, path.as_bytes());
+            has(&before, &other);
+            let line = format!("\n22 1 0:21 / {path} rw\n");
+            let list = [&before, line.as_bytes(), &after].concat();
+            proptest::prop_assert!(has(&list, path.as_bytes()));
+        }
+    }
+
     #[test]
     fn the_real_list_has_proc_and_no_folder_in_it() {
         assert_eq!(lists(c"/proc"), Ok(true));

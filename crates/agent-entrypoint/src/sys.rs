@@ -16,7 +16,7 @@ use rustix::process::Pid;
 use syscalls::{Sysno, syscall1, syscall2, syscall3, syscall4, syscall5, syscall6};
 
 #[cfg(test)]
-pub(crate) use self::words::tests::words;
+pub(crate) use self::words::tests::{words, words_of_bytes};
 pub use self::words::{Start, Word, Words, each};
 use crate::signals::{Signal, Signals};
 

@@ -179,4 +179,36 @@ mod tests {
             assert_eq!(Text::<8>::of(format_args!("{wrong}")).as_c_str(), None);
         }
     }
+
+    mod properties {
+        use proptest::collection::vec;
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            /// Whatever is pushed: the text is the beginning of it all, and C gets it whole or not at all.
+            #[test]
+            fn a_text_is_the_beginning_of_what_was_pushed(
+                pieces in vec(vec(0..4_u8, 0..8), 0..6),
+            ) {
+                let mut text = Text::<16>::new();
+                for piece in &pieces {
+                    text.push(piece);
+                }
+                let all = pieces.concat();
+                prop_assert_eq!(text.as_bytes(), &all[..all.len().min(16)]);
+                let whole = CStr::from_bytes_with_nul(&all).ok();
+                prop_assert_eq!(text.as_c_str(), whole.filter(|_| all.len() <= 16));
+            }
+
+            /// Whatever is shown: no control character of it, and all else of it that is text.
+            #[test]
+            fn shown_text_steers_nothing(bytes: Vec<u8>, valid: String) {
+                prop_assert!(!Shown(&bytes).to_string().contains(char::is_control));
+                let expected = valid.replace(char::is_control, "?");
+                prop_assert_eq!(Shown(valid.as_bytes()).to_string(), expected);
+            }
+        }
+    }
 }

@@ -187,3 +187,159 @@ fn wrong_usage_names_the_cure() {
         assert_eq!(refusal.to_string(), text);
     }
 }
+
+mod properties {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sys::{each, words_of_bytes};
+
+    type Bytes = Vec<u8>;
+
+    /// Bytes as the kernel hands them over: anything but NUL.
+    fn bytes() -> impl Strategy<Value = Bytes> {
+        vec(1..=u8::MAX, 0..12)
+    }
+
+    fn one_of(words: &'static [&'static str]) -> impl Strategy<Value = Bytes> {
+        let word = proptest::sample::select(words);
+        word.prop_map(|word| word.as_bytes().to_vec())
+    }
+
+    /// Arguments, among them often those that mean something.
+    fn argument() -> impl Strategy<Value = Bytes> {
+        let known = &[
+            "--",
+            "--group",
+            "--child",
+            "health",
+            "headless",
+            "--json",
+            "--deep",
+            "--help",
+            "-V",
+            "-p",
+            "--print",
+            "--output-format",
+            "sh",
+            "",
+        ];
+        prop_oneof![one_of(known), bytes()]
+    }
+
+    /// Variables, among them often those that are read.
+    fn variable() -> impl Strategy<Value = Bytes> {
+        let names = &[
+            WORKSPACE,
+            QUIET,
+            SIGNALS,
+            GRACE_SECONDS,
+            CHOWN,
+            UMASK,
+            PROBE_SECONDS,
+            "AGENT_ENTRYPOINT_OUTPUT_FORMAT",
+            "AGENT_ENTRYPOINT_MAX_TURNS",
+            "HOME",
+        ];
+        let values = &[
+            "",
+            "0",
+            "1",
+            "all",
+            "top",
+            "child",
+            "group",
+            "json",
+            "0777",
+            "3600",
+            "4294967296",
+            "/workspace",
+            "/a/../b",
+            "//",
+            "/./x",
+        ];
+        let known = (one_of(names), prop_oneof![one_of(values), bytes()]);
+        let known = known.prop_map(|(name, value)| [name, value].join(&b'='));
+        prop_oneof![known, bytes()]
+    }
+
+    fn is_ours(word: &CStr) -> bool {
+        [c"--group", c"--child"].contains(&word)
+    }
+
+    proptest! {
+        /// Whatever the words and the variables are: settings are within their limits, a refusal is
+        /// wrong usage and says so in one line, and a command is the end of the words, untouched.
+        #[test]
+        fn any_words_and_variables_are_understood_or_refused(
+            arguments in vec(argument(), 0..8),
+            env in vec(variable(), 0..8),
+        ) {
+            let (arguments, env) = (words_of_bytes(&arguments), words_of_bytes(&env));
+            let run = match Config::parse(arguments, Env(env)) {
+                Ok(Config::Run(run)) => run,
+                Ok(Config::Headless(headless, run)) => {
+                    let all: Vec<_> = each(headless.command().unwrap()).collect();
+                    prop_assert_eq!(all[0], c"claude");
+                    let at = each(arguments).skip(1).position(|word| word == c"headless");
+                    let given: Vec<_> = each(arguments).skip(at.unwrap() + 2).collect();
+                    prop_assert!(all.ends_with(&given));
+                    prop_assert_eq!(run.command, None);
+                    run
+                }
+                Ok(Config::Health(probes)) => {
+                    prop_assert!((1..=3600).contains(&probes.seconds));
+                    return Ok(());
+                }
+                Ok(Config::Print(text)) => {
+                    prop_assert!(!text.is_empty());
+                    return Ok(());
+                }
+                Err(refusal) => {
+                    prop_assert_eq!(refusal.code(), exit::USAGE);
+                    prop_assert!(!refusal.to_string().contains(char::is_control));
+                    return Ok(());
+                }
+            };
+            prop_assert!((1..=3600).contains(&run.grace_seconds));
+            prop_assert!(run.umask.is_none_or(|umask| umask <= 0o777));
+            let path = run.workspace.to_str().unwrap_or("/not UTF-8");
+            prop_assert!(path.starts_with('/') && path.split('/').all(|part| part != ".."));
+            prop_assert!(path.split('/').any(|part| !part.is_empty() && part != "."));
+            if let Some(command) = run.command {
+                // The very same words, not equal ones.
+                prop_assert_eq!(command.as_ptr_range().end, arguments.as_ptr_range().end);
+                let before = arguments.len() - command.len();
+                let mut before = each(arguments).take(before).skip(1).peekable();
+                while before.next_if(|word| is_ours(word)).is_some() {}
+                prop_assert!(before.next().is_none_or(|word| word == c"--"));
+                prop_assert_eq!(before.next(), None);
+            }
+        }
+
+        /// After `--` everything is a command, whatever it looks like.
+        #[test]
+        fn everything_behind_two_dashes_is_a_command(
+            switches in vec(one_of(&["--group", "--child"]), 0..3),
+            rest in vec(argument(), 0..6),
+        ) {
+            let own = [b"agent-entrypoint".to_vec()].into_iter();
+            let all: Vec<_> = own.chain(switches).chain([b"--".to_vec()]).chain(rest.clone()).collect();
+            let Ok(Config::Run(run)) = Config::parse(words_of_bytes(&all), Env(&[])) else {
+                return Err(TestCaseError::fail("no command"));
+            };
+            prop_assert_eq!(run.command, command(words_of_bytes(&rest)));
+        }
+
+        /// Digits alone are a number, and it is the one that they say.
+        #[test]
+        fn numbers_are_what_digits_say(text in "[0-9+ -]{0,12}", value: u32) {
+            let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            let expected = text.parse().ok().filter(|_| is_digits);
+            prop_assert_eq!(number(text.as_bytes(), 10), expected);
+            let octal = format!("{value:o}");
+            prop_assert_eq!(number(octal.as_bytes(), 8), Some(value));
+        }
+    }
+}

@@ -223,4 +223,15 @@ mod tests {
         assert_eq!(verdict.text.as_bytes(), b"is full");
         assert!(!verdict.is_well);
     }
+
+    proptest::proptest! {
+        /// Whatever was answered, and however it ended: one line, never empty, and well only after a 0.
+        #[test]
+        fn any_answer_is_judged(answer: Vec<u8>, status in 0..=0xffff_i32, which in 0..Probe::ALL.len()) {
+            let verdict = Probe::ALL[which].judge(&answer, status);
+            proptest::prop_assert!(!verdict.is_well || status == 0);
+            let text = verdict.text.as_bytes();
+            proptest::prop_assert!(!text.is_empty() && !text.contains(&b'\n'));
+        }
+    }
 }

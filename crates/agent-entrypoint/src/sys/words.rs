@@ -136,8 +136,14 @@ pub(crate) mod tests {
 
     /// Words that live as long as the test program.
     pub(crate) fn words(texts: &[&str]) -> &'static Words<'static> {
-        let word = |text: &&str| {
-            let text = std::ffi::CString::new(*text).unwrap();
+        let texts: Vec<_> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+        words_of_bytes(&texts)
+    }
+
+    /// The same, of any bytes but NUL.
+    pub(crate) fn words_of_bytes(texts: &[Vec<u8>]) -> &'static Words<'static> {
+        let word = |text: &Vec<u8>| {
+            let text = std::ffi::CString::new(text.as_slice()).unwrap();
             Some(Word::new(Box::leak(text.into_boxed_c_str())))
         };
         let words: Vec<_> = texts.iter().map(word).chain([None]).collect();

@@ -159,6 +159,21 @@ pub fn entrypoint(how: As, arguments: &[&str]) -> Command {
     command
 }
 
+/// The program in mount namespaces of its own, where this script of a shell came first. Only root can.
+pub fn entrypoint_after(script: &str, how: As, arguments: &[&str]) -> Command {
+    let mut command = program("unshare");
+    match how {
+        As::Ordinary => command.arg("--mount"),
+        As::Pid1 => command.args(namespaces().unwrap()),
+    };
+    let script = format!("{script} && exec \"$0\" \"$@\"");
+    command
+        .args(["sh", "-c", &script, binary()])
+        .args(arguments);
+    set_up(&mut command);
+    command
+}
+
 /// The settings of [`entrypoint`], for a command that starts it in another way.
 pub fn set_up(command: &mut Command) {
     for (name, _) in std::env::vars_os() {

@@ -4,13 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::{
     As, Outcome, binary, entrypoint, folder, needs_root, program, run, write_program,
 };
-use crate::watch::{eventually, is_over};
+use crate::watch::{eventually, is_over, kill};
 
 /// A folder for PATH with these programs, each a shell script's body.
 fn programs(bodies: &[(&str, &str)]) -> TempDir {
@@ -108,4 +110,156 @@ fn a_probe_that_never_stops_talking_has_no_more_time_than_others() {
     command.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "1");
     let stdout = "fail node: no answer within 1 s\nok claude 2\nok workspace /proc\n";
     assert_eq!(run(&mut command), Outcome::new(1, stdout, ""));
+}
+
+/// A run with `--json`: the exit code and the one document, which is one line.
+fn json(command: &mut Command) -> (i32, Value) {
+    let outcome = run(command.arg("--json"));
+    assert_eq!(outcome.stderr, "");
+    assert_eq!(outcome.stdout.matches('\n').count(), 1, "{outcome:?}");
+    let document = serde_json::from_str(&outcome.stdout);
+    let document = document.unwrap_or_else(|error| panic!("{error}: {outcome:?}"));
+    (outcome.code.unwrap(), document)
+}
+
+/// The probes of a document by name, with the answer or the reason; each has to tell its time.
+fn told(document: &Value) -> Vec<(&str, Result<&str, &str>)> {
+    assert_eq!(document["schema"], 1);
+    let mut told = Vec::new();
+    for probe in document["probes"].as_array().unwrap() {
+        assert!(probe["milliseconds"].is_u64(), "{document}");
+        let text = |key: &str| probe[key].as_str().unwrap();
+        let said = if probe["ok"].as_bool().unwrap() {
+            Ok(text("answer"))
+        } else {
+            Err(text("reason"))
+        };
+        told.push((text("name"), said));
+    }
+    let is_healthy = told.iter().all(|(_, said)| said.is_ok());
+    assert_eq!(document["healthy"], is_healthy, "{document}");
+    told
+}
+
+#[test]
+fn json_says_the_same_in_good_and_bad_times() {
+    if needs_root("json_says_the_same_in_good_and_bad_times") {
+        return;
+    }
+    let path = programs(&[
+        ("node", "echo v20"),
+        ("claude", "echo 2"),
+        ("git", "echo 3"),
+    ]);
+    let (code, document) = json(&mut health(&path, Path::new("/proc")));
+    let shallow = [
+        ("node", Ok("v20")),
+        ("claude", Ok("2")),
+        ("workspace", Ok("/proc")),
+    ];
+    assert_eq!((code, told(&document)), (0, shallow.to_vec()));
+
+    let home = folder();
+    let mut command = health(&path, Path::new("/proc"));
+    command.arg("--deep").env("HOME", home.path());
+    let (code, document) = json(&mut command);
+    let reason = "cannot write in `/proc`: No such file or directory (errno 2)";
+    let deep = [
+        ("node", Ok("v20")),
+        ("claude", Ok("2")),
+        ("workspace", Err(reason)),
+        ("git", Ok("3")),
+        ("home", Ok(home.path().to_str().unwrap())),
+    ];
+    assert_eq!((code, told(&document)), (1, deep.to_vec()));
+    // What was written to find that out is gone.
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+
+    let empty = programs(&[]);
+    let mut command = health(&empty, Path::new("/etc/passwd"));
+    let (code, document) = json(&mut command);
+    assert_eq!(code, 1);
+    assert!(told(&document).iter().all(|(_, said)| said.is_err()));
+}
+
+#[test]
+fn json_tells_how_long_each_probe_took() {
+    let path = programs(&[("node", "/bin/sleep 0.2; echo v20"), ("claude", "echo 2")]);
+    let (_, document) = json(&mut health(&path, Path::new("/proc")));
+    let time = |probe: usize| document["probes"][probe]["milliseconds"].as_u64().unwrap();
+    assert!((200..30_000).contains(&time(0)), "{document}");
+}
+
+#[test]
+fn odd_answers_are_one_harmless_line_and_valid_json() {
+    for (body, expected) in [
+        (r#"printf 'a "b" \\ c\n'"#, r#"a "b" \ c"#),
+        (r"printf '\377\376x\n'", "\u{fffd}\u{fffd}x"),
+        (r"printf 'a\tb\033[1mc\177\n'", "a?b?[1mc?"),
+        (r"printf '\n\n  late \r\nmore\n'", "late"),
+        (r"printf 'a\000b'", "a?b"),
+        (r"printf '\342\202\254'", "\u{20ac}"),
+        // Cut in the middle of a character.
+        (r"printf 'x\342\202'", "x\u{fffd}"),
+        ("echo '{\"ok\":false}'", "{\"ok\":false}"),
+        ("echo \"$(printf '%0900d' 0)\"", &"0".repeat(900)),
+    ] {
+        let path = programs(&[("node", body), ("claude", "echo 2")]);
+        let (_, document) = json(&mut health(&path, Path::new("/proc")));
+        assert_eq!(told(&document)[0], ("node", Ok(expected)), "{body}");
+        let outcome = run(&mut health(&path, Path::new("/proc")));
+        let line = format!("ok node {expected}\n");
+        assert!(outcome.stdout.starts_with(&line), "{body}: {outcome:?}");
+        assert_eq!(outcome.stdout.lines().count(), 3, "{body}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_probe_that_hangs_after_its_answer_or_without_stdout_has_failed() {
+    for body in [
+        "echo v20; exec /bin/sleep 1000",
+        "exec >&-; exec /bin/sleep 1000",
+        // Stopped is not ended.
+        "echo v20; kill -STOP $$",
+        "trap '' TERM INT HUP; echo v20; while :; do /bin/sleep 1000; done",
+    ] {
+        let path = programs(&[("node", body), ("claude", "echo 2")]);
+        let mut command = health(&path, Path::new("/proc"));
+        command.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "1");
+        let start = Instant::now();
+        let (code, document) = json(&mut command);
+        let time = start.elapsed();
+        let expected = ("node", Err("no answer within 1 s"));
+        assert_eq!((code, told(&document)[0]), (1, expected), "{body}");
+        // The program counts whole milliseconds.
+        assert!(time > Duration::from_millis(900), "{body}: {time:?}");
+    }
+}
+
+#[test]
+fn nobody_waits_for_what_holds_the_pipe_of_a_good_answer() {
+    let body = "/bin/sleep 1000 2>/dev/null & echo $! >\"$PIDS\"; echo v20";
+    let path = programs(&[("node", body), ("claude", "echo 2")]);
+    let pids = path.path().join("pids");
+    let mut command = health(&path, Path::new("/proc"));
+    // Longer than a test may take.
+    command.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "3600");
+    let (_, document) = json(command.env("PIDS", &pids));
+    assert_eq!(told(&document)[0], ("node", Ok("v20")));
+    kill(fs::read_to_string(pids).unwrap().trim().parse().unwrap(), 9);
+}
+
+#[test]
+fn health_does_not_mind_how_its_caller_treats_signals() {
+    let path = programs(&[("node", "echo v20"), ("claude", "echo 2")]);
+    for flags in ["--ignore-signal=CHLD", "--block-signal=CHLD"] {
+        let mut command = program("/usr/bin/env");
+        command.args([flags, binary(), "health"]);
+        command.env("PATH", path.path()).env("WORKSPACE", "/proc");
+        // Longer than a test may take: the end of a probe has to be seen.
+        command.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "3600");
+        let outcome = run(&mut command);
+        let stdout = "ok node v20\nok claude 2\n";
+        assert!(outcome.stdout.starts_with(stdout), "{flags}: {outcome:?}");
+    }
 }

@@ -10,6 +10,11 @@
 //! - `root`: started as root: the owner put right, privileges gone
 //! - `health`: the probes
 //! - `file`: the file that is shipped
+//! - `limits`: processes, disk, descriptors, a read-only root, large words
+//! - `missing_calls`: system calls that fail, as in sandboxes
+//! - `no_proc`: `/proc` not there
+//! - `users`: a user whom nobody knows, the umask, what else root may bring
+//! - `headless`: Claude Code set up by variables, with a stand-in for it
 
 #![expect(
     clippy::unwrap_used,
@@ -20,14 +25,19 @@ mod cli;
 mod command;
 mod file;
 mod harness;
+mod headless;
 mod health;
 mod inherited;
 mod keep_alive;
+mod limits;
+mod missing_calls;
+mod no_proc;
 mod root;
 mod signals;
 mod stops;
 mod storms;
 mod terminal;
+mod users;
 mod watch;
 mod whom;
 mod workspace;

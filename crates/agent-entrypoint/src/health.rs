@@ -10,12 +10,13 @@ use core::fmt::{self, Display, Formatter, Write};
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, WaitOptions, setpgid, wait};
+use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, setpgid, wait};
 
 use self::probe::{Answer, Probe, Verdict};
 use crate::config::Probes;
+use crate::descendants;
 use crate::exit::{self, Refusal};
 use crate::say;
 use crate::signals::{Signal, Signals};
@@ -38,6 +39,8 @@ type Runs = [Option<Result<Running, Errno>>; Probe::ALL.len()];
 #[inline(never)]
 pub fn check(asked: &Probes<'_>, start: &Start, caller: CallerSignals) -> u8 {
     sys::take_child_signal(caller);
+    // What a probe leaves behind stays a descendant, to be found if it hangs.
+    let _ = set_child_subreaper(Some(getpid()));
     let begin = sys::now();
     let deadline = begin.saturating_add(u64::from(asked.seconds) * 1000);
     let mut runs: Runs = Probe::ALL.map(|probe| {
@@ -48,6 +51,7 @@ pub fn check(asked: &Probes<'_>, start: &Start, caller: CallerSignals) -> u8 {
         collect(&mut runs, begin);
         let left = deadline.saturating_sub(sys::now());
         if left == 0 || each(&mut runs).all(|run| run.end.is_some()) {
+            kill_what_hangs(&mut runs);
             return report(&mut runs, asked);
         }
         sys::wait_signal(Signals::CHLD, Some(left));
@@ -92,16 +96,30 @@ fn collect(runs: &mut Runs, begin: u64) {
     }
 }
 
+/// Kills what did not end in time, with all that it started.
+fn kill_what_hangs(runs: &mut Runs) {
+    let mut hangs = false;
+    for run in each(runs).filter(|run| run.end.is_none()) {
+        // What has just ended by itself needs no killing.
+        let _ = sys::send(Target::Group(run.pid), Signal::KILL);
+        hangs = true;
+    }
+    if hangs {
+        // Those in groups of their own; without `/proc` they cannot be found.
+        let _ = descendants::each(|pid| {
+            let _ = sys::send(Target::Process(pid), Signal::KILL);
+        });
+    }
+}
+
 impl Running {
-    /// Judges what was answered in time. What runs on is killed, with all that it started.
+    /// Judges what was answered in time.
     fn finish(&self, seconds: u32) -> Verdict {
         let Some((status, _)) = self.end else {
-            // What has just ended by itself needs no killing.
-            let _ = sys::send(Target::Group(self.pid), Signal::KILL);
             return Verdict::fail(format_args!("no answer within {seconds} s"));
         };
         let mut answer = Answer::new();
-        let read = rustix::io::read(&self.pipe, answer.room());
+        let read = retry_on_intr(|| rustix::io::read(&self.pipe, answer.room()));
         answer.grow(read.unwrap_or(0));
         self.probe.judge(answer.as_bytes(), status)
     }
@@ -119,7 +137,8 @@ fn report(runs: &mut Runs, asked: &Probes<'_>) -> u8 {
         let (verdict, time) = match run {
             Ok(run) => (
                 run.finish(asked.seconds),
-                run.end.map_or(0, |(_, time)| time),
+                run.end
+                    .map_or(u64::from(asked.seconds) * 1000, |(_, time)| time),
             ),
             Err(errno) => (
                 Verdict::fail(format_args!("{}", Refusal::NoProcess(*errno))),

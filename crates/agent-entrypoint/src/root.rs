@@ -7,9 +7,14 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RawDir, Uid, chownat, openat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, RawDir, ResolveFlags, Uid, chownat, openat2,
+};
 use rustix::io::Errno;
-use rustix::thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs, set_thread_groups,
+    set_thread_res_gid, set_thread_res_uid,
+};
 
 use crate::config::Run;
 use crate::exit::Refusal;
@@ -54,12 +59,20 @@ pub fn step_down(workspace: &mut Workspace<'_>, run: &Run<'_>) -> Result<(), Ref
     Ok(())
 }
 
+const NO_CAPABILITIES: CapabilitySets = CapabilitySets {
+    effective: CapabilitySet::empty(),
+    permitted: CapabilitySet::empty(),
+    inheritable: CapabilitySet::empty(),
+};
+
 /// Supplementary groups, group, user; then nothing that is executed can give anything back.
 fn drop_privileges() -> Result<(), (&'static str, Errno)> {
     let (uid, gid) = (Uid::from_raw(AGENT.uid), Gid::from_raw(AGENT.gid));
     set_thread_groups(&[]).map_err(|errno| ("setgroups", errno))?;
     set_thread_res_gid(gid, gid, gid).map_err(|errno| ("setresgid", errno))?;
     set_thread_res_uid(uid, uid, uid).map_err(|errno| ("setresuid", errno))?;
+    // Those in effect went with the user; older engines also hand on some for programs to inherit.
+    set_capabilities(None, NO_CAPABILITIES).map_err(|errno| ("capset", errno))?;
     set_no_new_privs(true).map_err(|errno| ("no_new_privs", errno))?;
     // With the kernel told to keep capabilities over a change of user, there would be a way back.
     match set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT) {
@@ -71,13 +84,13 @@ fn drop_privileges() -> Result<(), (&'static str, Errno)> {
 /// Says so, too: on a bind mount it is the host's folder.
 fn give(workspace: &mut Workspace<'_>, run: &Run<'_>) {
     let path = workspace.path;
-    let (given, what) = if run.chown_all {
-        (give_all(path), " and all that is in it")
+    let what = if run.chown_all {
+        " and all that is in it"
     } else {
-        (chown(CWD, path, AtFlags::empty()), " (top level only)")
+        " (top level only)"
     };
     let name = shown(path);
-    match given {
+    match give_path(path, run.chown_all) {
         Ok(()) => {
             workspace.owner = AGENT;
             if !run.quiet {
@@ -93,20 +106,25 @@ fn give(workspace: &mut Workspace<'_>, run: &Run<'_>) {
     }
 }
 
-fn chown(folder: impl AsFd, name: &CStr, flags: AtFlags) -> Result<(), Errno> {
-    let (uid, gid) = (Uid::from_raw(AGENT.uid), Gid::from_raw(AGENT.gid));
-    chownat(folder, name, Some(uid), Some(gid), flags)
-}
-
-fn give_all(path: &CStr) -> Result<(), Errno> {
-    chown(CWD, path, AtFlags::empty())?;
-    let folder = openat(CWD, path, FOLDER, Mode::empty())?;
-    give_below(folder.as_fd(), DEEPEST)
-}
-
 const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
+
+/// Gives a folder away, but no symbolic link leads there: the agent may have put it in the path, in an
+/// earlier life of the container, to be given what is root's.
+fn give_path(path: &CStr, with_all: bool) -> Result<(), Errno> {
+    let folder = openat2(CWD, path, FOLDER, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
+    chown(folder.as_fd(), c"", AtFlags::EMPTY_PATH)?;
+    if with_all {
+        give_below(folder.as_fd(), DEEPEST)?;
+    }
+    Ok(())
+}
+
+fn chown(folder: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> Result<(), Errno> {
+    let (uid, gid) = (Uid::from_raw(AGENT.uid), Gid::from_raw(AGENT.gid));
+    chownat(folder, name, Some(uid), Some(gid), flags)
+}
 
 /// Gives away what is in a folder, symbolic links themselves and not what they lead to. What fails
 /// does not keep the rest from being done; the last failure is the answer.
@@ -129,12 +147,14 @@ fn give_below(folder: BorrowedFd<'_>, depth: u32) -> Result<(), Errno> {
     result
 }
 
+/// Goes into a folder, unless it is another mount.
 fn give_in(folder: BorrowedFd<'_>, name: &CStr, depth: u32) -> Result<(), Errno> {
     let depth = depth.checked_sub(1).ok_or(Errno::LOOP)?;
-    match openat(folder, name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    match openat2(folder, name, FOLDER, Mode::empty(), resolve) {
         Ok(folder) => give_below(folder.as_fd(), depth),
-        // No folder after all, where the file system does not tell beforehand.
-        Err(Errno::NOTDIR | Errno::LOOP) => Ok(()),
+        // No folder after all, where the file system does not tell beforehand, or a mount.
+        Err(Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => Ok(()),
         Err(errno) => Err(errno),
     }
 }

@@ -30,7 +30,8 @@ pub fn data(bytes: &[u8]) -> u8 {
 /// One write per line, so that lines of several processes on one stream do not mix.
 #[inline(never)]
 fn line(level: &str, text: &dyn Display) {
-    let line = Text::<6144>::of(format_args!("agent-entrypoint: {level}: {text}\n"));
+    let mut line = Text::<6144>::of(format_args!("agent-entrypoint: {level}: {text}"));
+    line.end_line();
     // There is nowhere left to complain to.
     let _ = write(sys::STDERR, line.as_bytes());
 }

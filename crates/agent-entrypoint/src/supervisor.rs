@@ -7,6 +7,7 @@
 
 use core::mem::take;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, wait};
 
 use crate::config::Run;
@@ -208,6 +209,7 @@ impl Watch {
             while self.has_ended {
                 match wait(WaitOptions::NOHANG) {
                     Ok(Some((pid, status))) => return Event::Reaped(pid, status.as_raw()),
+                    Err(Errno::INTR) => {}
                     Ok(None) | Err(_) => self.has_ended = false,
                 }
             }

@@ -5,7 +5,7 @@ use core::fmt::{self, Display, Formatter, Write};
 
 use rustix::fd::AsFd;
 use rustix::fs::{Mode, OFlags, openat};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 /// Text of at most `N` bytes; what does not fit is cut off.
 #[derive(Clone, Copy)]
@@ -42,7 +42,7 @@ impl<const N: usize> Text<N> {
             Mode::empty(),
         )?;
         let mut text = Self::new();
-        while let read @ 1.. = rustix::io::read(&file, text.room())? {
+        while let read @ 1.. = retry_on_intr(|| rustix::io::read(&file, text.room()))? {
             text.grow(read);
         }
         Ok(text)
@@ -67,6 +67,12 @@ impl<const N: usize> Text<N> {
     pub fn as_c_str(&self) -> Option<&CStr> {
         let text = CStr::from_bytes_with_nul(self.as_bytes()).ok();
         text.filter(|_| !self.is_cut)
+    }
+
+    /// Makes it a line, at the cost of its last byte if there is no room.
+    pub fn end_line(&mut self) {
+        self.length = self.length.min(N.saturating_sub(1));
+        self.push(b"\n");
     }
 
     /// The bytes that are still free, to be read into; [`Text::grow`] then takes them over.
@@ -140,6 +146,7 @@ impl Display for Why {
             Errno::NOSPC => "No space left on device",
             Errno::ROFS => "Read-only file system",
             Errno::NAMETOOLONG => "File name too long",
+            Errno::NOSYS => "Function not implemented",
             Errno::LOOP => "Too many levels of symbolic links",
             _ => "error",
         };

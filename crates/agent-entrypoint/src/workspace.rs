@@ -6,7 +6,7 @@ use core::ffi::CStr;
 use core::fmt::{self, Display, Formatter};
 
 use rustix::fs::{
-    Access, AtFlags, CWD, FileType, StatxAttributes, StatxFlags, accessat, statat, statx,
+    Access, AtFlags, CWD, FileType, Statx, StatxAttributes, StatxFlags, accessat, statat, statx,
 };
 use rustix::io::Errno;
 
@@ -36,22 +36,18 @@ pub struct Trouble<'a> {
 /// Looks at the workspace; refuses if there is none.
 pub fn look(path: &CStr) -> Result<Workspace<'_>, Refusal<'_>> {
     let refuse = |errno| Refusal::NoWorkspace(path, errno);
-    let (mode, uid, gid, is_mounted) =
-        match statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS) {
-            Ok(seen) => {
-                let root = StatxAttributes::MOUNT_ROOT;
-                let is_known = seen.stx_attributes_mask.contains(root);
-                let is_mounted = is_known.then(|| seen.stx_attributes.contains(root));
-                let mode = u32::from(seen.stx_mode);
-                (mode, seen.stx_uid, seen.stx_gid, is_mounted)
-            }
-            // An old kernel, or a sandbox that does not let the newer call through.
-            Err(Errno::NOSYS | Errno::PERM) => {
-                let seen = statat(CWD, path, AtFlags::empty()).map_err(refuse)?;
-                (seen.st_mode, seen.st_uid, seen.st_gid, None)
-            }
-            Err(errno) => return Err(refuse(errno)),
-        };
+    let (mode, uid, gid, is_mounted) = match stat_of(path) {
+        Ok(seen) => {
+            let mode = u32::from(seen.stx_mode);
+            (mode, seen.stx_uid, seen.stx_gid, is_mounted(&seen))
+        }
+        // An old kernel, or a sandbox that does not let the newer call through.
+        Err(Errno::NOSYS | Errno::PERM) => {
+            let seen = statat(CWD, path, AtFlags::empty()).map_err(refuse)?;
+            (seen.st_mode, seen.st_uid, seen.st_gid, None)
+        }
+        Err(errno) => return Err(refuse(errno)),
+    };
     if FileType::from_raw_mode(mode) != FileType::Directory {
         return Err(refuse(Errno::NOTDIR));
     }
@@ -61,6 +57,21 @@ pub fn look(path: &CStr) -> Result<Workspace<'_>, Refusal<'_>> {
         mode: mode & 0o7777,
         is_mounted: is_mounted.or_else(|| mounts::lists(path).ok()),
     })
+}
+
+fn stat_of(path: &CStr) -> Result<Statx, Errno> {
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+    statx(CWD, path, AtFlags::empty(), wanted)
+}
+
+/// Is it a mount, or a folder of one that is not the container's own? None where the kernel does not say.
+fn is_mounted(seen: &Statx) -> Option<bool> {
+    let root = StatxAttributes::MOUNT_ROOT;
+    if !seen.stx_attributes_mask.contains(root) {
+        return None;
+    }
+    let is_elsewhere = || stat_of(c"/").is_ok_and(|root| root.stx_mnt_id != seen.stx_mnt_id);
+    Some(seen.stx_attributes.contains(root) || is_elsewhere())
 }
 
 impl<'a> Workspace<'a> {
@@ -81,11 +92,15 @@ impl<'a> Workspace<'a> {
     pub fn write_access(&self, me: Ids) -> Result<(), Trouble<'a>> {
         let wanted = Access::WRITE_OK | Access::EXEC_OK;
         let allowed = accessat(CWD, self.path, wanted, AtFlags::empty());
-        allowed.map_err(|errno| Trouble {
-            workspace: *self,
-            me,
-            errno,
-        })
+        match allowed {
+            // A sandbox that has no such question: then it does not forbid it either.
+            Ok(()) | Err(Errno::NOSYS) => Ok(()),
+            Err(errno) => Err(Trouble {
+                workspace: *self,
+                me,
+                errno,
+            }),
+        }
     }
 }
 

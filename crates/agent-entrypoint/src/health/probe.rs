@@ -179,8 +179,9 @@ fn written(path: &CStr) -> u8 {
 
 /// Writes a file and removes it: a full disk is seen in no other way.
 fn write_in(path: &CStr) -> Result<(), Errno> {
-    let own = getpid().as_raw_pid();
-    let name = Text::<64>::of(format_args!(".agent-entrypoint-health-{own}\0"));
+    // Other containers may share the folder, and have the same numbers.
+    let (own, now) = (getpid().as_raw_pid(), sys::now());
+    let name = Text::<64>::of(format_args!(".agent-entrypoint-health-{own}-{now}\0"));
     let name = name.as_c_str().unwrap_or_default();
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = openat(CWD, path, flags, Mode::empty())?;

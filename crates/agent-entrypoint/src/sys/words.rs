@@ -70,11 +70,13 @@ pub struct Start {
     /// The name of the program itself, and its arguments.
     pub arguments: &'static Words<'static>,
     pub environment: &'static Words<'static>,
-    /// The effective user and group.
+    /// The effective user and group; root also if it is only the real user.
     pub user: Ids,
 }
 
-/// `AT_EUID` and `AT_EGID` of the auxiliary vector: what `geteuid` and `getegid` say, without a call.
+/// `AT_UID`, `AT_EUID` and `AT_EGID` of the auxiliary vector: what `getuid`, `geteuid` and `getegid` say,
+/// without a call.
+const REAL_UID: usize = 11;
 const EFFECTIVE_UID: usize = 12;
 const EFFECTIVE_GID: usize = 14;
 
@@ -101,33 +103,35 @@ impl Start {
             Self {
                 arguments: slice::from_raw_parts(first, count + 1),
                 environment: slice::from_raw_parts(environment, variables + 1),
-                user: effective_user(end.add(1).cast()),
+                user: user(end.add(1).cast()),
             }
         }
     }
 }
 
-/// Who this process is, by the auxiliary vector; root where the kernel does not say.
+/// Who this process is, by the auxiliary vector: root if it is so in one way or the other, or if the
+/// kernel does not say.
 ///
 /// # Safety
 ///
 /// `pair` must point to pairs of numbers, the last of which begins with a 0.
-unsafe fn effective_user(mut pair: *const [usize; 2]) -> Ids {
-    let mut user = Ids { uid: 0, gid: 0 };
+unsafe fn user(mut pair: *const [usize; 2]) -> Ids {
+    let (mut uid, mut gid) = (None, 0);
     // SAFETY: by the caller's promise there is a pair wherever this looks.
     while let [key, value] = unsafe { *pair }
         && key != 0
     {
         let id = u32::try_from(value).unwrap_or_default();
         match key {
-            EFFECTIVE_UID => user.uid = id,
-            EFFECTIVE_GID => user.gid = id,
+            REAL_UID | EFFECTIVE_UID => uid = Some(uid.map_or(id, |other: u32| other.min(id))),
+            EFFECTIVE_GID => gid = id,
             _ => {}
         }
         // SAFETY: this was not the last pair.
         pair = unsafe { pair.add(1) };
     }
-    user
+    let uid = uid.unwrap_or_default();
+    Ids { uid, gid }
 }
 
 #[cfg(test)]

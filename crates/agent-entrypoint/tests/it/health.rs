@@ -88,7 +88,11 @@ fn a_program_that_may_not_run_is_told_from_a_missing_one() {
 fn a_probe_that_hangs_is_ended_with_all_it_started() {
     let path = programs(&[
         ("node", "echo v20"),
-        ("claude", "/bin/sleep 1000 & echo $$ $! >\"$PIDS\"; wait"),
+        // One in its group, one in a session of its own.
+        (
+            "claude",
+            "/bin/sleep 1000 & first=$!; /usr/bin/setsid /bin/sleep 1000 & echo $$ $first $! >\"$PIDS\"; wait",
+        ),
     ]);
     let pids = path.path().join("pids");
     let mut command = health(&path, Path::new("/proc"));
@@ -188,6 +192,10 @@ fn json_tells_how_long_each_probe_took() {
     let (_, document) = json(&mut health(&path, Path::new("/proc")));
     let time = |probe: usize| document["probes"][probe]["milliseconds"].as_u64().unwrap();
     assert!((200..30_000).contains(&time(0)), "{document}");
+    let path = programs(&[("node", "exec /bin/sleep 1000"), ("claude", "echo 2")]);
+    let mut hangs = health(&path, Path::new("/proc"));
+    let (_, document) = json(hangs.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "1"));
+    assert_eq!(document["probes"][0]["milliseconds"], 1000, "{document}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! - `keep_alive`: the mode without a command
 //! - `terminal`: a pseudo-terminal, job control
 //! - `workspace`: the check before start, and its texts
+//! - `said`: whole lines, and valid JSON
 //! - `root`: started as root: the owner put right, privileges gone
 //! - `health`: the probes
 //! - `file`: the file that is shipped
@@ -33,6 +34,7 @@ mod limits;
 mod missing_calls;
 mod no_proc;
 mod root;
+mod said;
 mod signals;
 mod stops;
 mod storms;

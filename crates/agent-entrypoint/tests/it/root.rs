@@ -174,3 +174,73 @@ fn root_without_the_capabilities_is_refused() {
         assert_eq!(outcome, Outcome::new(77, "", &stderr), "{capabilities}");
     }
 }
+
+/// What the agent could have put into the path in an earlier life of the container.
+#[test]
+fn no_link_leads_root_to_give_away_what_is_not_the_workspace() {
+    if needs_root("no_link_leads_root_to_give_away_what_is_not_the_workspace") {
+        return;
+    }
+    let (agents, other) = (folder(), folder());
+    fs::create_dir(other.path().join("sub")).unwrap();
+    let link = agents.path().join("workspace");
+    symlink(other.path(), &link).unwrap();
+    for (workspace, chown) in [
+        (link.clone(), "top"),
+        (link.clone(), "all"),
+        (link.join("sub"), "all"),
+    ] {
+        let mut command = entrypoint(As::Ordinary, &["true"]);
+        let outcome = run(command
+            .env("WORKSPACE", &workspace)
+            .env("AGENT_ENTRYPOINT_CHOWN", chown));
+        assert_eq!(outcome.code, Some(0));
+        let name = workspace.display();
+        let told = format!(
+            "cannot give workspace `{name}` to 1000:1000: Too many levels of symbolic links (errno 40); "
+        );
+        assert!(outcome.stderr.contains(&told), "{outcome:?}");
+    }
+    assert_eq!(owner(other.path()), (0, 0));
+    assert_eq!(owner(&other.path().join("sub")), (0, 0));
+}
+
+#[test]
+fn another_mount_in_the_workspace_is_not_looked_into() {
+    if needs_root("another_mount_in_the_workspace_is_not_looked_into") {
+        return;
+    }
+    let dir = folder();
+    let mount = dir.path().join("mount");
+    fs::create_dir(&mount).unwrap();
+    let script =
+        "mount -t tmpfs none \"$1\" && touch \"$1/file\" && \"$0\" true && stat -c %u \"$1/file\"";
+    let mut command = program("unshare");
+    command.args(["--mount", "sh", "-c", script, binary()]);
+    set_up(command.arg(&mount));
+    let outcome = run(command
+        .env("WORKSPACE", dir.path())
+        .env("AGENT_ENTRYPOINT_CHOWN", "all"));
+    assert_eq!(outcome, Outcome::new(0, "0\n", ""));
+}
+
+#[test]
+fn root_in_any_of_its_forms_steps_down_or_starts_nothing() {
+    if needs_root("root_in_any_of_its_forms_steps_down_or_starts_nothing") {
+        return;
+    }
+    for (flags, code) in [
+        (&["--ruid=0", "--euid=1000"][..], 77),
+        (&["--ruid=1000", "--euid=0"], 0),
+        (&["--inh-caps=+chown"], 0),
+    ] {
+        let mut command = program("setpriv");
+        command.args(flags).arg(binary());
+        set_up(command.args(["grep", "-E", "^(Uid|CapInh)", "/proc/self/status"]));
+        let outcome = run(&mut command);
+        assert_eq!(outcome.code, Some(code), "{flags:?} {outcome:?}");
+        let down = "Uid:\t1000\t1000\t1000\t1000\nCapInh:\t0000000000000000\n";
+        let expected = if code == 0 { down } else { "" };
+        assert_eq!(outcome.stdout, expected, "{flags:?}");
+    }
+}

@@ -4,7 +4,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::Path;
 
-use crate::harness::{As, Outcome, binary, entrypoint, folder, needs_root, program, run, set_up};
+use crate::harness::{
+    As, Outcome, Running, binary, entrypoint, folder, needs_root, program, run, set_up,
+};
+use crate::watch::{eventually, kill};
 
 const DOWN: &str = "agent-entrypoint: note: started as root, going on as 1000:1000\n";
 
@@ -138,12 +141,15 @@ fn keep_alive_steps_down_too() {
     if needs_root("keep_alive_steps_down_too") {
         return;
     }
-    let running = crate::harness::Running::start(&mut entrypoint(As::Pid1, &[]));
+    let running = Running::start(&mut entrypoint(As::Pid1, &[]));
     let init = running.init();
-    let status = fs::read_to_string(format!("/proc/{init}/status")).unwrap();
-    let uid = status.lines().find(|line| line.starts_with("Uid:"));
-    assert_eq!(uid, Some("Uid:\t1000\t1000\t1000\t1000"));
-    crate::watch::kill(init, libc::SIGTERM);
+    eventually("the step down", || {
+        let status = fs::read_to_string(format!("/proc/{init}/status")).ok()?;
+        status
+            .contains("Uid:\t1000\t1000\t1000\t1000\n")
+            .then_some(())
+    });
+    kill(init, libc::SIGTERM);
     assert_eq!(running.wait(), Outcome::new(0, "", ""));
 }
 

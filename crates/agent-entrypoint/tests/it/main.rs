@@ -3,6 +3,7 @@
 //! - `cli`: usage, help, bad values
 //! - `command`: command mode: status, environment, process state, what is left behind
 //! - `signals`: forwarding and reaping
+//! - `storms`: thousands of signals at once
 //! - `keep_alive`: the mode without a command
 //! - `terminal`: a pseudo-terminal, job control
 //! - `workspace`: the check before start, and its texts
@@ -21,6 +22,7 @@ mod health;
 mod keep_alive;
 mod root;
 mod signals;
+mod storms;
 mod terminal;
 mod watch;
 mod workspace;

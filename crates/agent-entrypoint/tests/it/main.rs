@@ -2,6 +2,7 @@
 //!
 //! - `cli`: usage, help, bad values
 //! - `command`: command mode: status, environment, process state, what is left behind
+//! - `inherited`: signal state, descriptors and streams of the caller
 //! - `signals`: forwarding and reaping
 //! - `storms`: thousands of signals at once
 //! - `keep_alive`: the mode without a command
@@ -19,10 +20,12 @@ mod cli;
 mod command;
 mod harness;
 mod health;
+mod inherited;
 mod keep_alive;
 mod root;
 mod signals;
 mod storms;
 mod terminal;
+mod via;
 mod watch;
 mod workspace;

@@ -4,6 +4,7 @@
 //! - `command`: command mode: status, environment, process state, what is left behind
 //! - `inherited`: signal state, descriptors and streams of the caller
 //! - `signals`: forwarding and reaping
+//! - `whom`: the command or its group, daemons, and the stubborn
 //! - `storms`: thousands of signals at once
 //! - `keep_alive`: the mode without a command
 //! - `terminal`: a pseudo-terminal, job control
@@ -28,4 +29,5 @@ mod storms;
 mod terminal;
 mod via;
 mod watch;
+mod whom;
 mod workspace;

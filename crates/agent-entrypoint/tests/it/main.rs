@@ -5,6 +5,7 @@
 //! - `inherited`: signal state, descriptors and streams of the caller
 //! - `signals`: forwarding and reaping
 //! - `whom`: the command or its group, daemons, and the stubborn
+//! - `stops`: stop and continue
 //! - `storms`: thousands of signals at once
 //! - `keep_alive`: the mode without a command
 //! - `terminal`: a pseudo-terminal, job control
@@ -25,6 +26,7 @@ mod inherited;
 mod keep_alive;
 mod root;
 mod signals;
+mod stops;
 mod storms;
 mod terminal;
 mod via;

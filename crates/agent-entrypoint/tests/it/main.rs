@@ -12,6 +12,7 @@
 //! - `workspace`: the check before start, and its texts
 //! - `root`: started as root: the owner put right, privileges gone
 //! - `health`: the probes
+//! - `panics`: what is in the shipped file, and what is not
 
 #![expect(
     clippy::unwrap_used,
@@ -24,6 +25,7 @@ mod harness;
 mod health;
 mod inherited;
 mod keep_alive;
+mod panics;
 mod root;
 mod signals;
 mod stops;

@@ -8,6 +8,7 @@
 //! - `stops`: stop and continue
 //! - `storms`: thousands of signals at once
 //! - `keep_alive`: the mode without a command
+//! - `idle`: no wake-ups
 //! - `terminal`: a pseudo-terminal, job control
 //! - `workspace`: the check before start, and its texts
 //! - `root`: started as root: the owner put right, privileges gone
@@ -23,6 +24,7 @@ mod cli;
 mod command;
 mod harness;
 mod health;
+mod idle;
 mod inherited;
 mod keep_alive;
 mod panics;

@@ -6,6 +6,7 @@
 //! - `signals`: forwarding and reaping
 //! - `whom`: the command or its group, daemons, and the stubborn
 //! - `stops`: stop and continue
+//! - `reaping`: ten thousand orphans
 //! - `storms`: thousands of signals at once
 //! - `keep_alive`: the mode without a command
 //! - `idle`: no wake-ups
@@ -28,6 +29,7 @@ mod idle;
 mod inherited;
 mod keep_alive;
 mod panics;
+mod reaping;
 mod root;
 mod signals;
 mod stops;

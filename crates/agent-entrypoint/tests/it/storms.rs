@@ -107,7 +107,7 @@ fn queued_signals_are_all_counted() {
 }
 
 /// Sends these signals in turn until there is nobody left to get them.
-fn endless_sender(pid: u32, signals: &[&str]) -> Running {
+pub fn endless_sender(pid: u32, signals: &[&str]) -> Running {
     let kills: Vec<_> = signals
         .iter()
         .map(|signal| format!("kill -{signal} {pid}"))

@@ -1,6 +1,16 @@
 //! A pseudo-terminal, made by util-linux's `script`: the command is in its foreground and has job control.
+//!
+//! Where the terminal's other side is to be held by the test itself, the kernel's `/dev/ptmx` makes one.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::harness::{As, Outcome, Running, binary, entrypoint, program, set_up};
+use crate::via::entrypoint_via;
+use crate::watch::{eventually, kill, state};
 
 /// The entrypoint with a terminal of its own; `script` gives its exit code and passes keys on.
 fn on_a_terminal(how: As, arguments: &[&str]) -> Running {
@@ -85,4 +95,90 @@ fn a_terminal_that_is_not_ours_is_survived() {
     set_up(&mut command);
     let outcome = Running::start(&mut command).wait();
     assert_eq!(outcome, Outcome::new(6, "", ""));
+}
+
+/// The entrypoint as the leader of a session whose terminal is its stdin, as `docker run -it` starts it,
+/// and the terminal's other side.
+///
+/// stdout is a pipe, as everywhere here: what is echoed does not mix with what the command says.
+fn leads_a_session(how: As, arguments: &[&str]) -> (Running, File) {
+    let mut options = File::options();
+    options.read(true).write(true);
+    let master = options.custom_flags(libc::O_NOCTTY).open("/dev/ptmx");
+    let master = master.unwrap();
+    resize(&master, 24, 80);
+    rustix::pty::grantpt(&master).unwrap();
+    rustix::pty::unlockpt(&master).unwrap();
+    let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+    let script = "exec \"$0\" \"$@\" <>\"$TERMINAL\"";
+    let caller = ["sh", "-c", script, "setsid", "--ctty"];
+    let mut command = entrypoint_via(how, &caller, arguments);
+    command.env("TERMINAL", name.to_str().unwrap());
+    (Running::start(&mut command), master)
+}
+
+fn resize(terminal: &File, rows: u16, columns: u16) {
+    let size = Winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(terminal, size).unwrap();
+}
+
+#[test]
+fn what_is_typed_goes_to_the_command() {
+    for how in As::every() {
+        let (running, mut terminal) = leads_a_session(how, &["cat"]);
+        terminal.write_all(b"hello\n").unwrap();
+        assert_eq!(running.line(), "hello", "{how:?}");
+        // Control-D is the end of the file.
+        terminal.write_all(b"\x04").unwrap();
+        assert_eq!(running.wait(), Outcome::new(0, "", ""), "{how:?}");
+    }
+}
+
+#[test]
+fn a_new_window_size_is_told_to_the_command() {
+    let script = "trap 'stty size' WINCH; stty size; echo ready; while :; do read -r line; done";
+    for how in As::every() {
+        let (running, terminal) = leads_a_session(how, &["sh", "-c", script]);
+        assert_eq!(running.line(), "24 80", "{how:?}");
+        assert_eq!(running.line(), "ready");
+        resize(&terminal, 50, 132);
+        assert_eq!(running.line(), "50 132", "{how:?}");
+        kill(running.init(), libc::SIGTERM);
+        assert_eq!(running.wait(), Outcome::new(143, "", ""));
+    }
+}
+
+#[test]
+fn a_hang_up_is_passed_on_and_ends_it_all() {
+    // The kernel tells the leader of the session only. A daemon, of no session of this terminal, is left
+    // when the command has ended, and told then.
+    let script = "trap 'echo hung up; exit 4' HUP; (setsid sleep infinity &)
+        echo ready; while :; do read -r line; done";
+    for how in As::every() {
+        let (running, terminal) = leads_a_session(how, &["sh", "-c", script]);
+        assert_eq!(running.line(), "ready");
+        drop(terminal);
+        let outcome = running.wait();
+        assert_eq!(outcome, Outcome::new(4, "hung up\n", ""), "{how:?}");
+    }
+}
+
+#[test]
+fn a_hang_up_by_default_ends_the_command_and_keep_alive_mode() {
+    for how in As::every() {
+        for (arguments, code) in [(&["sleep", "infinity"][..], 129), (&[], 0)] {
+            let (running, terminal) = leads_a_session(how, arguments);
+            let init = running.init();
+            let up = if code == 0 { init } else { running.child() };
+            eventually("sleep", || (state(up) == Some('S')).then_some(()));
+            drop(terminal);
+            let outcome = running.wait();
+            assert_eq!(outcome, Outcome::new(code, "", ""), "{how:?}");
+        }
+    }
 }

@@ -2,20 +2,25 @@
 //!
 //! - `cli`: usage, help, bad values
 //! - `command`: command mode: status, environment, process state, what is left behind
-//! - `inherited`: what the command inherits, and what PID 1 holds on to
-//! - `signals`, `whom`, `stops`, `storms`: forwarding and reaping: each, to whom, stopping, by the thousand
+//! - `inherited`: signal state, descriptors and streams of the caller
+//! - `signals`: forwarding and reaping
+//! - `whom`: the command or its group, daemons, and the stubborn
+//! - `stops`: stop and continue
+//! - `reaping`: ten thousand orphans
+//! - `storms`: thousands of signals at once
 //! - `keep_alive`: the mode without a command
+//! - `idle`: no wake-ups
 //! - `terminal`: a pseudo-terminal, job control
 //! - `workspace`: the check before start, and its texts
-//! - `said`: whole lines, and valid JSON
 //! - `root`: started as root: the owner put right, privileges gone
+//! - `users`: a user whom nobody knows, the umask, what else root may bring
 //! - `health`: the probes
-//! - `file`: the file that is shipped
+//! - `headless`: Claude Code set up by variables, with a stand-in for it
+//! - `said`: whole lines, and valid JSON
 //! - `limits`: processes, disk, descriptors, a read-only root, large words
 //! - `missing_calls`: system calls that fail, as in sandboxes
 //! - `no_proc`: `/proc` not there
-//! - `users`: a user whom nobody knows, the umask, what else root may bring
-//! - `headless`: Claude Code set up by variables, with a stand-in for it
+//! - `panics`: what is in the shipped file, and what is not
 
 #![expect(
     clippy::unwrap_used,
@@ -24,15 +29,17 @@
 
 mod cli;
 mod command;
-mod file;
 mod harness;
 mod headless;
 mod health;
+mod idle;
 mod inherited;
 mod keep_alive;
 mod limits;
 mod missing_calls;
 mod no_proc;
+mod panics;
+mod reaping;
 mod root;
 mod said;
 mod signals;
@@ -40,6 +47,7 @@ mod stops;
 mod storms;
 mod terminal;
 mod users;
+mod via;
 mod watch;
 mod whom;
 mod workspace;

@@ -1,35 +1,84 @@
-//! Stop and continue: the command stops, the entrypoint never does.
+//! Stop and continue: what stops goes to the command, and never stops the entrypoint itself.
 
 use crate::harness::{As, Outcome, Running, entrypoint};
-use crate::watch::{eventually, kill, state};
+use crate::watch::{children, eventually, kill, state};
 
-fn is(pid: u32, letter: char) {
-    eventually(&format!("state {letter}"), || {
-        (state(pid)? == letter).then_some(())
-    });
+fn wait_for(pid: u32, wanted: char) {
+    let what = format!("process {pid} to be in state {wanted}");
+    eventually(&what, || (state(pid) == Some(wanted)).then_some(()));
+}
+
+/// A command that sleeps, and a process in its group that does.
+fn start(how: As, flag: &str) -> (Running, [u32; 3]) {
+    let script = "sleep infinity & exec sleep infinity";
+    let running = Running::start(&mut entrypoint(how, &[flag, "sh", "-c", script]));
+    let (init, child) = (running.init(), running.child());
+    let grandchild = eventually("the grandchild", || children(child).first().copied());
+    wait_for(grandchild, 'S');
+    wait_for(child, 'S');
+    (running, [init, child, grandchild])
+}
+
+/// Ends the run; the entrypoint must be able to, whatever was stopped before.
+fn end(running: Running) {
+    kill(running.init(), libc::SIGTERM);
+    assert_eq!(running.wait(), Outcome::new(143, "", ""));
 }
 
 #[test]
-fn stop_signals_stop_the_command_and_not_the_entrypoint() {
+fn the_stops_of_a_terminal_and_the_continuation_are_passed_on() {
     for how in As::every() {
-        let running = Running::start(&mut entrypoint(how, &["sleep", "infinity"]));
-        let (init, child) = (running.init(), running.child());
-        is(child, 'S');
-        for signal in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU] {
-            kill(init, signal);
-            is(child, 'T');
-            is(init, 'S');
+        let (running, [init, child, grandchild]) = start(how, "--group");
+        for stop in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU] {
+            kill(init, stop);
+            wait_for(child, 'T');
+            wait_for(grandchild, 'T');
+            // It has acted on the signal by now, and sleeps again.
+            wait_for(init, 'S');
             kill(init, libc::SIGCONT);
-            is(child, 'S');
+            wait_for(child, 'S');
+            wait_for(grandchild, 'S');
+            wait_for(init, 'S');
         }
-        // One that only the kernel can send on: the command is stopped behind the entrypoint's back.
-        kill(child, libc::SIGSTOP);
-        is(child, 'T');
-        is(init, 'S');
+        end(running);
+    }
+}
+
+#[test]
+fn the_command_alone_is_stopped_if_so_wished() {
+    for how in As::every() {
+        let (running, [init, child, grandchild]) = start(how, "--child");
+        kill(init, libc::SIGTSTP);
+        wait_for(child, 'T');
+        assert_eq!(state(grandchild), Some('S'), "{how:?}");
         kill(init, libc::SIGCONT);
-        is(child, 'S');
-        kill(init, libc::SIGTERM);
-        assert_eq!(running.wait(), Outcome::new(143, "", ""));
+        wait_for(child, 'S');
+        end(running);
+    }
+}
+
+#[test]
+fn what_others_have_stopped_goes_on_by_the_entrypoint() {
+    for how in As::every() {
+        let (running, [init, child, _]) = start(how, "--group");
+        kill(child, libc::SIGSTOP);
+        wait_for(child, 'T');
+        // A stop is no end: the entrypoint hears of it by SIGCHLD, too, and has nothing to reap.
+        wait_for(init, 'S');
+        kill(init, libc::SIGCONT);
+        wait_for(child, 'S');
+        end(running);
+    }
+}
+
+#[test]
+fn a_stopped_command_that_is_killed_is_noticed() {
+    for how in As::every() {
+        let (running, [_, child, _]) = start(how, "--group");
+        kill(child, libc::SIGSTOP);
+        wait_for(child, 'T');
+        kill(child, libc::SIGKILL);
+        assert_eq!(running.wait(), Outcome::new(137, "", ""), "{how:?}");
     }
 }
 
@@ -40,30 +89,9 @@ fn a_stopped_command_does_not_put_off_the_end() {
         let running = Running::start(command.env("AGENT_ENTRYPOINT_GRACE_SECONDS", "1"));
         let child = running.child();
         kill(child, libc::SIGSTOP);
-        is(child, 'T');
+        wait_for(child, 'T');
         kill(running.init(), libc::SIGTERM);
         let warning = "agent-entrypoint: warning: what outlived SIGTERM by 1 s is killed\n";
         assert_eq!(running.wait(), Outcome::new(137, "", warning), "{how:?}");
-    }
-}
-
-#[test]
-fn idle_is_idle() {
-    for arguments in [&["sleep", "infinity"][..], &[]] {
-        let how = As::every().pop().unwrap();
-        let running = Running::start(&mut entrypoint(how, arguments));
-        let init = running.init();
-        is(init, 'S');
-        let switches = || {
-            let status = std::fs::read_to_string(format!("/proc/{init}/status")).unwrap();
-            let is_count = |line: &&str| line.starts_with("voluntary_ctxt_switches");
-            status.lines().find(is_count).unwrap().to_owned()
-        };
-        let before = switches();
-        // That nothing happens cannot be waited for: this is time enough for the tick of other inits.
-        std::thread::sleep(std::time::Duration::from_millis(1100));
-        assert_eq!(switches(), before, "{arguments:?}");
-        kill(init, libc::SIGTERM);
-        running.wait();
     }
 }

@@ -1,7 +1,16 @@
 //! A pseudo-terminal, made by util-linux's `script`: the command is in its foreground and has job control.
+//!
+//! Where the terminal's other side is to be held by the test itself, the kernel's `/dev/ptmx` makes one.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::harness::{As, Outcome, Running, binary, entrypoint, program, set_up};
-use crate::watch::{children, eventually, is_over, kill};
+use crate::via::entrypoint_via;
+use crate::watch::{eventually, kill, state};
 
 /// The entrypoint with a terminal of its own; `script` gives its exit code and passes keys on.
 fn on_a_terminal(how: As, arguments: &[&str]) -> Running {
@@ -88,28 +97,88 @@ fn a_terminal_that_is_not_ours_is_survived() {
     assert_eq!(outcome, Outcome::new(6, "", ""));
 }
 
-/// The entrypoint somewhere below a process.
-fn entrypoint_below(pid: u32) -> Option<u32> {
-    children(pid).into_iter().find_map(|child| {
-        let exe = std::fs::read_link(format!("/proc/{child}/exe")).ok()?;
-        let is_it = exe == std::path::Path::new(binary());
-        is_it.then_some(child).or_else(|| entrypoint_below(child))
-    })
+/// The entrypoint as the leader of a session whose terminal is its stdin, as `docker run -it` starts it,
+/// and the terminal's other side.
+///
+/// stdout is a pipe, as everywhere here: what is echoed does not mix with what the command says.
+fn leads_a_session(how: As, arguments: &[&str]) -> (Running, File) {
+    let mut options = File::options();
+    options.read(true).write(true);
+    let master = options.custom_flags(libc::O_NOCTTY).open("/dev/ptmx");
+    let master = master.unwrap();
+    resize(&master, 24, 80);
+    rustix::pty::grantpt(&master).unwrap();
+    rustix::pty::unlockpt(&master).unwrap();
+    let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+    let script = "exec \"$0\" \"$@\" <>\"$TERMINAL\"";
+    let caller = ["sh", "-c", script, "setsid", "--ctty"];
+    let mut command = entrypoint_via(how, &caller, arguments);
+    command.env("TERMINAL", name.to_str().unwrap());
+    (Running::start(&mut command), master)
+}
+
+fn resize(terminal: &File, rows: u16, columns: u16) {
+    let size = Winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(terminal, size).unwrap();
 }
 
 #[test]
-fn a_terminal_that_goes_away_ends_everything() {
+fn what_is_typed_goes_to_the_command() {
     for how in As::every() {
-        let script = "setsid sleep infinity & echo ready; exec sleep infinity";
-        let running = on_a_terminal(how, &["sh", "-c", script]);
-        read_until(&running, "ready");
-        let init = eventually("the entrypoint", || entrypoint_below(running.pid()));
-        let all: Vec<u32> = children(init).into_iter().chain([init]).collect();
-        assert!(all.len() > 1, "{all:?}");
-        // The other side of the terminal: its end is the hang-up.
-        kill(running.pid(), libc::SIGKILL);
-        for pid in all {
-            eventually("the end of everyone", || is_over(pid).then_some(()));
+        let (running, mut terminal) = leads_a_session(how, &["cat"]);
+        terminal.write_all(b"hello\n").unwrap();
+        assert_eq!(running.line(), "hello", "{how:?}");
+        // Control-D is the end of the file.
+        terminal.write_all(b"\x04").unwrap();
+        assert_eq!(running.wait(), Outcome::new(0, "", ""), "{how:?}");
+    }
+}
+
+#[test]
+fn a_new_window_size_is_told_to_the_command() {
+    let script = "trap 'stty size' WINCH; stty size; echo ready; while :; do read -r line; done";
+    for how in As::every() {
+        let (running, terminal) = leads_a_session(how, &["sh", "-c", script]);
+        assert_eq!(running.line(), "24 80", "{how:?}");
+        assert_eq!(running.line(), "ready");
+        resize(&terminal, 50, 132);
+        assert_eq!(running.line(), "50 132", "{how:?}");
+        kill(running.init(), libc::SIGTERM);
+        assert_eq!(running.wait(), Outcome::new(143, "", ""));
+    }
+}
+
+#[test]
+fn a_hang_up_is_passed_on_and_ends_it_all() {
+    // The kernel tells the leader of the session only. A daemon, of no session of this terminal, is left
+    // when the command has ended, and told then.
+    let script = "trap 'echo hung up; exit 4' HUP; (setsid sleep infinity &)
+        echo ready; while :; do read -r line; done";
+    for how in As::every() {
+        let (running, terminal) = leads_a_session(how, &["sh", "-c", script]);
+        assert_eq!(running.line(), "ready");
+        drop(terminal);
+        let outcome = running.wait();
+        assert_eq!(outcome, Outcome::new(4, "hung up\n", ""), "{how:?}");
+    }
+}
+
+#[test]
+fn a_hang_up_by_default_ends_the_command_and_keep_alive_mode() {
+    for how in As::every() {
+        for (arguments, code) in [(&["sleep", "infinity"][..], 129), (&[], 0)] {
+            let (running, terminal) = leads_a_session(how, arguments);
+            let init = running.init();
+            let up = if code == 0 { init } else { running.child() };
+            eventually("sleep", || (state(up) == Some('S')).then_some(()));
+            drop(terminal);
+            let outcome = running.wait();
+            assert_eq!(outcome, Outcome::new(code, "", ""), "{how:?}");
         }
     }
 }

@@ -1,106 +1,168 @@
-//! Whom signals reach: the command's group or the command alone, and when everyone else hears of an end.
+//! Whom a signal reaches: the command or its whole group, and on SIGTERM everyone else, and when.
 
-use crate::harness::{As, Outcome, Running, entrypoint};
-use crate::watch::{children, kill};
+use std::time::{Duration, Instant};
 
-/// A command and a child of its in the same group, each of which tells the signals that it gets.
-const PAIR: &str = "
-    trap 'echo command' USR1; exec 3<&0
-    sh -c 'trap \"echo grandchild\" USR1; echo ready; while :; do read -r line <&3; done' &
-    while :; do read -r line <&3; done";
+use crate::harness::{As, GRACE, Outcome, Running, entrypoint, folder};
+use crate::watch::{children, eventually, kill, mask};
 
-fn pair(how: As, option: &[&str], variable: &str) -> Running {
-    let words = [option, &["sh", "-c", PAIR]].concat();
-    let mut command = entrypoint(how, &words);
-    let running = Running::start(command.env("AGENT_ENTRYPOINT_SIGNALS", variable));
+/// What `docker stop` gives by default in an agent's container, before it kills.
+const STOP: Duration = Duration::from_secs(5);
+
+/// How long a run may go on after its end was due, on a busy machine.
+const SLACK: Duration = Duration::from_millis(900);
+
+fn is_pending(pid: u32, signal: i32) -> bool {
+    mask(pid, "ShdPnd").is_some_and(|pending| pending & (1 << (signal - 1)) != 0)
+}
+
+/// Does a forwarded signal get to a process that the command has started in its group?
+///
+/// Both block everything, so that what was sent stays to be seen as pending.
+fn reaches_the_grandchild(how: As, flags: &[&str], variable: Option<&str>) -> bool {
+    let script = "sleep infinity & echo ready; exec sleep infinity";
+    let command = ["env", "--block-signal", "sh", "-c", script];
+    let mut start = entrypoint(how, &[flags, &command].concat());
+    let running = Running::start(start.envs(variable.map(|it| ("AGENT_ENTRYPOINT_SIGNALS", it))));
     assert_eq!(running.line(), "ready");
-    running
-}
-
-fn end(running: Running) {
-    kill(running.init(), libc::SIGTERM);
-    assert_eq!(running.wait(), Outcome::new(143, "", ""));
-}
-
-#[test]
-fn the_group_hears_it_unless_told_otherwise() {
-    for how in As::every() {
-        for (option, variable) in [(&[][..], ""), (&["--group"], "child"), (&[], "group")] {
-            let running = pair(how, option, variable);
-            kill(running.init(), libc::SIGUSR1);
-            let mut heard = [running.line(), running.line()];
-            heard.sort();
-            assert_eq!(heard, ["command", "grandchild"], "{how:?} {option:?}");
-            end(running);
-        }
+    let (init, child) = (running.init(), running.child());
+    let grandchild = eventually("the grandchild", || children(child).first().copied());
+    // A second signal tells that the entrypoint is done with the first.
+    for signal in [libc::SIGUSR1, libc::SIGUSR2] {
+        kill(init, signal);
+        eventually("the command to be told", || {
+            is_pending(child, signal).then_some(())
+        });
     }
+    let reached = is_pending(grandchild, libc::SIGUSR1);
+    kill(grandchild, libc::SIGKILL);
+    kill(child, libc::SIGKILL);
+    assert_eq!(running.wait(), Outcome::new(137, "", ""));
+    reached
 }
 
 #[test]
-fn the_command_alone_hears_it_when_asked() {
+fn a_signal_goes_to_the_group_or_to_the_command_alone() {
     for how in As::every() {
-        for (option, variable) in [
-            (&["--child"][..], ""),
-            (&["--child"], "group"),
-            (&[], "child"),
+        for (flags, variable, expected) in [
+            (&[][..], None, true),
+            (&["--group"], None, true),
+            (&["--child"], None, false),
+            (&[], Some("group"), true),
+            (&[], Some("child"), false),
+            (&["--group"], Some("child"), true),
+            (&["--child"], Some("group"), false),
         ] {
-            let running = pair(how, option, variable);
-            kill(running.init(), libc::SIGUSR1);
-            assert_eq!(running.line(), "command");
-            // Its own signal is the first that the grandchild hears of.
-            kill(children(running.child())[0], libc::SIGUSR1);
-            assert_eq!(running.line(), "grandchild", "{how:?} {option:?}");
-            end(running);
+            let reached = reaches_the_grandchild(how, flags, variable);
+            assert_eq!(reached, expected, "{how:?} {flags:?} {variable:?}");
         }
     }
 }
 
+/// A daemon in a session of its own, and a command that ends when it gets a line.
+///
+/// Both only wait by builtins: a shell can lose a signal for the process that it is just forking.
+const WITH_DAEMON: &str = "
+    mkfifo \"$DIR/never\"; exec 3<>\"$DIR/never\"; mkfifo \"$DIR/up\"
+    (setsid sh -c 'trap \"echo daemon told; exit\" TERM; echo >\"$DIR/up\"
+        while :; do read -r line <&3; done' 2>/dev/null &)
+    trap 'echo command told' TERM
+    read -r line <\"$DIR/up\"; echo ready
+    until read -r line; do :; done
+    echo command ends; exit 6";
+
 #[test]
-fn to_the_command_alone_term_reaches_daemons_when_it_has_ended() {
-    let script = "
-        exec 3<&0
-        trap 'echo told; read -r line <&3; echo leaving; exit 3' TERM
-        (setsid sh -c 'trap \"echo daemon told; exit\" TERM; echo ready; while :; do read -r line <&3; done' &)
-        while :; do read -r line <&3; done";
+fn a_daemon_is_told_at_once_in_group_mode() {
     for how in As::every() {
-        let mut running = Running::start(&mut entrypoint(how, &["--child", "sh", "-c", script]));
+        let dir = folder();
+        let mut start = entrypoint(how, &["sh", "-c", WITH_DAEMON]);
+        let mut running = Running::start(start.env("DIR", dir.path()));
         assert_eq!(running.line(), "ready");
         kill(running.init(), libc::SIGTERM);
-        assert_eq!(running.line(), "told");
-        running.type_in("\n\n");
-        let expected = Outcome::new(3, "leaving\ndaemon told\n", "");
-        assert_eq!(running.wait(), expected, "{how:?}");
+        let mut told = [running.line(), running.line()];
+        told.sort();
+        assert_eq!(told, ["command told", "daemon told"], "{how:?}");
+        running.type_in("end\n");
+        assert_eq!(running.wait(), Outcome::new(6, "command ends\n", ""));
     }
 }
 
 #[test]
-fn a_command_that_ignores_term_is_killed_in_time() {
-    let script = "trap '' TERM; echo ready; while :; do read -r line || exec sleep infinity; done";
+fn a_daemon_outlives_the_command_in_child_mode() {
     for how in As::every() {
-        for option in ["--group", "--child"] {
-            let mut command = entrypoint(how, &[option, "sh", "-c", script]);
-            let running = Running::start(command.env("AGENT_ENTRYPOINT_GRACE_SECONDS", "1"));
-            assert_eq!(running.line(), "ready");
-            kill(running.init(), libc::SIGTERM);
-            let warning = "agent-entrypoint: warning: what outlived SIGTERM by 1 s is killed\n";
-            let expected = Outcome::new(137, "", warning);
-            assert_eq!(running.wait(), expected, "{how:?} {option}");
-        }
+        let dir = folder();
+        let mut start = entrypoint(how, &["--child", "sh", "-c", WITH_DAEMON]);
+        let mut running = Running::start(start.env("DIR", dir.path()));
+        assert_eq!(running.line(), "ready");
+        kill(running.init(), libc::SIGTERM);
+        assert_eq!(running.line(), "command told", "{how:?}");
+        running.type_in("end\n");
+        let outcome = running.wait();
+        let expected = Outcome::new(6, "command ends\ndaemon told\n", "");
+        assert_eq!(outcome, expected, "{how:?}");
     }
 }
 
 #[test]
 fn a_second_term_is_passed_on_as_well() {
-    let script =
-        "trap 'echo told' TERM; echo ready; read -r line; read -r line; read -r line; exit 5";
+    let script = "trap 'n=$((n + 1)); echo told $n; [ $n = 2 ] && exit 6' TERM
+        echo ready; while :; do read -r line; done";
     for how in As::every() {
-        let mut running = Running::start(&mut entrypoint(how, &["sh", "-c", script]));
-        assert_eq!(running.line(), "ready");
-        for _ in 0..2 {
-            kill(running.init(), libc::SIGTERM);
-            assert_eq!(running.line(), "told");
+        for flag in ["--group", "--child"] {
+            let running = Running::start(&mut entrypoint(how, &[flag, "sh", "-c", script]));
+            assert_eq!(running.line(), "ready");
+            let init = running.init();
+            kill(init, libc::SIGTERM);
+            assert_eq!(running.line(), "told 1", "{how:?} {flag}");
+            kill(init, libc::SIGTERM);
+            assert_eq!(running.wait(), Outcome::new(6, "told 2\n", ""));
         }
-        running.type_in("\n\n\n");
-        assert_eq!(running.wait(), Outcome::new(5, "", ""), "{how:?}");
+    }
+}
+
+/// A command and a daemon that ignore SIGTERM, told to end at the returned moment.
+fn stubborn(how: As, flag: &str, grace: Option<&str>) -> (Running, Instant) {
+    let script = "trap '' TERM; (setsid sleep infinity &); echo ready; exec sleep infinity";
+    let mut start = entrypoint(how, &[flag, "sh", "-c", script]);
+    let grace = grace.map(|seconds| ("AGENT_ENTRYPOINT_GRACE_SECONDS", seconds));
+    let running = Running::start(start.envs(grace));
+    assert_eq!(running.line(), "ready");
+    let init = running.init();
+    let told = Instant::now();
+    kill(init, libc::SIGTERM);
+    (running, told)
+}
+
+#[test]
+fn what_ignores_term_is_killed_when_the_grace_is_over() {
+    for how in As::every() {
+        for flag in ["--group", "--child"] {
+            let (running, told) = stubborn(how, flag, Some("1"));
+            let outcome = running.wait();
+            let took = told.elapsed();
+            let stderr = "agent-entrypoint: warning: what outlived SIGTERM by 1 s is killed\n";
+            assert_eq!(outcome, Outcome::new(137, "", stderr), "{how:?} {flag}");
+            assert!(took >= Duration::from_secs(1), "{how:?} {flag} {took:?}");
+            assert!(
+                took < Duration::from_secs(1) + SLACK,
+                "{how:?} {flag} {took:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn by_default_it_is_over_before_docker_stop_kills() {
+    // All at the same time: each waits for most of five seconds.
+    let ways = As::every();
+    let ways = ways
+        .iter()
+        .flat_map(|how| [(*how, "--group"), (*how, "--child")]);
+    let runs: Vec<_> = ways.map(|(how, flag)| stubborn(how, flag, None)).collect();
+    for (running, told) in runs {
+        let outcome = running.wait();
+        let took = told.elapsed();
+        let stderr = "agent-entrypoint: warning: what outlived SIGTERM by 4 s is killed\n";
+        assert_eq!(outcome, Outcome::new(137, "", stderr));
+        assert!(took >= GRACE && took < STOP, "{took:?}");
     }
 }

@@ -79,6 +79,8 @@ fn send(target: Target, signal: Signal) -> bool {
     match sys::send(target, signal) {
         Ok(()) => true,
         Err(Errno::SRCH) => false,
+        // These follow SIGTERM, of which it was said.
+        Err(_) if [Signal::CONT, Signal::KILL].contains(&signal) => true,
         Err(errno) => {
             let (target, number, why) = (target.as_raw(), signal.as_usize(), Why(errno));
             say::warning(format_args!(

@@ -16,6 +16,7 @@ impl Signal {
     pub const KILL: Self = Self(9);
     pub const TERM: Self = Self(15);
     pub const CHLD: Self = Self(17);
+    pub const CONT: Self = Self(18);
 
     pub fn from_usize(number: usize) -> Option<Self> {
         let number = u8::try_from(number).ok()?;

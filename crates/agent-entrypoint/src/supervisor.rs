@@ -19,6 +19,8 @@ use crate::sys;
 
 /// From SIGKILL to giving up on what does not even die of that (then the kernel's turn), in milliseconds.
 const LAST: u64 = 500;
+/// What asks for an orderly end: whoever is stopped has to go on to obey.
+const ORDERLY_END: [Signal; 2] = [Signal::TERM, Signal::CONT];
 /// How often to look whether everyone is gone, while the clock runs; in milliseconds.
 const TICK: u64 = 10;
 
@@ -114,19 +116,23 @@ impl State {
         self.code = Some(code);
         let is_told = self.all_told || self.clock == Clock::Last;
         self.all_told = true;
-        let tell = (!is_told).then_some(Action::Tell(Signal::TERM));
-        [tell, self.start_clock(), None]
+        let tell = |signal| (!is_told).then_some(Action::Tell(signal));
+        let [term, go_on] = ORDERLY_END.map(tell);
+        [term, go_on, self.start_clock()]
     }
 
     /// Somebody wants the container to end: `docker stop`.
     fn term(&mut self, child: Pid) -> Actions {
-        let tell = if self.to_group {
-            Action::Tell(Signal::TERM)
-        } else {
-            Action::Forward(child, Signal::TERM)
+        let tell = |signal| {
+            Some(if self.to_group {
+                Action::Tell(signal)
+            } else {
+                Action::Forward(child, signal)
+            })
         };
+        let [term, go_on] = ORDERLY_END.map(tell);
         self.all_told |= self.to_group;
-        [Some(tell), self.start_clock(), None]
+        [term, go_on, self.start_clock()]
     }
 
     fn start_clock(&mut self) -> Option<Action> {
@@ -158,6 +164,7 @@ pub fn supervise(child: Option<Pid>, scope: Scope, run: &Run<'_>) -> u8 {
         for action in state.step(watch.next()).into_iter().flatten() {
             match action {
                 Action::Forward(child, signal) => scope::forward(child, run.to_group, signal),
+                Action::Tell(_) if watch.is_empty => {}
                 Action::Tell(signal) => watch.is_empty = !scope.tell(signal, child),
                 Action::AllowGrace => watch.clock = Timer::Set(u64::from(run.grace_seconds) * 1000),
                 Action::AllowLast => watch.clock = Timer::Set(LAST),
@@ -196,7 +203,8 @@ impl Watch {
             scope,
             clock: Timer::Off,
             is_empty: false,
-            has_ended: false,
+            // Whoever became this program may have left one that had ended before.
+            has_ended: true,
         }
     }
 

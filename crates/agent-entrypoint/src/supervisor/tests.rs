@@ -43,7 +43,11 @@ fn a_command_that_ends_ends_everything() {
             (ended(8, 1), &[]),
             (
                 ended(7, 3),
-                &[Action::Tell(Signal::TERM), Action::AllowGrace],
+                &[
+                    Action::Tell(Signal::TERM),
+                    Action::Tell(Signal::CONT),
+                    Action::AllowGrace,
+                ],
             ),
             (Event::Tick, &[]),
             (Event::Signal(int), &[]),
@@ -60,8 +64,18 @@ fn term_is_told_to_everyone_and_the_rest_is_not_told_again() {
     tell(
         command(),
         &[
-            (term, &[Action::Tell(Signal::TERM), Action::AllowGrace]),
-            (term, &[Action::Tell(Signal::TERM)]),
+            (
+                term,
+                &[
+                    Action::Tell(Signal::TERM),
+                    Action::Tell(Signal::CONT),
+                    Action::AllowGrace,
+                ],
+            ),
+            (
+                term,
+                &[Action::Tell(Signal::TERM), Action::Tell(Signal::CONT)],
+            ),
             (Event::Tick, &[]),
             (ended(7, 0), &[]),
             (term, &[]),
@@ -78,9 +92,16 @@ fn to_the_child_alone_term_reaches_the_rest_when_it_has_ended() {
         &[
             (
                 term,
-                &[Action::Forward(pid(7), Signal::TERM), Action::AllowGrace],
+                &[
+                    Action::Forward(pid(7), Signal::TERM),
+                    Action::Forward(pid(7), Signal::CONT),
+                    Action::AllowGrace,
+                ],
             ),
-            (ended(7, 5), &[Action::Tell(Signal::TERM)]),
+            (
+                ended(7, 5),
+                &[Action::Tell(Signal::TERM), Action::Tell(Signal::CONT)],
+            ),
             (Event::Empty, &[Action::Exit(5)]),
         ],
     );
@@ -93,7 +114,11 @@ fn a_command_that_ignores_term_is_killed() {
     let story = [
         (
             Event::Signal(Signal::TERM),
-            &[Action::Tell(Signal::TERM), Action::AllowGrace][..],
+            &[
+                Action::Tell(Signal::TERM),
+                Action::Tell(Signal::CONT),
+                Action::AllowGrace,
+            ][..],
         ),
         (Event::TimeUp, &[Action::Warn, kill, Action::AllowLast]),
         (Event::Tick, &[kill]),
@@ -116,7 +141,11 @@ fn keep_alive_ends_when_asked_and_kills_the_stubborn() {
                 (ended(8, 1), &[]),
                 (
                     Event::Signal(asked),
-                    &[Action::Tell(Signal::TERM), Action::AllowGrace],
+                    &[
+                        Action::Tell(Signal::TERM),
+                        Action::Tell(Signal::CONT),
+                        Action::AllowGrace,
+                    ],
                 ),
                 (Event::Signal(asked), &[]),
                 (Event::Tick, &[]),
@@ -179,7 +208,9 @@ mod properties {
                         // Only a running command gets a signal, only one that came, and never CHLD.
                         Action::Forward(to, signal) => {
                             prop_assert_eq!(Some(to), child);
-                            prop_assert_eq!(event, Event::Signal(signal));
+                            let is_its_own = event == Event::Signal(signal);
+                            let ends = event == Event::Signal(Signal::TERM);
+                            prop_assert!(is_its_own || ends && signal == Signal::CONT);
                             prop_assert!(signal.is_forwarded());
                         }
                         // Nobody is killed before the time that they were given is over.
@@ -187,7 +218,7 @@ mod properties {
                             prop_assert!(killing || event == Event::TimeUp);
                         }
                         Action::Tell(signal) => {
-                            prop_assert_eq!(signal, Signal::TERM);
+                            prop_assert!(ORDERLY_END.contains(&signal));
                             prop_assert!(asked && !killing);
                         }
                         Action::AllowGrace => clock_started += 1,

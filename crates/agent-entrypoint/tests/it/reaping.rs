@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::harness::{As, Outcome, Running, entrypoint, folder};
 use crate::storms::endless_sender;
-use crate::watch::{children, eventually};
+use crate::via::entrypoint_via;
+use crate::watch::{children, eventually, kill, state};
 
 /// Batches of a thousand: a machine may give one user no more processes at a time.
 const BATCHES: usize = 10;
@@ -67,5 +68,30 @@ fn ten_thousand_orphans_leave_nothing_behind() {
         // The shell ends with 7 when there is nothing more to read.
         assert_eq!(running.wait(), Outcome::new(7, "", ""), "{how:?}");
         sender.wait();
+    }
+}
+
+/// A caller may fork, and become the entrypoint when its child has ended: no signal tells of that.
+#[test]
+fn a_zombie_of_before_is_reaped() {
+    let script = "true & exec flock --no-fork \"$LOCK\" \"$0\" \"$@\"";
+    for how in As::every() {
+        let lock = tempfile::NamedTempFile::new_in("/tmp").unwrap();
+        lock.as_file().lock().unwrap();
+        let mut start = entrypoint_via(how, &["sh", "-c", script], &[]);
+        let running = Running::start(start.env("LOCK", lock.path()));
+        let caller = eventually("the caller", || {
+            let pid = running.pid();
+            let inside = || children(pid).first().copied();
+            let pid = if how == As::Pid1 { inside()? } else { pid };
+            (!children(pid).is_empty()).then_some(pid)
+        });
+        let zombie = children(caller)[0];
+        eventually("the zombie", || (state(zombie) == Some('Z')).then_some(()));
+        lock.as_file().unlock().unwrap();
+        let init = running.init();
+        eventually("it to be reaped", || state(zombie).is_none().then_some(()));
+        kill(init, libc::SIGTERM);
+        assert_eq!(running.wait(), Outcome::new(0, "", ""), "{how:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Stop and continue: what stops goes to the command, and never stops the entrypoint itself.
 
-use crate::harness::{As, Outcome, Running, entrypoint};
+use crate::harness::{As, Outcome, Running, entrypoint, run};
 use crate::watch::{children, eventually, kill, state};
 
 fn wait_for(pid: u32, wanted: char) {
@@ -83,15 +83,16 @@ fn a_stopped_command_that_is_killed_is_noticed() {
 }
 
 #[test]
-fn a_stopped_command_does_not_put_off_the_end() {
+fn what_is_stopped_goes_on_to_obey() {
     for how in As::every() {
-        let mut command = entrypoint(how, &["sleep", "infinity"]);
-        let running = Running::start(command.env("AGENT_ENTRYPOINT_GRACE_SECONDS", "1"));
+        let running = Running::start(&mut entrypoint(how, &["sleep", "infinity"]));
         let child = running.child();
         kill(child, libc::SIGSTOP);
         wait_for(child, 'T');
-        kill(running.init(), libc::SIGTERM);
-        let warning = "agent-entrypoint: warning: what outlived SIGTERM by 1 s is killed\n";
-        assert_eq!(running.wait(), Outcome::new(137, "", warning), "{how:?}");
+        end(running);
+        // Left behind by a command that ends by itself.
+        let script = "sleep infinity & kill -STOP $!; exit 3";
+        let outcome = run(&mut entrypoint(how, &["sh", "-c", script]));
+        assert_eq!(outcome, Outcome::new(3, "", ""), "{how:?}");
     }
 }

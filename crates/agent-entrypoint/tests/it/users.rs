@@ -8,6 +8,8 @@ use std::process::Command;
 use crate::harness::{
     As, Outcome, binary, entrypoint, entrypoint_as, folder, needs_root, program, run, set_up,
 };
+use crate::via::entrypoint_via;
+use crate::watch::kill;
 
 const UNKNOWN: u32 = 1234;
 
@@ -175,4 +177,28 @@ fn wrong_umasks_are_refused() {
         );
         assert_eq!(outcome, Outcome::new(2, "", &stderr));
     }
+}
+
+/// Root's own process from before, which the agent that root has become may not signal.
+#[test]
+fn a_refusal_is_complained_about_once() {
+    if needs_root("a_refusal_is_complained_about_once") {
+        return;
+    }
+    let script = "sleep 20 >/dev/null 2>&1 & echo $! >\"$PID\"; exec \"$0\" \"$@\"";
+    let dir = folder();
+    let file = dir.path().join("pid");
+    let mut start = entrypoint_via(As::Ordinary, &["sh", "-c", script], &["true"]);
+    start
+        .env("PID", &file)
+        .env("AGENT_ENTRYPOINT_GRACE_SECONDS", "1");
+    let outcome = run(&mut start);
+    let pid = fs::read_to_string(file).unwrap();
+    kill(pid.trim().parse().unwrap(), libc::SIGKILL);
+    let lines: Vec<&str> = outcome.stderr.lines().collect();
+    assert!(
+        matches!(lines[..], [refused, killed]
+        if refused.contains("cannot send signal 15 to ") && killed.ends_with("is killed")),
+        "{lines:?}"
+    );
 }

@@ -46,6 +46,8 @@ fn become_command(
     }
     sys::give_back(caller);
     let refusal = run(command, environment);
+    // What nobody reads must not end this process by a signal, before its exit code.
+    sys::take_signals();
     say::error(refusal);
     sys::exit(refusal.code())
 }

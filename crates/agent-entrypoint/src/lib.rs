@@ -99,5 +99,8 @@ fn be_headless(
         return live(start, &run, caller);
     }
     sys::give_back(caller);
-    Err(child::run(command, start.environment))
+    let refusal = child::run(command, start.environment);
+    // As in `child::spawn`: for the message that comes now.
+    sys::take_signals();
+    Err(refusal)
 }

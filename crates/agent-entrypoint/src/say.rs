@@ -6,6 +6,7 @@ use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 
 use crate::exit;
+use crate::signals::Signals;
 use crate::sys;
 use crate::text::Text;
 
@@ -42,7 +43,14 @@ fn write(stream: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
             Ok(0) => return Err(Errno::IO),
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
             Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
+            Err(errno) => {
+                // The kernel has raised a signal, too. It is about this write and nobody else's: taken
+                // here, it is not passed on to the command.
+                if matches!(errno, Errno::PIPE | Errno::FBIG) {
+                    sys::wait_signal(Signals::OF_WRITING, Some(0));
+                }
+                return Err(errno);
+            }
         }
     }
     Ok(())

@@ -49,6 +49,8 @@ impl Signals {
     pub const NONE: Self = Self(0);
     pub const ALL: Self = Self(u64::MAX);
     pub const CHLD: Self = Self(1 << (Signal::CHLD.0 - 1));
+    /// What the kernel raises for a write that fails: SIGPIPE or SIGXFSZ.
+    pub const OF_WRITING: Self = Self(1 << (13 - 1) | 1 << (25 - 1));
 
     #[must_use]
     pub const fn and(self, other: Self) -> Self {

@@ -17,6 +17,7 @@
 //! - `health`: the probes
 //! - `headless`: Claude Code set up by variables, with a stand-in for it
 //! - `said`: whole lines, and valid JSON
+//! - `unread`: a stderr that cannot be written to
 //! - `limits`: processes, disk, descriptors, a read-only root, large words
 //! - `missing_calls`: system calls that fail, as in sandboxes
 //! - `no_proc`: `/proc` not there
@@ -46,6 +47,7 @@ mod signals;
 mod stops;
 mod storms;
 mod terminal;
+mod unread;
 mod users;
 mod via;
 mod watch;

@@ -4,13 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use tempfile::TempDir;
 
 use crate::harness::{
-    As, Outcome, Running, binary, entrypoint, entrypoint_after, entrypoint_as, folder, needs_root,
-    program, run, set_up, write_program,
+    As, GRACE, Outcome, Running, binary, entrypoint, entrypoint_after, entrypoint_as, folder,
+    needs_root, program, run, set_up, write_program,
 };
+use crate::via::entrypoint_via;
 use crate::watch::{eventually, kill};
 
 const NO_PROCESS: &str = "cannot start a process: Resource temporarily unavailable (errno 11); hint: raise `--pids-limit`";
@@ -34,8 +36,8 @@ struct Group(PathBuf);
 
 impl Group {
     /// None where this machine's control groups cannot be had, of either version.
-    fn of(most: u32) -> Option<Self> {
-        let name = format!("agent-entrypoint-{}", std::process::id());
+    fn of(test: &str, most: u32) -> Option<Self> {
+        let name = format!("agent-entrypoint-{test}-{}", std::process::id());
         let roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/pids"].map(Path::new);
         let mut groups = roots.into_iter().map(|root| root.join(&name));
         groups.find_map(|path| {
@@ -62,7 +64,7 @@ fn a_full_control_group_is_named_with_its_cure() {
     if needs_root(test) {
         return;
     }
-    let Some(group) = Group::of(1) else {
+    let Some(group) = Group::of(test, 1) else {
         eprintln!("NOT RUN: {test}: no control group for processes can be had");
         return;
     };
@@ -93,6 +95,31 @@ fn lone_uid() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let round = NEXT.fetch_add(1, Ordering::Relaxed);
     round * 10_000_000 + std::process::id()
+}
+
+#[test]
+fn a_full_container_still_ends_at_once() {
+    let test = "a_full_container_still_ends_at_once";
+    if needs_root(test) || !As::every().contains(&As::Pid1) {
+        return;
+    }
+    let Some(group) = Group::of(test, 20) else {
+        eprintln!("NOT RUN: {test}: no control group for processes can be had");
+        return;
+    };
+    // The shell that can start no more ends, and leaves the rest; nor could the entrypoint start any.
+    let script =
+        "sh -c 'while :; do sleep infinity & done' 2>/dev/null; echo full; exec sleep infinity";
+    let caller = ["sh", "-c", "echo 0 >\"$GROUP\" && exec \"$@\"", "sh"];
+    let mut command = entrypoint_via(As::Pid1, &caller, &["sh", "-c", script]);
+    let running = Running::start(command.env("GROUP", group.0.join("cgroup.procs")));
+    assert_eq!(running.line(), "full");
+    let hits = fs::read_to_string(group.0.join("pids.events")).unwrap();
+    assert_ne!(hits, "max 0\n");
+    let start = Instant::now();
+    kill(running.init(), libc::SIGTERM);
+    assert_eq!(running.wait(), Outcome::new(143, "", ""));
+    assert!(start.elapsed() < GRACE);
 }
 
 #[test]

@@ -72,11 +72,7 @@ pub fn complete<'a>(
     };
     let kept = given.iter().flatten().filter(is_kept).copied();
     let added = room.iter().filter_map(Text::as_c_str).map(Word::new);
-    let words = sys::allocate_words(given.len() + MOST)?;
-    for (place, word) in words.iter_mut().zip(kept.chain(added)) {
-        *place = Some(word);
-    }
-    Ok(words)
+    sys::keep_words(given.len() + MOST, kept.chain(added))
 }
 
 /// Returns true if something is missing that only `/etc/passwd` can tell.

@@ -62,11 +62,7 @@ impl<'a> Headless<'a> {
         let options = options().flat_map(|(flag, value)| [value.map(|_| *flag), *value]);
         let added = switches.into_iter().chain(options).flatten();
         let all = added.chain(each(self.arguments));
-        let words = sys::allocate_words(all.clone().count() + 1)?;
-        for (place, word) in words.iter_mut().zip(all) {
-            *place = Some(Word::new(word));
-        }
-        Ok(words)
+        sys::keep_words(all.clone().count(), all.map(Word::new))
     }
 
     /// Returns true if the caller gave this flag, as `--flag` or `--flag=…`, before a `--`.

@@ -88,7 +88,7 @@ fn each(runs: &mut Runs) -> impl Iterator<Item = &mut Running> {
 
 /// Collects the children that have ended.
 fn collect(runs: &mut Runs, begin: u64) {
-    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+    while let Ok(Some((pid, status))) = retry_on_intr(|| wait(WaitOptions::NOHANG)) {
         let time = sys::now().saturating_sub(begin);
         if let Some(run) = each(runs).find(|run| run.pid == pid) {
             run.end = Some((status.as_raw(), time));

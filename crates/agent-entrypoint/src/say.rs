@@ -3,7 +3,7 @@
 use core::fmt::Display;
 
 use rustix::fd::BorrowedFd;
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::exit;
 use crate::signals::Signals;
@@ -39,10 +39,9 @@ fn line(level: &str, text: &dyn Display) {
 
 fn write(stream: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
-        match rustix::io::write(stream, bytes) {
+        match retry_on_intr(|| rustix::io::write(stream, bytes)) {
             Ok(0) => return Err(Errno::IO),
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-            Err(Errno::INTR) => {}
             Err(errno) => {
                 // The kernel has raised a signal, too. It is about this write and nobody else's: taken
                 // here, it is not passed on to the command.

@@ -7,7 +7,7 @@
 
 use core::mem::take;
 
-use rustix::io::Errno;
+use rustix::io::retry_on_intr;
 use rustix::process::{Pid, WaitOptions, wait};
 
 use crate::config::Run;
@@ -215,9 +215,8 @@ impl Watch {
         }
         loop {
             while self.has_ended {
-                match wait(WaitOptions::NOHANG) {
+                match retry_on_intr(|| wait(WaitOptions::NOHANG)) {
                     Ok(Some((pid, status))) => return Event::Reaped(pid, status.as_raw()),
-                    Err(Errno::INTR) => {}
                     Ok(None) | Err(_) => self.has_ended = false,
                 }
             }

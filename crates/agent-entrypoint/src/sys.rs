@@ -211,8 +211,20 @@ pub fn close_inherited() {
     }
 }
 
+/// Keeps words, at most so many, as `execve` takes them; they stay until this process ends.
+pub fn keep_words<'a>(
+    most: usize,
+    words: impl Iterator<Item = Word<'a>>,
+) -> Result<&'a Words<'a>, Errno> {
+    let kept = allocate_words(most.saturating_add(1))?;
+    for (place, word) in kept.iter_mut().take(most).zip(words) {
+        *place = Some(word);
+    }
+    Ok(kept)
+}
+
 /// Memory for so many words, all `None`; it stays until this process ends.
-pub fn allocate_words<'a>(count: usize) -> Result<&'a mut Words<'a>, Errno> {
+fn allocate_words<'a>(count: usize) -> Result<&'a mut Words<'a>, Errno> {
     const READ_AND_WRITE: usize = 3;
     const PRIVATE_AND_ANONYMOUS: usize = 0x22;
     const NO_FILE: usize = usize::MAX;

@@ -81,6 +81,15 @@ fn needs_account(env: Env<'_>, user: User) -> bool {
     user.is_new || is_homeless(env, user) || is_missing("SHELL") || is_missing("USER")
 }
 
+/// The command's home, as far as it can be told without `/etc/passwd`.
+pub fn home(env: Env<'_>, user: User) -> &[u8] {
+    let given = env.get("HOME").filter(|_| !user.is_new);
+    match given {
+        Some(given) if !is_homeless(env, user) => given.to_bytes(),
+        _ => FALLBACK.home,
+    }
+}
+
 /// Returns true if there is no home to speak of: Docker says `/` for a UID that it does not know.
 fn is_homeless(env: Env<'_>, user: User) -> bool {
     let home = env.filled("HOME");

@@ -8,6 +8,7 @@
 
 pub mod child;
 pub mod config;
+pub mod credentials;
 pub mod descendants;
 pub mod environment;
 pub mod exit;
@@ -63,6 +64,11 @@ fn live<'a>(start: &Start, run: &Run<'a>, caller: CallerSignals) -> Result<u8, R
         user = root::AGENT;
     }
     workspace.report(user, run.quiet);
+    let me = User {
+        uid: user.uid,
+        is_new: is_root,
+    };
+    credentials::report(Env(start.environment), me, user);
     if let Some(umask) = run.umask {
         rustix::process::umask(Mode::from_raw_mode(umask));
     }
@@ -70,11 +76,7 @@ fn live<'a>(start: &Start, run: &Run<'a>, caller: CallerSignals) -> Result<u8, R
     let child = match run.command {
         Some(command) => {
             let mut room = environment::ROOM;
-            let user = User {
-                uid: user.uid,
-                is_new: is_root,
-            };
-            let environment = environment::complete(start.environment, user, &mut room);
+            let environment = environment::complete(start.environment, me, &mut room);
             let environment = environment.map_err(Refusal::NoMemory)?;
             Some(child::spawn(command, environment, caller).map_err(Refusal::NoProcess)?)
         }

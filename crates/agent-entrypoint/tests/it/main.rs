@@ -30,6 +30,7 @@
 
 mod cli;
 mod command;
+mod credentials;
 mod harness;
 mod headless;
 mod health;

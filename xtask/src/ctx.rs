@@ -34,6 +34,8 @@ pub(crate) struct Ctx {
     pub(crate) repository: Option<Repository>,
     pub(crate) exec: Exec,
     pub(crate) json: bool,
+    /// Whether everything is to be told.
+    pub(crate) verbose: bool,
     pub(crate) testbed: bool,
 }
 
@@ -52,6 +54,7 @@ impl Ctx {
             repository: global.repository,
             exec,
             json: global.json,
+            verbose: global.verbose,
             testbed: global.testbed,
         })
     }

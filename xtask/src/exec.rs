@@ -1,23 +1,27 @@
 //! The one place that starts programs: it echoes them when asked, keeps their stderr for the
-//! error, and passes signals on to the one that is running.
+//! error, and passes signals on to those that are running.
+
+mod bounded;
+mod janitor;
+mod running;
+mod terminal;
 
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 use anyhow::{Context as _, bail};
-use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use xshell::{Cmd, Shell};
 
+pub(crate) use self::bounded::Ended;
+use self::running::Running;
+pub(crate) use self::running::forward_signals;
 use crate::stop::Stop;
 
-/// Starts programs in the workspace's root.
+/// Starts programs in the workspace's root. A thread that starts programs has its own clone.
+#[derive(Clone)]
 pub(crate) struct Exec {
     sh: Shell,
     verbose: bool,
@@ -102,18 +106,16 @@ impl Exec {
         program: &str,
         args: &[impl AsRef<str>],
     ) -> anyhow::Result<ExitStatus> {
-        if let Some(signal) = *lock(&SIGNALLED) {
-            return Err(Stop::Interrupted(signal).into());
-        }
+        running::check()?;
         let line = quoted(program, args);
         self.echo(&line);
         let mut command = Command::from(self.cmd(program, args));
         command.stdin(Stdio::null()).stdout(io::stderr());
-        let status = Foreground::start(&mut command)
-            .and_then(Foreground::wait)
+        let status = Running::foreground(&mut command)
+            .and_then(Running::wait)
             .with_context(|| format!("failed to run `{line}`"))?;
         // The terminal signals the program as well: its end may come before our own signal does.
-        let ours = lock(&SIGNALLED).filter(|_| !status.success());
+        let ours = running::signalled().filter(|_| !status.success());
         match ours.or_else(|| interruption(status)) {
             Some(signal) => Err(Stop::Interrupted(signal).into()),
             None => Ok(status),
@@ -176,77 +178,10 @@ fn short(program: &str, args: &[impl AsRef<str>]) -> String {
     shell_words::join(std::iter::once(program).chain(words))
 }
 
-/// The program that gets the signals which we get.
-static FOREGROUND: Mutex<Option<Pid>> = Mutex::new(None);
-/// The last signal that we got while, or after, a program was watched.
-static SIGNALLED: Mutex<Option<i32>> = Mutex::new(None);
-/// Whether a program has been watched: from then on a signal is reported, not died of.
-static WATCHING: AtomicBool = AtomicBool::new(false);
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
 /// The signal that ended a program, whether it died of it or says so by its exit code.
 fn interruption(status: ExitStatus) -> Option<i32> {
     let signal = status.signal().or_else(|| Some(status.code()? - 128))?;
     [SIGINT, SIGTERM, SIGHUP]
         .contains(&signal)
         .then_some(signal)
-}
-
-/// From now on SIGINT, SIGTERM and SIGHUP go to the program being watched, whose end we then
-/// report; before there is one they end us as they would by default.
-pub(crate) fn forward_signals() -> anyhow::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("failed to catch signals")?;
-    thread::spawn(move || {
-        for signal in signals.forever() {
-            let foreground = lock(&FOREGROUND);
-            if !WATCHING.load(Ordering::Relaxed) {
-                let _ = signal_hook::low_level::emulate_default_handler(signal);
-            }
-            *lock(&SIGNALLED) = Some(signal);
-            if let (Some(pid), Some(named)) = (*foreground, Signal::from_named_raw(signal)) {
-                // A docker on a terminal leaves it to the terminal to signal its plugins. Who has
-                // ended just now need not be told.
-                for pid in children(pid).into_iter().chain([pid]) {
-                    let _ = kill_process(pid, named);
-                }
-            }
-        }
-    });
-    Ok(())
-}
-
-/// The children of a process, where the kernel lists them (Linux).
-fn children(pid: Pid) -> Vec<Pid> {
-    let pid = pid.as_raw_nonzero();
-    let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let listed = listed.unwrap_or_default();
-    listed
-        .split_whitespace()
-        .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
-        .collect()
-}
-
-/// A running program that is registered for our signals.
-struct Foreground(Child);
-
-impl Foreground {
-    /// Starts `command` while signals wait, so that none falls between start and registration.
-    fn start(command: &mut Command) -> io::Result<Foreground> {
-        let mut foreground = lock(&FOREGROUND);
-        WATCHING.store(true, Ordering::Relaxed);
-        let child = command.spawn()?;
-        *foreground = Some(Pid::from_child(&child));
-        Ok(Foreground(child))
-    }
-
-    fn wait(mut self) -> io::Result<ExitStatus> {
-        let status = self.0.wait();
-        *lock(&FOREGROUND) = None;
-        status
-    }
 }

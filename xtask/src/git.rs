@@ -5,6 +5,7 @@ mod loose;
 mod open;
 mod refs;
 mod remote;
+mod show;
 mod status;
 mod versions;
 mod walk;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 pub(crate) use self::distance::{LIMIT, Nearest, Search};
 use self::refs::TagFiles;
+pub(crate) use self::show::{commit, file};
 use self::versions::Versions;
 use crate::exec;
 use crate::version::Version;
@@ -57,18 +59,19 @@ impl Head {
 
     /// The commit's time as RFC 3339, in UTC.
     pub(crate) fn created(&self) -> anyhow::Result<String> {
-        let seconds = u64::try_from(self.epoch)
-            .ok()
-            .filter(|seconds| *seconds < YEAR_10000);
-        let seconds = seconds.with_context(|| {
-            format!(
-                "commit `{}` has no usable time: {}",
-                self.revision, self.epoch
-            )
-        })?;
-        let time = UNIX_EPOCH + Duration::from_secs(seconds);
-        Ok(humantime::format_rfc3339_seconds(time).to_string())
+        created(&self.revision, self.epoch)
     }
+}
+
+/// The time of a commit as RFC 3339, in UTC.
+pub(crate) fn created(revision: &str, epoch: i64) -> anyhow::Result<String> {
+    let seconds = u64::try_from(epoch)
+        .ok()
+        .filter(|seconds| *seconds < YEAR_10000);
+    let seconds =
+        seconds.with_context(|| format!("commit `{revision}` has no usable time: {epoch}"))?;
+    let time = UNIX_EPOCH + Duration::from_secs(seconds);
+    Ok(humantime::format_rfc3339_seconds(time).to_string())
 }
 
 /// Everything that the tags of a commit depend on, as far as git knows it.

@@ -10,8 +10,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
-use self::built::{Built, BuiltPlatform};
+pub(crate) use self::built::Built;
+use self::built::BuiltPlatform;
 use self::plan::Plan;
+use crate::ca_bundle;
 use crate::ctx::Ctx;
 use crate::docker;
 use crate::git::{self, Head};
@@ -123,34 +125,9 @@ fn observe(ctx: &Ctx, args: &Args) -> anyhow::Result<Facts> {
     Ok(Facts {
         head: git::read_head(&ctx.root)?,
         ci: Ci::of(&ctx.exec),
-        ca_bundle: find_ca_bundle(ctx, args.ca_bundle.as_deref())?,
+        ca_bundle: ca_bundle::find(&ctx.exec, args.ca_bundle.as_deref())?,
         metadata_file: ctx.records().join("build-metadata.json"),
     })
-}
-
-/// The bundle asked for, which must exist; else the environment's, which may be stale.
-fn find_ca_bundle(ctx: &Ctx, asked: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
-    if let Some(path) = asked {
-        ensure!(
-            path.is_file(),
-            "the CA bundle `{}` (`--ca-bundle`) is not a file",
-            path.display()
-        );
-        return Ok(Some(std::path::absolute(path)?));
-    }
-    for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
-        let Some(path) = ctx.exec.var(name).map(PathBuf::from) else {
-            continue;
-        };
-        if path.is_file() {
-            return Ok(Some(std::path::absolute(path)?));
-        }
-        anstream::eprintln!(
-            "note: {name} names `{}`, which is not a file; going without",
-            path.display()
-        );
-    }
-    Ok(None)
 }
 
 fn apply(ctx: &Ctx, plan: &Plan) -> anyhow::Result<Built> {

@@ -2,6 +2,7 @@
 //!
 //! One file per command; the foreign worlds stand alone in `git.rs`, `docker.rs` and `exec.rs`.
 
+mod ca_bundle;
 mod completions;
 mod ctx;
 mod docker;
@@ -10,6 +11,7 @@ mod exec;
 mod git;
 mod github;
 mod image;
+mod oci;
 mod platform;
 mod preflight;
 mod reference;
@@ -20,6 +22,7 @@ mod stop;
 mod tags;
 mod test;
 mod testbed;
+mod verify;
 mod version;
 
 use std::process::ExitCode;
@@ -51,6 +54,7 @@ struct Cli {
 enum Command {
     Image(image::Args),
     Tags(tags::Args),
+    Verify(verify::Args),
     Doctor(doctor::Args),
     Testbed(testbed::Args),
     Test(test::Args),
@@ -75,6 +79,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Image(args) => args.run(&ctx),
         Command::Tags(args) => args.run(&ctx),
+        Command::Verify(args) => args.run(&ctx),
         Command::Doctor(args) => args.run(&ctx),
         Command::Testbed(args) => args.run(&ctx),
         Command::Test(args) => args.run(&ctx),

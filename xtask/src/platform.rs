@@ -14,7 +14,8 @@ pub(crate) enum Platform {
 }
 
 impl Platform {
-    const ALL: [Platform; 2] = [Platform::LinuxAmd64, Platform::LinuxArm64];
+    /// In the order of the variants.
+    pub(crate) const ALL: [Platform; 2] = [Platform::LinuxAmd64, Platform::LinuxArm64];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -26,19 +26,9 @@ const TESTBED: &str =
 /// Everything that keeps `docker` from building `platforms` (none: the engine's own).
 pub(crate) fn lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
     let lack = |what: String, remedy: String| Lack { what, remedy };
+    let mut lacks = Vec::from_iter(no_engine(docker));
     if docker.client.is_none() {
-        let remedy = format!(
-            "install Docker Engine (https://docs.docker.com/engine/install/), or: {TESTBED}"
-        );
-        return vec![lack("there is no `docker` on PATH".into(), remedy)];
-    }
-    let mut lacks = Vec::new();
-    if docker.engine.is_none() {
-        let why = docker.engine_error.as_deref().unwrap_or("no reason given");
-        lacks.push(lack(
-            format!("the Docker Engine does not answer: {why}"),
-            engine_remedy(why),
-        ));
+        return lacks;
     }
     if docker.buildx.is_none() {
         lacks.push(lack(
@@ -55,6 +45,23 @@ pub(crate) fn lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
     }
     lacks.extend(platform_lacks(docker, platforms));
     lacks
+}
+
+/// What keeps `docker` from reaching an engine, if anything does.
+pub(crate) fn no_engine(docker: &Docker) -> Option<Lack> {
+    if docker.client.is_none() {
+        return Some(Lack {
+            what: "there is no `docker` on PATH".into(),
+            remedy: format!(
+                "install Docker Engine (https://docs.docker.com/engine/install/), or: {TESTBED}"
+            ),
+        });
+    }
+    let why = docker.engine_error.as_deref().unwrap_or("no reason given");
+    docker.engine.is_none().then(|| Lack {
+        what: format!("the Docker Engine does not answer: {why}"),
+        remedy: engine_remedy(why),
+    })
 }
 
 fn engine_remedy(why: &str) -> String {

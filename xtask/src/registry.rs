@@ -4,6 +4,7 @@
 //! out of reach or asks for credentials is an error, never an absent tag.
 
 mod auth;
+mod content;
 #[cfg(test)]
 mod tests;
 
@@ -85,11 +86,7 @@ impl Registry {
     /// The digest of `tag`; none when the registry says that it has no such tag.
     pub(crate) fn digest(&self, tag: &str) -> anyhow::Result<Option<String>> {
         let reference = self.repository.reference(tag);
-        let url = format!(
-            "{}/v2/{}/manifests/{tag}",
-            self.base,
-            self.repository.path()
-        );
+        let url = self.url(&format!("manifests/{tag}"));
         // Docker Hub counts a GET as a pull, and a HEAD not.
         let answer = self.ask(|| self.agent.head(&url), &reference)?;
         match answer.status() {
@@ -109,12 +106,7 @@ impl Registry {
                 if answer.status() == StatusCode::NOT_FOUND && says_absent(&text) {
                     return Ok(None);
                 }
-                bail!(
-                    "`{}` does not answer as an image registry does ({}) when asked for \
-                     `{reference}`; hint: check the repository's name and the proxy settings",
-                    self.base,
-                    answer.status()
-                )
+                Err(self.stranger(answer.status(), &reference))
             }
             status => Err(self.refusal(status, &reference)),
         }
@@ -169,6 +161,15 @@ impl Registry {
             }
             return Ok(answer);
         }
+    }
+
+    /// Anything on the way may answer 404.
+    fn stranger(&self, status: StatusCode, what: &str) -> anyhow::Error {
+        anyhow!(
+            "`{}` does not answer as an image registry does ({status}) when asked for `{what}`; \
+             hint: check the repository's name and the proxy settings",
+            self.base
+        )
     }
 
     fn refusal(&self, status: StatusCode, reference: &str) -> anyhow::Error {

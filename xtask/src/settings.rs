@@ -1,5 +1,6 @@
 //! `[workspace.metadata.image]`: what the image is, read and validated in one place.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -23,9 +24,19 @@ pub(crate) struct Settings {
     pub(crate) default_branch: Option<String>,
     /// The major version of Node.js in the image.
     pub(crate) node: NodeVersion,
+    /// Bytes, compressed, that the image of a platform may have; none sets no limit.
+    #[serde(default)]
+    pub(crate) size_budget: BTreeMap<Platform, u64>,
+    /// Percent that an image may be larger than the last release's.
+    #[serde(default = "growth_percent")]
+    pub(crate) growth_percent: u64,
     /// The version being worked on: `[workspace.package] version`.
     #[serde(skip)]
     pub(crate) version: String,
+}
+
+fn growth_percent() -> u64 {
+    10
 }
 
 /// A Node.js version as the base image's tag has it: `20`, `20.20` or `20.20.2`.
@@ -117,6 +128,9 @@ fn parse(text: &str) -> anyhow::Result<Settings> {
         seen.len() == settings.platforms.len(),
         "`platforms` names a platform twice"
     );
+    if let Some(stray) = settings.size_budget.keys().find(|key| !seen.contains(key)) {
+        bail!("`size-budget` names `{stray}`, which is not among `platforms`");
+    }
     ensure!(
         settings.dockerfile.is_relative(),
         "`dockerfile` must be relative to the workspace: `{}`",
@@ -214,6 +228,7 @@ dockerfile = "docker/Dockerfile.agent"
 platforms = ["linux/amd64", "linux/arm64"]
 default-branch = "main"
 node = "20"
+size-budget = { "linux/amd64" = 340_000_000 }
 "#;
 
     #[test]
@@ -232,6 +247,8 @@ node = "20"
             [Platform::LinuxAmd64, Platform::LinuxArm64]
         );
         assert_eq!(settings.node.as_str(), "20");
+        assert_eq!(settings.size_budget[&Platform::LinuxAmd64], 340_000_000);
+        assert_eq!(settings.growth_percent, 10);
     }
 
     #[test]
@@ -281,6 +298,17 @@ node = "20"
                 "`dockerfile` must be relative",
             ),
             ("\"main\"", "\"\"", "`default-branch` is empty"),
+            ("340_000_000", "-1", "size-budget"),
+            (
+                "{ \"linux/amd64\"",
+                "{ \"linux/arm\"",
+                "unknown platform `linux/arm`",
+            ),
+            (
+                "[\"linux/amd64\", \"linux/arm64\"]",
+                "[\"linux/arm64\"]",
+                "`size-budget` names `linux/amd64`",
+            ),
             (
                 "metadata.image",
                 "metadata.picture",

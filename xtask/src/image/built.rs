@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ctx::Ctx;
 use crate::platform::Platform;
@@ -13,25 +13,41 @@ use crate::{github, report, testbed};
 pub(super) const RECORD: &str = "image.json";
 
 /// A finished build, as `--json` prints it and `target/xtask/image.json` keeps it.
-#[derive(Debug, Serialize)]
-pub(super) struct Built {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Built {
     pub(super) schema: u32,
-    pub(super) references: Vec<String>,
+    pub(crate) references: Vec<String>,
     /// Of the index or manifest; none where the engine's classic store keeps neither.
-    pub(super) digest: Option<String>,
+    pub(crate) digest: Option<String>,
     pub(super) revision: String,
     pub(super) platforms: Vec<BuiltPlatform>,
     pub(super) seconds: f64,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct BuiltPlatform {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct BuiltPlatform {
     pub(super) platform: Platform,
     /// Bytes in the engine's store; none where an old client cannot say it.
     pub(super) size: Option<u64>,
 }
 
 impl Built {
+    /// What the last build of this workspace was; none when there was none.
+    pub(crate) fn last(ctx: &Ctx) -> anyhow::Result<Option<Built>> {
+        let record = ctx.records().join(RECORD);
+        let text = match std::fs::read_to_string(&record) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            result => result.with_context(|| format!("failed to read `{}`", record.display()))?,
+        };
+        let built = serde_json::from_str(&text).with_context(|| {
+            format!(
+                "`{}` is no record of a build; hint: `cargo xtask image` writes it anew",
+                record.display()
+            )
+        })?;
+        Ok(Some(built))
+    }
+
     pub(super) fn report(&self, ctx: &Ctx) -> anyhow::Result<()> {
         let record = ctx.records().join(RECORD);
         let text = serde_json::to_string_pretty(self)?;

@@ -7,6 +7,8 @@ use std::thread::JoinHandle;
 
 use super::*;
 
+mod content;
+
 const OK: &str = "200 OK\r\nDocker-Content-Digest: sha256:d1";
 const UNKNOWN: &str = r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#;
 
@@ -56,7 +58,15 @@ impl World {
 
     /// The client's answer, and the requests it took.
     fn digest(self) -> (Result<Option<String>, String>, Vec<String>) {
-        let digest = self.registry.digest("v1.0.0");
+        self.ask(|registry| registry.digest("v1.0.0"))
+    }
+
+    /// What the client makes of the answers, and the requests it took.
+    fn ask<T>(
+        self,
+        question: impl FnOnce(&Registry) -> anyhow::Result<T>,
+    ) -> (Result<T, String>, Vec<String>) {
+        let digest = question(&self.registry);
         let digest = digest.map_err(|error| format!("{error:#}").replace(&self.address, "ADDRESS"));
         // A connection without a request ends the server, should it have answers left.
         drop(TcpStream::connect(&self.address));

@@ -1,0 +1,32 @@
+//! The certificates that build steps trust, on a network that inspects TLS.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+
+use crate::exec::Exec;
+
+/// The bundle asked for, which must exist; else the environment's, which may be stale.
+pub(crate) fn find(exec: &Exec, asked: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
+    if let Some(path) = asked {
+        ensure!(
+            path.is_file(),
+            "the CA bundle `{}` (`--ca-bundle`) is not a file",
+            path.display()
+        );
+        return Ok(Some(std::path::absolute(path)?));
+    }
+    for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
+        let Some(path) = exec.var(name).map(PathBuf::from) else {
+            continue;
+        };
+        if path.is_file() {
+            return Ok(Some(std::path::absolute(path)?));
+        }
+        anstream::eprintln!(
+            "note: {name} names `{}`, which is not a file; going without",
+            path.display()
+        );
+    }
+    Ok(None)
+}

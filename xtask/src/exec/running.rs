@@ -1,0 +1,138 @@
+//! The programs that are running, and what becomes of them when we are told to end.
+
+use std::io;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use anyhow::Context as _;
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::stop::Stop;
+
+/// Who is told of the signals that we get.
+static RUNNING: Mutex<Vec<(Pid, Told)>> = Mutex::new(Vec::new());
+/// The last signal that we got while, or after, a program was watched.
+static SIGNALLED: Mutex<Option<i32>> = Mutex::new(None);
+/// Whether a program has been watched: from then on a signal is reported, not died of.
+static WATCHING: AtomicBool = AtomicBool::new(false);
+
+/// How a program is told.
+#[derive(Clone, Copy)]
+enum Told {
+    /// It gets the signal and ends in its own way.
+    Signal,
+    /// It leads a process group, which is killed: nothing hangs on its end.
+    Kill,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The signal that we got, if any.
+pub(crate) fn signalled() -> Option<i32> {
+    *lock(&SIGNALLED)
+}
+
+/// Fails after a signal: whoever asked for the end gets it, nothing more is started.
+pub(crate) fn check() -> Result<(), Stop> {
+    signalled().map_or(Ok(()), |signal| Err(Stop::Interrupted(signal)))
+}
+
+/// From now on SIGINT, SIGTERM and SIGHUP go to the programs being watched, whose end we then
+/// report; before there is one they end us as they would by default.
+pub(crate) fn forward_signals() -> anyhow::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("failed to catch signals")?;
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            let running = lock(&RUNNING);
+            if !WATCHING.load(Ordering::Relaxed) {
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+            *lock(&SIGNALLED) = Some(signal);
+            for (pid, told) in running.iter() {
+                tell(*pid, *told, signal);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Who has ended just now need not be told.
+fn tell(pid: Pid, told: Told, signal: i32) {
+    match (told, Signal::from_named_raw(signal)) {
+        (Told::Kill, _) => {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+        // A docker on a terminal leaves it to the terminal to signal its plugins.
+        (Told::Signal, Some(named)) => {
+            for pid in children(pid).into_iter().chain([pid]) {
+                let _ = kill_process(pid, named);
+            }
+        }
+        (Told::Signal, None) => {}
+    }
+}
+
+/// The children of a process, where the kernel lists them (Linux).
+fn children(pid: Pid) -> Vec<Pid> {
+    let pid = pid.as_raw_nonzero();
+    let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let listed = listed.unwrap_or_default();
+    listed
+        .split_whitespace()
+        .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
+        .collect()
+}
+
+/// A running program that is registered for our signals.
+pub(super) struct Running(pub(super) Child);
+
+impl Running {
+    /// A program that gets our signals.
+    pub(super) fn foreground(command: &mut Command) -> io::Result<Running> {
+        Running::start(command, Told::Signal)
+    }
+
+    /// A program, the leader of its process group, that is killed when we are told to end.
+    pub(super) fn expendable(command: &mut Command) -> io::Result<Running> {
+        Running::start(command, Told::Kill)
+    }
+
+    /// Starts `command` while signals wait, so that none falls between start and registration.
+    fn start(command: &mut Command, told: Told) -> io::Result<Running> {
+        let mut running = lock(&RUNNING);
+        WATCHING.store(true, Ordering::Relaxed);
+        let child = command.spawn()?;
+        running.push((Pid::from_child(&child), told));
+        Ok(Running(child))
+    }
+
+    pub(super) fn pid(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+
+    /// Its number is given up before it can be given to another process.
+    pub(super) fn wait(mut self) -> io::Result<ExitStatus> {
+        let pid = self.pid();
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let ended = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(pid), options));
+        lock(&RUNNING).retain(|(running, _)| *running != pid);
+        ended?;
+        self.0.wait()
+    }
+}
+
+/// Kills a process group whose leader is still registered: none that has been waited for.
+pub(super) fn kill(pid: Pid) {
+    let running = lock(&RUNNING);
+    if running.iter().any(|(running, _)| *running == pid) {
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+}

@@ -1,0 +1,73 @@
+//! A commit by any of its names, and files as they were in it.
+
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use git2::{ErrorCode, Repository};
+
+use super::open::open;
+
+/// A commit that was named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// The full commit id.
+    pub(crate) revision: String,
+    /// The committer's time, in seconds since 1970.
+    pub(crate) epoch: i64,
+}
+
+/// The commit that `name` (an id, a tag, a branch) leads to.
+pub(crate) fn commit(folder: &Path, name: &str) -> anyhow::Result<Named> {
+    let repo = open(folder)?;
+    let commit = find(&repo, name)?.ok_or_else(|| {
+        anyhow!("no commit `{name}` in this repository; hint: `git fetch --tags`, or `git log`")
+    })?;
+    Ok(Named {
+        revision: commit.id().to_string(),
+        epoch: commit.time().seconds(),
+    })
+}
+
+/// The content of a file of a commit; none when the repository lacks the commit, or it the file.
+pub(crate) fn file(folder: &Path, commit: &str, path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    let repo = open(folder)?;
+    let Some(commit) = find(&repo, commit)? else {
+        return Ok(None);
+    };
+    let failed = || format!("failed to read `{}` of `{}`", path.display(), commit.id());
+    let entry = match commit.tree().and_then(|tree| tree.get_path(path)) {
+        Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+        result => result.with_context(failed)?,
+    };
+    let object = entry.to_object(&repo).with_context(failed)?;
+    Ok(object.as_blob().map(|blob| blob.content().to_vec()))
+}
+
+/// None when nothing in the repository has the name, or what has it is no commit.
+fn find<'a>(repo: &'a Repository, name: &str) -> anyhow::Result<Option<git2::Commit<'a>>> {
+    let object = match repo.revparse_single(name) {
+        Err(error) if [ErrorCode::NotFound, ErrorCode::InvalidSpec].contains(&error.code()) => {
+            return Ok(None);
+        }
+        result => result.with_context(|| format!("failed to look up `{name}`"))?,
+    };
+    Ok(object.peel_to_commit().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_repository_knows_its_head() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let head = commit(root, "HEAD").unwrap();
+        let again = commit(root, &head.revision).unwrap();
+        assert_eq!(head, again);
+        let manifest = file(root, &head.revision, Path::new("xtask/Cargo.toml")).unwrap();
+        assert!(manifest.unwrap().starts_with(b"[package]"));
+        assert_eq!(file(root, "HEAD", Path::new("no/such/file")).unwrap(), None);
+        assert_eq!(file(root, &"0".repeat(40), Path::new("x")).unwrap(), None);
+        assert!(commit(root, "no such name").is_err());
+    }
+}

@@ -1,0 +1,213 @@
+//! How a container is started.
+
+use std::path::{Path, PathBuf};
+
+use super::container::Container;
+use super::ran::{Ran, Session};
+use super::{Bench, trouble};
+
+/// How AgentGate's server starts the image (contract, "How the container is created"), but for
+/// user, workspace and command.
+const CONTRACT: [&str; 32] = [
+    "--workdir",
+    "/workspace",
+    "--network",
+    "none",
+    "--read-only",
+    "--cap-drop",
+    "ALL",
+    "--security-opt",
+    "no-new-privileges",
+    "--pids-limit",
+    "256",
+    "--memory",
+    "2g",
+    "--cpus",
+    "2",
+    "--tmpfs",
+    "/tmp:rw,noexec,nosuid,size=512m",
+    "--tmpfs",
+    "/home/agentgate:rw,noexec,nosuid,size=256m",
+    "--env",
+    "NODE_ENV=production",
+    "--env",
+    "HOME=/home/agentgate",
+    "--env",
+    "USER=agentgate",
+    "--env",
+    "WORKSPACE=/workspace",
+    "--env",
+    "NO_COLOR=1",
+    "--env",
+    "FORCE_COLOR=0",
+    "--stop-timeout=5",
+];
+
+/// What is mounted at `/workspace`.
+enum Workspace {
+    /// A new folder of its own.
+    New,
+    /// This folder, and how (`rw`, `ro`).
+    Folder(PathBuf, &'static str),
+    None,
+}
+
+/// A container that is yet to be started.
+pub(crate) struct Start<'a> {
+    bench: &'a Bench<'a>,
+    name: String,
+    options: Vec<String>,
+    user: Option<String>,
+    workspace: Workspace,
+    command: Vec<String>,
+}
+
+impl<'a> Start<'a> {
+    pub(super) fn contract(bench: &'a Bench<'a>) -> Start<'a> {
+        Start {
+            options: CONTRACT.map(str::to_owned).to_vec(),
+            user: Some("agentgate".to_owned()),
+            workspace: Workspace::New,
+            ..Start::plain(bench)
+        }
+        .command(&["sleep", "infinity"])
+    }
+
+    pub(super) fn plain(bench: &'a Bench<'a>) -> Start<'a> {
+        let run = &bench.tried.run;
+        Start {
+            name: format!("agentgate-verify-{}-{}", run.id, bench.new_name()),
+            bench,
+            options: Vec::new(),
+            user: None,
+            workspace: Workspace::None,
+            command: Vec::new(),
+        }
+    }
+
+    pub(super) fn named(self, name: &str) -> Start<'a> {
+        Start {
+            name: name.to_owned(),
+            ..self
+        }
+    }
+
+    /// Further options of `docker run`; a later one wins over an earlier one.
+    pub(crate) fn options<T: AsRef<str>>(mut self, options: &[T]) -> Start<'a> {
+        let options = options.iter().map(|option| option.as_ref().to_owned());
+        self.options.extend(options);
+        self
+    }
+
+    /// Another user than the image's (plain) or `agentgate` (contract).
+    pub(crate) fn user(self, user: &str) -> Start<'a> {
+        Start {
+            user: Some(user.to_owned()),
+            ..self
+        }
+    }
+
+    /// Mounts this folder at `/workspace`, `rw` or `ro`.
+    pub(crate) fn workspace(self, folder: &Path, how: &'static str) -> Start<'a> {
+        Start {
+            workspace: Workspace::Folder(folder.to_owned(), how),
+            ..self
+        }
+    }
+
+    pub(crate) fn without_workspace(self) -> Start<'a> {
+        Start {
+            workspace: Workspace::None,
+            ..self
+        }
+    }
+
+    /// Mounts a file or folder of the host at `target`, read-only.
+    pub(crate) fn mount(self, source: &Path, target: &str) -> Start<'a> {
+        let volume = format!("{}:{target}:ro", source.display());
+        self.options(&["--volume", &volume])
+    }
+
+    /// What follows the image's name.
+    pub(crate) fn command(self, command: &[&str]) -> Start<'a> {
+        Start {
+            command: command.iter().map(|&word| word.to_owned()).collect(),
+            ..self
+        }
+    }
+
+    /// Starts it and waits for its end, with stdin closed and without a terminal.
+    pub(crate) fn run(self) -> anyhow::Result<Ran> {
+        let what = match self.command.join(" ") {
+            command if command.is_empty() => "docker run IMAGE".to_owned(),
+            command => command,
+        };
+        let args = self.args(&["--rm"])?;
+        let result = self.bench.program(&what, &args);
+        if result.is_err() {
+            // The client was killed, or failed: the container may be there still.
+            Container::own(self.bench, &self.name);
+        }
+        result
+    }
+
+    /// Starts it in the background; it is removed when the result is dropped.
+    pub(crate) fn start(self) -> anyhow::Result<Container<'a>> {
+        let args = self.args(&["--detach"])?;
+        let container = Container::own(self.bench, &self.name);
+        self.bench.program("docker run --detach IMAGE", &args)?;
+        Ok(container)
+    }
+
+    /// Starts it on a terminal, types `input`, and waits for its end.
+    pub(crate) fn typed(self, input: &str) -> anyhow::Result<Session> {
+        let args = self.args(&["--rm", "--interactive", "--tty"])?;
+        let bench = self.bench;
+        // Several programs run in it, of which one may hang until its own limit.
+        let limit = 2 * bench.tried.limit();
+        let ended = bench.exec.typed("docker", &args, input, limit)?;
+        let Some(ran) = Ran::of(&ended) else {
+            Container::own(bench, &self.name);
+            let what = self.command.join(" ");
+            return Err(super::Trouble::TimedOut(what, limit).into());
+        };
+        // On a terminal, docker's words stand among the program's.
+        let said = Ran {
+            stderr: ran.stdout.clone(),
+            ..ran.clone()
+        };
+        trouble::of_program(&said)?;
+        let filter = format!("name={}", self.name);
+        let format = "{{.Names}} ({{.Status}})";
+        let listed = bench.docker(&["ps", "--all", "--filter", &filter, "--format", format])?;
+        let left = listed.stdout.lines().map(str::to_owned).collect();
+        Ok(Session { ran, left })
+    }
+
+    fn args(&self, how: &[&str]) -> anyhow::Result<Vec<String>> {
+        let tried = self.bench.tried;
+        let mut args: Vec<String> = vec!["run".to_owned()];
+        let mut push = |words: &[&str]| args.extend(words.iter().map(|&word| word.to_owned()));
+        push(how);
+        push(&["--pull", "never", "--platform", tried.platform.as_str()]);
+        push(&["--name", &self.name, "--label", &tried.run.label()]);
+        if let Some(user) = &self.user {
+            push(&["--user", user]);
+        }
+        let volume = match &self.workspace {
+            Workspace::None => None,
+            Workspace::Folder(folder, how) => Some((folder.clone(), *how)),
+            Workspace::New => Some((self.bench.workspace()?, "rw")),
+        };
+        if let Some((folder, how)) = volume {
+            push(&[
+                "--volume",
+                &format!("{}:/workspace:{how}", folder.display()),
+            ]);
+        }
+        args.extend(self.options.iter().cloned());
+        args.push(tried.image.clone());
+        args.extend(self.command.iter().cloned());
+        Ok(args)
+    }
+}

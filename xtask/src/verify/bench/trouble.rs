@@ -1,0 +1,144 @@
+//! What goes wrong with containers: some of it is the image's fault, and the rest proves nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::ran::{Ran, printable};
+
+/// A container that did not do what any container of a good image does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The program and its limit.
+    TimedOut(String, Duration),
+    /// The engine's words.
+    DidNotStart(String),
+    /// It has ended, where it should be running.
+    Ended(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::TimedOut(what, limit) => {
+                write!(f, "`{what}` did not end within {} s", limit.as_secs())
+            }
+            Trouble::DidNotStart(why) => write!(f, "the container did not start: {why}"),
+            Trouble::Ended(why) => write!(f, "the container has ended: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// How the engine's client begins when it is the engine that fails it.
+const ENGINE_IS_GONE: [&str; 6] = [
+    "Cannot connect to the Docker daemon",
+    "error during connect",
+    "failed to connect to the docker API",
+    "error waiting for container",
+    "unexpected EOF",
+    "connection reset by peer",
+];
+
+/// Fails when a program's words are those of a docker that has lost its engine, or whose container
+/// did not start or is gone.
+pub(super) fn of_program(ran: &Ran) -> anyhow::Result<()> {
+    engine_answers(ran)?;
+    // An exit code alone may be the program's own.
+    let docker_says = |line: &&str| line.starts_with("docker: ");
+    if let (125..=127, Some(line)) = (ran.code, ran.stderr.lines().find(docker_says)) {
+        let why = printable(line.trim_start_matches("docker: "));
+        return Err(Trouble::DidNotStart(why).into());
+    }
+    is_there(ran)
+}
+
+/// Fails when a command of docker's own did.
+pub(super) fn of_docker(verb: &str, ran: &Ran) -> anyhow::Result<()> {
+    engine_answers(ran)?;
+    is_there(ran)?;
+    anyhow::ensure!(ran.code == 0, "`docker {verb}` failed: {}", ran.told());
+    Ok(())
+}
+
+fn engine_answers(ran: &Ran) -> anyhow::Result<()> {
+    let is_gone = |line: &&str| ENGINE_IS_GONE.iter().any(|words| line.contains(words));
+    if ran.code != 0
+        && let Some(line) = ran.stderr.lines().find(is_gone)
+    {
+        anyhow::bail!("the engine does not answer: {}", printable(line));
+    }
+    Ok(())
+}
+
+fn is_there(ran: &Ran) -> anyhow::Result<()> {
+    let is_gone = |line: &&str| {
+        line.starts_with("Error response from daemon:")
+            && (line.contains(" is not running") || line.contains("No such container"))
+    };
+    if let (1, Some(line)) = (ran.code, ran.stderr.lines().find(is_gone)) {
+        let why = line.trim_start_matches("Error response from daemon: ");
+        return Err(Trouble::Ended(printable(why)).into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran(code: i32, stderr: &str) -> Ran {
+        Ran {
+            code,
+            stderr: stderr.to_owned(),
+            stdout: String::new(),
+        }
+    }
+
+    #[test]
+    fn trouble_is_known_by_dockers_own_words() {
+        let start = "docker: Error response from daemon: failed to create task";
+        for (code, stderr, trouble) in [
+            (0, "", None),
+            (0, start, None),
+            (1, "sh: x: not found", None),
+            (127, "agent-entrypoint: x: not found", None),
+            (
+                127,
+                start,
+                Some(
+                    "the container did not start: Error response from daemon: failed to create task",
+                ),
+            ),
+            (
+                1,
+                "Error response from daemon: container 0a is not running",
+                Some("the container has ended: container 0a is not running"),
+            ),
+            (
+                125,
+                "docker: Cannot connect to the Docker daemon at unix:///x.",
+                Some(
+                    "the engine does not answer: docker: Cannot connect to the Docker daemon at unix:///x.",
+                ),
+            ),
+        ] {
+            let error = of_program(&ran(code, stderr)).err();
+            assert_eq!(error.map(|error| error.to_string()).as_deref(), trouble);
+        }
+        let lost = of_program(&ran(1, "unexpected EOF")).unwrap_err();
+        assert!(lost.downcast_ref::<Trouble>().is_none());
+        let not_started = of_program(&ran(125, start)).unwrap_err();
+        assert!(not_started.downcast_ref::<Trouble>().is_some());
+    }
+
+    #[test]
+    fn docker_itself_must_succeed() {
+        let error = of_docker("stop", &ran(1, "Error: no\n")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`docker stop` failed: exit 1, `Error: no`"
+        );
+        assert!(of_docker("stop", &ran(0, "a warning")).is_ok());
+    }
+}

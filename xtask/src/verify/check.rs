@@ -1,0 +1,208 @@
+//! What a check is, and what it can say.
+
+use serde::{Deserialize, Serialize};
+
+use super::bench::{Bench, Ran, Session};
+use super::facts::{Expected, Facts};
+
+/// One thing that is proven of an image.
+pub(crate) struct Check {
+    /// Stable and kebab-case; its first word is its group.
+    pub(crate) id: &'static str,
+    /// What holds when it passes.
+    pub(crate) proves: &'static str,
+    /// The line of the seed, the contract or the design that asks for it.
+    pub(crate) source: &'static str,
+    /// What to do when it fails, where the judgement knows nothing better.
+    pub(crate) remedy: &'static str,
+    pub(crate) how: How,
+}
+
+/// How a check looks. What it makes of what it saw is a pure function over plain data.
+pub(crate) enum How {
+    /// At the image's files, configuration and index: no container is needed.
+    Files(fn(&Facts) -> Verdict),
+    /// At a command in the one container that is started as AgentGate's server starts it, without
+    /// a terminal and without stdin.
+    Exec(&'static [&'static str], fn(&Expected, &Ran) -> Verdict),
+    /// At the one session that is typed on a terminal (seed 6.4).
+    Session(fn(&Expected, &Session) -> Verdict),
+    /// At containers of its own.
+    Containers(fn(&Bench) -> anyhow::Result<Verdict>),
+    /// As `Containers`; most of its time is waiting, so it is begun early.
+    Waiting(fn(&Bench) -> anyhow::Result<Verdict>),
+    /// As `Containers`, and with nothing else running: it measures time.
+    Alone(fn(&Bench) -> anyhow::Result<Verdict>),
+}
+
+impl How {
+    pub(crate) fn needs_a_container(&self) -> bool {
+        !matches!(self, How::Files(_))
+    }
+}
+
+impl Check {
+    /// The group that the report shows it in.
+    pub(crate) fn group(&self) -> &'static str {
+        self.id.split('-').next().unwrap_or(self.id)
+    }
+}
+
+/// What a check makes of what it saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It holds; the text is what was seen, in a few words.
+    Passed(String),
+    Failed(Failure),
+    /// The question does not arise for this image; the text says why.
+    NotApplicable(String),
+}
+
+/// Why a check failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) seen: String,
+    pub(crate) expected: String,
+    /// Better than the check's own.
+    pub(crate) remedy: Option<String>,
+}
+
+impl Verdict {
+    pub(crate) fn passed(seen: impl Into<String>) -> Verdict {
+        Verdict::Passed(seen.into())
+    }
+
+    pub(crate) fn failed(seen: impl Into<String>, expected: impl Into<String>) -> Verdict {
+        Verdict::Failed(Failure {
+            seen: seen.into(),
+            expected: expected.into(),
+            remedy: None,
+        })
+    }
+
+    /// With a remedy that fits what was seen.
+    pub(crate) fn with_remedy(self, remedy: impl Into<String>) -> Verdict {
+        match self {
+            Verdict::Failed(failure) => Verdict::Failed(Failure {
+                remedy: Some(remedy.into()),
+                ..failure
+            }),
+            other => other,
+        }
+    }
+
+    /// Passes when `seen` is exactly `expected`.
+    pub(crate) fn equal(seen: impl Into<String>, expected: impl Into<String>) -> Verdict {
+        let (seen, expected) = (seen.into(), expected.into());
+        if seen == expected {
+            Verdict::Passed(seen)
+        } else {
+            Verdict::Failed(Failure {
+                seen: if seen.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    seen
+                },
+                expected,
+                remedy: None,
+            })
+        }
+    }
+
+    /// Passes when nothing was found; else names the first findings and how many there are.
+    pub(crate) fn none_of(found: &[String], expected: &str) -> Verdict {
+        const SHOWN: usize = 5;
+        if found.is_empty() {
+            return Verdict::passed("none");
+        }
+        let mut seen = found
+            .iter()
+            .take(SHOWN)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ");
+        if found.len() > SHOWN {
+            seen = format!("{seen} and {} more", found.len() - SHOWN);
+        }
+        Verdict::failed(seen, expected)
+    }
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Status {
+    Passed,
+    Failed,
+    /// It could not be looked at (the engine died, a time limit ran out, its container did not
+    /// start): nothing is known, which is no pass.
+    Unproven,
+    /// Nothing runs this platform here.
+    NotExecuted,
+    NotApplicable,
+    /// Left out with `--only` or `--skip`.
+    Skipped,
+}
+
+impl Status {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Status::Passed => "passed",
+            Status::Failed => "failed",
+            Status::Unproven => "unproven",
+            Status::NotExecuted => "not-executed",
+            Status::NotApplicable => "not-applicable",
+            Status::Skipped => "skipped",
+        }
+    }
+}
+
+/// What is told of a check, and kept in the receipt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    pub(crate) id: String,
+    pub(crate) status: Status,
+    /// What was seen, or why nothing was.
+    pub(crate) seen: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expected: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) remedy: Option<String>,
+    pub(crate) seconds: f64,
+}
+
+impl Outcome {
+    pub(crate) fn of(check: &Check, verdict: Verdict, seconds: f64) -> Outcome {
+        let (status, seen, failure) = match verdict {
+            Verdict::Passed(seen) => (Status::Passed, seen, None),
+            Verdict::NotApplicable(why) => (Status::NotApplicable, why, None),
+            Verdict::Failed(failure) => (
+                Status::Failed,
+                failure.seen,
+                Some((failure.expected, failure.remedy)),
+            ),
+        };
+        let (expected, remedy) = failure.unzip();
+        let own = || expected.as_ref().map(|_| check.remedy.to_owned());
+        Outcome {
+            id: check.id.to_owned(),
+            status,
+            seen,
+            remedy: remedy.flatten().or_else(own),
+            expected,
+            seconds,
+        }
+    }
+
+    /// Of a check that nobody could, or wanted to, look at.
+    pub(crate) fn unlooked(check: &Check, status: Status, why: &str) -> Outcome {
+        Outcome {
+            id: check.id.to_owned(),
+            status,
+            seen: why.to_owned(),
+            expected: None,
+            remedy: None,
+            seconds: 0.0,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Everything that is proven of an image, one file per group of the report.
+
+pub(crate) mod claude;
+pub(crate) mod contract;
+pub(crate) mod contract_files;
+pub(crate) mod hardening;
+pub(crate) mod hardening_files;
+pub(crate) mod health;
+pub(crate) mod image;
+pub(crate) mod index;
+mod look;
+pub(crate) mod pid1;
+mod secrets;
+pub(crate) mod seed;
+
+use super::check::Check;
+
+/// The groups, in the order of the report.
+pub(crate) const GROUPS: [&str; 8] = [
+    "seed",
+    "contract",
+    "pid1",
+    "health",
+    "hardening",
+    "claude",
+    "image",
+    "index",
+];
+
+/// Every check, in the order of the report.
+pub(crate) fn catalogue() -> impl Iterator<Item = &'static Check> {
+    GROUPS
+        .iter()
+        .flat_map(|group| all().filter(move |check| check.group() == *group))
+}
+
+fn all() -> impl Iterator<Item = &'static Check> {
+    [
+        seed::CHECKS,
+        contract::CHECKS,
+        contract_files::CHECKS,
+        pid1::CHECKS,
+        health::CHECKS,
+        hardening::CHECKS,
+        hardening_files::CHECKS,
+        claude::CHECKS,
+        image::CHECKS,
+        index::CHECKS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! The image's HEALTHCHECK, asked by the engine itself: well when all is well, and not well when
+//! something that an agent needs is missing.
+
+use super::look::lines;
+use crate::verify::bench::{Bench, Container, Start};
+use crate::verify::check::{Check, How, Verdict};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "health-healthy",
+        proves: "a container as the server starts it is healthy",
+        source: "seed 6.3.4: return healthy/unhealthy status",
+        remedy: "`docker inspect --format '{{json .State.Health}}' CONTAINER` has its words",
+        how: How::Waiting(healthy),
+    },
+    Check {
+        id: "health-no-workspace",
+        proves: "a container without a workspace is unhealthy",
+        source: "seed 6.3.4: check workspace is mounted",
+        remedy: "the health check must look whether `/workspace` is a mount",
+        how: How::Waiting(no_workspace),
+    },
+    Check {
+        id: "health-no-claude",
+        proves: "a container whose `claude` does not run is unhealthy",
+        source: "seed 6.3.4: check Claude CLI is available",
+        remedy: "the health check must run `claude --version`",
+        how: How::Waiting(no_claude),
+    },
+    Check {
+        id: "health-no-node",
+        proves: "a container whose `node` fails is unhealthy",
+        source: "seed 6.3.4: check Node.js is working",
+        remedy: "the health check must run `node --version`",
+        how: How::Waiting(no_node),
+    },
+];
+
+/// So that answers come, and count, soon; the command is the image's own. The engine takes 0 for
+/// what the image says.
+const SOON: [&str; 3] = [
+    "--health-interval=1s",
+    "--health-start-period=1ms",
+    "--health-retries",
+];
+const STATUS: &str = "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}";
+/// Each answer that was given, and a mark after it.
+const SAID: &str =
+    "{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{\"\\f\"}}{{end}}{{end}}";
+
+/// What the engine makes of a container, and what the health check said.
+struct Health {
+    status: String,
+    said: String,
+}
+
+fn healthy(bench: &Bench) -> anyhow::Result<Verdict> {
+    // A machine that is busy may be too slow once.
+    let health = ask(bench.contract(), "3")?;
+    Ok(judge_healthy(&health))
+}
+
+fn no_workspace(bench: &Bench) -> anyhow::Result<Verdict> {
+    let health = ask(bench.contract().without_workspace(), "1")?;
+    Ok(judge_unhealthy(&health, "workspace"))
+}
+
+fn no_claude(bench: &Bench) -> anyhow::Result<Verdict> {
+    let file = bench.file("not a program", 0o644)?;
+    let start = bench.contract().mount(&file, "/usr/local/bin/claude");
+    Ok(judge_unhealthy(&ask(start, "1")?, "claude"))
+}
+
+fn no_node(bench: &Bench) -> anyhow::Result<Verdict> {
+    let file = bench.file("#!/bin/sh\nexit 1\n", 0o755)?;
+    let start = bench.contract().mount(&file, "/usr/local/bin/node");
+    Ok(judge_unhealthy(&ask(start, "1")?, "node"))
+}
+
+/// Waits for a good answer, or for so many bad ones.
+fn ask(start: Start, retries: &str) -> anyhow::Result<Health> {
+    let container = start.options(&SOON).options(&[retries]).start()?;
+    let answer = |container: &Container| {
+        let status = container.inspect(STATUS)?;
+        Ok((status != "starting").then_some(status))
+    };
+    let status = container.until("the health check", answer)?;
+    let said = container.inspect(SAID)?;
+    let last = said.trim_end_matches('\u{c}').rsplit('\u{c}').next();
+    Ok(Health {
+        status,
+        said: last.unwrap_or_default().to_owned(),
+    })
+}
+
+fn judge_healthy(health: &Health) -> Verdict {
+    match health.status.as_str() {
+        "healthy" => Verdict::passed("healthy"),
+        _ => Verdict::failed(told(health), "healthy"),
+    }
+}
+
+fn judge_unhealthy(health: &Health, word: &str) -> Verdict {
+    let says_why = health.said.to_lowercase().contains(word);
+    if health.status == "unhealthy" && says_why {
+        return Verdict::passed(told(health));
+    }
+    Verdict::failed(told(health), format!("unhealthy, with a word on `{word}`"))
+}
+
+/// What is well is not repeated.
+fn told(health: &Health) -> String {
+    let bad = health.said.lines().filter(|line| !line.starts_with("ok "));
+    let bad: String = bad.map(|line| format!("{line}\n")).collect();
+    match (health.status.as_str(), bad.trim()) {
+        ("none", _) => "no health check".to_owned(),
+        (status, "") => status.to_owned(),
+        (status, said) => format!("{status}: {}", lines(said)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::checks::contract::tests::said;
+
+    fn health(status: &str, said: &str) -> Health {
+        Health {
+            status: status.to_owned(),
+            said: said.to_owned(),
+        }
+    }
+
+    #[test]
+    fn health_is_the_engines_word() {
+        assert_eq!(
+            said(judge_healthy(&health("healthy", "ok"))),
+            "passed: healthy"
+        );
+        let sick = health("unhealthy", "claude: exit 1\n");
+        assert_eq!(
+            said(judge_healthy(&sick)),
+            "failed: unhealthy: `claude: exit 1`"
+        );
+        assert_eq!(
+            said(judge_healthy(&health("none", ""))),
+            "failed: no health check"
+        );
+    }
+
+    #[test]
+    fn being_unhealthy_must_be_explained() {
+        for (status, words, passes) in [
+            ("unhealthy", "node ok\nclaude: cannot be executed\n", true),
+            ("unhealthy", "node: exit 1\n", false),
+            ("unhealthy", "", false),
+            ("healthy", "claude ok\n", false),
+            ("none", "", false),
+        ] {
+            let told = said(judge_unhealthy(&health(status, words), "claude"));
+            assert_eq!(told.starts_with("passed"), passes, "{told}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! How checks look at an image: its files as a container finds them, and where each comes from.
+
+use std::collections::BTreeMap;
+
+use super::secrets;
+use crate::oci::Step;
+use crate::verify::bench::printable;
+use crate::verify::check::Verdict;
+use crate::verify::facts::Facts;
+use crate::verify::rootfs::{Entry, Image, Kind, Visible};
+
+/// Links that are followed for one path, as Linux has it.
+const MAX_LINKS: usize = 40;
+
+/// Characters of a line of the build's history that are shown.
+const MAX_LINE: usize = 60;
+
+/// The files that a container of the image sees.
+pub(super) struct Root<'a> {
+    pub(super) image: &'a Image,
+    pub(super) files: BTreeMap<&'a str, Visible<'a>>,
+}
+
+impl<'a> Root<'a> {
+    pub(super) fn of(facts: &'a Facts) -> Root<'a> {
+        Root {
+            image: &facts.image,
+            files: facts.image.files(),
+        }
+    }
+
+    /// The entry at exactly this path; links are not followed.
+    pub(super) fn get(&self, path: &str) -> Option<&'a Entry> {
+        self.files.get(path).map(|file| file.entry)
+    }
+
+    /// What a program that opens this path gets: symbolic and hard links are followed.
+    pub(super) fn follow(&self, path: &str) -> Option<&'a Entry> {
+        let mut done: Vec<&str> = Vec::new();
+        let mut todo: Vec<&str> = path.split('/').rev().collect();
+        let mut links = 0;
+        while let Some(name) = todo.pop() {
+            match name {
+                "" | "." => continue,
+                ".." => {
+                    done.pop();
+                    continue;
+                }
+                _ => done.push(name),
+            }
+            let Some(Kind::Symlink(target)) = self.get(&done.join("/")).map(|entry| &entry.kind)
+            else {
+                continue;
+            };
+            links += 1;
+            if links > MAX_LINKS {
+                return None;
+            }
+            done.pop();
+            if target.starts_with('/') {
+                done.clear();
+            }
+            todo.extend(target.split('/').rev());
+        }
+        self.behind_hardlink(self.files.get(done.join("/").as_str())?)
+    }
+
+    /// A hard link's file is in the link's own layer, even where a layer above hides that name.
+    fn behind_hardlink(&self, file: &Visible<'a>) -> Option<&'a Entry> {
+        let layer: &'a [Entry] = &self.image.layers.get(file.layer)?.entries;
+        let mut entry = file.entry;
+        for _ in 0..MAX_LINKS {
+            let Kind::Hardlink(target) = &entry.kind else {
+                return Some(entry);
+            };
+            let mut others = layer.iter().filter(|other| other.path != entry.path);
+            entry = others.find(|other| other.path == *target)?;
+        }
+        None
+    }
+
+    /// The content of a text file, or why there is none.
+    pub(super) fn text(&self, path: &str) -> Result<&'a str, String> {
+        let entry = self.follow(path);
+        let entry = entry.ok_or_else(|| format!("no `/{path}`"))?;
+        let text = entry.text.as_deref();
+        text.ok_or_else(|| format!("`/{path}` is not a text file"))
+    }
+
+    /// The path and its layer, for people.
+    pub(super) fn name(&self, file: &Visible<'_>) -> String {
+        name(self.image, file.layer, &file.entry.path)
+    }
+
+    /// Passes when nothing was found among the paths.
+    pub(super) fn none_of(&self, found: &[String], expected: &str) -> Verdict {
+        if found.is_empty() {
+            return Verdict::passed(format!("none in {} paths", self.files.len()));
+        }
+        Verdict::none_of(found, expected)
+    }
+}
+
+/// A path and its layer, for people.
+pub(super) fn name(image: &Image, layer: usize, path: &str) -> String {
+    format!("`/{path}` ({})", origin(image, layer))
+}
+
+/// A layer, counted from 1, and the line of the Dockerfile that made it.
+pub(super) fn origin(image: &Image, layer: usize) -> String {
+    let place = format!("layer {} of {}", layer + 1, image.layers.len());
+    match steps(image).get(layer).copied().flatten() {
+        Some(step) if !step.created_by.is_empty() => {
+            format!("{place}: `{}`", line(&step.created_by))
+        }
+        _ => place,
+    }
+}
+
+/// For each layer, the step of the build that made it. Where the history does not fit the layers
+/// it says nothing: a wrong line would be worse than none.
+fn steps(image: &Image) -> Vec<Option<&Step>> {
+    let history = image.config.history.iter();
+    let made: Vec<_> = history.filter(|step| !step.empty_layer).collect();
+    if made.len() != image.layers.len() {
+        return vec![None; image.layers.len()];
+    }
+    made.into_iter().map(Some).collect()
+}
+
+/// A line of the history, short and without secrets.
+pub(super) fn line(created_by: &str) -> String {
+    if !secrets::in_step(created_by).is_empty() {
+        return "(a line with a secret)".to_owned();
+    }
+    let words = created_by.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = words.trim_end_matches("# buildkit").trim_end();
+    let line = match line.strip_prefix("/bin/sh -c ") {
+        Some(rest) => match rest.strip_prefix("#(nop) ") {
+            Some(instruction) => instruction.trim_start().to_owned(),
+            None => format!("RUN {rest}"),
+        },
+        None => line.replacen("RUN /bin/sh -c ", "RUN ", 1),
+    };
+    let line = line.replace('`', "'");
+    if line.chars().count() <= MAX_LINE {
+        return line;
+    }
+    let start: String = line.chars().take(MAX_LINE - 1).collect();
+    format!("{}…", start.trim_end())
+}
+
+/// `1 file`, `2 files`.
+pub(super) fn count(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
+}
+
+/// What was said, its lines in one.
+pub(super) fn lines(said: &str) -> String {
+    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines = lines.map(|line| format!("`{}`", printable(line)));
+    match lines.collect::<Vec<_>>() {
+        lines if lines.is_empty() => "nothing".to_owned(),
+        lines => lines.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    #[test]
+    fn links_are_followed_as_a_container_would() {
+        let mut facts = fixture::good();
+        let links = [
+            ("a", "/usr/local"),
+            ("usr/local/b", "../local/./bin"),
+            ("loop", "loop"),
+            ("dangling", "/nowhere"),
+            ("up", "../../../usr/bin/git"),
+        ];
+        for (path, target) in links {
+            fixture::add(&mut facts, 7, fixture::symlink(path, target));
+        }
+        fixture::add(
+            &mut facts,
+            7,
+            fixture::hardlink("h", "usr/local/bin/agent-entrypoint"),
+        );
+        fixture::add(&mut facts, 7, fixture::hardlink("self", "self"));
+        let root = Root::of(&facts);
+        for (path, expected) in [
+            ("usr/bin/git", Some("usr/bin/git")),
+            ("/usr//bin/./git", Some("usr/bin/git")),
+            ("a/b/claude", Some("usr/local/bin/claude")),
+            ("up", Some("usr/bin/git")),
+            ("h", Some("usr/local/bin/agent-entrypoint")),
+            ("self", None),
+            ("loop", None),
+            ("dangling", None),
+            ("", None),
+        ] {
+            let seen = root.follow(path).map(|entry| entry.path.as_str());
+            assert_eq!(seen, expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_layers_line_is_told_only_where_the_history_fits() {
+        let mut facts = fixture::good();
+        assert_eq!(
+            origin(&facts.image, 7),
+            "layer 8 of 8: `COPY /out/ /`",
+            "steps without a layer do not count"
+        );
+        assert_eq!(origin(&facts.image, 0), "layer 1 of 8");
+        facts.image.config.history.pop();
+        facts.image.config.history.retain(|step| step.empty_layer);
+        assert_eq!(origin(&facts.image, 7), "layer 8 of 8");
+    }
+
+    #[test]
+    fn lines_are_short_and_keep_secrets() {
+        for (created_by, expected) in [
+            ("", ""),
+            (
+                "RUN /bin/sh -c set -eu\n  apk add git # buildkit",
+                "RUN set -eu apk add git",
+            ),
+            ("/bin/sh -c #(nop)  CMD [\"node\"]", "CMD [\"node\"]"),
+            (
+                "/bin/sh -c addgroup -g 1000 node",
+                "RUN addgroup -g 1000 node",
+            ),
+            ("RUN echo `id`", "RUN echo 'id'"),
+            ("ARG NPM_TOKEN=abc", "(a line with a secret)"),
+        ] {
+            assert_eq!(line(created_by), expected);
+        }
+        let long = line(&"ä".repeat(100));
+        assert_eq!(long.chars().count(), MAX_LINE);
+    }
+}

@@ -1,0 +1,222 @@
+//! What the checkout, and what was published before, say that an image must be.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+
+use super::facts::{Commit, Expected, Release};
+use super::rootfs::certificates::certificates_in;
+use super::target::{Place, Subject, Target};
+use crate::ca_bundle;
+use crate::ctx::Ctx;
+use crate::exec::Exec;
+use crate::git;
+use crate::oci::{Digest, Document};
+use crate::platform::Platform;
+use crate::reference::Repository;
+use crate::registry::Registry;
+use crate::settings::Settings;
+use crate::version::{self, Name, Version};
+
+/// Why nobody knows what the layers weigh elsewhere.
+pub(crate) const UNPACKED: &str = "the engine's classic store keeps layers unpacked";
+
+/// What `subject` must be. `revision` names the commit that it must be built from, instead of the
+/// one that is checked out.
+pub(crate) fn expected(
+    ctx: &Ctx,
+    target: &Target,
+    subject: &Subject,
+    revision: Option<&str>,
+) -> anyhow::Result<Expected> {
+    let is_whole = target.found > 1 || target.place != Place::Engine;
+    Ok(Expected {
+        node: ctx.settings.node.as_str().to_owned(),
+        claude: pinned_claude(&ctx.root, subject.platform, subject.revision())
+            .map_err(|error| format!("{error:#}")),
+        commit: Ok(commit(&ctx.root, revision)?),
+        // A build for one platform is no attempt at more; what is published is.
+        platforms: if is_whole {
+            ctx.settings.platforms.clone()
+        } else {
+            target.platforms()
+        },
+        budget: budget(&ctx.settings, subject),
+        growth: ctx.settings.growth_percent,
+        build_ca: build_ca(&ctx.exec)?,
+    })
+}
+
+fn budget(settings: &Settings, subject: &Subject) -> Result<u64, String> {
+    if subject.manifest.is_none() {
+        return Err(UNPACKED.to_owned());
+    }
+    let platform = subject.platform;
+    let budget = settings.size_budget.get(&platform).copied();
+    budget.ok_or_else(|| format!("`size-budget` in Cargo.toml says nothing of {platform}"))
+}
+
+fn commit(root: &Path, named: Option<&str>) -> anyhow::Result<Commit> {
+    let Some(name) = named else {
+        let head = git::read_head(root)?;
+        return Ok(Commit {
+            revision: head.revision_label(),
+            created: head.created()?,
+        });
+    };
+    let named = git::commit(root, name)?;
+    Ok(Commit {
+        created: git::created(&named.revision, named.epoch)?,
+        revision: named.revision,
+    })
+}
+
+/// The version that the lock pins, at the commit that the image says it is built from; in the
+/// tree where this repository does not know that commit.
+fn pinned_claude(
+    root: &Path,
+    platform: Platform,
+    revision: Option<&str>,
+) -> anyhow::Result<String> {
+    let arch = platform.as_str().trim_start_matches("linux/");
+    let path = PathBuf::from(format!("docker/claude/{arch}/package-lock.json"));
+    let of_commit = match revision {
+        Some(commit) if commit.len() == 40 => git::file(root, commit, &path)?,
+        _ => None,
+    };
+    let text = match of_commit {
+        Some(text) => text,
+        None => std::fs::read(root.join(&path))
+            .with_context(|| format!("failed to read `{}`", path.display()))?,
+    };
+    pinned(&text).with_context(|| format!("`{}` pins no version of Claude Code", path.display()))
+}
+
+fn pinned(lock: &[u8]) -> anyhow::Result<String> {
+    let lock: serde_json::Value = serde_json::from_slice(lock)?;
+    let packages = lock["packages"]
+        .as_object()
+        .context("it has no `packages`")?;
+    let is_claude = |name: &str| name.contains("@anthropic-ai/claude-code-linux-");
+    let mut versions = packages
+        .iter()
+        .filter(|(name, _)| is_claude(name))
+        .filter_map(|(_, package)| package["version"].as_str());
+    let version = versions
+        .next()
+        .context("it has no package of Claude Code")?;
+    ensure!(versions.next().is_none(), "it has several");
+    Ok(version.to_owned())
+}
+
+/// The certificates that builds on this machine are made to trust.
+fn build_ca(exec: &Exec) -> anyhow::Result<BTreeSet<Digest>> {
+    let Some(path) = ca_bundle::find(exec, None)? else {
+        return Ok(BTreeSet::new());
+    };
+    let text = std::fs::read(&path)
+        .with_context(|| format!("failed to read the CA bundle `{}`", path.display()))?;
+    Ok(certificates_in(&text).into_iter().collect())
+}
+
+/// The highest stable version that is published, and how large its layers are; or why nothing can
+/// be said of one.
+pub(crate) fn last_release(
+    exec: &Exec,
+    repository: &Repository,
+    platform: Platform,
+) -> Result<Release, String> {
+    let registry = Registry::new(exec, repository);
+    let failed = |error| format!("`{repository}` cannot be asked for releases: {error:#}");
+    let tags = registry.tags().map_err(failed)?;
+    let Some(tag) = highest(&tags) else {
+        return Err(format!("nothing is released in `{repository}` yet"));
+    };
+    let layers = layers(&registry, tag, platform).map_err(failed)?;
+    Ok(Release {
+        version: tag.to_owned(),
+        layers: layers.ok_or_else(|| format!("`{repository}:{tag}` is not for {platform}"))?,
+    })
+}
+
+fn highest(tags: &[String]) -> Option<&str> {
+    let version = |tag: &'_ String| match version::read(tag) {
+        Name::Version(version) if version.pre.is_empty() => Some(version),
+        _ => None,
+    };
+    let stable = tags.iter().filter_map(|tag| Some((version(tag)?, tag)));
+    let highest: Option<(Version, &String)> = stable.max_by(|(a, _), (b, _)| a.cmp(b));
+    highest.map(|(_, tag)| tag.as_str())
+}
+
+/// The layers' sizes; none when the tag has no image for the platform.
+fn layers(registry: &Registry, tag: &str, platform: Platform) -> anyhow::Result<Option<Vec<u64>>> {
+    let mut name = tag.to_owned();
+    // A tag leads to an index or to a manifest, and an index's entry to a manifest.
+    for _ in 0..2 {
+        let found = registry.manifest(&name)?;
+        let (_, bytes) = found.with_context(|| format!("`{name}` is gone"))?;
+        match Document::parse(&bytes)? {
+            Document::Manifest(manifest) => {
+                let sizes = manifest.layers.iter().map(|layer| layer.size);
+                return Ok(Some(sizes.collect()));
+            }
+            Document::Index(index) => {
+                let mut entries = index.manifests.into_iter();
+                let is_for = |entry: &crate::oci::Descriptor| {
+                    entry.platform.as_ref().is_some_and(|one| one.is(platform))
+                };
+                let Some(entry) = entries.find(is_for) else {
+                    return Ok(None);
+                };
+                name = entry.digest.to_string();
+            }
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_pins_one_version() {
+        let lock = |packages: &str| pinned(format!(r#"{{"packages":{{{packages}}}}}"#).as_bytes());
+        let claude =
+            r#""node_modules/@anthropic-ai/claude-code-linux-x64-musl":{"version":"2.1.330"}"#;
+        assert_eq!(lock(&format!(r#""":{{}},{claude}"#)).unwrap(), "2.1.330");
+        assert!(lock(r#""":{}"#).is_err());
+        let another = claude.replace("x64", "arm64");
+        assert!(lock(&format!("{claude},{another}")).is_err());
+        assert!(pinned(b"").is_err());
+    }
+
+    #[test]
+    fn the_checkouts_own_locks_pin_a_version() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for platform in Platform::ALL {
+            assert!(pinned_claude(&root, platform, None).is_ok(), "{platform}");
+        }
+    }
+
+    #[test]
+    fn the_last_release_is_the_highest_stable_version() {
+        let highest_of = |tags: &[&str]| {
+            let tags: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
+            highest(&tags).map(str::to_owned)
+        };
+        let tags = [
+            "latest",
+            "v0.9.0",
+            "v0.10.0",
+            "v1.0.0-rc.1",
+            "1.5.0",
+            "dev",
+            "sha-1ceb56b",
+        ];
+        assert_eq!(highest_of(&tags).as_deref(), Some("v0.10.0"));
+        assert_eq!(highest_of(&["latest", "v1.0.0-rc.1"]), None);
+    }
+}

@@ -1,0 +1,371 @@
+//! Runs the checks on one platform of an image: what measures time first and alone, the rest side
+//! by side.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::Instant;
+
+use super::bench::{Bench, Session, Tried, Trouble};
+use super::check::{Check, How, Outcome, Status, Verdict};
+use super::checks::seed;
+use super::facts::Facts;
+use crate::exec::Exec;
+use crate::stop::Stop;
+
+/// The check that starts the container of the contract. Where it fails, nothing is known of what
+/// happens in one.
+pub(crate) const STARTS: &str = "contract-starts";
+/// The seed's steps are typed in a session; containers bear this name for it.
+const SESSION: &str = "seed";
+
+/// What the checks of files wait for.
+const READING: &str = "reading the image";
+
+/// What happens during a run.
+pub(crate) enum Event {
+    /// A check, or something that checks wait for.
+    Started(&'static str),
+    Finished(Outcome),
+    /// Something that checks waited for.
+    Ended(&'static str),
+}
+
+/// How the checks of a run are looked at.
+pub(crate) struct Work<'a> {
+    pub(crate) tried: &'a Tried,
+    pub(crate) checks: &'a [&'static Check],
+    /// Whether the platform can be executed here.
+    pub(crate) executes: bool,
+    pub(crate) tell: &'a (dyn Fn(Event) + Sync),
+}
+
+/// Looks at every check and returns what was seen, in no order.
+///
+/// Fails only when the run was interrupted: all else is told in the outcomes.
+pub(crate) fn run(
+    exec: &Exec,
+    work: &Work,
+    read: impl FnOnce() -> anyhow::Result<Facts> + Send,
+) -> anyhow::Result<Vec<Outcome>> {
+    let (files, others): (Vec<_>, Vec<_>) = work
+        .checks
+        .iter()
+        .partition(|check| !check.how.needs_a_container());
+    let (send, outcomes) = mpsc::channel();
+    let mut jobs = jobs(&others);
+    if !work.executes {
+        jobs.clear();
+        let why = format!("nothing runs {} here", work.tried.platform);
+        work.leave(&others, Status::NotExecuted, &why, &send);
+    } else if !jobs.is_empty() {
+        work.start(exec, &mut jobs, &send)?;
+    }
+    let jobs = &Mutex::new(jobs);
+    thread::scope(|scope| {
+        let files = &files;
+        let to_files = send.clone();
+        let mut threads = vec![scope.spawn(move || work.judge_files(files, read, &to_files))];
+        for _ in 0..workers(work.tried.is_emulated) {
+            // A shell is not shared between threads: each has its own.
+            let (exec, send) = (exec.clone(), send.clone());
+            threads.push(scope.spawn(move || work.work(&exec, jobs, &send)));
+        }
+        let ended = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Err(panicked())));
+        ended.collect::<anyhow::Result<()>>()
+    })?;
+    drop(send);
+    Ok(outcomes.into_iter().collect())
+}
+
+/// What one worker does at a time.
+enum Job {
+    /// Everything that is judged by the one session.
+    Session(Vec<&'static Check>),
+    Check(&'static Check),
+}
+
+/// In the order in which they are begun: what waits, then what starts containers, then what asks
+/// the shared one.
+fn jobs(checks: &[&'static Check]) -> VecDeque<Job> {
+    let is_session = |check: &&'static Check| matches!(check.how, How::Session(_));
+    let (session, rest): (Vec<_>, Vec<_>) = checks.iter().copied().partition(is_session);
+    let mut rest = rest;
+    rest.sort_by_key(|check| match check.how {
+        How::Alone(_) => 0,
+        How::Waiting(_) => 1,
+        How::Containers(_) => 2,
+        How::Exec(..) | How::Session(_) | How::Files(_) => 3,
+    });
+    let mut jobs: VecDeque<Job> = rest.into_iter().map(Job::Check).collect();
+    if !session.is_empty() {
+        jobs.push_front(Job::Session(session));
+    }
+    jobs
+}
+
+/// Most of a job is waiting for the engine, unless every instruction is translated.
+fn workers(is_emulated: bool) -> usize {
+    let cores = thread::available_parallelism().map_or(2, usize::from);
+    let cores = cores.min(4);
+    if is_emulated { cores } else { 2 * cores }
+}
+
+fn panicked() -> anyhow::Error {
+    anyhow::anyhow!("a check panicked; this is a bug of xtask")
+}
+
+impl Work<'_> {
+    /// Starts the shared container and does what must be alone. Where the container does not
+    /// start, nothing but the session is left to do.
+    fn start(
+        &self,
+        exec: &Exec,
+        jobs: &mut VecDeque<Job>,
+        send: &Sender<Outcome>,
+    ) -> anyhow::Result<()> {
+        let (alone, rest): (VecDeque<_>, VecDeque<_>) = std::mem::take(jobs)
+            .into_iter()
+            .partition(|job| matches!(job, Job::Check(check) if matches!(check.how, How::Alone(_)) || check.id == STARTS));
+        *jobs = rest;
+        let bench = Bench::new(exec.clone(), self.tried, STARTS);
+        let started = bench.start_shared();
+        interrupted(&started)?;
+        let Err(error) = started else {
+            for job in alone {
+                self.do_job(exec, job, send)?;
+            }
+            return Ok(());
+        };
+        let why = format!("{error:#}");
+        let is_session = |job: &Job| matches!(job, Job::Session(_));
+        let (session, lost): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(jobs).into_iter().partition(is_session);
+        *jobs = session;
+        for job in alone.into_iter().chain(lost) {
+            let Job::Check(check) = job else { continue };
+            if check.id == STARTS {
+                self.do_job(exec, Job::Check(check), send)?;
+            } else {
+                let why = format!("no container of the contract: {why}");
+                self.leave(&[check], Status::Unproven, &why, send);
+            }
+        }
+        Ok(())
+    }
+
+    /// Works until there is nothing left to do.
+    fn work(
+        &self,
+        exec: &Exec,
+        jobs: &Mutex<VecDeque<Job>>,
+        send: &Sender<Outcome>,
+    ) -> anyhow::Result<()> {
+        loop {
+            let job = jobs
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
+            let Some(job) = job else {
+                return Ok(());
+            };
+            if let Err(error) = self.do_job(exec, job, send) {
+                jobs.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                return Err(error);
+            }
+        }
+    }
+
+    fn do_job(&self, exec: &Exec, job: Job, send: &Sender<Outcome>) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        match job {
+            Job::Session(checks) => {
+                for check in &checks {
+                    (self.tell)(Event::Started(check.id));
+                }
+                let bench = Bench::new(exec.clone(), self.tried, SESSION);
+                let session = bench.plain().command(&["bash"]).typed(seed::TYPED);
+                interrupted(&session)?;
+                for check in checks {
+                    let verdict = session.as_ref().map_err(again).and_then(|session| {
+                        guarded(|| Ok(judge_session(check, &self.tried.expected, session)))
+                    });
+                    self.finish(outcome(check, verdict, begun), send);
+                }
+            }
+            Job::Check(check) => {
+                (self.tell)(Event::Started(check.id));
+                let bench = Bench::new(exec.clone(), self.tried, check.id);
+                let verdict = guarded(|| look(check, &bench));
+                interrupted(&verdict)?;
+                self.finish(outcome(check, verdict, begun), send);
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_files(
+        &self,
+        checks: &[&'static Check],
+        read: impl FnOnce() -> anyhow::Result<Facts>,
+        send: &Sender<Outcome>,
+    ) -> anyhow::Result<()> {
+        if checks.is_empty() {
+            return Ok(());
+        }
+        (self.tell)(Event::Started(READING));
+        let facts = read();
+        (self.tell)(Event::Ended(READING));
+        interrupted(&facts)?;
+        for check in checks {
+            let How::Files(judge) = check.how else {
+                continue;
+            };
+            (self.tell)(Event::Started(check.id));
+            let begun = Instant::now();
+            let verdict = match &facts {
+                Ok(facts) => guarded(|| Ok(judge(facts))),
+                Err(error) => Err(anyhow::anyhow!("the image cannot be read: {error:#}")),
+            };
+            self.finish(outcome(check, verdict, begun), send);
+        }
+        Ok(())
+    }
+
+    fn leave(&self, checks: &[&'static Check], status: Status, why: &str, send: &Sender<Outcome>) {
+        for check in checks {
+            self.finish(Outcome::unlooked(check, status, why), send);
+        }
+    }
+
+    fn finish(&self, outcome: Outcome, send: &Sender<Outcome>) {
+        (self.tell)(Event::Finished(outcome.clone()));
+        // The other end outlives every sender.
+        let _ = send.send(outcome);
+    }
+}
+
+/// A check with a bug must not take the others' results with it.
+fn guarded(look: impl FnOnce() -> anyhow::Result<Verdict>) -> anyhow::Result<Verdict> {
+    catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| Err(panicked()))
+}
+
+fn look(check: &Check, bench: &Bench) -> anyhow::Result<Verdict> {
+    match check.how {
+        How::Exec(command, judge) => Ok(judge(bench.expected(), &bench.shared().exec(command)?)),
+        How::Containers(look) | How::Waiting(look) | How::Alone(look) => look(bench),
+        How::Files(_) | How::Session(_) => unreachable!("judged elsewhere"),
+    }
+}
+
+fn judge_session(check: &Check, expected: &super::facts::Expected, session: &Session) -> Verdict {
+    match check.how {
+        How::Session(judge) => judge(expected, session),
+        _ => unreachable!("only checks of the session are judged by it"),
+    }
+}
+
+/// The same error once more: errors cannot be cloned.
+fn again(error: &anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<Trouble>() {
+        Some(trouble) => trouble.clone().into(),
+        None => anyhow::anyhow!("{error:#}"),
+    }
+}
+
+/// Passes an interruption on; everything else is a result like any other.
+fn interrupted<T>(result: &anyhow::Result<T>) -> anyhow::Result<()> {
+    match result.as_ref().err().and_then(|error| error.downcast_ref()) {
+        Some(&Stop::Interrupted(signal)) => Err(Stop::Interrupted(signal).into()),
+        _ => Ok(()),
+    }
+}
+
+fn outcome(check: &Check, verdict: anyhow::Result<Verdict>, begun: Instant) -> Outcome {
+    let seconds = begun.elapsed().as_secs_f64();
+    match verdict {
+        Ok(verdict) => Outcome::of(check, verdict, seconds),
+        // The image's containers did otherwise than a good image's do.
+        Err(error) if error.downcast_ref::<Trouble>().is_some() => {
+            let verdict = Verdict::failed(format!("{error:#}"), check.proves);
+            Outcome::of(check, verdict, seconds)
+        }
+        Err(error) => Outcome {
+            seconds,
+            ..Outcome::unlooked(check, Status::Unproven, &format!("{error:#}"))
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::bench::Run;
+    use crate::verify::checks::{catalogue, fixture};
+
+    /// Runs all checks on the good image of the tests, where no container can be started.
+    fn outcomes(
+        executes: bool,
+        read: impl FnOnce() -> anyhow::Result<Facts> + Send,
+    ) -> Vec<Outcome> {
+        let folder = std::env::temp_dir();
+        let exec = Exec::new(&folder, false).unwrap();
+        exec.set_var("PATH", "/nowhere");
+        let facts = fixture::good();
+        let tried = Tried {
+            run: Run::named(&folder, "test"),
+            image: "sha256:00".to_owned(),
+            platform: facts.platform,
+            is_emulated: false,
+            expected: facts.expected,
+            shared: "test".to_owned(),
+        };
+        let checks: Vec<&Check> = catalogue().collect();
+        let work = Work {
+            tried: &tried,
+            checks: &checks,
+            executes,
+            tell: &|_| {},
+        };
+        run(&exec, &work, read).unwrap()
+    }
+
+    fn count(outcomes: &[Outcome], status: Status) -> usize {
+        outcomes.iter().filter(|one| one.status == status).count()
+    }
+
+    #[test]
+    fn what_cannot_be_executed_is_never_passed() {
+        let outcomes = outcomes(false, || Ok(fixture::good()));
+        let executed = catalogue().filter(|check| check.how.needs_a_container());
+        assert_eq!(outcomes.len(), catalogue().count());
+        assert_eq!(count(&outcomes, Status::NotExecuted), executed.count());
+        assert_eq!(count(&outcomes, Status::Failed), 0);
+        assert!(count(&outcomes, Status::Passed) > 0);
+    }
+
+    #[test]
+    fn without_an_engine_and_without_files_nothing_is_known() {
+        let outcomes = outcomes(true, || anyhow::bail!("gone"));
+        assert_eq!(count(&outcomes, Status::Unproven), catalogue().count());
+    }
+
+    #[test]
+    fn a_check_that_panics_takes_no_other_with_it() {
+        let verdict = guarded(|| panic!("a bug"));
+        assert!(verdict.is_err());
+    }
+
+    #[test]
+    fn trouble_in_a_container_is_the_images_and_the_rest_proves_nothing() {
+        let check = catalogue().next().unwrap();
+        let trouble = Trouble::Ended("exit 1".to_owned());
+        let of = |error| outcome(check, Err(error), Instant::now()).status;
+        assert_eq!(of(trouble.into()), Status::Failed);
+        assert_eq!(of(anyhow::anyhow!("no engine")), Status::Unproven);
+    }
+}

@@ -90,6 +90,7 @@ fn the_other_platform_is_built_and_runs() {
         ran.stdout,
         format!("{machine}\nv20\n{claude} (Claude Code)\nagentgate\n")
     );
+    crate::verify::prove_emulated(tag);
     docker(&["image", "rm", tag]).succeeded();
 }
 

@@ -15,4 +15,5 @@ mod contract;
 mod pid1;
 mod seed;
 mod tags;
+mod verify;
 mod world;

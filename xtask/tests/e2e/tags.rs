@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::common::{Ran, command};
-use crate::world::{docker, unique_name, xtask};
+use crate::world::{Registry, docker, unique_name, xtask};
 
 /// A repository whose HEAD carries `v1.0.0`, with higher versions elsewhere.
 fn repository(folder: &Path) {
@@ -22,39 +22,6 @@ fn repository(folder: &Path) {
     for version in ["v1.9.0", "v1.10.0", "v1.11.0", "v1.0.0"] {
         git(&["commit", "--quiet", "--allow-empty", "--message", version]);
         git(&["tag", version]);
-    }
-}
-
-/// The test bed's registry, or else one in a container of the engine that is here.
-struct Registry {
-    address: String,
-    container: Option<String>,
-}
-
-impl Registry {
-    fn start() -> Registry {
-        if let Ok(address) = std::env::var("TESTBED_REGISTRY") {
-            return Registry {
-                address,
-                container: None,
-            };
-        }
-        let name = unique_name();
-        let run = ["run", "--detach", "--name", &name, "--publish"];
-        docker(&[&run[..], &["127.0.0.1::5000", "registry:2"]].concat()).succeeded();
-        let port = docker(&["port", &name, "5000"]).succeeded().stdout;
-        Registry {
-            address: port.lines().next().unwrap().to_owned(),
-            container: Some(name),
-        }
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        if let Some(name) = &self.container {
-            docker(&["rm", "--force", "--volumes", name]);
-        }
     }
 }
 

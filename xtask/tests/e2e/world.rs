@@ -200,3 +200,55 @@ pub(crate) fn unique_name() -> String {
         COUNT.fetch_add(1, Ordering::Relaxed)
     )
 }
+
+/// The image that ours is built on, which the engine has since.
+pub(crate) fn base() -> String {
+    let labels = &inspect(image())["Config"]["Labels"];
+    let base = labels["org.opencontainers.image.base.name"]
+        .as_str()
+        .unwrap();
+    docker(&["pull", "--quiet", base]).succeeded();
+    base.to_owned()
+}
+
+/// The test bed's registry, or else one in a container of the engine that is here.
+pub(crate) struct Registry {
+    pub(crate) address: String,
+    container: Option<String>,
+}
+
+impl Registry {
+    pub(crate) fn start() -> Registry {
+        if let Ok(address) = std::env::var("TESTBED_REGISTRY") {
+            return Registry {
+                address,
+                container: None,
+            };
+        }
+        let name = unique_name();
+        let deletes = "REGISTRY_STORAGE_DELETE_ENABLED=true";
+        let run = [
+            "run",
+            "--detach",
+            "--name",
+            &name,
+            "--env",
+            deletes,
+            "--publish",
+        ];
+        docker(&[&run[..], &["127.0.0.1::5000", "registry:2"]].concat()).succeeded();
+        let port = docker(&["port", &name, "5000"]).succeeded().stdout;
+        Registry {
+            address: port.lines().next().unwrap().to_owned(),
+            container: Some(name),
+        }
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        if let Some(name) = &self.container {
+            docker(&["rm", "--force", "--volumes", name]);
+        }
+    }
+}

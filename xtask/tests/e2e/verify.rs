@@ -1,0 +1,110 @@
+//! `cargo xtask verify`, on the image under test and on images that are broken on purpose.
+
+mod bad;
+mod breakages;
+mod dying;
+mod good;
+mod indexes;
+mod killed;
+mod matrix;
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::common::Ran;
+use crate::world::{docker, unique_name, xtask};
+
+/// What `cargo xtask verify --json` printed, and how it ended.
+struct Verified {
+    code: Option<i32>,
+    report: Value,
+    stderr: String,
+}
+
+/// One run at a time: some checks measure times.
+static ONE: Mutex<()> = Mutex::new(());
+
+impl Verified {
+    /// Verifies `image`; its receipts go to `receipts`.
+    fn of(image: &str, receipts: &Path, args: &[&str]) -> Verified {
+        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut verify = xtask(&["verify", image, "--json", "--receipt-dir"]);
+        let ran = Ran::of(verify.arg(receipts).args(args));
+        Verified {
+            code: ran.code,
+            report: serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:#?}")),
+            stderr: ran.stderr,
+        }
+    }
+
+    /// The results of all platforms.
+    fn results(&self) -> impl Iterator<Item = &Value> {
+        let platforms = self.report["platforms"].as_array().unwrap();
+        platforms
+            .iter()
+            .flat_map(|one| one["results"].as_array().unwrap())
+    }
+
+    /// The ids of the checks that ended so.
+    fn ids(&self, status: &str) -> Vec<&str> {
+        let of_status = self.results().filter(|one| one["status"] == status);
+        of_status.map(|one| one["id"].as_str().unwrap()).collect()
+    }
+}
+
+/// Proves an image for a platform that this machine emulates.
+pub(crate) fn prove_emulated(image: &str) {
+    let receipts = tempfile::tempdir().unwrap();
+    let verified = Verified::of(image, receipts.path(), &[]);
+    assert_eq!(verified.code, Some(0), "{:#}", verified.report);
+    let platform = &verified.report["platforms"][0];
+    assert_eq!(platform["execution"], "emulated");
+    assert!(Path::new(platform["receipt"].as_str().unwrap()).is_file());
+}
+
+/// An image of the engine that is removed with its test.
+struct Image(String);
+
+impl Image {
+    /// Builds `dockerfile` for the engine's own platform.
+    fn build(dockerfile: &str) -> Image {
+        Image::build_with(&[], dockerfile)
+    }
+
+    /// Builds one for any other, where nothing must run for it.
+    fn build_for(platform: &str, dockerfile: &str) -> Image {
+        Image::build_with(&["--platform", platform], dockerfile)
+    }
+
+    fn build_with(options: &[&str], dockerfile: &str) -> Image {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
+        let name = unique_name();
+        let path = folder.path().to_str().unwrap();
+        let args = [
+            "buildx",
+            "build",
+            "--load",
+            "--provenance=false",
+            "--quiet",
+            "--tag",
+        ];
+        docker(&[&args[..], &[&name], options, &[path]].concat()).succeeded();
+        Image(name)
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        docker(&["image", "rm", "--force", &self.0]);
+    }
+}
+
+/// Ids of containers that any run of verify has left.
+fn left_containers() -> String {
+    let filter = "label=io.agentgate.verify";
+    let args = ["ps", "--all", "--quiet", "--filter", filter];
+    docker(&args).succeeded().stdout
+}

@@ -1,0 +1,108 @@
+//! Images that are no agent image, and engines that fail: a readable report, never a crash.
+
+use super::{Image, Verified};
+use crate::common::Ran;
+use crate::world::{base, image, xtask};
+
+#[test]
+fn an_unknown_image_is_told_so() {
+    for (name, words) in [
+        ("agentgate/agent:no-such-tag", "hint: `cargo xtask image`"),
+        (
+            "127.0.0.1:1/agentgate/agent:dev",
+            "its registry gives no answer",
+        ),
+        ("Not/An:Image", "no image is called"),
+        (
+            &format!("sha256:{}", "0".repeat(64)),
+            "a digest alone names no registry",
+        ),
+    ] {
+        let ran = Ran::of(&mut xtask(&["verify", name]));
+        assert_eq!(ran.code, Some(1), "{ran:#?}");
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+        assert_eq!(ran.stdout, "");
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_so() {
+    for (args, words) in [
+        (
+            &["verify", "--only", "seed-3-nod"][..],
+            "is it `seed-3-node`?",
+        ),
+        (
+            &["verify", "--only", "seed", "--skip", "seed"],
+            "leave no check",
+        ),
+        (&["verify", "--platform", "linux/riscv64"], "linux/riscv64"),
+        (&["verify", " x"], "bad image name"),
+    ] {
+        let ran = Ran::of(&mut xtask(args));
+        assert_eq!(ran.code, Some(2), "{ran:#?}");
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    }
+    let ran = Ran::of(&mut xtask(&[
+        "verify",
+        "x",
+        "--check-receipt",
+        "/no/such/file",
+    ]));
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.stderr.contains("/no/such/file"), "{ran:#?}");
+}
+
+/// The base alone; nothing at all; and a distribution without what ours has.
+#[test]
+fn another_image_altogether_gets_a_report() {
+    let scratch = Image::build("FROM scratch\nCOPY Dockerfile /\n");
+    let receipts = tempfile::tempdir().unwrap();
+    for (name, more) in [(base(), 10), (scratch.0.clone(), 10)] {
+        let verified = Verified::of(&name, receipts.path(), &[]);
+        assert_eq!(verified.code, Some(1), "{}", verified.stderr);
+        assert_eq!(verified.report["proven"], false);
+        assert!(
+            verified.ids("failed").len() > more,
+            "{:?}",
+            verified.ids("failed")
+        );
+        assert!(verified.ids("failed").contains(&"contract-starts"));
+        assert!(!verified.ids("unproven").is_empty());
+        assert!(!verified.stderr.contains("panicked"), "{}", verified.stderr);
+    }
+}
+
+#[test]
+fn an_engine_that_is_not_there_is_told_so() {
+    let mut verify = xtask(&["verify", image()]);
+    verify.env("DOCKER_HOST", "unix:///no/such/docker.sock");
+    let ran = Ran::of(&mut verify);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(
+        ran.stderr.contains("the Docker Engine does not answer"),
+        "{ran:#?}"
+    );
+    assert!(ran.stderr.contains("hint:"), "{ran:#?}");
+}
+
+/// Whatever hangs costs its own time limit: the other checks are looked at all the same.
+#[test]
+fn a_claude_that_hangs_does_not_hang_the_run() {
+    let script = "COPY --chmod=755 <<'EOF' /usr/local/bin/claude\n#!/bin/sh\nsleep 600\nEOF";
+    let line = format!("FROM {}\nUSER root\n{script}\nUSER agentgate\n", image());
+    let broken = Image::build(&line);
+    let receipts = tempfile::tempdir().unwrap();
+    let only = [
+        "--only",
+        "claude-pinned,claude-offline,claude-telemetry,pid1-reap",
+    ];
+    let verified = Verified::of(&broken.0, receipts.path(), &only);
+    assert_eq!(verified.code, Some(1), "{}", verified.stderr);
+    assert_eq!(verified.ids("failed"), ["claude-pinned", "claude-offline"]);
+    assert_eq!(verified.ids("passed"), ["pid1-reap", "claude-telemetry"]);
+    let mut failed = verified.results().filter(|one| one["status"] == "failed");
+    let hung =
+        |one: &serde_json::Value| one["seen"].as_str().unwrap().contains("did not end within");
+    assert!(failed.all(hung), "{}", verified.report);
+}

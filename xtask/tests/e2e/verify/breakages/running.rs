@@ -1,0 +1,140 @@
+//! What is wrong with PID 1, the health check, what an agent can do, and Claude Code.
+
+use super::{Breakage, broken};
+
+pub(super) const BREAKAGES: &[Breakage] = &[
+    broken(
+        "the entrypoint is sh",
+        "pid1-entrypoint",
+        r#"ENTRYPOINT ["/bin/sh", "-c", "exec \"$@\"", "sh"]"#,
+    ),
+    broken(
+        "signals are kept",
+        "pid1-signals",
+        r#"{AROUND} trap : HUP USR1 USR2; "$REAL" "$@" & while :; do wait; done"#,
+    ),
+    broken(
+        "PID 1 reaps nobody",
+        "pid1-reap",
+        r#"ENTRYPOINT ["/bin/sh", "-c", "\"$@\" & exec sleep infinity", "sh"]"#,
+    ),
+    broken(
+        "every end is a good one",
+        "pid1-exit-code",
+        r#"{AROUND} "$REAL" "$@"; exit 0"#,
+    ),
+    broken(
+        "without a command it ends",
+        "pid1-keep-alive",
+        r#"{AROUND} [ "$#" -gt 0 ] || exit 0; exec "$REAL" "$@""#,
+    ),
+    broken(
+        "a shell reads the command",
+        "pid1-command",
+        r#"{AROUND} exec "$REAL" sh -c "$*""#,
+    ),
+    broken(
+        "any workspace will do",
+        "pid1-no-workspace",
+        r#"{AROUND} export WORKSPACE=/workspace; exec "$REAL" "$@""#,
+    ),
+    broken(
+        "the entrypoint greets on stdout",
+        "pid1-stdout",
+        r#"{AROUND} echo hello; exec "$REAL" "$@""#,
+    ),
+    broken("never healthy", "health-healthy", "HEALTHCHECK CMD false"),
+    broken(
+        "the health check forgets the workspace",
+        "health-no-workspace",
+        "HEALTHCHECK CMD node --version && claude --version",
+    ),
+    broken(
+        "the health check forgets Claude Code",
+        "health-no-claude",
+        "HEALTHCHECK CMD node --version && grep -q ' /workspace ' /proc/mounts",
+    ),
+    broken(
+        "the health check forgets Node.js",
+        "health-no-node",
+        "HEALTHCHECK CMD claude --version && grep -q ' /workspace ' /proc/mounts",
+    ),
+    broken(
+        "su makes anyone root",
+        "hardening-su",
+        // Without a compiler a Python that is set-ID has to do.
+        r#"RUN <<'EOF'
+set -e
+folder=$(python3 -c 'import site; print(site.getsitepackages()[0])')
+cp "$(readlink -f "$(command -v python3)")" /tmp/su && rm -f /bin/su && mv /tmp/su /bin/su && chmod 4755 /bin/su
+mkdir -p "$folder" && echo 'import becoming_root' >"$folder/becoming_root.pth"
+cat >"$folder/becoming_root.py" <<'END'
+import os, sys
+if sys.orig_argv[0].endswith('su'):
+    os.setuid(0)
+    os.execvp('id', ['id'])
+END
+EOF"#,
+    ),
+    broken(
+        "temporary files go where nothing can be written",
+        "hardening-read-only",
+        "ENV TMPDIR=/var/tmp",
+    ),
+    broken(
+        "programs bring capabilities",
+        "hardening-no-privileges",
+        "RUN python3 -c \"import os; os.setxattr('/bin/busybox', 'security.capability', \
+         bytes.fromhex('0100000200200000000000000000000000000000'))\"",
+    ),
+    broken(
+        "a server is started",
+        "hardening-listening",
+        r#"{AROUND} nc -lk -p 8080 >/dev/null 2>&1 </dev/null & exec "$REAL" "$@""#,
+    ),
+    broken(
+        "jq is for the agent alone",
+        "hardening-any-user",
+        "RUN chown agentgate /usr/bin/jq && chmod 700 /usr/bin/jq",
+    ),
+    broken(
+        "telemetry is on",
+        "claude-telemetry",
+        "ENV DISABLE_TELEMETRY=",
+    ),
+    broken(
+        "error reports are on",
+        "claude-error-reports",
+        "ENV DISABLE_ERROR_REPORTING=",
+    ),
+    broken(
+        "updates are on",
+        "claude-auto-update",
+        "ENV DISABLE_AUTOUPDATER=",
+    ),
+    broken(
+        "an older Claude Code",
+        "claude-pinned",
+        "{CLAUDE} echo '2.1.197 (Claude Code)'",
+    ),
+    broken(
+        "credentials are looked for elsewhere",
+        "claude-credentials",
+        "ENV CLAUDE_CONFIG_DIR=/tmp/claude",
+    ),
+    broken(
+        "unreadable credentials are not explained",
+        "claude-credentials-owner",
+        r#"{AROUND} exec "$REAL" "$@" 2>/dev/null"#,
+    ),
+    broken(
+        "`claude -p` prints no JSON",
+        "claude-offline",
+        "{CLAUDE} echo hello; exit 1",
+    ),
+    broken(
+        "`claude` writes to /var",
+        "claude-writes",
+        "{CLAUDE} touch /var/tmp/claude; echo '{}'",
+    ),
+];

@@ -1,0 +1,151 @@
+//! Indexes in a registry: a good one, and each way that one can be broken.
+
+use serde_json::{Value, json};
+
+use super::{Image, Verified};
+use crate::world::{Registry, docker, image, unique_name};
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// A repository with the image under test, an image of nothing for arm64, and one more for amd64.
+struct Published {
+    registry: Registry,
+    path: String,
+    good: Value,
+    arm64: Value,
+    other: Value,
+}
+
+impl Published {
+    fn new() -> Published {
+        let registry = Registry::start();
+        let path = format!("verify-test/{}", unique_name());
+        let push = |tag: &str, image: &str| {
+            let name = format!("{}/{path}:{tag}", registry.address);
+            docker(&["tag", image, &name]).succeeded();
+            docker(&["push", "--quiet", &name]).succeeded();
+            docker(&["image", "rm", &name]).succeeded();
+        };
+        push("good", image());
+        let nothing = |platform: &str| {
+            let line = format!("FROM --platform={platform} scratch\nCOPY Dockerfile /\n");
+            Image::build_for(platform, &line)
+        };
+        push("arm64", &nothing("linux/arm64").0);
+        push("other", &nothing("linux/amd64").0);
+        let mut published = Published {
+            registry,
+            path,
+            good: Value::Null,
+            arm64: Value::Null,
+            other: Value::Null,
+        };
+        published.good = published.descriptor("good", "amd64");
+        published.arm64 = published.descriptor("arm64", "arm64");
+        published.other = published.descriptor("other", "amd64");
+        published
+    }
+
+    fn url(&self, version: &str) -> String {
+        format!(
+            "http://{}/v2/{}/manifests/{version}",
+            self.registry.address, self.path
+        )
+    }
+
+    fn descriptor(&self, tag: &str, architecture: &str) -> Value {
+        let accept = "application/vnd.oci.image.manifest.v1+json, \
+                      application/vnd.docker.distribution.manifest.v2+json";
+        let request = ureq::get(self.url(tag)).header("accept", accept);
+        let mut answer = request.call().unwrap();
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        let (digest, kind) = (header("docker-content-digest"), header("content-type"));
+        let size = answer.body_mut().read_to_vec().unwrap().len();
+        json!({
+            "mediaType": kind,
+            "digest": digest,
+            "size": size,
+            "platform": { "os": "linux", "architecture": architecture },
+        })
+    }
+
+    /// Publishes an index of these and returns its name.
+    fn index(&self, tag: &str, manifests: &[&Value]) -> String {
+        let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
+        let request = ureq::put(self.url(tag)).header("content-type", INDEX);
+        request.send(index.to_string()).unwrap();
+        format!("{}/{}:{tag}", self.registry.address, self.path)
+    }
+
+    fn delete(&self, manifest: &Value) {
+        let digest = manifest["digest"].as_str().unwrap();
+        ureq::delete(self.url(digest)).call().unwrap();
+    }
+}
+
+/// The checks of the group that fail.
+fn failing(name: &str) -> Vec<String> {
+    let receipts = tempfile::tempdir().unwrap();
+    let args = ["--pull", "--platform", "linux/amd64", "--only", "index"];
+    let verified = Verified::of(name, receipts.path(), &args);
+    assert_eq!(verified.ids("unproven"), [""; 0], "{}", verified.report);
+    let failing = verified.ids("failed");
+    assert_eq!(verified.code, Some(i32::from(!failing.is_empty())));
+    failing.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn indexes_are_judged_where_they_are_published() {
+    let published = Published::new();
+    let Published {
+        good, arm64, other, ..
+    } = &published;
+    let good_one = published.index("index", &[good, arm64]);
+    assert_eq!(failing(&good_one), [""; 0]);
+
+    let lone = published.index("lone", &[good]);
+    assert_eq!(failing(&lone), ["index-platforms"]);
+    let twice = published.index("twice", &[good, arm64, other]);
+    assert_eq!(failing(&twice), ["index-platforms"]);
+
+    let unknown = json!({ "os": "unknown", "architecture": "unknown" });
+    let mut stray = other.clone();
+    stray["platform"] = unknown;
+    let name = published.index("stray", &[good, arm64, &stray]);
+    assert_eq!(failing(&name), ["index-attestations"]);
+    stray["annotations"] = json!({
+        "vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": good["digest"],
+    });
+    let name = published.index("attested", &[good, arm64, &stray]);
+    assert_eq!(failing(&name), [""; 0]);
+
+    // As a clean-up of what has no tag does it.
+    published.delete(arm64);
+    assert_eq!(failing(&good_one), ["index-complete"]);
+}
+
+#[test]
+fn growth_is_measured_against_what_is_published() {
+    let published = Published::new();
+    let repository = format!("{}/{}", published.registry.address, published.path);
+    // A release of next to nothing: ours is many times as large.
+    published.index("v0.1.0", &[&published.other]);
+    let receipts = tempfile::tempdir().unwrap();
+    let args = ["--only", "image-growth", "--repository", &repository];
+    let verified = Verified::of(image(), receipts.path(), &args);
+    assert_eq!(
+        verified.ids("failed"),
+        ["image-growth"],
+        "{}",
+        verified.report
+    );
+    published.index("v0.2.0", &[&published.good, &published.arm64]);
+    let verified = Verified::of(image(), receipts.path(), &args);
+    assert_eq!(
+        verified.ids("passed"),
+        ["image-growth"],
+        "{}",
+        verified.report
+    );
+}

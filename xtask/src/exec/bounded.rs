@@ -38,13 +38,7 @@ impl Exec {
         running::check()?;
         let line = quoted(program, args);
         self.echo(&line);
-        let mut command = Command::from(self.cmd(program, args));
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        let ended = Running::expendable(&mut command)
+        let ended = Running::expendable(&mut self.piped(program, args))
             .and_then(|running| bounded(running, limit))
             .with_context(|| format!("failed to run `{line}`"))?;
         running::check()?;
@@ -65,14 +59,9 @@ impl Exec {
         running::check()?;
         let line = quoted(program, args);
         self.echo(&line);
-        let mut command = Command::from(self.cmd(program, args));
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
         let failed = || format!("failed to run `{line}`");
-        let mut running = Running::expendable(&mut command).with_context(failed)?;
+        let mut piped = self.piped(program, args);
+        let mut running = Running::expendable(&mut piped).with_context(failed)?;
         let (stdout, stderr) = (running.0.stdout.take(), running.0.stderr.take());
         let (late, (result, said, status)) = until_limit(running.pid(), limit, || {
             let (result, said) = thread::scope(|scope| {
@@ -96,6 +85,17 @@ impl Exec {
             anyhow::bail!("`{line}` failed ({status}): {}", said.trim());
         }
         result
+    }
+
+    /// A command that leads a process group of its own, and whose output comes to us.
+    fn piped(&self, program: &str, args: &[impl AsRef<str>]) -> Command {
+        let mut command = Command::from(self.cmd(program, args));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        command
     }
 }
 

@@ -4,8 +4,16 @@
 //! `cargo xtask test` runs them where it runs on the test bed.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::bed::{Bed, Ran, run, sh};
+
+/// The machine has one way to emulate arm64, which a test bed that goes down may take along.
+static MACHINE: Mutex<()> = Mutex::new(());
+
+fn machine() -> MutexGuard<'static, ()> {
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Room for the test bed's data.
 const ROOM: &str = "6g";
@@ -13,6 +21,7 @@ const ROOM: &str = "6g";
 #[test]
 #[cfg_attr(not(feature = "e2e"), ignore = "needs root, the network and a minute")]
 fn without_the_network_it_fails_and_with_it_goes_on() {
+    let _machine = machine();
     let mut bed = Bed::new();
     let cache = bed.path("cache");
     bed.set("XDG_CACHE_HOME", cache.display());
@@ -39,6 +48,7 @@ fn without_the_network_it_fails_and_with_it_goes_on() {
 #[test]
 #[cfg_attr(not(feature = "e2e"), ignore = "needs root, the network and a minute")]
 fn with_a_full_disk_it_fails_and_with_room_goes_on() {
+    let _machine = machine();
     let mut bed = Bed::new();
     bed.set("XDG_CACHE_HOME", users_cache().parent().unwrap().display());
     let disk = Disk::new(&bed.state, "64m");

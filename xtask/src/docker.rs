@@ -56,6 +56,8 @@ pub(crate) struct Builder {
     pub(crate) driver: String,
     /// Every platform its nodes build for, emulated ones included.
     pub(crate) platforms: Vec<String>,
+    /// How many machines it builds on.
+    pub(crate) nodes: usize,
 }
 
 /// Looks at the docker that `exec` finds; `builder` names another builder than the current one.
@@ -193,10 +195,13 @@ fn parse_builder(text: &str) -> Option<Builder> {
         .map(|platform| platform.trim().trim_end_matches('*').to_owned())
         .filter(|platform| !platform.is_empty())
         .collect();
+    // The first name is the builder's own.
+    let names = text.lines().filter(|line| line.starts_with("Name:"));
     Some(Builder {
         name: field("Name")?.to_owned(),
         driver: field("Driver")?.to_owned(),
         platforms,
+        nodes: names.count().saturating_sub(1).max(1),
     })
 }
 
@@ -296,6 +301,7 @@ mod tests {
             builder.platforms,
             ["linux/amd64", "linux/amd64/v2", "linux/arm64"]
         );
+        assert_eq!(builder.nodes, 2);
         assert_eq!(parse_builder("nothing here"), None);
     }
 }

@@ -17,7 +17,7 @@ use xshell::{Cmd, Shell};
 
 pub(crate) use self::bounded::Ended;
 use self::running::Running;
-pub(crate) use self::running::forward_signals;
+pub(crate) use self::running::{check, forward_signals};
 use crate::stop::Stop;
 
 /// Starts programs in the workspace's root. A thread that starts programs has its own clone.
@@ -106,7 +106,7 @@ impl Exec {
         program: &str,
         args: &[impl AsRef<str>],
     ) -> anyhow::Result<ExitStatus> {
-        running::check()?;
+        check()?;
         let line = quoted(program, args);
         self.echo(&line);
         let mut command = Command::from(self.cmd(program, args));

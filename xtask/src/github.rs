@@ -55,6 +55,27 @@ impl Ci {
     }
 }
 
+/// A part of the log that GitHub Actions folds; nothing anywhere else.
+pub(crate) struct Group(bool);
+
+impl Group {
+    pub(crate) fn start(exec: &Exec, name: &str) -> Group {
+        let is_there = exec
+            .var("GITHUB_ACTIONS")
+            .is_some_and(|value| value == "true");
+        if is_there {
+            anstream::eprintln!("::group::{name}");
+        }
+        Group(is_there)
+    }
+
+    pub(crate) fn end(self) {
+        if self.0 {
+            anstream::eprintln!("::endgroup::");
+        }
+    }
+}
+
 /// Appends `outputs` to the file that `GITHUB_OUTPUT` names.
 pub(crate) fn write_outputs(exec: &Exec, outputs: &[(&str, String)]) -> anyhow::Result<()> {
     let text: String = outputs

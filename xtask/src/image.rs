@@ -1,25 +1,36 @@
-//! `cargo xtask image`: builds the agent image into the engine's store.
+//! `cargo xtask image`: builds the agent image, into the engine's store or for a registry.
 //!
-//! Runs `docker buildx build` and nothing else; writes `target/xtask/image.json`.
+//! Every build is a run of `docker buildx build`; what it made is kept in `target/xtask/image.json`.
 
 mod built;
-mod plan;
+mod cache;
+mod command;
+mod export;
+mod layout;
+mod local;
+mod merge;
+mod push;
+mod reproduce;
+mod saved;
+mod sizes;
+mod tree;
 
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 
 pub(crate) use self::built::Built;
-use self::built::BuiltPlatform;
-use self::plan::Plan;
+use self::cache::Cache;
+use self::export::Compression;
 use crate::ca_bundle;
 use crate::ctx::Ctx;
-use crate::docker;
+use crate::docker::{self, Docker};
 use crate::git::{self, Head};
-use crate::github::Ci;
+use crate::github::{self, Ci};
 use crate::platform::Platform;
-use crate::settings::NodeVersion;
+use crate::preflight;
+use crate::settings::{NodeVersion, Settings};
+use crate::tags;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,13 +39,33 @@ Examples:
   cargo xtask image --dry-run                 print the docker command line, build nothing
   cargo xtask image --platform linux/arm64    another platform (needs emulation or a native node)
   cargo xtask image --node 22 --tag node22    another Node.js, under a tag of its own
-  cargo xtask image --json | jq -r .digest    the digest alone";
+  cargo xtask image --json | jq -r .digest    the digest alone
+  cargo xtask image --push                    every platform, pushed as :sha-… (and :dev)
+  cargo xtask image --push --platform linux/arm64    one platform, on a machine of its own …
+  cargo xtask image --merge                   … and the index of all that were pushed so
+  cargo xtask image --reproduce               build twice, name the first file that differs
 
-/// Build the agent image into the engine's store, as :dev and (clean tree) :sha-…
+docs/image.md describes pushes, builders, caches and sizes.";
+
+/// Build the agent image: into the engine's store, or (`--push`) for every platform into a registry
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(group = clap::ArgGroup::new("mode").args(["push", "merge", "reproduce"]))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
-    /// Platforms to build, comma-separated [default: the engine's own]
+    /// Publish the commit's index as `sha-…`; one that is published already is adopted
+    #[arg(long, conflicts_with = "tag")]
+    push: bool,
+    /// Join what `--push --platform …` has published for each platform; builds nothing
+    #[arg(long, conflicts_with_all = ["tag", "platform"])]
+    merge: bool,
+    /// Build twice without a cache and compare, layer by layer
+    #[arg(long, conflicts_with = "tag")]
+    reproduce: bool,
+    /// Build although the commit's index is published; refused unless it is the same images
+    #[arg(long, requires = "push")]
+    rebuild: bool,
+    /// Platforms to build, comma-separated [default: the engine's own; all with `--push`]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     platform: Vec<Platform>,
     /// Tag to give instead of `dev` and `sha-…` (repeatable)
@@ -49,6 +80,9 @@ pub(crate) struct Args {
     /// buildx builder to use [default: the current one]
     #[arg(long, value_name = "NAME")]
     builder: Option<String>,
+    /// Use a builder in a container, called `agentgate`; make it unless it is there
+    #[arg(long, conflicts_with = "builder")]
+    create_builder: bool,
     /// How buildx shows its progress
     #[arg(long, value_name = "TYPE", default_value = "auto",
           value_parser = ["auto", "plain", "tty", "quiet", "rawjson"])]
@@ -56,11 +90,20 @@ pub(crate) struct Args {
     /// Build every step anew
     #[arg(long)]
     no_cache: bool,
+    /// Where steps are remembered besides the builder: `gha`, `registry=REPOSITORY`, `local=DIR`
+    #[arg(long, value_name = "CACHE")]
+    cache: Option<Cache>,
+    /// How a push compresses layers: `zstd` or `gzip` (for clients before Docker 23), `:LEVEL`
+    #[arg(long, value_name = "KIND", default_value = "zstd")]
+    compression: Compression,
+    /// Who makes the SBOM of a push: an image, `auto` (the usual one, if it can be had) or `off`
+    #[arg(long, value_name = "GENERATOR", default_value = "auto")]
+    sbom: String,
     /// CA bundle (PEM) that build steps trust, for a network that inspects TLS; it never
     /// enters the image [default: what `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS` names]
     #[arg(long, value_name = "FILE")]
     ca_bundle: Option<PathBuf>,
-    /// Print the docker command line on stdout and build nothing
+    /// Print what would be run on stdout, and change nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -88,21 +131,21 @@ fn build_arg(text: &str) -> Result<(String, String), String> {
 impl Args {
     pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
         let facts = observe(ctx, &self)?;
-        // Wrong usage is found before an engine is brought up for it.
-        let tags = plan::tags(&facts, &ctx.settings, &self)?;
-        if ctx.testbed {
-            crate::testbed::enter(ctx, self.dry_run)?;
+        if self.push {
+            push::run(ctx, &self, &facts)
+        } else if self.merge {
+            merge::run(ctx, &self, &facts)
+        } else if self.reproduce {
+            reproduce::run(ctx, &self, &facts)
+        } else {
+            local::run(ctx, &self, &facts)
         }
-        let docker = docker::observe(&ctx.exec, self.builder.as_deref())?;
-        let plan = plan::plan(&facts, &docker, tags, &ctx.settings, &self)?;
-        if self.dry_run {
-            if ctx.testbed {
-                anstream::eprintln!("note: first `{}`", crate::testbed::ENTER);
-            }
-            return plan.print(ctx.json);
-        }
-        let built = apply(ctx, &plan)?;
-        built.report(ctx)
+    }
+
+    /// The builder that is asked for.
+    fn builder(&self) -> Option<&str> {
+        let created = self.create_builder.then_some(preflight::BUILDER);
+        self.builder.as_deref().or(created)
     }
 }
 
@@ -111,7 +154,6 @@ struct Facts {
     head: Head,
     ci: Option<Ci>,
     ca_bundle: Option<PathBuf>,
-    metadata_file: PathBuf,
 }
 
 fn observe(ctx: &Ctx, args: &Args) -> anyhow::Result<Facts> {
@@ -126,96 +168,69 @@ fn observe(ctx: &Ctx, args: &Args) -> anyhow::Result<Facts> {
         head: git::read_head(&ctx.root)?,
         ci: Ci::of(&ctx.exec),
         ca_bundle: ca_bundle::find(&ctx.exec, args.ca_bundle.as_deref())?,
-        metadata_file: ctx.records().join("build-metadata.json"),
     })
 }
 
-fn apply(ctx: &Ctx, plan: &Plan) -> anyhow::Result<Built> {
-    if let [first, rest @ ..] = plan.dirty.as_slice() {
-        let more = if rest.is_empty() {
-            String::new()
-        } else {
-            format!(" and {} more", rest.len())
-        };
-        anstream::eprintln!(
-            "note: the tree is dirty (`{first}`{more}): revision `…-dirty`, no `sha-…` tag"
-        );
-    }
-    let records = ctx.records();
-    std::fs::create_dir_all(&records)
-        .with_context(|| format!("failed to create `{}`", records.display()))?;
-    remove_old(&plan.metadata_file)?;
-    remove_old(&records.join(built::RECORD))?;
-    let start = Instant::now();
-    ctx.exec.watch("docker", &plan.command)?;
-    let seconds = start.elapsed().as_secs_f64();
-    let text = std::fs::read_to_string(&plan.metadata_file)
-        .with_context(|| format!("failed to read `{}`", plan.metadata_file.display()))?;
-    let reference = plan.references.first().context("the build has no tag")?;
-    let mut platforms = Vec::new();
-    for &platform in &plan.platforms {
-        // A single platform needs no narrowing, which an old client cannot do.
-        let narrowed = (plan.platforms.len() > 1).then_some(platform);
-        let size = docker::image_size(&ctx.exec, reference, narrowed)?;
-        platforms.push(BuiltPlatform { platform, size });
-    }
-    Ok(Built {
-        schema: 1,
-        references: plan.references.clone(),
-        digest: parse_digest(&text)?,
-        revision: plan.revision.clone(),
-        platforms,
-        seconds: (seconds * 10.0).round() / 10.0,
-    })
-}
-
-/// Removes what an earlier build said, so that it is never taken for what this one says.
-fn remove_old(file: &Path) -> anyhow::Result<()> {
-    match std::fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("failed to remove `{}`", file.display()))
-        }
-        _ => Ok(()),
+/// What the tags of a build depend on.
+fn tags_of<'a>(facts: &'a Facts, settings: &'a Settings, args: &Args) -> tags::Build<'a> {
+    tags::Build {
+        repository: &settings.repository,
+        head: &facts.head,
+        ci: facts.ci.as_ref(),
+        is_changed: !args.build_arg.is_empty()
+            || args
+                .node
+                .as_ref()
+                .is_some_and(|node| *node != settings.node),
     }
 }
 
-/// The digest in buildx's metadata file; none from the classic image store, which keeps no
-/// manifest: there the file has the configuration's digest under both names.
-fn parse_digest(metadata: &str) -> anyhow::Result<Option<String>> {
-    let metadata: serde_json::Value =
-        serde_json::from_str(metadata).context("buildx's metadata file is not JSON")?;
-    let field = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
-    let digest = field("containerimage.digest")
-        .context("buildx's metadata file names no `containerimage.digest`")?;
-    let of_manifest = field("containerimage.config.digest") != Some(digest);
-    Ok(of_manifest.then(|| digest.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_digest_is_never_that_of_the_configuration() {
-        for (metadata, digest) in [
-            (
-                r#"{"containerimage.digest":"sha256:d","containerimage.config.digest":"sha256:c"}"#,
-                Some("sha256:d"),
-            ),
-            (r#"{"containerimage.digest":"sha256:d"}"#, Some("sha256:d")),
-            (
-                r#"{"containerimage.digest":"sha256:c","containerimage.config.digest":"sha256:c"}"#,
-                None,
-            ),
-        ] {
-            assert_eq!(
-                parse_digest(metadata).unwrap().as_deref(),
-                digest,
-                "{metadata}"
-            );
-        }
-        for wrong in ["", "{}", r#"{"containerimage.digest":1}"#] {
-            assert!(parse_digest(wrong).is_err(), "{wrong}");
+/// Brings up the test bed, if it is asked for.
+fn enter_testbed(ctx: &Ctx, args: &Args) -> anyhow::Result<()> {
+    if ctx.testbed {
+        crate::testbed::enter(ctx, args.dry_run)?;
+        if args.dry_run {
+            anstream::eprintln!("note: first `{}`", crate::testbed::ENTER);
         }
     }
+    Ok(())
+}
+
+/// Looks at docker and its builder, which is made first if that is asked for.
+fn observe_docker(ctx: &Ctx, args: &Args) -> anyhow::Result<Docker> {
+    if args.create_builder {
+        create_builder(ctx, args.dry_run)?;
+    }
+    docker::observe(&ctx.exec, args.builder())
+}
+
+/// Makes the builder, unless it is there.
+fn create_builder(ctx: &Ctx, dry_run: bool) -> anyhow::Result<()> {
+    let inspect = ["buildx", "inspect", preflight::BUILDER];
+    if ctx.exec.output("docker", &inspect)?.status.success() {
+        return Ok(());
+    }
+    let create = preflight::CREATE_BUILDER;
+    if dry_run {
+        anstream::println!("{}", crate::exec::quoted("docker", &create));
+        return Ok(());
+    }
+    if let Err(error) = ctx.exec.watch("docker", &create) {
+        // Half a builder would be taken for a whole one by the next run.
+        let remove = ["buildx", "rm", "--force", preflight::BUILDER];
+        ctx.exec.output("docker", &remove)?;
+        return Err(error.context(
+            "the builder `agentgate` cannot be made; hint: it needs BuildKit's image from Docker \
+             Hub; `--builder NAME` takes one that you have",
+        ));
+    }
+    Ok(())
+}
+
+/// Runs buildx; GitHub Actions folds what it says.
+fn build(ctx: &Ctx, command: &[String]) -> anyhow::Result<()> {
+    let group = github::Group::start(&ctx.exec, "docker buildx build");
+    let result = ctx.exec.watch("docker", command);
+    group.end();
+    result
 }

@@ -22,6 +22,8 @@ mod stop;
 mod tags;
 mod test;
 mod testbed;
+mod threads;
+mod unpack;
 mod verify;
 mod version;
 

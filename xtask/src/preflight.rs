@@ -47,6 +47,40 @@ pub(crate) fn lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
     lacks
 }
 
+/// What keeps `docker` from exporting an image into a folder, if anything does; beyond [`lacks`].
+pub(crate) fn no_export(docker: &Docker) -> Option<Lack> {
+    let store = docker.engine.as_ref()?.store;
+    let driver = &docker.builder.as_ref()?.driver;
+    (store == Store::Classic && driver == "docker").then(|| Lack {
+        what: "the engine's own builder on the classic image store makes no index and no digest"
+            .into(),
+        remedy: format!(
+            "`cargo xtask image --push --create-builder` makes a builder in a container              (`docker {}`) and uses it; or turn on the containerd image store              (`\"features\": {{\"containerd-snapshotter\": true}}` in /etc/docker/daemon.json,              then restart docker)",
+            CREATE_BUILDER.join(" ")
+        ),
+    })
+}
+
+/// The name of the builder that `--create-builder` makes.
+pub(crate) const BUILDER: &str = "agentgate";
+
+/// How that builder is made: BuildKit in a container of the engine, whatever the engine's store.
+pub(crate) const CREATE_BUILDER: [&str; 7] = [
+    "buildx",
+    "create",
+    "--name",
+    BUILDER,
+    "--driver",
+    "docker-container",
+    "--bootstrap",
+];
+
+/// Everything that is lacking, with the remedies.
+pub(crate) fn listed(lacks: &[Lack]) -> String {
+    let lacks = lacks.iter().map(ToString::to_string);
+    lacks.collect::<Vec<_>>().join("\n")
+}
+
 /// What keeps `docker` from reaching an engine, if anything does.
 pub(crate) fn no_engine(docker: &Docker) -> Option<Lack> {
     if docker.client.is_none() {
@@ -135,6 +169,7 @@ mod tests {
                 name: "default".into(),
                 driver: "docker".into(),
                 platforms: vec!["linux/amd64".into(), "linux/arm64".into()],
+                nodes: 1,
             }),
             ..Docker::default()
         }

@@ -1,4 +1,4 @@
-//! A read-only client of image registries: which digest a tag has, or that there is no such tag.
+//! A client of image registries: what a tag leads to, or that there is no such tag; and uploads.
 //!
 //! "There is none" is believed only in a registry's own words: a registry that is busy, broken,
 //! out of reach or asks for credentials is an error, never an absent tag.
@@ -7,13 +7,14 @@ mod auth;
 mod content;
 #[cfg(test)]
 mod tests;
+mod upload;
 
-use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
@@ -23,8 +24,10 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, Body, Proxy, RequestBuilder};
 
-use crate::exec::Exec;
+pub(crate) use self::upload::Upload;
+use crate::exec::{self, Exec};
 use crate::reference::{self, Repository};
+use crate::stop::Stop;
 
 type Answer = Response<Body>;
 type Request = RequestBuilder<WithoutBody>;
@@ -39,22 +42,39 @@ const PAUSES: [u64; 3] = [1, 2, 4];
 /// The longest that a registry's own `Retry-After` is heeded, in seconds.
 const LONGEST_PAUSE: u64 = 30;
 
-/// One repository in its registry.
+/// What is asked of a registry: some give a token for no more than that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Pull,
+    Push,
+}
+
+/// One repository in its registry; threads may share it.
 pub(crate) struct Registry {
     agent: Agent,
     repository: Repository,
+    access: Access,
     /// Where the registry is, without a slash at the end.
     base: String,
     /// Docker's own configuration file, with the credentials.
     docker_config: Option<PathBuf>,
     /// The header that the registry accepted last.
-    authorization: RefCell<Option<String>>,
-    sleep: fn(Duration),
+    authorization: Mutex<Option<String>>,
+    sleep: fn(Duration) -> Result<(), Stop>,
 }
 
 impl Registry {
-    /// The registry of `repository`. Docker Hub's is the test bed's where there is one.
+    /// The registry of `repository`, to be read. Docker Hub's is the test bed's where there is one.
     pub(crate) fn new(exec: &Exec, repository: &Repository) -> Registry {
+        Registry::with(exec, repository, Access::Pull)
+    }
+
+    /// [`Registry::new`] with the permission to push.
+    pub(crate) fn to_push(exec: &Exec, repository: &Repository) -> Registry {
+        Registry::with(exec, repository, Access::Push)
+    }
+
+    fn with(exec: &Exec, repository: &Repository, access: Access) -> Registry {
         let stand_in = exec
             .var("TESTBED_REGISTRY")
             .filter(|_| repository.is_on_docker_hub());
@@ -73,13 +93,14 @@ impl Registry {
         Registry {
             agent: config.build().new_agent(),
             repository: repository.clone(),
+            access,
             // As docker does: only a registry on this machine may do without TLS.
             base: format!("{}://{host}", if is_loopback { "http" } else { "https" }),
             docker_config: folder
                 .or_else(home)
                 .map(|folder| folder.join("config.json")),
-            authorization: RefCell::new(None),
-            sleep: thread::sleep,
+            authorization: Mutex::new(None),
+            sleep,
         }
     }
 
@@ -114,22 +135,41 @@ impl Registry {
 
     /// Asks, and once more with credentials when the registry wants some.
     fn ask(&self, request: impl Fn() -> Request, reference: &str) -> anyhow::Result<Answer> {
-        let send = || {
+        self.send(reference, |authorization| {
             let request = request().header(ACCEPT, MANIFESTS);
-            match &*self.authorization.borrow() {
+            match authorization {
                 Some(authorization) => request.header(AUTHORIZATION, authorization).call(),
                 None => request.call(),
             }
-        };
-        let answer = self.patiently(reference, send)?;
+        })
+    }
+
+    /// Sends a request of any kind, which is given the `Authorization` header; once more with
+    /// credentials when the registry wants some.
+    fn send(
+        &self,
+        what: &str,
+        request: impl Fn(Option<&str>) -> Result<Answer, ureq::Error>,
+    ) -> anyhow::Result<Answer> {
+        let used = self.authorization();
+        let answer = self.patiently(what, || request(used.as_deref()))?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         let challenge = answer.headers().get(WWW_AUTHENTICATE);
         let challenge = challenge.and_then(|value| value.to_str().ok());
         let authorization = self.authorize(challenge.unwrap_or_default())?;
-        self.authorization.replace(authorization);
-        self.patiently(reference, send)
+        self.locked_authorization().clone_from(&authorization);
+        self.patiently(what, || request(authorization.as_deref()))
+    }
+
+    fn authorization(&self) -> Option<String> {
+        self.locked_authorization().clone()
+    }
+
+    fn locked_authorization(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        let locked = self.authorization.lock();
+        locked.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends, and again after a while when the other side is busy or the connection broke.
@@ -140,13 +180,15 @@ impl Registry {
     ) -> anyhow::Result<Answer> {
         let mut pauses = PAUSES.iter();
         loop {
+            exec::check()?;
             let result = send();
+            exec::check()?;
             let (is_passing, asked) = match &result {
                 Ok(answer) => (is_busy(answer.status()), retry_after(answer)),
                 Err(error) => (breaks_off(error), None),
             };
             if let (true, Some(&pause)) = (is_passing, pauses.next()) {
-                (self.sleep)(Duration::from_secs(asked.unwrap_or(pause)));
+                (self.sleep)(Duration::from_secs(asked.unwrap_or(pause)))?;
                 continue;
             }
             let failed = || format!("failed to ask `{}` for `{what}`", self.base);
@@ -174,8 +216,13 @@ impl Registry {
 
     fn refusal(&self, status: StatusCode, reference: &str) -> anyhow::Error {
         let registry = self.repository.registry();
-        match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => anyhow!(
+        match (status, self.access) {
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Access::Push) => anyhow!(
+                "`{}` does not let us push `{reference}` ({status}); hint: `docker login \
+                 {registry}` with an account that may push to it, or `--repository` names another",
+                self.base
+            ),
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Access::Pull) => anyhow!(
                 "`{}` does not let us read `{reference}` ({status}); some registries answer so \
                  for a repository that they do not have; hint: `docker login {registry}`",
                 self.base
@@ -185,6 +232,19 @@ impl Registry {
                  the repository's name",
                 self.base
             ),
+        }
+    }
+}
+
+/// Sleeps, but no longer than until a signal comes.
+fn sleep(time: Duration) -> Result<(), Stop> {
+    const LOOK: Duration = Duration::from_millis(100);
+    let until = Instant::now() + time;
+    loop {
+        exec::check()?;
+        match until.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => return Ok(()),
+            left => thread::sleep(left.min(LOOK)),
         }
     }
 }
@@ -235,7 +295,12 @@ fn says_absent(text: &str) -> bool {
     struct Error {
         code: String,
     }
-    let absent = ["MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND"];
+    let absent = [
+        "MANIFEST_UNKNOWN",
+        "BLOB_UNKNOWN",
+        "NAME_UNKNOWN",
+        "NOT_FOUND",
+    ];
     serde_json::from_str::<Errors>(text).is_ok_and(|said| {
         said.errors
             .iter()

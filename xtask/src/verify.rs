@@ -29,6 +29,7 @@ use anyhow::{Context as _, bail};
 
 use self::bench::Run;
 use self::checks::catalogue;
+pub(crate) use self::checks::look::line as step_line;
 use self::choice::Choice;
 use self::live::Live;
 use self::prove::Prover;

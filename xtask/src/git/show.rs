@@ -43,6 +43,16 @@ pub(crate) fn file(folder: &Path, commit: &str, path: &Path) -> anyhow::Result<O
     Ok(object.as_blob().map(|blob| blob.content().to_vec()))
 }
 
+/// Whether `later` comes after `earlier` in history; false where the repository lacks one of them.
+pub(crate) fn descends(folder: &Path, later: &str, earlier: &str) -> anyhow::Result<bool> {
+    let repo = open(folder)?;
+    let (Some(later), Some(earlier)) = (find(&repo, later)?, find(&repo, earlier)?) else {
+        return Ok(false);
+    };
+    repo.graph_descendant_of(later.id(), earlier.id())
+        .context("failed to walk the history")
+}
+
 /// None when nothing in the repository has the name, or what has it is no commit.
 fn find<'a>(repo: &'a Repository, name: &str) -> anyhow::Result<Option<git2::Commit<'a>>> {
     let object = match repo.revparse_single(name) {

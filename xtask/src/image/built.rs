@@ -1,12 +1,14 @@
 //! What a finished build is, and how it is told.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use super::sizes::{self, BuiltPlatform};
+use super::tree::Tree;
 use crate::ctx::Ctx;
-use crate::platform::Platform;
 use crate::{github, report, testbed};
 
 /// The file, among the records, that keeps the last build.
@@ -20,15 +22,38 @@ pub(crate) struct Built {
     /// Of the index or manifest; none where the engine's classic store keeps neither.
     pub(crate) digest: Option<String>,
     pub(super) revision: String,
+    /// Whether it is in its registry rather than in the engine's store.
+    #[serde(default, rename = "pushed")]
+    pub(crate) is_pushed: bool,
+    /// What a push did for each tag, in the order of `references`.
+    #[serde(default)]
+    pub(super) tags: Vec<TagState>,
     pub(super) platforms: Vec<BuiltPlatform>,
     pub(super) seconds: f64,
+    /// Steps that a cache spared, and all steps; none where buildx does not say it.
+    #[serde(default)]
+    pub(super) cached: Option<Cached>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct BuiltPlatform {
-    pub(super) platform: Platform,
-    /// Bytes in the engine's store; none where an old client cannot say it.
-    pub(super) size: Option<u64>,
+/// What a push did for a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum TagState {
+    Pushed,
+    /// It led there before.
+    Present,
+}
+
+/// How much of a build was spared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cached {
+    pub(super) steps: u64,
+    pub(super) of: u64,
+}
+
+/// Seconds with one decimal.
+pub(super) fn rounded(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10.0).round() / 10.0
 }
 
 impl Built {
@@ -48,20 +73,41 @@ impl Built {
         Ok(Some(built))
     }
 
+    /// What a push, or a merge, has published.
+    pub(super) fn published(
+        tree: &Tree,
+        tags: Vec<(String, TagState)>,
+        revision: String,
+        platforms: Vec<BuiltPlatform>,
+    ) -> Built {
+        let (references, tags) = tags.into_iter().unzip();
+        Built {
+            schema: 1,
+            references,
+            digest: Some(tree.digest.to_string()),
+            revision,
+            is_pushed: true,
+            tags,
+            platforms,
+            seconds: 0.0,
+            cached: None,
+        }
+    }
+
     pub(super) fn report(&self, ctx: &Ctx) -> anyhow::Result<()> {
         let record = ctx.records().join(RECORD);
         let text = serde_json::to_string_pretty(self)?;
-        std::fs::write(&record, text)
+        std::fs::create_dir_all(ctx.records())
+            .and_then(|()| std::fs::write(&record, text))
             .with_context(|| format!("failed to write `{}`", record.display()))?;
         if ctx.json {
             report::print_json(self)?;
         } else {
             anstream::print!("{}", report::table(&self.rows()));
-        }
-        if let (false, Some(reference)) = (ctx.json, self.references.first()) {
-            let run = format!("docker run --rm -it {reference} bash");
+            anstream::print!("{}", sizes::table(&self.platforms));
             let enter = ctx.testbed.then(|| format!("{} && ", testbed::ENTER));
-            anstream::eprintln!("try it: {}{run}", enter.unwrap_or_default());
+            let next = self.next().unwrap_or_default();
+            anstream::eprintln!("{}{next}", enter.unwrap_or_default());
         }
         github::write_outputs(
             &ctx.exec,
@@ -74,11 +120,27 @@ impl Built {
         github::write_summary(&ctx.exec, &self.markdown())
     }
 
+    /// What to type next.
+    fn next(&self) -> Option<String> {
+        let reference = self.references.first()?;
+        if self.is_pushed {
+            return Some(format!("prove it: cargo xtask verify --pull {reference}"));
+        }
+        Some(format!("try it: docker run --rm -it {reference} bash"))
+    }
+
     fn rows(&self) -> Vec<(&str, String)> {
-        let mut rows: Vec<(&str, String)> = self
-            .references
-            .iter()
-            .map(|reference| ("tag", reference.clone()))
+        let states = self.tags.iter().map(Some).chain(std::iter::repeat(None));
+        let tags = self.references.iter().zip(states);
+        let mut rows: Vec<(&str, String)> = tags
+            .map(|(reference, state)| {
+                let state = match state {
+                    Some(TagState::Pushed) => " (pushed)",
+                    Some(TagState::Present) => " (as before)",
+                    None => "",
+                };
+                ("tag", format!("{reference}{state}"))
+            })
             .collect();
         let none = "none: the classic image store keeps no manifest";
         rows.push((
@@ -87,13 +149,21 @@ impl Built {
         ));
         rows.push(("revision", self.revision.clone()));
         for built in &self.platforms {
-            let size = built.size.map(|size| format!(", {}", report::bytes(size)));
-            rows.push((
-                "platform",
-                format!("{}{}", built.platform, size.unwrap_or_default()),
-            ));
+            let manifest = built.manifest.as_ref().map(|digest| format!(" {digest}"));
+            let told = match built.told() {
+                told if told.is_empty() => told,
+                told => format!(", {told}"),
+            };
+            let manifest = manifest.unwrap_or_default();
+            rows.push(("platform", format!("{}{manifest}{told}", built.platform)));
         }
-        rows.push(("time", format!("{} s", self.seconds)));
+        let cached = self
+            .cached
+            .map(|Cached { steps, of }| format!(", {steps} of {of} steps from the cache"));
+        rows.push((
+            "time",
+            format!("{} s{}", self.seconds, cached.unwrap_or_default()),
+        ));
         rows
     }
 

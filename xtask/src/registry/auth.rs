@@ -10,7 +10,7 @@ use docker_credential::{CredentialRetrievalError, DockerCredential};
 use serde::Deserialize;
 use ureq::http::header::AUTHORIZATION;
 
-use super::{Registry, is_loopback};
+use super::{Access, Registry, is_loopback};
 
 /// Two names for one thing; some registries give both.
 #[derive(Deserialize)]
@@ -53,9 +53,13 @@ impl Registry {
         parameters: &str,
         credential: Option<&DockerCredential>,
     ) -> anyhow::Result<String> {
+        let (actions, to) = match self.access {
+            Access::Pull => ("pull", "read"),
+            Access::Push => ("pull,push", "push to"),
+        };
         let mut query = vec![(
             "scope",
-            format!("repository:{}:pull", self.repository.path()),
+            format!("repository:{}:{actions}", self.repository.path()),
         )];
         query.extend(parameter(parameters, "service").map(|service| ("service", service)));
         let what = format!("a token from {realm}");
@@ -78,7 +82,7 @@ impl Registry {
         let status = answer.status();
         ensure!(
             status.is_success(),
-            "`{realm}` gives no token to read `{}` ({status}); hint: `docker login {}`",
+            "`{realm}` gives no token to {to} `{}` ({status}); hint: `docker login {}`",
             self.repository,
             self.repository.registry()
         );

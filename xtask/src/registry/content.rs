@@ -36,18 +36,21 @@ impl Registry {
         Ok(Some((digest, bytes)))
     }
 
-    /// A blob that is JSON.
-    pub(crate) fn json(&self, digest: &Digest) -> anyhow::Result<serde_json::Value> {
+    /// A blob that is JSON; none when the registry says that it has no such.
+    pub(crate) fn json(&self, digest: &Digest) -> anyhow::Result<Option<serde_json::Value>> {
         let what = format!("{}@{digest}", self.repository);
         let answer = self.get(&format!("blobs/{digest}"), &what)?;
-        let bytes = self.document(answer, &what)?;
-        let bytes = bytes.with_context(|| format!("`{what}` is missing"))?;
+        let Some(bytes) = self.document(answer, &what)? else {
+            return Ok(None);
+        };
         ensure!(
             Digest::of(&bytes) == *digest,
             "`{}` answers for `{digest}` with other bytes",
             self.base
         );
-        serde_json::from_slice(&bytes).with_context(|| format!("`{what}` is not JSON"))
+        let json = serde_json::from_slice(&bytes);
+        json.map(Some)
+            .with_context(|| format!("`{what}` is not JSON"))
     }
 
     /// Whether the registry has the blob; it is not read.

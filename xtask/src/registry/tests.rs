@@ -1,5 +1,6 @@
 //! The client against a registry of a few lines, which answers as it is told.
 
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -41,7 +42,10 @@ impl World {
         exec.set_var("TESTBED_REGISTRY", "");
         let repository = format!("{address}/me/agent").parse().unwrap();
         let mut registry = Registry::new(&exec, &repository);
-        registry.sleep = |time| SLEPT.with_borrow_mut(|slept| slept.push(time.as_secs()));
+        registry.sleep = |time| {
+            SLEPT.with_borrow_mut(|slept| slept.push(time.as_secs()));
+            Ok(())
+        };
         let server = thread::spawn(move || serve(&listener, &answers));
         World {
             registry,

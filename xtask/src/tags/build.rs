@@ -58,6 +58,38 @@ impl Build<'_> {
         Ok(tags)
     }
 
+    /// The `sha-…` tag of a push.
+    ///
+    /// Refuses what is not exactly HEAD's commit: a dirty tree, the merge commit of a pull
+    /// request, other build arguments.
+    pub(crate) fn push_tag(&self) -> Result<String, Stop> {
+        let refused = |why: &str, remedy: &str| {
+            Stop::Refused(format!("nothing was pushed: {why}\n  hint: {remedy}"))
+        };
+        let tag = rules::sha_tag(self.head, self.ci);
+        let name = tag.map_err(|(why, remedy)| {
+            let why = match self.head.dirty.as_slice() {
+                [] => why,
+                [first, rest @ ..] => {
+                    let more = if rest.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" and {} more", rest.len())
+                    };
+                    format!("{why} (`{first}`{more})")
+                }
+            };
+            refused(&why, remedy)
+        })?;
+        if self.is_changed {
+            return Err(refused(
+                &format!("`{name}` names what the commit says, and the command line says more"),
+                "leave `--build-arg` and `--node` away, or commit what they change",
+            ));
+        }
+        Ok(name)
+    }
+
     /// The `sha-…` tag, if what is built is what the commit says, and nothing else.
     fn own_sha(&self) -> Option<String> {
         let tag = rules::sha_tag(self.head, self.ci).ok();
@@ -110,6 +142,34 @@ mod tests {
         };
         assert_eq!(tags(&[], Some(&merge)), ["dev"]);
         assert_eq!(tags(&[], Some(&Ci::default())), ["dev", "sha-0123456"]);
+    }
+
+    #[test]
+    fn a_push_is_exactly_heads_commit() {
+        let tag = |dirty: &[&str], ci: Option<&Ci>| with(dirty, ci, |build| build.push_tag());
+        assert_eq!(tag(&[], None).unwrap(), "sha-0123456");
+        let merge = Ci {
+            git_ref: Some("refs/pull/7/merge".into()),
+            ..Ci::default()
+        };
+        for (dirty, ci, part) in [
+            (&["a", "b", "c"][..], None, "(`a` and 2 more)"),
+            (&[], Some(&merge), "pull request 7"),
+        ] {
+            let stop = tag(dirty, ci).unwrap_err();
+            assert!(
+                matches!(&stop, Stop::Refused(text) if text.contains(part) && text.contains("hint: ")),
+                "{stop}"
+            );
+        }
+        let changed = with(&[], None, |build| {
+            Build {
+                is_changed: true,
+                ..build
+            }
+            .push_tag()
+        });
+        assert!(matches!(changed, Err(Stop::Refused(_))));
     }
 
     #[test]

@@ -57,7 +57,6 @@ const SOURCES: &[(&str, &str)] = sources! {
     "rootfs/files.rs"
     "rootfs/layer.rs"
     "rootfs/secrets.rs"
-    "rootfs/zstd.rs"
     "run.rs"
     "target.rs"
     "target/engine.rs"
@@ -66,6 +65,8 @@ const SOURCES: &[(&str, &str)] = sources! {
     "../ca_bundle.rs"
     "../oci.rs"
     "../platform.rs"
+    "../unpack.rs"
+    "../unpack/zstd.rs"
 };
 
 /// The hash of the catalogue and of what judges by it.

@@ -8,7 +8,7 @@ pub(crate) mod hardening_files;
 pub(crate) mod health;
 pub(crate) mod image;
 pub(crate) mod index;
-mod look;
+pub(crate) mod look;
 pub(crate) mod pid1;
 mod secrets;
 pub(crate) mod seed;

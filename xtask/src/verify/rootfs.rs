@@ -8,7 +8,6 @@ mod elf;
 mod files;
 mod layer;
 pub(crate) mod secrets;
-mod zstd;
 
 use std::sync::Arc;
 

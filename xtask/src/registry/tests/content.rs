@@ -73,7 +73,7 @@ fn a_blob_is_there_or_is_not() {
         assert_eq!(requests, [format!("HEAD /v2/me/agent/blobs/{digest}")]);
     }
     let (json, _) = World::new(&["200 OK\r\n\r\n{}"]).ask(|registry| registry.json(&digest));
-    assert_eq!(json.unwrap(), serde_json::json!({}));
+    assert_eq!(json.unwrap(), Some(serde_json::json!({})));
     let (json, _) = World::new(&["200 OK\r\n\r\n[]"]).ask(|registry| registry.json(&digest));
     assert!(json.unwrap_err().contains("other bytes"));
 }

@@ -129,7 +129,7 @@ fn steps(image: &Image) -> Vec<Option<&Step>> {
 }
 
 /// A line of the history, short and without secrets.
-pub(super) fn line(created_by: &str) -> String {
+pub(crate) fn line(created_by: &str) -> String {
     if !secrets::in_step(created_by).is_empty() {
         return "(a line with a secret)".to_owned();
     }

@@ -8,9 +8,9 @@ use anyhow::{Context as _, ensure};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
-use super::zstd::Frames;
 use super::{Layer, layer};
 use crate::oci::Digest;
+use crate::unpack::{Frames, is_gzip, is_zstd};
 
 /// Bytes of JSON that are kept; an SBOM may have more, and nobody reads that here.
 const DOCUMENT_MAX: u64 = 8 * 1024 * 1024;
@@ -103,9 +103,8 @@ impl Format {
         // A layer without a file is nothing but zeros.
         let is_empty = head.len() as u64 == BLOCK && head.iter().all(|&byte| byte == 0);
         match head {
-            [0x1f, 0x8b, ..] => Format::Gzip,
-            // The second one is the frame to be skipped that some writers begin with.
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Format::Zstd,
+            _ if is_gzip(head) => Format::Gzip,
+            _ if is_zstd(head) => Format::Zstd,
             _ if is_empty || head.get(257..262) == Some(b"ustar") => Format::Tar,
             [b'{', ..] => Format::Json,
             _ => Format::Other,

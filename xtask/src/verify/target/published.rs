@@ -105,7 +105,10 @@ fn subject(
     manifest: &Manifest,
     run: String,
 ) -> anyhow::Result<Option<Subject>> {
-    let config = registry.json(&manifest.config.digest)?;
+    // What is not there the check `index-complete` says.
+    let Some(config) = registry.json(&manifest.config.digest)? else {
+        return Ok(None);
+    };
     let config: Config = serde_json::from_value(config)
         .with_context(|| format!("`{}` is no image's configuration", manifest.config.digest))?;
     let own = || {

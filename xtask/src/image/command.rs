@@ -1,0 +1,106 @@
+//! The command line of `docker buildx build`: a pure decision over what was observed.
+
+use std::path::Path;
+
+use super::cache;
+use super::{Args, Facts};
+use crate::platform::{self, Platform};
+use crate::settings::Settings;
+
+/// What one build's command line says besides what all of them say.
+pub(super) struct Line<'a> {
+    pub(super) platforms: &'a [Platform],
+    pub(super) references: &'a [String],
+    /// buildx's `--provenance`.
+    pub(super) provenance: &'a str,
+    /// buildx's `--sbom`.
+    pub(super) sbom: &'a str,
+    /// Where to, and in which form.
+    pub(super) output: String,
+    /// Whether a build argument dates the image, because the exporter cannot.
+    pub(super) is_dated_by_argument: bool,
+    pub(super) metadata_file: &'a Path,
+    pub(super) no_cache: bool,
+}
+
+impl Line<'_> {
+    /// The arguments of `docker`.
+    pub(super) fn args(
+        &self,
+        facts: &Facts,
+        settings: &Settings,
+        args: &Args,
+    ) -> anyhow::Result<Vec<String>> {
+        let mut line: Vec<String> = ["buildx", "build"].map(String::from).to_vec();
+        let mut flag = |name: &str, value: &str| line.extend([name.to_owned(), value.to_owned()]);
+        flag("--file", &settings.dockerfile.display().to_string());
+        flag("--platform", &platform::join(self.platforms));
+        for reference in self.references {
+            flag("--tag", reference);
+        }
+        for (name, value) in build_args(facts, settings, args)? {
+            flag("--build-arg", &format!("{name}={value}"));
+        }
+        if let Some(path) = &facts.ca_bundle {
+            let source = csv_field(&format!("src={}", path.display()));
+            flag("--secret", &format!("id=ca-bundle,{source}"));
+        }
+        if let Some(builder) = args.builder() {
+            flag("--builder", builder);
+        }
+        flag("--progress", &args.progress);
+        flag("--metadata-file", &self.metadata_file.display().to_string());
+        flag("--provenance", self.provenance);
+        flag("--sbom", self.sbom);
+        if let Some(cache) = &args.cache {
+            for (name, value) in cache::flags(cache, self.platforms, &settings.platforms) {
+                flag(name, &value);
+            }
+        }
+        if self.is_dated_by_argument {
+            let epoch = facts.head.epoch;
+            flag("--build-arg", &format!("SOURCE_DATE_EPOCH={epoch}"));
+        }
+        flag("--output", &self.output);
+        line.extend(self.no_cache.then(|| "--no-cache".to_owned()));
+        line.push(".".to_owned());
+        Ok(line)
+    }
+}
+
+/// A field of the comma-separated lists that docker's flags take.
+pub(super) fn csv_field(text: &str) -> String {
+    if text.contains([',', '"']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+/// The build arguments; those of the command line come last and win.
+fn build_args(
+    facts: &Facts,
+    settings: &Settings,
+    args: &Args,
+) -> anyhow::Result<Vec<(String, String)>> {
+    let node = args.node.as_ref().unwrap_or(&settings.node);
+    let mut all = vec![
+        ("NODE_VERSION", node.as_str().to_owned()),
+        ("IMAGE_VERSION", settings.version.clone()),
+        ("IMAGE_REVISION", facts.head.revision_label()),
+        ("IMAGE_CREATED", facts.head.created()?),
+    ];
+    all.extend(
+        facts
+            .head
+            .source
+            .clone()
+            .map(|source| ("IMAGE_SOURCE", source)),
+    );
+    let asked = |name: &str| args.build_arg.iter().any(|(asked, _)| asked == name);
+    let ours = all
+        .into_iter()
+        .filter(|(name, _)| !asked(name))
+        .map(|(n, v)| (n.to_owned(), v));
+    Ok(ours.chain(args.build_arg.iter().cloned()).collect())
+}

@@ -1,0 +1,343 @@
+//! A build into folders, from which it is looked at, compared and pushed.
+//!
+//! Every kind of builder can export an OCI layout. One with several nodes exports a single platform
+//! at a time (its nodes would else write into one folder), so it is asked once for each.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context as _, bail, ensure};
+
+use super::built::Built;
+use super::cache::slug;
+use super::command::{Line, csv_field};
+use super::layout::Layout;
+use super::sizes::BuiltPlatform;
+use super::tree::{Image, Tree};
+use super::{Args, Facts};
+use crate::ctx::Ctx;
+use crate::oci::Digest;
+use crate::platform::Platform;
+use crate::preflight;
+use crate::registry::Registry;
+use crate::threads;
+use crate::unpack;
+
+/// How layers are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Compression {
+    kind: &'static str,
+    level: u32,
+}
+
+impl Default for Compression {
+    /// Measured, see docs/image.md: the level after which seconds grow faster than bytes shrink.
+    fn default() -> Self {
+        Compression {
+            kind: "zstd",
+            level: 3,
+        }
+    }
+}
+
+impl FromStr for Compression {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, level) = match text.split_once(':') {
+            Some((kind, level)) => (kind, Some(level)),
+            None => (text, None),
+        };
+        let (kind, usual, highest) = match kind {
+            "zstd" => ("zstd", Compression::default().level, 22),
+            "gzip" => ("gzip", 6, 9),
+            _ => {
+                return Err(format!(
+                    "unknown compression `{text}`: expected `zstd` or `gzip`, with a level as in \
+                     `zstd:19`"
+                ));
+            }
+        };
+        let level = match level {
+            None => usual,
+            Some(level) => match level.parse() {
+                Ok(level) if level <= highest => level,
+                _ => {
+                    return Err(format!(
+                        "{kind} has the levels 0 to {highest}, not `{level}`"
+                    ));
+                }
+            },
+        };
+        Ok(Compression { kind, level })
+    }
+}
+
+/// A build into folders that is decided.
+pub(super) struct Export {
+    /// Of all folders.
+    folder: PathBuf,
+    builds: Vec<Build>,
+}
+
+/// One run of buildx.
+struct Build {
+    folder: PathBuf,
+    command: Vec<String>,
+}
+
+/// What one run of buildx has left.
+pub(super) struct Exported {
+    pub(super) layout: Layout,
+    pub(super) tree: Tree,
+}
+
+/// Why an image is built into a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose<'a> {
+    /// With provenance and, where its generator can be had, an SBOM.
+    Push,
+    /// To be compared: without what differs from build to build by design, and without a cache.
+    Compare(&'a str),
+}
+
+impl Export {
+    /// Decides a build of `platforms` for a push.
+    pub(super) fn plan(
+        ctx: &Ctx,
+        args: &Args,
+        facts: &Facts,
+        platforms: &[Platform],
+    ) -> anyhow::Result<Export> {
+        Export::of(ctx, args, facts, platforms, Purpose::Push)
+    }
+
+    pub(super) fn of(
+        ctx: &Ctx,
+        args: &Args,
+        facts: &Facts,
+        platforms: &[Platform],
+        purpose: Purpose,
+    ) -> anyhow::Result<Export> {
+        let docker = super::observe_docker(ctx, args)?;
+        let mut lacks = preflight::lacks(&docker, platforms);
+        lacks.extend(preflight::no_export(&docker));
+        if !lacks.is_empty() {
+            bail!(preflight::listed(&lacks));
+        }
+        let nodes = docker.builder.as_ref().map_or(1, |builder| builder.nodes);
+        let runs: Vec<&[Platform]> = if nodes > 1 {
+            platforms.chunks(1).collect()
+        } else {
+            vec![platforms]
+        };
+        let folder = ctx.records().join(match purpose {
+            Purpose::Push => "layout",
+            Purpose::Compare(name) => name,
+        });
+        let sbom = match purpose {
+            Purpose::Push => sbom(ctx, args)?,
+            Purpose::Compare(_) => "false".to_owned(),
+        };
+        let mut builds = Vec::new();
+        for platforms in runs {
+            let names: Vec<String> = platforms.iter().map(|platform| slug(*platform)).collect();
+            let own = folder.join(names.join("_"));
+            let line = Line {
+                platforms,
+                references: &[],
+                provenance: match purpose {
+                    Purpose::Push => "mode=max",
+                    Purpose::Compare(_) => "false",
+                },
+                sbom: &sbom,
+                output: output(&own, args.compression, facts.head.epoch),
+                is_dated_by_argument: false,
+                metadata_file: &own.join("build-metadata.json"),
+                no_cache: args.no_cache || purpose != Purpose::Push,
+            };
+            builds.push(Build {
+                command: line.args(facts, &ctx.settings, args)?,
+                folder: own,
+            });
+        }
+        Ok(Export { folder, builds })
+    }
+
+    pub(super) fn commands(&self) -> impl Iterator<Item = Vec<String>> {
+        self.builds.iter().map(|build| build.command.clone())
+    }
+
+    /// Builds, those for several nodes side by side.
+    pub(super) fn run(&self, ctx: &Ctx) -> anyhow::Result<Vec<Exported>> {
+        let _lock = self.lock()?;
+        let mut layouts = Vec::new();
+        for build in &self.builds {
+            layouts.push(Layout::prepare(&build.folder)?);
+        }
+        let [only] = self.builds.as_slice() else {
+            self.side_by_side(ctx)?;
+            return layouts.into_iter().map(exported).collect();
+        };
+        super::build(ctx, &only.command)?;
+        layouts.into_iter().map(exported).collect()
+    }
+
+    fn side_by_side(&self, ctx: &Ctx) -> anyhow::Result<()> {
+        let builds = self.builds.iter().map(|build| (build, ctx.exec.clone()));
+        threads::all(builds.map(|(build, exec)| move || exec.watch("docker", &build.command)))?;
+        Ok(())
+    }
+
+    /// Two builds at once would write into, and clean, one folder.
+    fn lock(&self) -> anyhow::Result<File> {
+        let path = self.folder.with_extension("lock");
+        let failed = || format!("failed to lock `{}`", path.display());
+        fs::create_dir_all(&self.folder).with_context(failed)?;
+        let file = File::create(&path).with_context(failed)?;
+        if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
+            anstream::eprintln!("waiting for another build in `{}`", self.folder.display());
+            file.lock().with_context(failed)?;
+        }
+        Ok(file)
+    }
+}
+
+fn exported(layout: Layout) -> anyhow::Result<Exported> {
+    let tree = layout.tree()?;
+    let content = layout.content(&tree)?;
+    layout
+        .prune(&tree, &content)
+        .context("failed to remove what earlier builds left")?;
+    Ok(Exported { layout, tree })
+}
+
+fn output(folder: &Path, compression: Compression, epoch: i64) -> String {
+    let Compression { kind, level } = compression;
+    format!(
+        "type=oci,tar=false,{},compression={kind},compression-level={level},\
+         force-compression=true,oci-mediatypes=true,rewrite-timestamp=true,\
+         source-date-epoch={epoch}",
+        csv_field(&format!("dest={}", folder.display()))
+    )
+}
+
+/// Who makes SBOMs, unless `--sbom` names another (buildx's own default).
+const GENERATOR: &str = "docker/buildkit-syft-scanner:stable-1";
+
+/// buildx's `--sbom`: the generator, if there is one to be had.
+fn sbom(ctx: &Ctx, args: &Args) -> anyhow::Result<String> {
+    let asked = match args.sbom.as_str() {
+        "off" => return Ok("false".to_owned()),
+        "auto" => None,
+        image => Some(image),
+    };
+    let image = asked.unwrap_or(GENERATOR);
+    match (generator(ctx, image), asked) {
+        (Ok(true), _) => Ok(format!("generator={image}")),
+        (Ok(false), None) => {
+            anstream::eprintln!("note: no SBOM: its generator `{image}` is not in its registry");
+            Ok("false".to_owned())
+        }
+        (Err(why), None) => {
+            anstream::eprintln!("note: no SBOM: its generator cannot be had: {why:#}");
+            Ok("false".to_owned())
+        }
+        (Ok(false), Some(_)) => bail!("there is no image `{image}` (`--sbom`)"),
+        (Err(why), Some(_)) => Err(why.context("the generator of `--sbom` cannot be had")),
+    }
+}
+
+fn generator(ctx: &Ctx, image: &str) -> anyhow::Result<bool> {
+    let (name, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
+    let repository = name.parse().map_err(anyhow::Error::msg)?;
+    Ok(Registry::new(&ctx.exec, &repository).digest(tag)?.is_some())
+}
+
+/// The bytes of the archives within layers, as far as the last build knew them.
+pub(super) fn known(ctx: &Ctx) -> BTreeMap<Digest, u64> {
+    // Sizes are for people: a record that cannot be read costs no more than they take to count.
+    let last = Built::last(ctx).ok().flatten();
+    let layers = last.into_iter().flat_map(|built| built.platforms);
+    let layers = layers.flat_map(|platform| platform.layers);
+    layers
+        .filter_map(|layer| Some((layer.digest, layer.unpacked?)))
+        .collect()
+}
+
+/// The sizes of a tree's images for `platforms`, compared with those of `before`.
+pub(super) fn sizes_of(
+    tree: &Tree,
+    platforms: &[Platform],
+    unpacked: &BTreeMap<Digest, u64>,
+    before: Option<&Tree>,
+) -> Vec<BuiltPlatform> {
+    let sizes = platforms.iter().filter_map(|&platform| {
+        let image = *tree.images_for(platform).first()?;
+        let before = before.and_then(|tree| tree.images_for(platform).first().copied());
+        let before = before.map(Image::layers);
+        Some(BuiltPlatform::of(
+            platform,
+            image,
+            unpacked,
+            before.as_deref(),
+        ))
+    });
+    sizes.collect()
+}
+
+impl Exported {
+    /// The sizes of the images; layers that the last build did not have are unpacked for it.
+    pub(super) fn sizes(
+        &self,
+        ctx: &Ctx,
+        platforms: &[Platform],
+        before: Option<&Tree>,
+    ) -> anyhow::Result<Vec<BuiltPlatform>> {
+        let mut known = known(ctx);
+        let layers = self.tree.images.iter().flat_map(Image::layers);
+        let mut new: Vec<(Digest, u64)> = layers
+            .filter(|(digest, _)| !known.contains_key(digest))
+            .collect();
+        new.sort_unstable();
+        new.dedup();
+        let count = |digest: &Digest| -> anyhow::Result<u64> {
+            let size = self.layout.open(digest).and_then(unpack::size);
+            size.with_context(|| format!("layer `{digest}` cannot be unpacked"))
+        };
+        let counted = threads::all(new.iter().map(|(digest, _)| move || count(digest)))?;
+        known.extend(new.into_iter().map(|(digest, _)| digest).zip(counted));
+        let sizes = sizes_of(&self.tree, platforms, &known, before);
+        ensure!(!sizes.is_empty(), "what was built has no image to measure");
+        Ok(sizes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compressions_have_levels() {
+        let read = |text: &str| {
+            let Compression { kind, level } = text.parse().unwrap();
+            (kind, level)
+        };
+        assert_eq!(read("zstd"), ("zstd", Compression::default().level));
+        assert_eq!(read("zstd:19"), ("zstd", 19));
+        assert_eq!(read("gzip"), ("gzip", 6));
+        assert_eq!(read("gzip:1"), ("gzip", 1));
+        for wrong in ["", "zstd:23", "gzip:10", "zstd:", "zstd:x", "xz", "zstd:-1"] {
+            assert!(wrong.parse::<Compression>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_folder_may_have_any_name() {
+        let output = output(Path::new("/a,b"), Compression::default(), 7);
+        assert!(output.starts_with("type=oci,tar=false,\"dest=/a,b\",compression=zstd"));
+        assert!(output.ends_with(",source-date-epoch=7"), "{output}");
+    }
+}

@@ -1,0 +1,159 @@
+//! A build in a folder, as an OCI image layout (image-spec 1.1, "Image Layout"): what buildx
+//! exports, before anybody else sees it.
+//!
+//! The folder stays from build to build: buildx writes only the blobs that are not there yet.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::tree::{Store, Tree};
+use crate::oci::{Descriptor, Digest, Document};
+
+pub(super) struct Layout {
+    folder: PathBuf,
+}
+
+/// A file of the layout that is no manifest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Blob {
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+}
+
+impl Layout {
+    /// Makes `folder` ready for a build: what the last one led to is forgotten, its blobs stay.
+    pub(super) fn prepare(folder: &Path) -> anyhow::Result<Layout> {
+        let failed = || format!("failed to prepare `{}`", folder.display());
+        fs::create_dir_all(folder).with_context(failed)?;
+        match fs::remove_file(folder.join("index.json")) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(failed)?,
+            _ => {}
+        }
+        Ok(Layout {
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// What the build led to.
+    pub(super) fn tree(&self) -> anyhow::Result<Tree> {
+        #[derive(Deserialize)]
+        struct Root {
+            manifests: Vec<Descriptor>,
+        }
+        let path = self.folder.join("index.json");
+        let of = || format!("bad OCI layout `{}`", self.folder.display());
+        let text = fs::read(&path)
+            .with_context(|| format!("failed to read `{}`", path.display()))
+            .with_context(of)?;
+        let root: Root = serde_json::from_slice(&text).with_context(of)?;
+        let [root] = root.manifests.as_slice() else {
+            let count = root.manifests.len();
+            anyhow::bail!("{}: it leads to {count} images, not to one", of());
+        };
+        let bytes = self.read(&root.digest).with_context(of)?;
+        Tree::read(bytes.context("its root is missing").with_context(of)?, self).with_context(of)
+    }
+
+    /// The manifests below an index, attestations included, and the blobs that they name.
+    pub(super) fn content(&self, tree: &Tree) -> anyhow::Result<Content> {
+        let mut content = Content::default();
+        let images = tree.images.iter().map(|image| &image.entry);
+        for entry in images.chain(&tree.attestations) {
+            let digest = &entry.descriptor.digest;
+            let bytes = self.read(digest)?;
+            let bytes = bytes.with_context(|| format!("manifest `{digest}` is missing"))?;
+            if let Document::Manifest(manifest) = Document::parse(&bytes)? {
+                let named = manifest.layers.into_iter().chain([manifest.config]);
+                content.blobs.extend(named.map(|blob| Blob {
+                    digest: blob.digest,
+                    size: blob.size,
+                }));
+            }
+            content.manifests.push(Named {
+                digest: digest.clone(),
+                media_type: entry.descriptor.media_type.clone(),
+                bytes,
+            });
+        }
+        Ok(content)
+    }
+
+    /// Removes the blobs that neither `tree` nor its `content` name: those of earlier builds.
+    pub(super) fn prune(&self, tree: &Tree, content: &Content) -> io::Result<()> {
+        let manifests = content.manifests.iter().map(|manifest| &manifest.digest);
+        let blobs = content.blobs.iter().map(|blob| &blob.digest);
+        let kept: BTreeSet<&str> = manifests
+            .chain(blobs)
+            .chain([&tree.digest])
+            .map(Digest::hex)
+            .collect();
+        for file in fs::read_dir(self.folder.join("blobs/sha256"))? {
+            let file = file?;
+            if !file
+                .file_name()
+                .to_str()
+                .is_some_and(|name| kept.contains(name))
+            {
+                fs::remove_file(file.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn open(&self, digest: &Digest) -> io::Result<File> {
+        File::open(self.path(digest))
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.folder.join("blobs/sha256").join(digest.hex())
+    }
+
+    /// A document of the layout, whose bytes are what its digest says.
+    fn read(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        let path = self.path(digest);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            result => result.with_context(|| format!("failed to read `{}`", path.display()))?,
+        };
+        ensure!(
+            Digest::of(&bytes) == *digest,
+            "`{}` is corrupt; hint: `rm -r {}` and build again",
+            path.display(),
+            self.folder.display()
+        );
+        Ok(Some(bytes))
+    }
+}
+
+impl Store for Layout {
+    fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        self.read(digest)
+    }
+
+    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>> {
+        let Some(bytes) = self.read(digest)? else {
+            return Ok(None);
+        };
+        Ok(Some(serde_json::from_slice(&bytes)?))
+    }
+}
+
+/// All that an index names.
+#[derive(Default)]
+pub(super) struct Content {
+    pub(super) manifests: Vec<Named>,
+    pub(super) blobs: BTreeSet<Blob>,
+}
+
+/// A manifest, as it is uploaded.
+pub(super) struct Named {
+    pub(super) digest: Digest,
+    pub(super) media_type: String,
+    pub(super) bytes: Vec<u8>,
+}

@@ -1,0 +1,285 @@
+//! A build into the engine's own store, for this machine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+
+use super::built::{Built, RECORD, rounded};
+use super::command::Line;
+use super::saved::Saved;
+use super::sizes::{self, BuiltPlatform};
+use super::{Args, Facts, export};
+use crate::ctx::Ctx;
+use crate::docker::{self, Docker, Store};
+use crate::exec;
+use crate::oci::Digest;
+use crate::platform::Platform;
+use crate::preflight;
+use crate::report;
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::tags::Tag;
+
+/// A build that is decided: everything the command line says.
+#[derive(Debug, Serialize)]
+pub(super) struct Plan {
+    references: Vec<String>,
+    tags: Vec<Tag>,
+    revision: String,
+    platforms: Vec<Platform>,
+    command: Vec<String>,
+    #[serde(skip)]
+    metadata_file: PathBuf,
+    #[serde(skip)]
+    dirty: Vec<String>,
+}
+
+pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
+    // Wrong usage is found before an engine is brought up for it.
+    let tags = tags(facts, &ctx.settings, args)?;
+    super::enter_testbed(ctx, args)?;
+    let docker = super::observe_docker(ctx, args)?;
+    let metadata_file = ctx.records().join("build-metadata.json");
+    let plan = plan(facts, &docker, tags, metadata_file, &ctx.settings, args)?;
+    if args.dry_run {
+        return plan.print(ctx.json);
+    }
+    let built = apply(ctx, &plan, &docker)?;
+    built.report(ctx)?;
+    match sizes::over_budget(&built.platforms, &ctx.settings) {
+        Some(excess) if built.digest.is_some() => bail!(excess),
+        _ => Ok(()),
+    }
+}
+
+/// The tags of the build: those asked for, or those of git.
+fn tags(facts: &Facts, settings: &Settings, args: &Args) -> Result<Vec<Tag>, Stop> {
+    let build = super::tags_of(facts, settings, args);
+    if args.tag.is_empty() {
+        build.local_tags()
+    } else {
+        build.chosen_tags(&args.tag)
+    }
+}
+
+fn plan(
+    facts: &Facts,
+    docker: &Docker,
+    tags: Vec<Tag>,
+    metadata_file: PathBuf,
+    settings: &Settings,
+    args: &Args,
+) -> anyhow::Result<Plan> {
+    let mut platforms = args.platform.clone();
+    platforms.sort_unstable();
+    platforms.dedup();
+    let lacks = preflight::lacks(docker, &platforms);
+    if !lacks.is_empty() {
+        bail!(preflight::listed(&lacks));
+    }
+    if platforms.is_empty() {
+        platforms.extend(docker.engine.as_ref().and_then(|engine| engine.platform));
+    }
+    let references: Vec<String> = tags.iter().map(|tag| tag.reference.clone()).collect();
+    let is_dated_by_argument = !dates_by_exporter(docker);
+    let line = Line {
+        platforms: &platforms,
+        references: &references,
+        // They carry a fresh id, which would give every local build of one commit another digest.
+        provenance: "false",
+        sbom: "false",
+        output: if is_dated_by_argument {
+            "type=docker".to_owned()
+        } else {
+            format!("type=docker,source-date-epoch={}", facts.head.epoch)
+        },
+        is_dated_by_argument,
+        metadata_file: &metadata_file,
+        no_cache: args.no_cache,
+    };
+    Ok(Plan {
+        command: line.args(facts, settings, args)?,
+        references,
+        tags,
+        revision: facts.head.revision_label(),
+        platforms,
+        metadata_file,
+        dirty: facts.head.dirty.clone(),
+    })
+}
+
+/// True if the exporter can be told the image's time.
+///
+/// That beats the build argument `SOURCE_DATE_EPOCH`, which dates the folders that WORKDIR makes, so
+/// that each commit would build every later step anew. Only the engine's own builder on the classic
+/// store needs the argument: its exporter takes no time (both measured with Engine 28.5).
+fn dates_by_exporter(docker: &Docker) -> bool {
+    let classic = docker
+        .engine
+        .as_ref()
+        .is_some_and(|engine| engine.store == Store::Classic);
+    let own = docker
+        .builder
+        .as_ref()
+        .is_some_and(|builder| builder.driver == "docker");
+    !(classic && own)
+}
+
+impl Plan {
+    fn print(&self, json: bool) -> anyhow::Result<()> {
+        if json {
+            return report::print_json(self);
+        }
+        anstream::println!("{}", exec::quoted("docker", &self.command));
+        Ok(())
+    }
+}
+
+fn apply(ctx: &Ctx, plan: &Plan, docker: &Docker) -> anyhow::Result<Built> {
+    if let [first, rest @ ..] = plan.dirty.as_slice() {
+        let more = if rest.is_empty() {
+            String::new()
+        } else {
+            format!(" and {} more", rest.len())
+        };
+        anstream::eprintln!(
+            "note: the tree is dirty (`{first}`{more}): revision `…-dirty`, no `sha-…` tag"
+        );
+    }
+    let records = ctx.records();
+    std::fs::create_dir_all(&records)
+        .with_context(|| format!("failed to create `{}`", records.display()))?;
+    let previous = Built::last(ctx).ok().flatten();
+    let known = export::known(ctx);
+    remove_old(&plan.metadata_file)?;
+    remove_old(&records.join(RECORD))?;
+    let start = Instant::now();
+    super::build(ctx, &plan.command)?;
+    let seconds = rounded(start.elapsed());
+    let text = std::fs::read_to_string(&plan.metadata_file)
+        .with_context(|| format!("failed to read `{}`", plan.metadata_file.display()))?;
+    let digest = parse_digest(&text)?;
+    let is_containerd = docker
+        .engine
+        .as_ref()
+        .is_some_and(|engine| engine.store == Store::Containerd);
+    let previous = previous.filter(|previous| !previous.is_pushed);
+    let platforms = match previous {
+        Some(previous) if digest.is_some() && previous.digest == digest => previous
+            .platforms
+            .iter()
+            .map(BuiltPlatform::again)
+            .collect(),
+        previous if is_containerd => match measure(ctx, plan, known, previous.as_ref()) {
+            Ok(platforms) => platforms,
+            // The build is there all the same.
+            Err(why) => {
+                anstream::eprintln!("note: its layers cannot be measured: {why:#}");
+                inspect(ctx, plan)?
+            }
+        },
+        _ => inspect(ctx, plan)?,
+    };
+    Ok(Built {
+        schema: 1,
+        references: plan.references.clone(),
+        digest,
+        revision: plan.revision.clone(),
+        is_pushed: false,
+        tags: Vec::new(),
+        platforms,
+        seconds,
+        cached: None,
+    })
+}
+
+/// The layers of what was built, against those of the last build.
+fn measure(
+    ctx: &Ctx,
+    plan: &Plan,
+    known: BTreeMap<Digest, u64>,
+    previous: Option<&Built>,
+) -> anyhow::Result<Vec<BuiltPlatform>> {
+    let reference = plan.references.first().context("the build has no tag")?;
+    let saved = Saved::read(&ctx.exec, reference, known)?;
+    let tree = saved.tree()?;
+    let before = |platform: Platform| {
+        let built = previous?.platforms.iter();
+        let mut built = built.filter(|built| built.platform == platform);
+        built.next().map(BuiltPlatform::stored)
+    };
+    let sizes = plan.platforms.iter().filter_map(|&platform| {
+        let image = *tree.images_for(platform).first()?;
+        let before = before(platform).filter(|layers| !layers.is_empty());
+        let before = before.as_deref();
+        Some(BuiltPlatform::of(platform, image, &saved.unpacked, before))
+    });
+    Ok(sizes.collect())
+}
+
+/// What docker says of the size: all there is in the classic store.
+fn inspect(ctx: &Ctx, plan: &Plan) -> anyhow::Result<Vec<BuiltPlatform>> {
+    let reference = plan.references.first().context("the build has no tag")?;
+    let mut platforms = Vec::new();
+    for &platform in &plan.platforms {
+        // A single platform needs no narrowing, which an old client cannot do.
+        let narrowed = (plan.platforms.len() > 1).then_some(platform);
+        let size = docker::image_size(&ctx.exec, reference, narrowed)?;
+        platforms.push(BuiltPlatform::unknown(platform, size));
+    }
+    Ok(platforms)
+}
+
+/// Removes what an earlier build said, so that it is never taken for what this one says.
+pub(super) fn remove_old(file: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("failed to remove `{}`", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The digest in buildx's metadata file; none from the classic image store, which keeps no
+/// manifest: there the file has the configuration's digest under both names.
+fn parse_digest(metadata: &str) -> anyhow::Result<Option<String>> {
+    let metadata: serde_json::Value =
+        serde_json::from_str(metadata).context("buildx's metadata file is not JSON")?;
+    let field = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
+    let digest = field("containerimage.digest")
+        .context("buildx's metadata file names no `containerimage.digest`")?;
+    let of_manifest = field("containerimage.config.digest") != Some(digest);
+    Ok(of_manifest.then(|| digest.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_never_that_of_the_configuration() {
+        for (metadata, digest) in [
+            (
+                r#"{"containerimage.digest":"sha256:d","containerimage.config.digest":"sha256:c"}"#,
+                Some("sha256:d"),
+            ),
+            (r#"{"containerimage.digest":"sha256:d"}"#, Some("sha256:d")),
+            (
+                r#"{"containerimage.digest":"sha256:c","containerimage.config.digest":"sha256:c"}"#,
+                None,
+            ),
+        ] {
+            assert_eq!(
+                parse_digest(metadata).unwrap().as_deref(),
+                digest,
+                "{metadata}"
+            );
+        }
+        for wrong in ["", "{}", r#"{"containerimage.digest":1}"#] {
+            assert!(parse_digest(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! `image --merge`: one index of what several machines have pushed, each for its own platform.
+//!
+//! Nothing is built and no manifest is rewritten: the registry has all parts already.
+
+use std::time::Instant;
+
+use super::built::{TagState, rounded};
+use super::push::{
+    Found, Plan, Publish, Wanted, dev, difference, look, objections, part_tag, refusal,
+};
+use super::tree::{Tree, join};
+use super::{Args, Facts};
+use crate::ctx::Ctx;
+use crate::registry::Registry;
+use crate::stop::Stop;
+
+pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let sha_tag = super::tags_of(facts, &ctx.settings, args).push_tag()?;
+    super::enter_testbed(ctx, args)?;
+    let registry = Registry::to_push(&ctx.exec, &ctx.settings.repository);
+    let whole = super::push::whole(ctx, facts, sha_tag);
+    let mut parts = Vec::new();
+    for &platform in &whole.platforms {
+        let tag = part_tag(&whole.tag, platform);
+        let wanted = Wanted {
+            reference: ctx.settings.repository.reference(&tag),
+            platforms: vec![platform],
+            revision: whole.revision.clone(),
+            tag,
+        };
+        let found = look(&registry, &wanted.tag)?;
+        parts.push((wanted, found));
+    }
+    let published = look(&registry, &whole.tag)?;
+    let joined = decide(&whole, &parts, &published).map_err(Stop::Refused)?;
+    let published = match &joined {
+        Joined::Published(tree) => Some(tree.digest.clone()),
+        Joined::New(_) => None,
+    };
+    let plan = Plan::without_build(whole, published, dev(ctx, facts, &registry)?);
+    if args.dry_run {
+        return plan.print(ctx.json);
+    }
+    let publish = Publish {
+        ctx,
+        registry: &registry,
+        plan: &plan,
+    };
+    let mut built = match &joined {
+        Joined::Published(tree) => publish.finish(tree, TagState::Present, Vec::new())?,
+        Joined::New(tree) => {
+            publish.tag(tree)?;
+            publish.finish(tree, TagState::Pushed, Vec::new())?
+        }
+    };
+    built.seconds = rounded(start.elapsed());
+    built.report(ctx)
+}
+
+/// What the parts make.
+#[derive(Debug)]
+pub(super) enum Joined {
+    /// An index that is published already, of these very parts.
+    Published(Tree),
+    New(Tree),
+}
+
+/// Joins the parts, or says all that is wrong with them.
+fn decide(whole: &Wanted, parts: &[(Wanted, Found)], published: &Found) -> Result<Joined, String> {
+    let (mut trees, mut refusals) = (Vec::new(), Vec::new());
+    for (wanted, found) in parts {
+        match found {
+            Found::Absent => {
+                let platform = wanted.platforms.first().map(ToString::to_string);
+                refusals.push(format!(
+                    "`{}` is not published\n  hint: `cargo xtask image --push --platform {}`, on \
+                     a machine of that platform or under emulation, at commit `{}`",
+                    wanted.reference,
+                    platform.unwrap_or_default(),
+                    wanted.revision
+                ));
+            }
+            Found::Broken(why) => refusals.push(refusal(wanted, None, why)),
+            Found::There(tree) => match objections(tree, wanted) {
+                none if none.is_empty() => trees.push(tree.clone()),
+                objections => {
+                    let why = objections.join("; ");
+                    refusals.push(refusal(wanted, Some(&tree.digest), &why));
+                }
+            },
+        }
+    }
+    let published = match published {
+        Found::Absent => None,
+        Found::Broken(why) => {
+            refusals.push(refusal(whole, None, why));
+            None
+        }
+        Found::There(tree) => {
+            let objections = objections(tree, whole);
+            if objections.is_empty() {
+                Some(tree)
+            } else {
+                refusals.push(refusal(whole, Some(&tree.digest), &objections.join("; ")));
+                None
+            }
+        }
+    };
+    if let Some(published) = published {
+        // A part that is missing by now is no harm: what it was is in the index.
+        let twice = trees.iter().filter_map(|part| difference(part, published));
+        let twice: Vec<String> = twice.collect();
+        if twice.is_empty() {
+            return Ok(Joined::Published(published.clone()));
+        }
+        let twice = format!("a platform was built twice, {}", twice.join("; "));
+        return Err(refusal(whole, Some(&published.digest), &twice));
+    }
+    if !refusals.is_empty() {
+        return Err(refusals.join("\n"));
+    }
+    let joined = join(&trees).map_err(|error| format!("{error:#}"))?;
+    Ok(Joined::New(joined))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::image::tree::tests::Shelf;
+    use crate::platform::Platform;
+
+    fn wanted(tag: &str, platforms: &[Platform]) -> Wanted {
+        Wanted {
+            tag: tag.to_owned(),
+            reference: format!("agentgate/agent:{tag}"),
+            platforms: platforms.to_vec(),
+            revision: "r".to_owned(),
+        }
+    }
+
+    fn there(shelf: &Shelf, entries: &[Value]) -> Found {
+        Found::There(shelf.read(entries).unwrap())
+    }
+
+    fn parts(found: [Found; 2]) -> Vec<(Wanted, Found)> {
+        let tags = ["sha-0-linux-amd64", "sha-0-linux-arm64"];
+        let wanted = tags
+            .iter()
+            .zip(Platform::ALL)
+            .map(|(tag, platform)| wanted(tag, &[platform]));
+        wanted.zip(found).collect()
+    }
+
+    #[test]
+    fn parts_are_joined_once() {
+        let mut shelf = Shelf::default();
+        let (amd64, arm64) = (
+            shelf.image("amd64", "r", "a"),
+            shelf.image("arm64", "r", "b"),
+        );
+        let whole = wanted("sha-0", &Platform::ALL);
+        let found = || parts([there(&shelf, &amd64), there(&shelf, &arm64)]);
+        let Joined::New(joined) = decide(&whole, &found(), &Found::Absent).unwrap() else {
+            panic!("it is not new");
+        };
+        assert_eq!((joined.images.len(), joined.attestations.len()), (2, 2));
+        let digest = joined.digest.clone();
+        let published = Found::There(joined);
+        let Joined::Published(again) = decide(&whole, &found(), &published).unwrap() else {
+            panic!("it is new");
+        };
+        assert_eq!(again.digest, digest);
+        // Nor does it need its parts any more.
+        let gone = parts([Found::Absent, Found::Absent]);
+        assert!(matches!(
+            decide(&whole, &gone, &published),
+            Ok(Joined::Published(_))
+        ));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let mut shelf = Shelf::default();
+        let whole = wanted("sha-0", &Platform::ALL);
+        let other = shelf.image("amd64", "another", "a");
+        let found = parts([there(&shelf, &other), Found::Absent]);
+        let refused = decide(&whole, &found, &Found::Absent).unwrap_err();
+        for said in [
+            "is built from commit `another`",
+            "`agentgate/agent:sha-0-linux-arm64` is not published",
+            "cargo xtask image --push --platform linux/arm64",
+        ] {
+            assert!(refused.contains(said), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_platform_that_was_built_twice_is_refused() {
+        let mut shelf = Shelf::default();
+        let amd64 = shelf.image("amd64", "r", "a");
+        let (first, second) = (
+            shelf.image("arm64", "r", "b"),
+            shelf.image("arm64", "r", "c"),
+        );
+        let whole = wanted("sha-0", &Platform::ALL);
+        let published = there(&shelf, &[amd64.clone(), first.clone()].concat());
+        let found = parts([there(&shelf, &amd64), there(&shelf, &second)]);
+        let refused = decide(&whole, &found, &published).unwrap_err();
+        assert!(
+            refused.contains("built twice, `linux/arm64`: published"),
+            "{refused}"
+        );
+        // In one part, too.
+        let found = parts([
+            there(&shelf, &amd64),
+            there(&shelf, &[first, second].concat()),
+        ]);
+        let refused = decide(&whole, &found, &Found::Absent).unwrap_err();
+        assert!(
+            refused.contains("several images for `linux/arm64`"),
+            "{refused}"
+        );
+    }
+}

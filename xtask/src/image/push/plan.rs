@@ -1,0 +1,298 @@
+//! What a push will do: pure decisions over what git, CI and the registry say.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::git::Head;
+use crate::github::Ci;
+use crate::image::cache::slug;
+use crate::image::tree::Tree;
+use crate::oci::Digest;
+use crate::platform::{self, Platform};
+
+/// What a tag leads to in the registry.
+#[derive(Debug)]
+pub(in crate::image) enum Found {
+    Absent,
+    /// Something that is no whole index, and why.
+    Broken(String),
+    There(Tree),
+}
+
+/// What a tag must lead to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(in crate::image) struct Wanted {
+    pub(in crate::image) tag: String,
+    /// With the repository.
+    pub(in crate::image) reference: String,
+    pub(in crate::image) platforms: Vec<Platform>,
+    /// The full commit id.
+    pub(in crate::image) revision: String,
+}
+
+/// What becomes of the tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::image) enum Goal {
+    /// It is published already.
+    Adopt,
+    Build,
+}
+
+/// The tag that one platform's image of a commit waits under until all are joined.
+pub(in crate::image) fn part_tag(sha_tag: &str, platform: Platform) -> String {
+    format!("{sha_tag}-{}", slug(platform))
+}
+
+/// The platforms of a push: all, or one that is to be joined with the others later.
+pub(super) fn platforms(asked: &[Platform], all: &[Platform]) -> Result<Vec<Platform>, String> {
+    let mut asked = asked.to_vec();
+    asked.sort_unstable();
+    asked.dedup();
+    let is_all = all.iter().all(|platform| asked.contains(platform));
+    match asked.as_slice() {
+        [] => Ok(all.to_vec()),
+        _ if is_all && asked.len() == all.len() => Ok(all.to_vec()),
+        [one] if all.contains(one) => Ok(asked),
+        _ => Err(format!(
+            "`--push` takes all platforms of the image (`{}`) or one of them, not `{}`; hint: \
+             `platforms` in Cargo.toml says what the image is for",
+            platform::join(all),
+            platform::join(&asked)
+        )),
+    }
+}
+
+/// What `tree` has that it should not have, or has not; empty when it is what is wanted.
+pub(in crate::image) fn objections(tree: &Tree, wanted: &Wanted) -> Vec<String> {
+    let mut objections = Vec::new();
+    for &platform in &wanted.platforms {
+        match tree.images_for(platform).as_slice() {
+            [] => objections.push(format!("it has nothing for `{platform}`")),
+            [_] => {}
+            several => {
+                let digests = several.iter().map(|image| format!("`{}`", image.digest()));
+                let digests = digests.collect::<Vec<_>>().join(", ");
+                objections.push(format!("it has several images for `{platform}`: {digests}"));
+            }
+        }
+    }
+    for image in &tree.images {
+        let is_wanted = |platform: &&Platform| image.is_for(**platform);
+        if wanted.platforms.iter().find(is_wanted).is_none() {
+            objections.push(format!("it has an image for `{}` too", image.platform));
+        } else if image.revision() != Some(&wanted.revision) {
+            objections.push(format!(
+                "its image for `{}` is built from {}",
+                image.platform,
+                match image.revision() {
+                    Some(revision) => format!("commit `{revision}`"),
+                    None => "an unknown commit".to_owned(),
+                }
+            ));
+        }
+    }
+    objections
+}
+
+/// What is to be done for the tag; or why nothing may be, and the remedy.
+pub(super) fn goal(found: &Found, wanted: &Wanted, rebuild: bool) -> Result<Goal, String> {
+    let tree = match found {
+        Found::Absent => return Ok(Goal::Build),
+        Found::Broken(why) => return Err(refusal(wanted, None, why)),
+        Found::There(tree) => tree,
+    };
+    let objections = objections(tree, wanted);
+    if !objections.is_empty() {
+        return Err(refusal(wanted, Some(&tree.digest), &objections.join("; ")));
+    }
+    Ok(if rebuild { Goal::Build } else { Goal::Adopt })
+}
+
+/// A published tag is never rewritten, whatever is wrong with it.
+pub(in crate::image) fn refusal(wanted: &Wanted, digest: Option<&Digest>, why: &str) -> String {
+    let digest = digest.map(|digest| format!(" ({digest})"));
+    format!(
+        "`{}`{} is published, and is not the image of commit `{}` for `{}`: {}\n  hint: a \
+         published tag is never rewritten; delete it in the registry and run this again, or make \
+         another commit (`git commit --amend --no-edit --date=now` gives this one another name)",
+        wanted.reference,
+        digest.unwrap_or_default(),
+        wanted.revision,
+        platform::join(&wanted.platforms),
+        why
+    )
+}
+
+/// Why what was built anew may not replace what is published; none when both are the same images.
+pub(in crate::image) fn difference(built: &Tree, published: &Tree) -> Option<String> {
+    let (built, published): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        (built.by_platform(), published.by_platform());
+    let differing = built
+        .iter()
+        .filter(|(platform, digest)| published.get(*platform) != Some(digest));
+    let lines = differing.map(|(platform, digest)| {
+        let published = published.get(platform);
+        let published = published.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        format!("`{platform}`: published {published}, built {digest}")
+    });
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("; "))
+}
+
+/// Whether `dev` may lead to the commit, as far as git and CI know; else why not.
+pub(super) fn may_be_dev(
+    head: &Head,
+    ci: Option<&Ci>,
+    default_branch: Option<&str>,
+) -> Result<(), String> {
+    let Some(default) = default_branch else {
+        return Err(
+            "no default branch is known; hint: set `default-branch` under \
+             `[workspace.metadata.image]` in Cargo.toml"
+                .to_owned(),
+        );
+    };
+    let branch = match ci {
+        Some(ci) => ci.branch(head),
+        None => head.branch.as_deref(),
+    };
+    match branch {
+        Some(branch) if branch == default => Ok(()),
+        Some(branch) => Err(format!(
+            "it moves only from the default branch `{default}`, and this is `{branch}`"
+        )),
+        None => Err(format!(
+            "it moves only from the default branch `{default}`, and HEAD is on none"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::tree::tests::Shelf;
+
+    const BOTH: &[Platform] = &Platform::ALL;
+
+    fn wanted(platforms: &[Platform]) -> Wanted {
+        Wanted {
+            tag: "sha-0123456".to_owned(),
+            reference: "agentgate/agent:sha-0123456".to_owned(),
+            platforms: platforms.to_vec(),
+            revision: "r".to_owned(),
+        }
+    }
+
+    /// What is found where the index has images of these architectures and revisions.
+    fn found(images: &[(&str, &str)]) -> Found {
+        let mut shelf = Shelf::default();
+        let entries: Vec<_> = images
+            .iter()
+            .enumerate()
+            .flat_map(|(number, (arch, revision))| shelf.image(arch, revision, &number.to_string()))
+            .collect();
+        Found::There(shelf.read(&entries).unwrap())
+    }
+
+    fn tree(images: &[(&str, &str)]) -> Tree {
+        match found(images) {
+            Found::There(tree) => tree,
+            _ => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn the_same_commits_tag_is_adopted_and_any_other_is_refused() {
+        let good = [("amd64", "r"), ("arm64", "r")];
+        assert_eq!(goal(&Found::Absent, &wanted(BOTH), false), Ok(Goal::Build));
+        assert_eq!(goal(&found(&good), &wanted(BOTH), false), Ok(Goal::Adopt));
+        assert_eq!(goal(&found(&good), &wanted(BOTH), true), Ok(Goal::Build));
+        for (images, why) in [
+            (
+                &[("amd64", "r"), ("arm64", "other")][..],
+                "its image for `linux/arm64` is built from commit `other`",
+            ),
+            (&[("amd64", "r")], "it has nothing for `linux/arm64`"),
+            (
+                &[("amd64", "r"), ("arm64", "r"), ("arm64", "r")],
+                "it has several images for `linux/arm64`",
+            ),
+            (
+                &[("amd64", "r"), ("arm64", "r"), ("riscv64", "r")],
+                "it has an image for `linux/riscv64` too",
+            ),
+        ] {
+            for rebuild in [false, true] {
+                let refused = goal(&found(images), &wanted(BOTH), rebuild).unwrap_err();
+                assert!(refused.contains(why), "{refused}");
+                assert!(refused.contains("hint: a published tag"), "{refused}");
+            }
+        }
+        let broken = Found::Broken("its manifest is missing".to_owned());
+        let refused = goal(&broken, &wanted(BOTH), false).unwrap_err();
+        assert!(refused.contains("its manifest is missing"), "{refused}");
+    }
+
+    #[test]
+    fn all_platforms_are_pushed_or_one() {
+        assert_eq!(platforms(&[], BOTH).unwrap(), BOTH);
+        let reversed = [BOTH[1], BOTH[0], BOTH[1]];
+        assert_eq!(platforms(&reversed, BOTH).unwrap(), BOTH);
+        assert_eq!(platforms(&BOTH[1..], BOTH).unwrap(), BOTH[1..]);
+        assert!(platforms(BOTH, &BOTH[..1]).is_err());
+        assert!(platforms(&BOTH[1..], &BOTH[..1]).is_err());
+    }
+
+    #[test]
+    fn equal_images_are_equal_whatever_their_attestations() {
+        let built = tree(&[("amd64", "r"), ("arm64", "r")]);
+        assert_eq!(difference(&built, &built), None);
+        let other = tree(&[("amd64", "r"), ("arm64", "s")]);
+        let said = difference(&built, &other).unwrap();
+        assert!(
+            said.starts_with("`linux/arm64`: published sha256:"),
+            "{said}"
+        );
+        assert!(!said.contains("amd64"), "{said}");
+        let less = tree(&[("amd64", "r")]);
+        let said = difference(&built, &less).unwrap();
+        assert!(said.contains("`linux/arm64`: published nothing"), "{said}");
+    }
+
+    #[test]
+    fn a_part_has_a_tag_of_its_own() {
+        assert_eq!(
+            part_tag("sha-0123456", Platform::LinuxArm64),
+            "sha-0123456-linux-arm64"
+        );
+    }
+
+    #[test]
+    fn dev_moves_from_the_default_branch_alone() {
+        let head = |branch: Option<&str>| Head {
+            revision: "r".into(),
+            branch: branch.map(str::to_owned),
+            epoch: 0,
+            dirty: Vec::new(),
+            filtered: Vec::new(),
+            source: None,
+        };
+        let may = |branch, ci: Option<&Ci>, default| may_be_dev(&head(branch), ci, default).is_ok();
+        assert!(may(Some("main"), None, Some("main")));
+        assert!(!may(Some("topic"), None, Some("main")));
+        assert!(!may(None, None, Some("main")));
+        assert!(!may(Some("main"), None, None));
+        // CI names the branch of a detached HEAD, and a pull request may bear any name.
+        let ci = |event: &str, git_ref: &str| Ci {
+            event: Some(event.to_owned()),
+            git_ref: Some(git_ref.to_owned()),
+            sha: Some("r".to_owned()),
+        };
+        let push = ci("push", "refs/heads/main");
+        assert!(may(None, Some(&push), Some("main")));
+        let pull = ci("pull_request", "refs/heads/main");
+        assert!(!may(Some("main"), Some(&pull), Some("main")));
+    }
+}

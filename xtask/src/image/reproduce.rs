@@ -1,0 +1,134 @@
+//! `image --reproduce`: two builds of one commit, compared down to the first file that differs.
+
+mod diff;
+
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+
+use self::diff::first_difference;
+use super::export::{Export, Exported, Purpose};
+use super::{Args, Facts};
+use crate::ctx::Ctx;
+use crate::oci::Digest;
+use crate::platform::Platform;
+use crate::report;
+
+/// Where the two builds are kept until they are compared.
+const FOLDERS: [&str; 2] = ["reproduce-1", "reproduce-2"];
+
+/// Two builds, compared; as `--json` prints it.
+#[derive(Serialize)]
+struct Comparison {
+    schema: u32,
+    revision: String,
+    platforms: Vec<Compared>,
+}
+
+#[derive(Serialize)]
+struct Compared {
+    platform: Platform,
+    /// Of the manifests.
+    digests: [Digest; 2],
+    /// The first thing that differs; none when the manifests are one.
+    difference: Option<String>,
+}
+
+pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
+    super::enter_testbed(ctx, args)?;
+    let mut platforms = args.platform.clone();
+    if platforms.is_empty() {
+        platforms.clone_from(&ctx.settings.platforms);
+    }
+    platforms.sort_unstable();
+    platforms.dedup();
+    let mut exports = Vec::new();
+    for folder in FOLDERS {
+        let purpose = Purpose::Compare(folder);
+        exports.push(Export::of(ctx, args, facts, &platforms, purpose)?);
+    }
+    if args.dry_run {
+        for command in exports.iter().flat_map(Export::commands) {
+            anstream::println!("{}", crate::exec::quoted("docker", &command));
+        }
+        return Ok(());
+    }
+    let mut builds = Vec::new();
+    for export in &exports {
+        builds.push(export.run(ctx)?);
+    }
+    let [first, second] = builds.as_slice() else {
+        bail!("there are not two builds to compare");
+    };
+    let comparison = Comparison {
+        schema: 1,
+        revision: facts.head.revision_label(),
+        platforms: platforms
+            .into_iter()
+            .map(|platform| compare(platform, first, second))
+            .collect::<anyhow::Result<_>>()?,
+    };
+    let equal = comparison
+        .platforms
+        .iter()
+        .all(|one| one.difference.is_none());
+    if equal {
+        for folder in FOLDERS {
+            let folder = ctx.records().join(folder);
+            std::fs::remove_dir_all(&folder)
+                .with_context(|| format!("failed to remove `{}`", folder.display()))?;
+        }
+    }
+    if ctx.json {
+        report::print_json(&comparison)?;
+    } else {
+        anstream::print!("{}", report::table(&comparison.rows()));
+    }
+    if !equal {
+        let folder = ctx.records().join(FOLDERS[0]);
+        bail!(
+            "two builds of one commit differ; both are kept for a look (`{}` and beside it)",
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
+fn compare(
+    platform: Platform,
+    first: &[Exported],
+    second: &[Exported],
+) -> anyhow::Result<Compared> {
+    let find = |build: &'_ [Exported]| -> anyhow::Result<(usize, super::tree::Image)> {
+        let found = build.iter().enumerate().find_map(|(number, part)| {
+            let images = part.tree.images_for(platform);
+            Some((number, (*images.first()?).clone()))
+        });
+        found.with_context(|| format!("the build has nothing for `{platform}`"))
+    };
+    let ((a, one), (b, other)) = (find(first)?, find(second)?);
+    let layouts = [&first[a].layout, &second[b].layout];
+    Ok(Compared {
+        platform,
+        digests: [one.digest().clone(), other.digest().clone()],
+        difference: first_difference([&one, &other], layouts)?,
+    })
+}
+
+impl Comparison {
+    fn rows(&self) -> Vec<(&str, String)> {
+        let mut rows = vec![("revision", self.revision.clone())];
+        for Compared {
+            platform,
+            digests: [one, other],
+            difference,
+        } in &self.platforms
+        {
+            let said = match difference {
+                None => format!("the same twice ({one})"),
+                Some(difference) => format!("{one} and {other}: {difference}"),
+            };
+            rows.push((platform.as_str(), said));
+        }
+        rows
+    }
+}

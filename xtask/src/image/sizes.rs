@@ -1,0 +1,260 @@
+//! What an image weighs, layer by layer, against the one before it and against its budget.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::tree::Image;
+use crate::oci::Digest;
+use crate::platform::Platform;
+use crate::report::{self, bytes};
+use crate::settings::Settings;
+use crate::verify::step_line;
+
+/// One platform of a finished build.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct BuiltPlatform {
+    pub(super) platform: Platform,
+    /// None from the classic image store, which keeps no manifest.
+    #[serde(default)]
+    pub(super) manifest: Option<Digest>,
+    /// Bytes of the layers as a registry stores them; else, from the classic store, unpacked.
+    pub(super) size: Option<u64>,
+    /// Bytes of the layers' archives; none where a layer's is not known.
+    #[serde(default)]
+    pub(super) unpacked: Option<u64>,
+    /// Bytes that `size` is more than before; none when there is nothing to compare with.
+    #[serde(default)]
+    pub(super) growth: Option<i64>,
+    /// The lowest first.
+    #[serde(default)]
+    pub(super) layers: Vec<Layer>,
+}
+
+/// A layer of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Layer {
+    pub(super) digest: Digest,
+    /// Bytes as a registry stores them.
+    pub(super) size: u64,
+    /// Bytes of the archive within.
+    pub(super) unpacked: Option<u64>,
+    /// The line of the Dockerfile that made it, where the history says it.
+    pub(super) step: Option<String>,
+    /// Whether the image before had it; none when there is nothing to compare with.
+    #[serde(default)]
+    pub(super) is_new: Option<bool>,
+}
+
+impl BuiltPlatform {
+    /// What the image's manifest says. `unpacked` has the bytes of layers' archives, `before` the
+    /// same platform of the image that it is compared with.
+    pub(super) fn of(
+        platform: Platform,
+        image: &Image,
+        unpacked: &BTreeMap<Digest, u64>,
+        before: Option<&[(Digest, u64)]>,
+    ) -> BuiltPlatform {
+        let steps = image.steps();
+        let layers = image.manifest.layers.iter().zip(steps);
+        let layers: Vec<Layer> = layers
+            .map(|(layer, step)| Layer {
+                digest: layer.digest.clone(),
+                size: layer.size,
+                unpacked: unpacked.get(&layer.digest).copied(),
+                step: step.map(|step| step_line(&step.created_by)),
+                is_new: before.map(|before| !before.iter().any(|(old, _)| *old == layer.digest)),
+            })
+            .collect();
+        let size = layers.iter().map(|layer| layer.size).sum();
+        BuiltPlatform {
+            platform,
+            manifest: Some(image.digest().clone()),
+            size: Some(size),
+            unpacked: layers.iter().map(|layer| layer.unpacked).sum(),
+            growth: before.map(|before| {
+                let before: u64 = before.iter().map(|(_, size)| size).sum();
+                size.cast_signed() - before.cast_signed()
+            }),
+            layers,
+        }
+    }
+
+    /// A platform of whose layers nothing is known.
+    pub(super) fn unknown(platform: Platform, size: Option<u64>) -> BuiltPlatform {
+        BuiltPlatform {
+            platform,
+            manifest: None,
+            size,
+            unpacked: None,
+            growth: None,
+            layers: Vec::new(),
+        }
+    }
+
+    /// The very same image, built once more.
+    pub(super) fn again(&self) -> BuiltPlatform {
+        let mut again = self.clone();
+        again.growth = Some(0);
+        for layer in &mut again.layers {
+            layer.is_new = Some(false);
+        }
+        again
+    }
+
+    /// Each layer with its bytes as a registry stores them.
+    pub(super) fn stored(&self) -> Vec<(Digest, u64)> {
+        let layers = self.layers.iter();
+        layers
+            .map(|layer| (layer.digest.clone(), layer.size))
+            .collect()
+    }
+
+    /// The rows of its layers: number, bytes, unpacked, whether new, step.
+    pub(super) fn layer_rows(&self) -> Vec<[String; 5]> {
+        let or_unknown = |size: Option<u64>| size.map_or_else(|| "?".to_owned(), bytes);
+        let layers = self.layers.iter().enumerate();
+        let rows = layers.map(|(number, layer)| {
+            [
+                format!("  {}", number + 1),
+                bytes(layer.size),
+                or_unknown(layer.unpacked),
+                match layer.is_new {
+                    Some(true) => "new".to_owned(),
+                    Some(false) => "as before".to_owned(),
+                    None => String::new(),
+                },
+                layer.step.clone().unwrap_or_default(),
+            ]
+        });
+        let head = ["  layer", "stored", "unpacked", "", "made by"].map(str::to_owned);
+        std::iter::once(head).chain(rows).collect()
+    }
+
+    /// Bytes, and how many more than before.
+    pub(super) fn told(&self) -> String {
+        let mut parts = Vec::from_iter(self.size.map(bytes));
+        parts.extend(
+            self.unpacked
+                .map(|size| format!("{} unpacked", bytes(size))),
+        );
+        parts.extend(self.growth.map(growth));
+        parts.join(", ")
+    }
+
+    /// Why the platform is over its budget, with the layer to look at; none when it is not.
+    fn excess(&self, budget: u64) -> Option<String> {
+        let size = self.size.filter(|size| *size > budget)?;
+        let new = self
+            .layers
+            .iter()
+            .filter(|layer| layer.is_new == Some(true));
+        let guilty = new.max_by_key(|layer| layer.size);
+        let guilty = guilty.or_else(|| self.layers.iter().max_by_key(|layer| layer.size));
+        let guilty = guilty.map(|layer| {
+            let what = if layer.is_new == Some(true) {
+                "the largest new layer"
+            } else {
+                "the largest layer"
+            };
+            let step = layer.step.as_deref().unwrap_or("(of an unknown step)");
+            format!("; {what}: {} by `{step}`", bytes(layer.size))
+        });
+        Some(format!(
+            "`{}` has {}, {} more than its budget of {}{}",
+            self.platform,
+            bytes(size),
+            bytes(size - budget),
+            bytes(budget),
+            guilty.unwrap_or_default()
+        ))
+    }
+}
+
+/// `12.3 MB more than before`.
+fn growth(growth: i64) -> String {
+    let count = bytes(growth.unsigned_abs());
+    match growth {
+        0 => "as before".to_owned(),
+        1.. => format!("{count} more than before"),
+        _ => format!("{count} less than before"),
+    }
+}
+
+/// What is over the budget of the settings, a line each; none when nothing is.
+pub(super) fn over_budget(built: &[BuiltPlatform], settings: &Settings) -> Option<String> {
+    let lines: Vec<String> = built
+        .iter()
+        .filter_map(|built| built.excess(*settings.size_budget.get(&built.platform)?))
+        .collect();
+    let said = lines.join("\n");
+    (!lines.is_empty()).then(|| {
+        format!(
+            "the image is too large: {said}\n  hint: make the layer smaller, or raise \
+             `size-budget` under `[workspace.metadata.image]` in Cargo.toml"
+        )
+    })
+}
+
+/// A table of every platform's layers.
+pub(super) fn table(built: &[BuiltPlatform]) -> String {
+    let built = built.iter().filter(|built| !built.layers.is_empty());
+    built
+        .map(|built| {
+            let layers = report::columns(&built.layer_rows());
+            format!("{}: {}\n{layers}", built.platform, built.told())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(text: &str, size: u64, is_new: Option<bool>) -> Layer {
+        Layer {
+            digest: Digest::of(text.as_bytes()),
+            size,
+            unpacked: None,
+            step: Some(text.to_owned()),
+            is_new,
+        }
+    }
+
+    fn built(layers: Vec<Layer>) -> BuiltPlatform {
+        BuiltPlatform {
+            platform: Platform::LinuxAmd64,
+            manifest: None,
+            size: Some(layers.iter().map(|layer| layer.size).sum()),
+            unpacked: None,
+            growth: None,
+            layers,
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_named_with_its_layer() {
+        let old = layer("RUN apk add", 300_000_000, Some(false));
+        let new = layer("COPY claude", 60_000_000, Some(true));
+        let excess = built(vec![old.clone(), new]).excess(340_000_000).unwrap();
+        assert_eq!(
+            excess,
+            "`linux/amd64` has 360.0 MB, 20.0 MB more than its budget of 340.0 MB; the largest \
+             new layer: 60.0 MB by `COPY claude`"
+        );
+        assert_eq!(built(vec![old.clone()]).excess(300_000_000), None);
+        let excess = built(vec![old]).excess(1).unwrap();
+        assert!(excess.ends_with("; the largest layer: 300.0 MB by `RUN apk add`"));
+    }
+
+    #[test]
+    fn growth_is_told_in_words() {
+        for (bytes, told) in [
+            (0, "as before"),
+            (1_500, "1.5 kB more than before"),
+            (-7, "7 B less than before"),
+        ] {
+            assert_eq!(growth(bytes), told);
+        }
+    }
+}

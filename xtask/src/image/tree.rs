@@ -1,0 +1,254 @@
+//! An index with everything that it names, wherever it is kept: in a registry or in a folder.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::oci::{Config, Descriptor, Digest, Document, Manifest, OciPlatform, Step};
+use crate::platform::Platform;
+use crate::registry::Registry;
+
+/// The media type of an OCI index (image-spec 1.1).
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// The media type of an OCI manifest (image-spec 1.1).
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// Where an index keeps what it names.
+pub(super) trait Store {
+    /// An index or a manifest; none when there is no such.
+    fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>>;
+    /// The configuration of an image; none when there is no such.
+    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>>;
+}
+
+impl Store for Registry {
+    fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(Registry::manifest(self, digest.as_str())?.map(|(_, bytes)| bytes))
+    }
+
+    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>> {
+        self.json(digest)
+    }
+}
+
+/// An index (or a lone manifest), and the images below it.
+#[derive(Clone, Debug)]
+pub(super) struct Tree {
+    pub(super) digest: Digest,
+    pub(super) bytes: Vec<u8>,
+    pub(super) media_type: String,
+    /// Those that can be run, in the order of the index.
+    pub(super) images: Vec<Image>,
+    /// The entries of provenance and SBOMs, as the index has them.
+    pub(super) attestations: Vec<Entry>,
+}
+
+/// An entry of an index: as it stands there, and what we read of it.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) raw: Value,
+    pub(super) descriptor: Descriptor,
+}
+
+/// An image for one platform.
+#[derive(Clone, Debug)]
+pub(super) struct Image {
+    pub(super) entry: Entry,
+    /// As the index says it, or else the image's configuration.
+    pub(super) platform: OciPlatform,
+    pub(super) manifest: Manifest,
+    pub(super) config: Config,
+}
+
+impl Image {
+    pub(super) fn digest(&self) -> &Digest {
+        &self.entry.descriptor.digest
+    }
+
+    pub(super) fn is_for(&self, platform: Platform) -> bool {
+        self.platform.is(platform)
+    }
+
+    /// The commit that the image says it is built from.
+    pub(super) fn revision(&self) -> Option<&str> {
+        let label = self.config.config.labels.get(REVISION);
+        label.map(String::as_str)
+    }
+
+    /// For each layer, the step of the build that made it. Where the history does not fit the
+    /// layers it says nothing: a wrong line would be worse than none.
+    pub(super) fn steps(&self) -> Vec<Option<&Step>> {
+        let history = self.config.history.iter();
+        let made: Vec<_> = history.filter(|step| !step.empty_layer).collect();
+        let count = self.manifest.layers.len();
+        if made.len() != count {
+            return vec![None; count];
+        }
+        made.into_iter().map(Some).collect()
+    }
+
+    /// Each layer with its bytes as a registry stores them.
+    pub(super) fn layers(&self) -> Vec<(Digest, u64)> {
+        let layers = self.manifest.layers.iter();
+        layers
+            .map(|layer| (layer.digest.clone(), layer.size))
+            .collect()
+    }
+}
+
+/// The label that names the commit an image is built from.
+pub(super) const REVISION: &str = "org.opencontainers.image.revision";
+
+/// Why an index cannot be what we built: said by who keeps it, not guessed from a silence.
+#[derive(Debug)]
+pub(super) struct Broken(String);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Broken {}
+
+fn broken(what: impl fmt::Display, why: impl fmt::Display) -> anyhow::Error {
+    Broken(format!("{what} {why}")).into()
+}
+
+impl Tree {
+    /// Reads what `bytes` lead to.
+    ///
+    /// Fails with [`Broken`] when something is missing or is no image, and names it; with another
+    /// error when `store` does not answer.
+    pub(super) fn read(bytes: Vec<u8>, store: &impl Store) -> anyhow::Result<Tree> {
+        let digest = Digest::of(&bytes);
+        let (mut images, mut attestations) = (Vec::new(), Vec::new());
+        let document = Document::parse(&bytes).map_err(|why| broken("it:", format!("{why:#}")))?;
+        let value: Value = serde_json::from_slice(&bytes)?;
+        let is_index = match document {
+            Document::Index(index) => {
+                let entries = value["manifests"].as_array().into_iter().flatten();
+                for (raw, descriptor) in entries.zip(index.manifests) {
+                    let entry = Entry {
+                        raw: raw.clone(),
+                        descriptor,
+                    };
+                    if entry.descriptor.is_attestation() {
+                        attestations.push(entry);
+                    } else {
+                        images.push(image(entry, store)?);
+                    }
+                }
+                true
+            }
+            Document::Manifest(manifest) => {
+                let raw = json!({
+                    "mediaType": value["mediaType"].as_str().unwrap_or(MANIFEST),
+                    "digest": digest,
+                    "size": bytes.len(),
+                });
+                let descriptor = serde_json::from_value(raw.clone())?;
+                images.push(of_manifest(Entry { raw, descriptor }, manifest, store)?);
+                false
+            }
+        };
+        let usual = if is_index { INDEX } else { MANIFEST };
+        Ok(Tree {
+            digest,
+            media_type: value["mediaType"].as_str().unwrap_or(usual).to_owned(),
+            bytes,
+            images,
+            attestations,
+        })
+    }
+
+    pub(super) fn is_index(&self) -> bool {
+        self.images
+            .first()
+            .is_none_or(|image| *image.digest() != self.digest)
+    }
+
+    /// The images for `platform`: there should be one.
+    pub(super) fn images_for(&self, platform: Platform) -> Vec<&Image> {
+        let images = self.images.iter();
+        images.filter(|image| image.is_for(platform)).collect()
+    }
+
+    /// The digest of each image, by its platform.
+    pub(super) fn by_platform(&self) -> BTreeMap<String, &Digest> {
+        let images = self.images.iter();
+        images
+            .map(|image| (image.platform.to_string(), image.digest()))
+            .collect()
+    }
+}
+
+fn image(entry: Entry, store: &impl Store) -> anyhow::Result<Image> {
+    let digest = entry.descriptor.digest.clone();
+    let named = match &entry.descriptor.platform {
+        Some(platform) => format!("its manifest `{digest}` ({platform})"),
+        None => format!("its manifest `{digest}`"),
+    };
+    let bytes = store.manifest(&digest).with_context(|| named.clone())?;
+    let bytes = bytes.ok_or_else(|| broken(&named, "is missing"))?;
+    match Document::parse(&bytes) {
+        Ok(Document::Manifest(manifest)) => of_manifest(entry, manifest, store),
+        Ok(Document::Index(_)) => Err(broken(named, "is an index")),
+        Err(why) => Err(broken(named, format!("is no manifest: {why:#}"))),
+    }
+}
+
+fn of_manifest(mut entry: Entry, manifest: Manifest, store: &impl Store) -> anyhow::Result<Image> {
+    let digest = &manifest.config.digest;
+    let named = format!("its configuration `{digest}`");
+    let config = store.config(digest).with_context(|| named.clone())?;
+    let config = config.ok_or_else(|| broken(&named, "is missing"))?;
+    let config: Config = serde_json::from_value(config)
+        .map_err(|why| broken(&named, format!("cannot be read: {why}")))?;
+    let platform = match &entry.descriptor.platform {
+        Some(platform) => platform.clone(),
+        None => OciPlatform {
+            os: config.os.clone(),
+            architecture: config.architecture.clone(),
+            variant: None,
+        },
+    };
+    // A manifest without an index says its platform in its configuration alone.
+    if entry.raw.get("platform").is_none() {
+        entry.raw["platform"] = json!({"architecture": platform.architecture, "os": platform.os});
+    }
+    Ok(Image {
+        entry,
+        platform,
+        manifest,
+        config,
+    })
+}
+
+/// One index of several: their images in the order given, then their attestations. No manifest is
+/// touched, so each keeps its digest.
+pub(super) fn join(parts: &[Tree]) -> anyhow::Result<Tree> {
+    let images: Vec<Image> = parts.iter().flat_map(|part| part.images.clone()).collect();
+    let attestations = parts.iter().flat_map(|part| part.attestations.clone());
+    let attestations: Vec<Entry> = attestations.collect();
+    let entries = images.iter().map(|image| &image.entry);
+    let entries = entries.chain(&attestations).map(|entry| &entry.raw);
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": INDEX,
+        "manifests": entries.collect::<Vec<_>>(),
+    });
+    let bytes = serde_json::to_vec_pretty(&index)?;
+    Ok(Tree {
+        digest: Digest::of(&bytes),
+        bytes,
+        media_type: INDEX.to_owned(),
+        images,
+        attestations,
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,148 @@
+//! Trees of made-up documents; the tests of pushes grow theirs here, too.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// Documents by their digests.
+#[derive(Default)]
+pub(in crate::image) struct Shelf(BTreeMap<Digest, Vec<u8>>);
+
+impl Shelf {
+    fn put(&mut self, value: &Value) -> Value {
+        let bytes = serde_json::to_vec(value).unwrap();
+        let digest = Digest::of(&bytes);
+        let size = bytes.len();
+        self.0.insert(digest.clone(), bytes);
+        json!({"digest": digest, "size": size, "mediaType": MANIFEST})
+    }
+
+    /// The entry of an image of one layer, with the entry of its attestation.
+    pub(in crate::image) fn image(
+        &mut self,
+        arch: &str,
+        revision: &str,
+        content: &str,
+    ) -> [Value; 2] {
+        let config = json!({
+            "os": "linux", "architecture": arch,
+            "config": {"Labels": {REVISION: revision}},
+            "history": [{"created_by": "COPY x"}, {"created_by": "ENV", "empty_layer": true}],
+        });
+        let config = self.put(&config);
+        let layer = json!({"digest": Digest::of(content.as_bytes()), "size": content.len(), "mediaType": "l"});
+        let mut entry = self.put(&json!({"config": config, "layers": [layer]}));
+        entry["platform"] = json!({"os": "linux", "architecture": arch});
+        let mut attestation =
+            self.put(&json!({"config": config, "layers": [], "of": entry["digest"]}));
+        attestation["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+        attestation["annotations"] = json!({
+            "vnd.docker.reference.type": "attestation-manifest",
+            "vnd.docker.reference.digest": entry["digest"],
+        });
+        [entry, attestation]
+    }
+
+    pub(in crate::image) fn forget(&mut self, entry: &Value) {
+        let digest: Digest = entry["digest"].as_str().unwrap().parse().unwrap();
+        self.0.remove(&digest);
+    }
+
+    pub(in crate::image) fn read(&self, entries: &[Value]) -> anyhow::Result<Tree> {
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+        Tree::read(serde_json::to_vec(&index)?, self)
+    }
+}
+
+impl Store for Shelf {
+    fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(self.0.get(digest).cloned())
+    }
+
+    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>> {
+        let bytes = self
+            .0
+            .get(digest)
+            .map(|bytes| serde_json::from_slice(bytes));
+        Ok(bytes.transpose()?)
+    }
+}
+
+/// A registry that gives no answer.
+struct Silent;
+impl Store for Silent {
+    fn manifest(&self, _: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        anyhow::bail!("no answer")
+    }
+    fn config(&self, _: &Digest) -> anyhow::Result<Option<Value>> {
+        anyhow::bail!("no answer")
+    }
+}
+
+#[test]
+fn attestations_are_no_images() {
+    let mut shelf = Shelf::default();
+    let entries = shelf.image("amd64", "r", "a");
+    let tree = shelf.read(&entries).unwrap();
+    assert_eq!((tree.images.len(), tree.attestations.len()), (1, 1));
+    assert!(tree.is_index());
+    let image = &tree.images[0];
+    assert!(image.is_for(Platform::LinuxAmd64));
+    assert_eq!(image.revision(), Some("r"));
+    assert_eq!(image.steps()[0].unwrap().created_by, "COPY x");
+}
+
+#[test]
+fn what_is_missing_is_named_and_is_no_silence() {
+    let mut shelf = Shelf::default();
+    let entries = shelf.image("arm64", "r", "a");
+    shelf.forget(&entries[0]);
+    let error = shelf.read(&entries).unwrap_err();
+    assert!(error.is::<Broken>(), "{error:#}");
+    assert!(
+        error.to_string().ends_with("(linux/arm64) is missing"),
+        "{error:#}"
+    );
+    let index = json!({"manifests": entries}).to_string().into_bytes();
+    let error = Tree::read(index, &Silent).unwrap_err();
+    assert!(!error.is::<Broken>(), "{error:#}");
+    for nonsense in ["", "{}", "[]", r#"{"manifests":1}"#] {
+        let error = Tree::read(nonsense.into(), &shelf).unwrap_err();
+        assert!(error.is::<Broken>(), "{nonsense}: {error:#}");
+    }
+}
+
+#[test]
+fn a_joined_index_keeps_every_entry_as_it_was() {
+    let mut shelf = Shelf::default();
+    let (amd64, arm64) = (
+        shelf.image("amd64", "r", "a"),
+        shelf.image("arm64", "r", "b"),
+    );
+    let parts = [shelf.read(&amd64).unwrap(), shelf.read(&arm64).unwrap()];
+    let joined = join(&parts).unwrap();
+    let again = Tree::read(joined.bytes.clone(), &shelf).unwrap();
+    assert_eq!(again.digest, joined.digest);
+    let value: Value = serde_json::from_slice(&joined.bytes).unwrap();
+    let [a, b] = [amd64, arm64];
+    assert_eq!(
+        value["manifests"],
+        json!([a[0], b[0], a[1], b[1]]),
+        "images first, then attestations"
+    );
+    assert_eq!(join(&parts).unwrap().digest, joined.digest);
+}
+
+#[test]
+fn a_lone_manifest_can_be_an_entry() {
+    let mut shelf = Shelf::default();
+    let [entry, _] = shelf.image("arm64", "r", "a");
+    let digest: Digest = entry["digest"].as_str().unwrap().parse().unwrap();
+    let bytes = shelf.manifest(&digest).unwrap().unwrap();
+    let lone = Tree::read(bytes, &shelf).unwrap();
+    assert!(!lone.is_index());
+    let joined = join(&[lone]).unwrap();
+    let again = Tree::read(joined.bytes, &shelf).unwrap();
+    assert_eq!(*again.images[0].digest(), digest);
+    assert!(again.images[0].is_for(Platform::LinuxArm64));
+}

@@ -1,0 +1,148 @@
+//! Uploads: blobs and the manifests that name them (distribution spec, "Push").
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use anyhow::{anyhow, ensure};
+use ureq::http::StatusCode;
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use ureq::{RequestBuilder, SendBody};
+
+use super::{Answer, Registry};
+use crate::exec;
+use crate::oci::Digest;
+
+/// How long a registry may take over a single write of an upload; the whole has no limit.
+const STALL: Duration = Duration::from_secs(30);
+/// How long it may take to check and keep what it was sent.
+const KEEPING: Duration = Duration::from_mins(3);
+
+/// What became of a blob that was to be uploaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upload {
+    Sent,
+    /// The registry had it.
+    Present,
+}
+
+impl Registry {
+    /// Uploads the blob of `size` bytes that `open` gives, unless the registry has it.
+    ///
+    /// A connection that breaks, or a registry that is busy, is tried again from the blob's start.
+    pub(crate) fn upload<R: Read>(
+        &self,
+        digest: &Digest,
+        size: u64,
+        open: impl Fn() -> io::Result<R>,
+    ) -> anyhow::Result<Upload> {
+        if self.has_blob(digest)? {
+            return Ok(Upload::Present);
+        }
+        let what = format!("{}@{digest}", self.repository);
+        let start = self.url("blobs/uploads/");
+        // An upload has an address of its own, which is gone when the upload fails.
+        let answer = self.send(&what, |authorization| {
+            let request = authorized(self.agent.post(&start), authorization);
+            let begun = request.send_empty()?;
+            let (StatusCode::ACCEPTED, Some(url)) = (begun.status(), self.location(&begun)) else {
+                return Ok(begun);
+            };
+            let separator = if url.contains('?') { '&' } else { '?' };
+            let url = format!("{url}{separator}digest={digest}");
+            // Who is sent elsewhere with a blob is not sent there with our credentials.
+            let authorization = authorization.filter(|_| url.starts_with(&self.base));
+            let mut blob = Watched(open()?);
+            authorized(self.agent.put(&url), authorization)
+                .header(CONTENT_LENGTH, size)
+                .header(CONTENT_TYPE, "application/octet-stream")
+                .config()
+                .timeout_global(None)
+                .timeout_per_write(Some(STALL))
+                .timeout_recv_response(Some(KEEPING))
+                .build()
+                .send(SendBody::from_reader(&mut blob))
+        })?;
+        match answer.status() {
+            StatusCode::CREATED => Ok(Upload::Sent),
+            status => Err(self.push_refusal(status, answer, &what)),
+        }
+    }
+
+    /// Gives `version` (a tag or the bytes' own digest) to the index or manifest that `bytes` are,
+    /// and reads it back.
+    ///
+    /// Fails when the registry then has other bytes under that name: another push came between.
+    pub(crate) fn push_manifest(
+        &self,
+        version: &str,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> anyhow::Result<()> {
+        let what = format!("{}:{version}", self.repository);
+        let url = self.url(&format!("manifests/{version}"));
+        let answer = self.send(&what, |authorization| {
+            authorized(self.agent.put(&url), authorization)
+                .header(CONTENT_TYPE, media_type)
+                .send(bytes)
+        })?;
+        let status = answer.status();
+        if status != StatusCode::CREATED {
+            return Err(self.push_refusal(status, answer, &what));
+        }
+        let pushed = Digest::of(bytes);
+        let found = self.digest(version)?;
+        ensure!(
+            found.as_deref() == Some(pushed.as_str()),
+            "`{what}` is {} right after `{pushed}` was pushed to it; hint: another push came \
+             between, look at both before you run this again",
+            found.as_deref().unwrap_or("absent")
+        );
+        Ok(())
+    }
+
+    /// Where an upload goes on; some registries name the path alone.
+    fn location(&self, answer: &Answer) -> Option<String> {
+        let location = answer.headers().get(LOCATION)?.to_str().ok()?;
+        if location.starts_with('/') {
+            return Some(format!("{}{location}", self.base));
+        }
+        location.contains("://").then(|| location.to_owned())
+    }
+
+    /// Why the registry does not take something, in its own words where it has some.
+    fn push_refusal(&self, status: StatusCode, mut answer: Answer, what: &str) -> anyhow::Error {
+        if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
+            return self.refusal(status, what);
+        }
+        let said = answer.body_mut().read_to_string().unwrap_or_default();
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said: String = said.chars().take(300).collect();
+        anyhow!(
+            "`{}` does not take `{what}` ({status}): {}; hint: run this again, or ask the \
+             registry's operator",
+            self.base,
+            if said.is_empty() {
+                "no reason given"
+            } else {
+                &said
+            }
+        )
+    }
+}
+
+fn authorized<B>(request: RequestBuilder<B>, authorization: Option<&str>) -> RequestBuilder<B> {
+    match authorization {
+        Some(authorization) => request.header(AUTHORIZATION, authorization),
+        None => request,
+    }
+}
+
+/// Ends an upload when we are told to end.
+struct Watched<R>(R);
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        exec::check().map_err(io::Error::other)?;
+        self.0.read(buffer)
+    }
+}

@@ -30,9 +30,6 @@ pub(crate) struct Built {
     pub(super) tags: Vec<TagState>,
     pub(super) platforms: Vec<BuiltPlatform>,
     pub(super) seconds: f64,
-    /// Steps that a cache spared, and all steps; none where buildx does not say it.
-    #[serde(default)]
-    pub(super) cached: Option<Cached>,
 }
 
 /// What a push did for a tag.
@@ -42,13 +39,6 @@ pub(super) enum TagState {
     Pushed,
     /// It led there before.
     Present,
-}
-
-/// How much of a build was spared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Cached {
-    pub(super) steps: u64,
-    pub(super) of: u64,
 }
 
 /// Seconds with one decimal.
@@ -90,7 +80,6 @@ impl Built {
             tags,
             platforms,
             seconds: 0.0,
-            cached: None,
         }
     }
 
@@ -157,13 +146,7 @@ impl Built {
             let manifest = manifest.unwrap_or_default();
             rows.push(("platform", format!("{}{manifest}{told}", built.platform)));
         }
-        let cached = self
-            .cached
-            .map(|Cached { steps, of }| format!(", {steps} of {of} steps from the cache"));
-        rows.push((
-            "time",
-            format!("{} s{}", self.seconds, cached.unwrap_or_default()),
-        ));
+        rows.push(("time", format!("{} s", self.seconds)));
         rows
     }
 

@@ -1,7 +1,9 @@
 //! `--cache`: where build steps are remembered besides the builder itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+use rustix::fs::{Access, access};
 
 use super::command::csv_field;
 use crate::platform::Platform;
@@ -53,8 +55,42 @@ pub(super) fn flags(
     scopes.dedup();
     let reads = scopes.iter().filter_map(|scope| source(cache, scope));
     let reads = reads.map(|source| ("--cache-from", source));
-    let write = format!("{},mode=max,ignore-error=true", target(cache, &own));
-    reads.chain([("--cache-to", write)]).collect()
+    let write = match obstacle(cache, &own) {
+        None => Some(format!(
+            "{},mode=max,ignore-error=true",
+            target(cache, &own)
+        )),
+        Some(why) => {
+            anstream::eprintln!("note: the cache is not written: {why}");
+            None
+        }
+    };
+    reads
+        .chain(write.map(|write| ("--cache-to", write)))
+        .collect()
+}
+
+/// What would make buildx fail while it writes: `ignore-error` is for the builder's errors, and
+/// folders are written by buildx itself (0.29).
+fn obstacle(cache: &Cache, scope: &str) -> Option<String> {
+    let Cache::Local(folder) = cache else {
+        return None;
+    };
+    let folder = folder.join(scope);
+    if is_index(&folder) == Some(false) {
+        let folder = folder.display();
+        return Some(format!("`{folder}` is corrupt; hint: `rm -r {folder}`"));
+    }
+    let mut ancestors = folder.ancestors().filter(|folder| folder.exists());
+    let nearest = ancestors.next()?;
+    let is_writable = nearest.is_dir() && access(nearest, Access::WRITE_OK).is_ok();
+    (!is_writable).then(|| format!("`{}` cannot be written to", nearest.display()))
+}
+
+/// Whether a folder's index can be read; none where there is none.
+fn is_index(folder: &Path) -> Option<bool> {
+    let text = std::fs::read(folder.join("index.json")).ok()?;
+    Some(serde_json::from_slice::<serde_json::Value>(&text).is_ok())
 }
 
 /// `linux-amd64`, `linux-amd64_linux-arm64`: a name that is a tag and a folder, too.
@@ -73,8 +109,8 @@ fn source(cache: &Cache, scope: &str) -> Option<String> {
     match cache {
         Cache::Local(folder) => {
             let folder = folder.join(scope);
-            let is_there = folder.join("index.json").is_file();
-            is_there.then(|| format!("type=local,{}", field("src", &folder.display().to_string())))
+            let is_usable = is_index(&folder) == Some(true);
+            is_usable.then(|| format!("type=local,{}", field("src", &folder.display().to_string())))
         }
         Cache::Gha | Cache::Registry(_) => Some(remote(cache, scope)),
     }
@@ -161,15 +197,21 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_not_read() {
+    fn a_folder_is_used_as_far_as_it_can_be() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::Local(folder.path().join("a,b"));
         let names =
             |flags: Vec<(&'static str, String)>| flags.iter().map(|(n, _)| *n).collect::<Vec<_>>();
         assert_eq!(names(flags(&cache, BOTH, BOTH)), ["--cache-to"]);
+        let file = Cache::Local("/dev/null/cache".into());
+        assert_eq!(names(flags(&file, BOTH, BOTH)), [""; 0]);
         let scope = folder.path().join("a,b/linux-arm64");
         std::fs::create_dir_all(&scope).unwrap();
-        std::fs::write(scope.join("index.json"), "{}").unwrap();
+        let index = scope.join("index.json");
+        std::fs::write(&index, "{").unwrap();
+        let one = flags(&cache, &BOTH[1..], BOTH);
+        assert_eq!(names(one), [""; 0], "corrupt");
+        std::fs::write(index, "{}").unwrap();
         let flags = flags(&cache, BOTH, BOTH);
         assert_eq!(
             flags[0].1,

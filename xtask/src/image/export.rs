@@ -214,12 +214,13 @@ fn exported(layout: Layout) -> anyhow::Result<Exported> {
     Ok(Exported { layout, tree })
 }
 
+/// The exporter's `rewrite-timestamp` is not needed, as the Dockerfile dates what its steps write;
+/// it would read and write all layers at every export (10 s here, cached or not).
 fn output(folder: &Path, compression: Compression, epoch: i64) -> String {
     let Compression { kind, level } = compression;
     format!(
         "type=oci,tar=false,{},compression={kind},compression-level={level},\
-         force-compression=true,oci-mediatypes=true,rewrite-timestamp=true,\
-         source-date-epoch={epoch}",
+         force-compression=true,oci-mediatypes=true,source-date-epoch={epoch}",
         csv_field(&format!("dest={}", folder.display()))
     )
 }

@@ -192,7 +192,6 @@ fn apply(ctx: &Ctx, plan: &Plan, docker: &Docker) -> anyhow::Result<Built> {
         tags: Vec::new(),
         platforms,
         seconds,
-        cached: None,
     })
 }
 

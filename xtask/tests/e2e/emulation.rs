@@ -1,0 +1,61 @@
+//! What a build of another platform runs under emulation: `apk add` and the user's set-up.
+
+use crate::common::Ran;
+use crate::world::{docker, xtask};
+
+/// The stages that may be emulated, with one RUN each.
+const ALLOWED: [&str; 1] = ["system"];
+
+/// The stage of each RUN step that a build of `platform` has not run on the build platform, from
+/// buildx's plain progress: `#9 [linux/arm64 system 2/3] RUN …`; a cross-built one has an arrow.
+fn emulated<'a>(progress: &'a str, platform: &str) -> Vec<&'a str> {
+    let step = |line: &'a str| {
+        // What a program says has a time before it.
+        let rest = line.split_once(' ')?.1.strip_prefix('[')?;
+        let (name, instruction) = rest.split_once("] ")?;
+        let mut words = name.split(' ');
+        let is_it = words.next()? == platform && instruction.starts_with("RUN ");
+        is_it.then(|| words.next()).flatten()
+    };
+    let numbered = progress.lines().filter(|line| line.starts_with('#'));
+    let mut stages: Vec<&str> = numbered.filter_map(step).collect();
+    stages.sort_unstable();
+    stages.dedup();
+    stages
+}
+
+#[test]
+fn an_emulated_step_is_told_from_a_cross_built_one() {
+    let progress = "\
+#9 [linux/arm64 system 2/3] RUN --mount=type=secret,id=ca-bundle <<'EOF' (set -eu...)
+#10 [linux/amd64->arm64 claude 4/4] RUN --mount=type=cache npm ci
+#11 [linux/arm64 agent 1/4] COPY --link --from=claude /out/ /
+#12 [linux/amd64 system 2/3] RUN apk add
+#12 0.5 [linux/arm64 x 1/1] RUN said by a program
+";
+    assert_eq!(emulated(progress, "linux/arm64"), ["system"]);
+    let npm = "#10 [linux/arm64 claude 4/4] RUN --mount=type=cache npm ci\n";
+    assert_eq!(emulated(npm, "linux/arm64"), ["claude"]);
+    assert_eq!(emulated(npm, "linux/amd64"), [""; 0]);
+}
+
+#[test]
+fn only_packages_and_the_user_are_set_up_under_emulation() {
+    let other = match crate::world::arch() {
+        "amd64" => "linux/arm64",
+        _ => "linux/amd64",
+    };
+    // Steps from the cache are named like any other.
+    let args = [
+        "image",
+        "--platform",
+        "linux/amd64,linux/arm64",
+        "--tag",
+        "e2e-emulation",
+        "--progress",
+        "plain",
+    ];
+    let ran = Ran::of(&mut xtask(&args)).succeeded();
+    assert_eq!(emulated(&ran.stderr, other), ALLOWED);
+    docker(&["image", "rm", "agentgate/agent:e2e-emulation"]).succeeded();
+}

@@ -1,0 +1,299 @@
+//! `cargo xtask image --push`, `--merge` and `--reproduce`: a small image of two platforms, a real
+//! builder and a real registry.
+
+mod faults;
+mod merge;
+mod proxy;
+mod reproduce;
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::{Ran, command};
+use crate::world::{Registry, base, unique_name, xtask_in};
+
+const MANIFEST: &str = r#"[workspace]
+members = []
+
+[workspace.package]
+version = "0.2.13"
+
+[workspace.metadata.image]
+repository = "REPOSITORY"
+dockerfile = "docker/Dockerfile.agent"
+platforms = ["linux/amd64", "linux/arm64"]
+default-branch = "main"
+node = "20"
+"#;
+
+/// An image of one file; nothing of it has to be run or fetched.
+const DOCKERFILE: &str = "FROM scratch\nCOPY content/ /\nARG IMAGE_REVISION\n\
+    LABEL org.opencontainers.image.revision=$IMAGE_REVISION\n";
+
+/// A workspace of its own, and a repository that nobody else pushes to.
+struct Workspace {
+    folder: TempDir,
+    registry: Registry,
+    path: String,
+}
+
+impl Workspace {
+    fn new() -> Workspace {
+        Workspace::with(Registry::start(), None)
+    }
+
+    /// `address` is what the workspace calls the registry.
+    fn with(registry: Registry, address: Option<&str>) -> Workspace {
+        let workspace = Workspace {
+            folder: tempfile::tempdir().unwrap(),
+            path: format!("push-test/{}", unique_name()),
+            registry,
+        };
+        let address = address.unwrap_or(&workspace.registry.address);
+        let repository = format!("{address}/{}", workspace.path);
+        workspace.write("Cargo.toml", &MANIFEST.replace("REPOSITORY", &repository));
+        workspace.write("docker/Dockerfile.agent", DOCKERFILE);
+        workspace.write("content/file", "one");
+        workspace.write(".gitignore", "target\n");
+        workspace.git(&["init", "--quiet", "--initial-branch", "main"]);
+        workspace.commit("first");
+        workspace
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let mut git = command("git", self.folder.path());
+        for (name, value) in [("NAME", "Ada"), ("EMAIL", "ada@example.org")] {
+            git.env(format!("GIT_AUTHOR_{name}"), value);
+            git.env(format!("GIT_COMMITTER_{name}"), value);
+        }
+        Ran::of(git.args(args)).succeeded().stdout.trim().to_owned()
+    }
+
+    fn commit(&self, message: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+    }
+
+    fn revision(&self) -> String {
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    fn sha_tag(&self) -> String {
+        format!("sha-{}", &self.revision()[..7])
+    }
+
+    /// As at a desk: CI's variables would say which branch it is.
+    fn xtask(&self, args: &[&str]) -> std::process::Command {
+        let mut xtask = xtask_in(self.folder.path(), args);
+        let of_ci = std::env::vars().filter(|(name, _)| name.starts_with("GITHUB_"));
+        for name in of_ci.map(|(name, _)| name).chain(["CI".to_owned()]) {
+            xtask.env_remove(name);
+        }
+        xtask
+    }
+
+    fn image(&self, args: &[&str]) -> Ran {
+        let image = ["image", "--json", "--progress", "plain"];
+        Ran::of(&mut self.xtask(&[&image[..], args].concat()))
+    }
+
+    /// What a push reports that has to succeed.
+    #[track_caller]
+    fn push(&self, args: &[&str]) -> Value {
+        let ran = self.image(&[&["--push"], args].concat()).succeeded();
+        serde_json::from_str(&ran.stdout).unwrap()
+    }
+
+    /// The digest of a tag, and what it leads to; none when the registry has none.
+    fn published(&self, tag: &str) -> Option<(String, Value)> {
+        let (address, path) = (&self.registry.address, &self.path);
+        let accept = "application/vnd.oci.image.index.v1+json, \
+                      application/vnd.oci.image.manifest.v1+json";
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let url = format!("http://{address}/v2/{path}/manifests/{tag}");
+        let mut answer = agent.get(url).header("accept", accept).call().unwrap();
+        if answer.status() == 404 {
+            return None;
+        }
+        assert_eq!(answer.status(), 200, "{tag}");
+        let digest = answer.headers()["docker-content-digest"].to_str().unwrap();
+        let digest = digest.to_owned();
+        let text = answer.body_mut().read_to_string().unwrap();
+        Some((digest, serde_json::from_str(&text).unwrap()))
+    }
+
+    fn digest(&self, tag: &str) -> Option<String> {
+        self.published(tag).map(|(digest, _)| digest)
+    }
+
+    fn build_folder(&self) -> PathBuf {
+        self.folder.path().join("target/xtask/layout")
+    }
+}
+
+/// The platforms and digests of an index's images, and the number of its attestations.
+fn images(index: &Value) -> (Vec<(String, String)>, usize) {
+    let entries = index["manifests"].as_array().unwrap();
+    let is_image = |entry: &&Value| entry["platform"]["os"] == "linux";
+    let images = entries.iter().filter(is_image).map(|entry| {
+        let platform = &entry["platform"]["architecture"];
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(platform), text(&entry["digest"]))
+    });
+    let images: Vec<_> = images.collect();
+    let others = entries.len() - images.len();
+    (images, others)
+}
+
+#[track_caller]
+fn refused(ran: &Ran, parts: &[&str]) {
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    for part in parts.iter().chain(&["hint: "]) {
+        assert!(ran.stderr.contains(part), "`{part}` is not in {ran:#?}");
+    }
+}
+
+#[test]
+fn a_commit_is_built_once_and_then_adopted() {
+    let workspace = Workspace::new();
+    let tag = workspace.sha_tag();
+    let pushed = workspace.push(&[]);
+    let (digest, index) = workspace.published(&tag).unwrap();
+    let (images, attestations) = images(&index);
+    let platforms: Vec<&str> = images.iter().map(|(platform, _)| &**platform).collect();
+    assert_eq!((platforms, attestations), (vec!["amd64", "arm64"], 2));
+    assert_eq!(pushed["digest"], *digest);
+    assert_eq!(pushed["revision"], workspace.revision());
+    assert_eq!(pushed["tags"], serde_json::json!(["pushed", "pushed"]));
+    assert_eq!(workspace.digest("dev").as_ref(), Some(&digest));
+    // Neither a builder nor an engine is needed to adopt it.
+    let args = ["image", "--push", "--json"];
+    let mut again = workspace.xtask(&args);
+    again.env("DOCKER_HOST", "unix:///nowhere");
+    let again: Value = serde_json::from_str(&Ran::of(&mut again).succeeded().stdout).unwrap();
+    assert_eq!(again["digest"], *digest);
+    assert_eq!(again["tags"], serde_json::json!(["present", "present"]));
+    // Built anew it is the same images, so that what is published stays.
+    let rebuilt = workspace.push(&["--rebuild", "--no-cache"]);
+    assert_eq!(rebuilt["digest"], *digest);
+    assert_eq!(workspace.digest(&tag), Some(digest));
+    assert!(workspace.build_folder().is_dir());
+}
+
+#[test]
+fn nothing_is_pushed_but_heads_commit() {
+    let workspace = Workspace::new();
+    workspace.write("content/file", "changed");
+    refused(&workspace.image(&["--push"]), &["(`content/file`)"]);
+    workspace.git(&["checkout", "--quiet", "content/file"]);
+    let args = ["--push", "--build-arg", "A=b"];
+    refused(&workspace.image(&args), &["the command line says more"]);
+    assert_eq!(workspace.digest(&workspace.sha_tag()), None);
+    let dry = workspace.image(&["--push", "--dry-run"]).succeeded();
+    let plan: Value = serde_json::from_str(&dry.stdout).unwrap();
+    assert_eq!(plan["goal"], "build");
+    assert_eq!(workspace.digest(&workspace.sha_tag()), None);
+    let usage = workspace.image(&["--push", "--tag", "x"]);
+    assert_eq!(usage.code, Some(2), "{usage:#?}");
+}
+
+#[test]
+fn a_published_tag_is_never_rewritten() {
+    let workspace = Workspace::new();
+    // Each build of it is another image.
+    let line = format!("FROM {}\nRUN date +%N >/when\n", base());
+    let dockerfile = DOCKERFILE.replace("FROM scratch\n", &line);
+    workspace.write("docker/Dockerfile.agent", &dockerfile);
+    workspace.commit("differs at each build");
+    let tag = workspace.sha_tag();
+    workspace.push(&[]);
+    let digest = workspace.digest(&tag);
+    let again = workspace.image(&["--push", "--rebuild", "--no-cache"]);
+    refused(
+        &again,
+        &["with other images than were built now", "`linux/arm64`"],
+    );
+    assert_eq!(workspace.digest(&tag), digest);
+    // Another commit whose seven digits were the same would find the tag taken.
+    let (_, index) = workspace.published(&tag).unwrap();
+    workspace.commit("another");
+    let taken = workspace.sha_tag();
+    workspace.put(&taken, &index);
+    let refusal = workspace.image(&["--push"]);
+    refused(&refusal, &[&taken, "is built from commit"]);
+    assert_eq!(workspace.published(&taken).unwrap().1, index);
+}
+
+impl Workspace {
+    /// Gives a tag to an index by hand.
+    fn put(&self, tag: &str, index: &Value) {
+        let (address, path) = (&self.registry.address, &self.path);
+        let url = format!("http://{address}/v2/{path}/manifests/{tag}");
+        let kind = "application/vnd.oci.image.index.v1+json";
+        let text = serde_json::to_string(index).unwrap();
+        let put = ureq::put(url).header("content-type", kind).send(&text);
+        assert_eq!(put.unwrap().status(), 201);
+    }
+}
+
+#[test]
+fn dev_moves_from_the_default_branch_alone_and_never_back() {
+    let workspace = Workspace::new();
+    workspace.push(&[]);
+    let first = workspace.digest("dev").unwrap();
+    let old = workspace.revision();
+    workspace.git(&["checkout", "--quiet", "-b", "topic"]);
+    workspace.write("content/file", "two");
+    workspace.commit("second");
+    workspace.push(&[]);
+    assert_eq!(workspace.digest("dev").as_ref(), Some(&first));
+    workspace.git(&["checkout", "--quiet", "main"]);
+    workspace.git(&["merge", "--quiet", "--ff-only", "topic"]);
+    workspace.push(&[]);
+    let second = workspace.digest(&workspace.sha_tag());
+    assert_ne!(workspace.digest("dev"), Some(first));
+    assert_eq!(workspace.digest("dev"), second);
+    // A job of an older commit that runs late.
+    workspace.git(&["reset", "--quiet", "--hard", &old]);
+    let late = workspace.image(&["--push"]).succeeded();
+    assert!(late.stderr.contains("a later commit"), "{late:#?}");
+    assert_eq!(workspace.digest("dev"), second);
+}
+
+#[test]
+fn what_is_over_its_budget_is_not_pushed() {
+    let workspace = Workspace::new();
+    let manifest = fs::read_to_string(workspace.folder.path().join("Cargo.toml")).unwrap();
+    let budget = "size-budget = { \"linux/arm64\" = 10 }\n";
+    workspace.write("Cargo.toml", &format!("{manifest}{budget}"));
+    workspace.commit("a small budget");
+    let ran = workspace.image(&["--push"]);
+    refused(&ran, &["`linux/arm64` has", "by `COPY content/ /`"]);
+    assert_eq!(workspace.digest(&workspace.sha_tag()), None);
+}
+
+#[test]
+fn a_cache_that_fails_does_not_fail_the_build() {
+    let workspace = Workspace::new();
+    let folder = workspace.folder.path().join("target/cache");
+    let local = format!("local={}", folder.display());
+    workspace.push(&["--cache", &local]);
+    let scope = folder.join("linux-amd64_linux-arm64/index.json");
+    assert!(scope.is_file());
+    fs::write(scope, "not JSON").unwrap();
+    workspace.push(&["--cache", &local, "--rebuild", "--no-cache"]);
+    let nowhere = "registry=127.0.0.1:1/cache";
+    workspace.push(&["--cache", nowhere, "--rebuild"]);
+}

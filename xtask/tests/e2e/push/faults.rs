@@ -1,0 +1,159 @@
+//! A registry that fails at any request of a push: what is published is whole or absent, and one
+//! more run finishes it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::proxy::{Fault, Proxy, When};
+use super::{Workspace, images};
+use crate::common::Ran;
+use crate::world::Registry;
+
+/// A workspace whose registry stands behind a proxy.
+fn behind_a_proxy() -> (Workspace, Proxy) {
+    let registry = Registry::start();
+    let proxy = Proxy::before(&registry.address);
+    let workspace = Workspace::with(registry, Some(&proxy.address));
+    (workspace, proxy)
+}
+
+/// The images that the tag of HEAD leads to; it and `dev` are whole or absent.
+fn state(workspace: &Workspace) -> [Option<Vec<(String, String)>>; 2] {
+    [workspace.sha_tag(), "dev".to_owned()].map(|tag| {
+        let (_, index) = workspace.published(&tag)?;
+        let (images, attestations) = images(&index);
+        assert_eq!((images.len(), attestations), (2, 2), "{tag}: {index}");
+        for (_, digest) in &images {
+            assert!(workspace.published(digest).is_some(), "{digest}");
+        }
+        Some(images)
+    })
+}
+
+/// Each `step`-th request of a push fails for good, then a run without faults must finish it.
+fn fails_from(fault: Fault, step: usize) {
+    let (workspace, proxy) = behind_a_proxy();
+    workspace.push(&[]);
+    let count = proxy.requests().len();
+    assert!(count > 20, "{:?}", proxy.requests());
+    for number in (0..count).step_by(step) {
+        workspace.write("content/file", &format!("{fault:?} {number}"));
+        workspace.commit("another");
+        let before = workspace.digest("dev");
+        proxy.reset(When::From(number, fault));
+        let ran = workspace.image(&["--push"]);
+        // A fault that is seen only when the tag stands is told all the same.
+        assert_eq!(ran.code, Some(1), "{fault:?} from {number}: {ran:#?}");
+        assert!(ran.stderr.contains("hint: "), "{number}: {ran:#?}");
+        let [sha, dev] = state(&workspace);
+        assert!(
+            workspace.digest("dev") == before || dev == sha,
+            "{fault:?} from {number}: dev is neither what it was nor the commit's"
+        );
+        proxy.reset(When::Never);
+        let again = workspace.push(&[]);
+        let [sha, dev] = state(&workspace);
+        assert_eq!(sha, dev, "{fault:?} from {number}");
+        assert_eq!(again["digest"].as_str(), workspace.digest("dev").as_deref());
+    }
+}
+
+#[test]
+fn a_registry_that_is_gone_leaves_nothing_half() {
+    fails_from(Fault::Answer("403 Forbidden"), 3);
+}
+
+#[test]
+fn a_registry_that_refuses_says_so_at_once() {
+    let (workspace, proxy) = behind_a_proxy();
+    for status in [
+        "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"",
+        "403 Forbidden",
+    ] {
+        proxy.reset(When::From(0, Fault::Answer(status)));
+        let ran = workspace.image(&["--push"]);
+        assert_eq!(ran.code, Some(1), "{ran:#?}");
+        assert!(ran.stderr.contains("hint: `docker login"), "{ran:#?}");
+        assert!(proxy.requests().len() <= 3, "{:?}", proxy.requests());
+    }
+}
+
+#[test]
+fn a_fault_that_passes_is_ridden_out_at_every_request() {
+    let (workspace, proxy) = behind_a_proxy();
+    workspace.push(&[]);
+    let count = proxy.requests().len();
+    let faults = [
+        Fault::Hangup,
+        Fault::Answer("503 Service Unavailable"),
+        Fault::Answer("429 Too Many Requests\r\nRetry-After: 0"),
+        Fault::CutAnswer,
+        Fault::CutBody,
+    ];
+    for number in (0..count).step_by(4) {
+        let fault = faults[number / 4 % faults.len()];
+        workspace.write("content/file", &format!("{fault:?} {number}"));
+        workspace.commit("another");
+        proxy.reset(When::Once(number, fault));
+        let pushed = workspace.push(&[]);
+        let [sha, dev] = state(&workspace);
+        assert_eq!(sha, dev, "{fault:?} at {number}");
+        assert_eq!(
+            pushed["digest"].as_str(),
+            workspace.digest("dev").as_deref()
+        );
+    }
+}
+
+#[test]
+fn a_push_that_is_ended_is_finished_by_the_next() {
+    for (signal, code) in [(Signal::INT, Some(130)), (Signal::KILL, None)] {
+        let (workspace, proxy) = behind_a_proxy();
+        // Busy for good once uploads begin: the push waits, and is ended there.
+        proxy.reset(When::From(
+            4,
+            Fault::Answer("429 Too Many Requests\r\nRetry-After: 30"),
+        ));
+        let mut child = workspace
+            .xtask(&["image", "--push", "--progress", "plain"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        while proxy.requests().len() < 5 {
+            std::thread::yield_now();
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let said: Vec<String> = lines.by_ref().map(Result::unwrap).collect();
+        assert_eq!(child.wait().unwrap().code(), code, "{said:#?}");
+        assert_eq!(state(&workspace), [None, None]);
+        proxy.reset(When::Never);
+        let pushed = workspace.push(&[]);
+        let digest = workspace.digest(&workspace.sha_tag());
+        assert_eq!(pushed["digest"].as_str(), digest.as_deref());
+    }
+}
+
+#[test]
+fn two_pushes_at_once_publish_one_index() {
+    let (workspace, _proxy) = behind_a_proxy();
+    let args = ["image", "--push", "--json", "--progress", "plain"];
+    let start = || {
+        let mut push = workspace.xtask(&args);
+        push.stdout(Stdio::piped()).stderr(Stdio::piped());
+        push.spawn().unwrap()
+    };
+    let runs = [start(), start()];
+    let ends = runs.map(|run| Ran::from(run.wait_with_output().unwrap()).succeeded());
+    let digests = ends.map(|ran| {
+        let built: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        built["digest"].as_str().unwrap().to_owned()
+    });
+    let [sha, dev] = state(&workspace);
+    assert_eq!(sha, dev);
+    assert_eq!(Some(&digests[0]), workspace.digest("dev").as_ref());
+    assert_eq!(digests[0], digests[1]);
+}

@@ -1,0 +1,235 @@
+//! What is measured. Rounds alternate between the two sides; the table has the medians.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use crate::claude::Claude;
+use crate::command::{docker, run, timed};
+use crate::counter::Counter;
+use crate::registry;
+use crate::sides::{Change, Kind, Side, prune};
+use crate::table::{Pair, Unit, row};
+
+/// A warm build takes so little that rounds cost nothing.
+const WARM: usize = 9;
+
+pub(crate) struct Bench {
+    pub(crate) counter: Counter,
+    /// Of the repositories that this run pushes to: nothing is there yet.
+    pub(crate) namespace: String,
+    pub(crate) rounds: usize,
+}
+
+/// Both sides, with the repositories that they push to.
+struct Sides([(Side, String); 2]);
+
+/// Seconds and bytes sent.
+#[derive(Default)]
+struct Cost {
+    seconds: Pair,
+    bytes: Pair,
+}
+
+impl Pair {
+    fn add(&mut self, side: &Side, value: f64) {
+        match side.kind() {
+            Kind::Naive => self.naive.push(value),
+            Kind::Ours => self.ours.push(value),
+        }
+    }
+}
+
+impl Cost {
+    fn rows(&self, what: &str) {
+        row(&format!("{what}: time"), Unit::Seconds, &self.seconds);
+        row(&format!("{what}: bytes sent"), Unit::Bytes, &self.bytes);
+    }
+}
+
+impl Bench {
+    /// Both sides as they are committed, with repositories of their own.
+    fn sides(&self, measure: &str) -> io::Result<Sides> {
+        let repository = |side: &Side| {
+            let Bench {
+                counter, namespace, ..
+            } = self;
+            format!("{}/{namespace}/{measure}-{}", counter.address, side.name())
+        };
+        let side = |kind| -> io::Result<(Side, String)> {
+            let side = Side::new(kind)?;
+            let repository = repository(&side);
+            Ok((side, repository))
+        };
+        Ok(Sides([side(Kind::Naive)?, side(Kind::Ours)?]))
+    }
+
+    /// A push, counted.
+    fn push(&self, side: &Side, repository: &str, cost: &mut Cost) -> io::Result<String> {
+        let before = self.counter.sent();
+        let (seconds, reference) = timed(|| side.push(repository))?;
+        let bytes = self.counter.sent() - before;
+        eprintln!("  {}: {seconds:.1} s, {bytes} bytes", side.name());
+        cost.seconds.add(side, seconds);
+        #[expect(clippy::cast_precision_loss, reason = "an image has no 2^53 bytes")]
+        cost.bytes.add(side, bytes as f64);
+        Ok(reference)
+    }
+
+    /// A build for both platforms with nothing in the cache, pushed to an empty repository.
+    pub(crate) fn cold(&self) -> io::Result<()> {
+        let mut cost = Cost::default();
+        for round in 0..self.rounds {
+            eprintln!("cold, round {round}");
+            for (side, repository) in &self.sides(&format!("cold{round}"))?.0 {
+                prune()?;
+                self.push(side, repository, &mut cost)?;
+            }
+        }
+        cost.rows("cold build and push");
+        Ok(())
+    }
+
+    /// Everything again with nothing changed.
+    pub(crate) fn warm(&self) -> io::Result<()> {
+        let sides = self.sides("warm")?;
+        self.push_all(&sides)?;
+        let mut cost = Cost::default();
+        for round in 0..WARM {
+            eprintln!("warm, round {round}");
+            for (side, repository) in &sides.0 {
+                self.push(side, repository, &mut cost)?;
+            }
+        }
+        row(
+            "build and push, nothing changed",
+            Unit::Seconds,
+            &cost.seconds,
+        );
+        local(&sides.0[1].0)
+    }
+
+    /// What a change costs, when everything before it is built and pushed.
+    pub(crate) fn push_changes(&self) -> io::Result<()> {
+        let others = match Claude::others(self.rounds) {
+            Ok(others) => others,
+            Err(why) => {
+                eprintln!("note: no other Claude Code to move to: {why}");
+                Vec::new()
+            }
+        };
+        let mut sides = self.sides("push")?;
+        self.push_all(&sides)?;
+        let mut costs: [Cost; 4] = Default::default();
+        for round in 0..self.rounds {
+            let claude = others.get(round).map(Change::Claude);
+            let changes = [
+                ("nothing", None),
+                ("a file outside the image", Some(Change::Elsewhere)),
+                ("the entrypoint", Some(Change::Entrypoint)),
+                ("Claude Code", claude),
+            ];
+            for (index, (name, change)) in changes.into_iter().enumerate() {
+                if index == 3 && change.is_none() {
+                    continue;
+                }
+                eprintln!("{name} changed, round {round}");
+                for (side, repository) in &mut sides.0 {
+                    if let Some(change) = change {
+                        side.change(change)?;
+                    }
+                    self.push(side, repository, &mut costs[index])?;
+                }
+            }
+        }
+        let [nothing, elsewhere, entrypoint, claude] = &costs;
+        nothing.rows("nothing changed");
+        elsewhere.rows("a commit outside the image");
+        entrypoint.rows("entrypoint changed");
+        if !claude.seconds.ours.is_empty() {
+            claude.rows("Claude Code changed");
+        }
+        Ok(())
+    }
+
+    /// What an image weighs: as the registry stores it, and as the engine unpacks it.
+    pub(crate) fn size(&self) -> io::Result<()> {
+        let sides = self.sides("size")?;
+        let references = self.push_all(&sides)?;
+        let mut stored: BTreeMap<String, Pair> = BTreeMap::new();
+        let mut unpacked: BTreeMap<String, Pair> = BTreeMap::new();
+        for ((side, _), reference) in sides.0.iter().zip(&references) {
+            for (platform, bytes) in registry::sizes(reference)? {
+                let layers = unpacked_size(reference, &platform)?;
+                let pair = unpacked.entry(platform.clone()).or_default();
+                pair.add(side, layers);
+                stored.entry(platform).or_default().add(side, bytes);
+            }
+        }
+        for (what, sizes) in [("in the registry", &stored), ("unpacked", &unpacked)] {
+            for (platform, pair) in sizes {
+                row(&format!("{platform}, {what}"), Unit::Bytes, pair);
+            }
+        }
+        Ok(())
+    }
+
+    /// From an engine without any image to the end of the first command.
+    pub(crate) fn pull(&self) -> io::Result<()> {
+        let sides = self.sides("pull")?;
+        let references = self.push_all(&sides)?;
+        let (mut pull, mut start, mut both) = <(Pair, Pair, Pair)>::default();
+        for round in 0..self.rounds {
+            for ((side, _), reference) in sides.0.iter().zip(&references) {
+                prune()?;
+                let (pulled, _) = timed(|| docker(&["pull", "--quiet", reference]))?;
+                let (started, _) = timed(|| docker(&["run", "--rm", reference, "true"]))?;
+                eprintln!("pull, round {round}, {}: {pulled:.1} s", side.name());
+                pull.add(side, pulled);
+                start.add(side, started);
+                both.add(side, pulled + started);
+            }
+        }
+        row("pull", Unit::Seconds, &pull);
+        row("first start", Unit::Seconds, &start);
+        row("pull and start", Unit::Seconds, &both);
+        Ok(())
+    }
+
+    /// The state that a measure begins with.
+    fn push_all(&self, sides: &Sides) -> io::Result<Vec<String>> {
+        eprintln!("before that");
+        let pushes = sides.0.iter();
+        let pushes = pushes.map(|(side, to)| self.push(side, to, &mut Cost::default()));
+        pushes.collect()
+    }
+}
+
+/// `cargo xtask image` against the very command that it runs.
+fn local(ours: &Side) -> io::Result<()> {
+    const IMAGE: [&str; 3] = ["image", "--repository", "bench/agent"];
+    let bare = run(ours.xtask().args(IMAGE).arg("--dry-run"))?;
+    run(ours.xtask().args(IMAGE))?;
+    let mut times = Pair::default();
+    for _ in 0..WARM {
+        let (bare, _) = timed(|| run(&mut ours.shell(&bare)))?;
+        let (xtask, _) = timed(|| run(ours.xtask().args(IMAGE)))?;
+        times.naive.push(bare);
+        times.ours.push(xtask);
+    }
+    row(
+        "`docker buildx build` against `cargo xtask image`, nothing changed",
+        Unit::Seconds,
+        &times,
+    );
+    Ok(())
+}
+
+/// The sum of the layers as `docker history` has them.
+fn unpacked_size(reference: &str, platform: &str) -> io::Result<f64> {
+    docker(&["pull", "--quiet", "--platform", platform, reference])?;
+    let shown = ["--human=false", "--format", "{{.Size}}"];
+    let of = ["history", "--platform", platform];
+    let sizes = docker(&[&of[..], &shown, &[reference]].concat())?;
+    let sizes = sizes.lines().map(str::parse::<f64>);
+    sizes.sum::<Result<f64, _>>().map_err(io::Error::other)
+}

@@ -51,7 +51,8 @@ fn main() -> io::Result<ExitCode> {
     sides::check_pins(&claude::pinned()?)?;
     let engine = docker(&["version", "--format", "{{.Server.Version}}"])?;
     let cpus = std::thread::available_parallelism()?;
-    println!("Docker Engine {engine}, {cpus} CPUs; median of {rounds} rounds\n");
+    let warm = measures::WARM;
+    println!("Docker Engine {engine}, {cpus} CPUs; median of {rounds} rounds, {warm} of warm\n");
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_err(io::Error::other)?.as_secs();
     let bench = Bench {

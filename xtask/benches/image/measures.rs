@@ -11,7 +11,19 @@ use crate::sides::{Change, Kind, Side, prune};
 use crate::table::{Pair, Unit, row};
 
 /// A warm build takes so little that rounds cost nothing.
-const WARM: usize = 9;
+pub(crate) const WARM: usize = 9;
+
+const CLAUDE: &str = "another Claude Code";
+/// As in CI, where a builder starts with nothing.
+const FRESH: &str = "a commit outside the image, builder pruned";
+/// What is pushed in each round, in this order, after everything before it.
+const CHANGES: [&str; 5] = [
+    "nothing changed",
+    "a commit outside the image",
+    "another entrypoint",
+    CLAUDE,
+    FRESH,
+];
 
 pub(crate) struct Bench {
     pub(crate) counter: Counter,
@@ -119,34 +131,36 @@ impl Bench {
         };
         let mut sides = self.sides("push")?;
         self.push_all(&sides)?;
-        let mut costs: [Cost; 4] = Default::default();
+        let mut costs: [Cost; CHANGES.len()] = Default::default();
         for round in 0..self.rounds {
-            let claude = others.get(round).map(Change::Claude);
             let changes = [
-                ("nothing", None),
-                ("a file outside the image", Some(Change::Elsewhere)),
-                ("the entrypoint", Some(Change::Entrypoint)),
-                ("Claude Code", claude),
+                None,
+                Some(Change::Elsewhere),
+                Some(Change::Entrypoint),
+                others.get(round).map(Change::Claude),
+                Some(Change::Elsewhere),
             ];
-            for (index, (name, change)) in changes.into_iter().enumerate() {
-                if index == 3 && change.is_none() {
+            for (index, change) in changes.into_iter().enumerate() {
+                let name = CHANGES[index];
+                if name == CLAUDE && change.is_none() {
                     continue;
                 }
-                eprintln!("{name} changed, round {round}");
+                eprintln!("{name}, round {round}");
                 for (side, repository) in &mut sides.0 {
                     if let Some(change) = change {
                         side.change(change)?;
+                    }
+                    if name == FRESH {
+                        prune()?;
                     }
                     self.push(side, repository, &mut costs[index])?;
                 }
             }
         }
-        let [nothing, elsewhere, entrypoint, claude] = &costs;
-        nothing.rows("nothing changed");
-        elsewhere.rows("a commit outside the image");
-        entrypoint.rows("entrypoint changed");
-        if !claude.seconds.ours.is_empty() {
-            claude.rows("Claude Code changed");
+        for (name, cost) in CHANGES.into_iter().zip(&costs) {
+            if !cost.seconds.ours.is_empty() {
+                cost.rows(name);
+            }
         }
         Ok(())
     }

@@ -77,12 +77,17 @@ impl Side {
     }
 
     /// Builds for both platforms, pushes, and says how the image is called.
-    pub(crate) fn push(&self, repository: &str) -> io::Result<String> {
+    ///
+    /// Forced, it fetches Claude Code again, where that can have failed unseen.
+    pub(crate) fn push(&self, repository: &str, is_forced: bool) -> io::Result<String> {
         if self.kind == Kind::Naive {
             let reference = format!("{repository}:{}", self.changes);
             let mut build = command("docker", self.folder.path());
             build.args(["buildx", "build", "--push", "--platform", PLATFORMS]);
             build.args(["--tag", &reference]);
+            if is_forced {
+                build.args(["--no-cache-filter", "builder"]);
+            }
             if let Some(bundle) = ca_bundle() {
                 build.args(["--secret", &format!("id=ca-bundle,src={bundle}")]);
             }

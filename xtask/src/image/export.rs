@@ -252,9 +252,18 @@ fn sbom(ctx: &Ctx, args: &Args) -> anyhow::Result<String> {
 }
 
 fn generator(ctx: &Ctx, image: &str) -> anyhow::Result<bool> {
-    let (name, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
+    let (name, version) = split(image);
     let repository = name.parse().map_err(anyhow::Error::msg)?;
-    Ok(Registry::new(&ctx.exec, &repository).digest(tag)?.is_some())
+    Ok(Registry::new(&ctx.exec, &repository)
+        .digest(version)?
+        .is_some())
+}
+
+/// A repository, and a tag or a digest.
+fn split(image: &str) -> (&str, &str) {
+    let tagged = || image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+    let found = image.split_once('@').or_else(tagged);
+    found.unwrap_or((image, "latest"))
 }
 
 /// The bytes of the archives within layers, as far as the last build knew them.
@@ -332,6 +341,18 @@ mod tests {
         assert_eq!(read("gzip:1"), ("gzip", 1));
         for wrong in ["", "zstd:23", "gzip:10", "zstd:", "zstd:x", "xz", "zstd:-1"] {
             assert!(wrong.parse::<Compression>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_image_may_have_a_tag_or_a_digest() {
+        for (image, split_up) in [
+            ("a/b", ("a/b", "latest")),
+            ("127.0.0.1:5000/b", ("127.0.0.1:5000/b", "latest")),
+            ("127.0.0.1:5000/b:c", ("127.0.0.1:5000/b", "c")),
+            ("a@sha256:0", ("a", "sha256:0")),
+        ] {
+            assert_eq!(split(image), split_up);
         }
     }
 

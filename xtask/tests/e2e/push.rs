@@ -1,10 +1,12 @@
 //! `cargo xtask image --push`, `--merge` and `--reproduce`: a small image of two platforms, a real
 //! builder and a real registry.
 
+mod builders;
 mod faults;
 mod merge;
 mod proxy;
 mod reproduce;
+mod sbom;
 
 use std::fs;
 use std::path::PathBuf;

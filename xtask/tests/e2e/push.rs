@@ -1,6 +1,7 @@
 //! `cargo xtask image --push`, `--merge` and `--reproduce`: a small image of two platforms, a real
 //! builder and a real registry.
 
+mod agent;
 mod builders;
 mod faults;
 mod merge;

@@ -28,6 +28,8 @@ struct Findings {
     native: Vec<Lack>,
     /// What a build of every platform of the settings lacks.
     every_platform: Vec<Lack>,
+    /// What a push of them lacks.
+    push: Vec<Lack>,
 }
 
 impl Args {
@@ -46,6 +48,7 @@ impl Args {
             git_error,
             native: preflight::lacks(&docker, &[]),
             every_platform: preflight::lacks(&docker, &ctx.settings.platforms),
+            push: preflight::lacks_to_push(&docker, &ctx.settings.platforms),
             docker,
         };
         if ctx.json {
@@ -96,11 +99,19 @@ impl Findings {
         if self.every_platform != self.native {
             rows.push(("image, every platform", verdict(&self.every_platform)));
         }
-        let only_native = self
-            .native
-            .iter()
-            .filter(|lack| !self.every_platform.contains(lack));
-        for lack in only_native.chain(&self.every_platform) {
+        if self.push != self.every_platform {
+            rows.push(("image --push", verdict(&self.push)));
+        }
+        let mut lacks: Vec<&Lack> = Vec::new();
+        for lack in [&self.native, &self.every_platform, &self.push]
+            .into_iter()
+            .flatten()
+        {
+            if !lacks.contains(&lack) {
+                lacks.push(lack);
+            }
+        }
+        for lack in lacks {
             rows.push(("lack", lack.what.clone()));
             rows.push(("remedy", lack.remedy.clone()));
         }

@@ -47,15 +47,29 @@ pub(crate) fn lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
     lacks
 }
 
-/// What keeps `docker` from exporting an image into a folder, if anything does; beyond [`lacks`].
-pub(crate) fn no_export(docker: &Docker) -> Option<Lack> {
+/// Everything that keeps `docker` from building `platforms` into a folder, for a push.
+///
+/// What the engine's store holds is of no matter there, unless it is the store of the builder.
+pub(crate) fn lacks_to_push(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
+    let mut lacks = lacks(docker, &[]);
+    lacks.retain(|lack| lack.what != NO_PLATFORM);
+    lacks.extend(builder_lacks(docker, platforms));
+    lacks.extend(no_export(docker));
+    lacks
+}
+
+/// What keeps the builder from exporting an image with its index.
+fn no_export(docker: &Docker) -> Option<Lack> {
     let store = docker.engine.as_ref()?.store;
     let driver = &docker.builder.as_ref()?.driver;
     (store == Store::Classic && driver == "docker").then(|| Lack {
         what: "the engine's own builder on the classic image store makes no index and no digest"
             .into(),
         remedy: format!(
-            "`cargo xtask image --push --create-builder` makes a builder in a container              (`docker {}`) and uses it; or turn on the containerd image store              (`\"features\": {{\"containerd-snapshotter\": true}}` in /etc/docker/daemon.json,              then restart docker)",
+            "`cargo xtask image --push --create-builder` makes a builder in a container \
+             (`docker {}`) and uses it; or turn on the containerd image store \
+             (`\"features\": {{\"containerd-snapshotter\": true}}` in /etc/docker/daemon.json, \
+             then restart docker)",
             CREATE_BUILDER.join(" ")
         ),
     })
@@ -110,12 +124,14 @@ fn engine_remedy(why: &str) -> String {
     }
 }
 
+const NO_PLATFORM: &str = "the engine's own platform is none that the agent image is built for";
+
 fn platform_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
     let mut lacks = Vec::new();
     if let Some(engine) = &docker.engine {
         if engine.platform.is_none() && platforms.is_empty() {
             lacks.push(Lack {
-                what: "the engine's own platform is none that the agent image is built for".into(),
+                what: NO_PLATFORM.into(),
                 remedy: "name one with `--platform linux/amd64` or `--platform linux/arm64`".into(),
             });
         }
@@ -130,6 +146,13 @@ fn platform_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
             });
         }
     }
+    lacks.extend(builder_lacks(docker, platforms));
+    lacks
+}
+
+/// The platforms that the builder has neither a node nor emulation for.
+fn builder_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
+    let mut lacks = Vec::new();
     if let Some(builder) = &docker.builder {
         for platform in platforms {
             if !builder
@@ -248,6 +271,28 @@ mod tests {
         docker.engine.as_mut().unwrap().platform = None;
         assert_eq!(whats(&docker, &[]).len(), 1);
         assert_eq!(whats(&docker, &BOTH[..1]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_push_needs_a_builder_that_exports() {
+        let whats = |docker: &Docker| {
+            let lacks = lacks_to_push(docker, BOTH).into_iter();
+            lacks.map(|lack| lack.what).collect::<Vec<_>>()
+        };
+        let mut docker = whole();
+        assert_eq!(whats(&docker), Vec::<String>::new());
+        docker.engine.as_mut().unwrap().store = Store::Classic;
+        assert_eq!(whats(&docker).len(), 1, "{:?}", whats(&docker));
+        assert!(
+            lacks_to_push(&docker, BOTH)[0]
+                .remedy
+                .contains("docker buildx create")
+        );
+        // With a builder of its own the engine's store does not matter.
+        docker.builder.as_mut().unwrap().driver = "docker-container".into();
+        assert_eq!(whats(&docker), Vec::<String>::new());
+        docker.builder.as_mut().unwrap().platforms.pop();
+        assert_eq!(whats(&docker).len(), 1);
     }
 
     #[test]

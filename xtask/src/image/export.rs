@@ -122,8 +122,7 @@ impl Export {
         purpose: Purpose,
     ) -> anyhow::Result<Export> {
         let docker = super::observe_docker(ctx, args)?;
-        let mut lacks = preflight::lacks(&docker, platforms);
-        lacks.extend(preflight::no_export(&docker));
+        let lacks = preflight::lacks_to_push(&docker, platforms);
         if !lacks.is_empty() {
             bail!(preflight::listed(&lacks));
         }

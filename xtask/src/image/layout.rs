@@ -31,9 +31,15 @@ impl Layout {
     pub(super) fn prepare(folder: &Path) -> anyhow::Result<Layout> {
         let failed = || format!("failed to prepare `{}`", folder.display());
         fs::create_dir_all(folder).with_context(failed)?;
-        match fs::remove_file(folder.join("index.json")) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(failed)?,
-            _ => {}
+        // What buildx had not written to its end when it was ended.
+        let halves = fs::remove_dir_all(folder.join("ingest"));
+        for removed in [fs::remove_file(folder.join("index.json")), halves] {
+            match removed {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    Err(error).with_context(failed)?;
+                }
+                _ => {}
+            }
         }
         Ok(Layout {
             folder: folder.to_owned(),

@@ -33,7 +33,7 @@ node = "20"
 "#;
 
 /// An image of one file; nothing of it has to be run or fetched.
-const DOCKERFILE: &str = "FROM scratch\nCOPY content/ /\nARG IMAGE_REVISION\n\
+const DOCKERFILE: &str = "FROM scratch\nCOPY --link content/ /\nARG IMAGE_REVISION\n\
     LABEL org.opencontainers.image.revision=$IMAGE_REVISION\n";
 
 /// A workspace of its own, and a repository that nobody else pushes to.

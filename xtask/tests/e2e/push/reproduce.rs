@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::{DOCKERFILE, Workspace};
-use crate::common::Ran;
-use crate::world::{base, xtask};
+use crate::world::base;
 
 #[test]
 fn two_builds_are_one_or_the_first_file_that_differs_is_named() {
@@ -24,21 +23,4 @@ fn two_builds_are_one_or_the_first_file_that_differs_is_named() {
     let said = other["platforms"][0]["difference"].as_str().unwrap();
     assert!(said.contains("`RUN touch -d @0 /a"), "{said}");
     assert!(said.contains(": `when`: "), "{said}");
-}
-
-#[test]
-fn the_agent_image_is_the_same_twice() {
-    let platform = format!("linux/{}", crate::world::arch());
-    let args = [
-        "image",
-        "--reproduce",
-        "--json",
-        "--progress",
-        "plain",
-        "--platform",
-    ];
-    let ran = Ran::of(xtask(&args).arg(&platform)).succeeded();
-    let same: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(same["platforms"][0]["platform"], platform);
-    assert_eq!(same["platforms"][0]["difference"], Value::Null);
 }

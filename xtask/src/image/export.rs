@@ -33,7 +33,7 @@ pub(super) struct Compression {
 }
 
 impl Default for Compression {
-    /// Measured, see docs/image.md: the level after which seconds grow faster than bytes shrink.
+    /// The level after which seconds grow faster than bytes shrink (measured, see docs/image.md).
     fn default() -> Self {
         Compression {
             kind: "zstd",

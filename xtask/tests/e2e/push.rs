@@ -59,7 +59,8 @@ impl Workspace {
         let repository = format!("{address}/{}", workspace.path);
         workspace.write("Cargo.toml", &MANIFEST.replace("REPOSITORY", &repository));
         workspace.write("docker/Dockerfile.agent", DOCKERFILE);
-        workspace.write("content/file", "one");
+        // Its own: BuildKit takes a file of the same content and other times from its cache.
+        workspace.write("content/file", &workspace.path);
         workspace.write(".gitignore", "target\n");
         workspace.git(&["init", "--quiet", "--initial-branch", "main"]);
         workspace.commit("first");

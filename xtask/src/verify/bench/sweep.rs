@@ -13,7 +13,17 @@ use crate::exec::Exec;
 /// How long after a run that was killed something may still come into being: the engine finishes
 /// what it was asked for.
 const AFTERMATH: Duration = Duration::from_secs(3);
+/// How long what is left is removed again and again: somebody else may be at it, so that the engine
+/// refuses.
+const PATIENCE: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// What an attempt has come to, where the engine answers.
+enum Attempt {
+    Clean,
+    /// Some are left, and why.
+    Left(anyhow::Error),
+}
 
 /// Waits until the run has ended (our stdin ends with it), and removes its containers, their
 /// volumes and its folder. `image` lends its `rm` for files of users that we are not.
@@ -27,19 +37,21 @@ pub(crate) fn sweep(exec: &Exec, run: &Run, image: &str) -> anyhow::Result<()> {
     } else {
         Duration::ZERO
     };
-    let end = Instant::now() + aftermath;
+    let start = Instant::now();
     let containers = loop {
-        let removed = remove_containers(exec, run);
-        if removed.is_err() || Instant::now() >= end {
-            break removed;
+        match remove_containers(exec, run) {
+            Err(error) => break Err(error),
+            Ok(Attempt::Clean) if start.elapsed() >= aftermath => break Ok(()),
+            Ok(Attempt::Left(error)) if start.elapsed() >= PATIENCE => break Err(error),
+            Ok(_) => thread::sleep(Duration::from_millis(200)),
         }
-        thread::sleep(Duration::from_millis(200));
     };
     let folder = remove_folder(exec, run, image);
     containers.and(folder)
 }
 
-fn remove_containers(exec: &Exec, run: &Run) -> anyhow::Result<()> {
+/// Fails when the engine does not say what there is.
+fn remove_containers(exec: &Exec, run: &Run) -> anyhow::Result<Attempt> {
     let filter = format!("label={}", run.label());
     let remedy = format!("docker rm -fv $(docker ps -aq --filter {filter})");
     let listing = ["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter];
@@ -47,17 +59,20 @@ fn remove_containers(exec: &Exec, run: &Run) -> anyhow::Result<()> {
         .with_context(|| format!("containers of this run may be left; hint: `{remedy}`"))?;
     let ids: Vec<&str> = listed.lines().collect();
     if ids.is_empty() {
-        return Ok(());
+        return Ok(Attempt::Clean);
     }
     let removal = ["rm", "--force", "--volumes"];
     let removal: Vec<&str> = removal.into_iter().chain(ids).collect();
     // Somebody else may have been faster: what counts is what is left.
     let removed = docker(exec, &removal);
-    if docker(exec, &listing).is_ok_and(|left| left.is_empty()) {
-        return Ok(());
+    if docker(exec, &listing)?.is_empty() {
+        return Ok(Attempt::Clean);
     }
-    removed.with_context(|| format!("containers of this run are left; hint: `{remedy}`"))?;
-    Ok(())
+    let left = || format!("containers of this run are left; hint: `{remedy}`");
+    Ok(Attempt::Left(match removed {
+        Err(error) => error.context(left()),
+        Ok(_) => anyhow::anyhow!(left()),
+    }))
 }
 
 fn remove_folder(exec: &Exec, run: &Run, image: &str) -> anyhow::Result<()> {

@@ -13,7 +13,6 @@ mod push;
 mod reproduce;
 mod saved;
 mod sizes;
-mod tree;
 
 use std::path::PathBuf;
 
@@ -22,6 +21,7 @@ use anyhow::ensure;
 pub(crate) use self::built::Built;
 use self::cache::Cache;
 use self::export::Compression;
+pub(crate) use self::push::{Found, Wanted, look, objections};
 use crate::ca_bundle;
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};

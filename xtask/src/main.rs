@@ -16,6 +16,7 @@ mod platform;
 mod preflight;
 mod reference;
 mod registry;
+mod release;
 mod report;
 mod settings;
 mod stop;
@@ -23,6 +24,7 @@ mod tags;
 mod test;
 mod testbed;
 mod threads;
+mod tree;
 mod unpack;
 mod verify;
 mod version;
@@ -57,6 +59,7 @@ enum Command {
     Image(image::Args),
     Tags(tags::Args),
     Verify(verify::Args),
+    Release(release::Args),
     Doctor(doctor::Args),
     Testbed(testbed::Args),
     Test(test::Args),
@@ -82,6 +85,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Image(args) => args.run(&ctx),
         Command::Tags(args) => args.run(&ctx),
         Command::Verify(args) => args.run(&ctx),
+        Command::Release(args) => args.run(&ctx),
         Command::Doctor(args) => args.run(&ctx),
         Command::Testbed(args) => args.run(&ctx),
         Command::Test(args) => args.run(&ctx),

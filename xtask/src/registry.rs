@@ -5,6 +5,7 @@
 
 mod auth;
 mod content;
+mod passing;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -16,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 use ureq::http::header::{ACCEPT, AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use ureq::http::{Response, StatusCode};
@@ -24,6 +25,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, Body, Proxy, RequestBuilder};
 
+pub(crate) use self::passing::Passing;
 pub(crate) use self::upload::Upload;
 use crate::exec::{self, Exec};
 use crate::reference::{self, Repository};
@@ -54,6 +56,8 @@ pub(crate) struct Registry {
     agent: Agent,
     repository: Repository,
     access: Access,
+    /// How long to wait before each further try, in seconds.
+    pauses: &'static [u64],
     /// Where the registry is, without a slash at the end.
     base: String,
     /// Docker's own configuration file, with the credentials.
@@ -72,6 +76,15 @@ impl Registry {
     /// [`Registry::new`] with the permission to push.
     pub(crate) fn to_push(exec: &Exec, repository: &Repository) -> Registry {
         Registry::with(exec, repository, Access::Push)
+    }
+
+    /// [`Registry::to_push`] that tries everything once: who calls it looks anew before each
+    /// further try, where an error is [`Passing`].
+    pub(crate) fn to_release(exec: &Exec, repository: &Repository) -> Registry {
+        Registry {
+            pauses: &[],
+            ..Registry::to_push(exec, repository)
+        }
     }
 
     fn with(exec: &Exec, repository: &Repository, access: Access) -> Registry {
@@ -94,6 +107,7 @@ impl Registry {
             agent: config.build().new_agent(),
             repository: repository.clone(),
             access,
+            pauses: &PAUSES,
             // As docker does: only a registry on this machine may do without TLS.
             base: format!("{}://{host}", if is_loopback { "http" } else { "https" }),
             docker_config: folder
@@ -178,7 +192,7 @@ impl Registry {
         what: &str,
         send: impl Fn() -> Result<Answer, ureq::Error>,
     ) -> anyhow::Result<Answer> {
-        let mut pauses = PAUSES.iter();
+        let mut pauses = self.pauses.iter();
         loop {
             exec::check()?;
             let result = send();
@@ -191,17 +205,24 @@ impl Registry {
                 (self.sleep)(Duration::from_secs(asked.unwrap_or(pause)))?;
                 continue;
             }
-            let failed = || format!("failed to ask `{}` for `{what}`", self.base);
-            let answer = result
-                .with_context(|| format!("{}; hint: check the network and try again", failed()))?;
-            if is_busy(answer.status()) {
-                bail!(
-                    "{}: it is busy or broken ({}); hint: try again later",
-                    failed(),
-                    answer.status()
-                );
+            let failed = format!("failed to ask `{}` for `{what}`", self.base);
+            match result {
+                Ok(answer) if is_busy(answer.status()) => {
+                    let status = answer.status();
+                    let text = format!("{failed}: it is busy or broken ({status})");
+                    let text = format!("{text}; hint: try again later");
+                    return Err(Passing::new(text, asked).into());
+                }
+                Ok(answer) => return Ok(answer),
+                Err(error) => {
+                    let text = format!("{failed}; hint: check the network and try again");
+                    return Err(if is_passing {
+                        Passing::new(text, None).caused_by(error).into()
+                    } else {
+                        anyhow::Error::new(error).context(text)
+                    });
+                }
             }
-            return Ok(answer);
         }
     }
 
@@ -237,7 +258,7 @@ impl Registry {
 }
 
 /// Sleeps, but no longer than until a signal comes.
-fn sleep(time: Duration) -> Result<(), Stop> {
+pub(crate) fn sleep(time: Duration) -> Result<(), Stop> {
     const LOOK: Duration = Duration::from_millis(100);
     let until = Instant::now() + time;
     loop {

@@ -15,8 +15,7 @@ use clap::ValueEnum;
 pub(crate) use self::build::Build;
 use self::latest::Published;
 use self::rules::Question;
-pub(crate) use self::set::Tag;
-use self::set::TagSet;
+pub(crate) use self::set::{Tag, TagSet};
 use crate::ctx::Ctx;
 use crate::git::{self, Facts};
 use crate::github::Ci;
@@ -67,7 +66,8 @@ enum Format {
     Json,
 }
 
-fn version(text: &str) -> Result<Version, String> {
+/// A version on the command line, with or without its `v`.
+pub(crate) fn version(text: &str) -> Result<Version, String> {
     let number = text.strip_prefix('v').unwrap_or(text);
     Version::parse(number)
         .map_err(|error| format!("expected a version as in `1.2.3` or `1.2.3-rc.1`: {error}"))
@@ -107,14 +107,7 @@ impl Args {
 
     /// The settings of the repository looked at; those that it has not are ours, or git's.
     fn question(&self, ctx: &Ctx, folder: &Path, facts: &Facts) -> anyhow::Result<Question> {
-        let mut question = Question {
-            repository: ctx.settings.repository.clone(),
-            default_branch: ctx.settings.default_branch.clone(),
-            workspace_version: Some(ctx.settings.version.clone()),
-            pick: self.version.clone(),
-            ci: Ci::of(&ctx.exec),
-            published: Published::Unknown,
-        };
+        let mut question = of_head(ctx, self.version.as_ref());
         if self.directory.is_some() {
             let other = settings::Other::find(folder, facts.top.as_deref())?;
             question.default_branch = other.default_branch;
@@ -124,6 +117,27 @@ impl Args {
             }
         }
         Ok(question)
+    }
+}
+
+/// The tag set of this workspace's HEAD, the registry unasked; `version` picks one of several.
+pub(crate) fn decide(
+    ctx: &Ctx,
+    facts: &Facts,
+    version: Option<&Version>,
+) -> anyhow::Result<TagSet> {
+    rules::tag_set(facts, &of_head(ctx, version))
+}
+
+/// What this workspace and CI say.
+fn of_head(ctx: &Ctx, version: Option<&Version>) -> Question {
+    Question {
+        repository: ctx.settings.repository.clone(),
+        default_branch: ctx.settings.default_branch.clone(),
+        workspace_version: Some(ctx.settings.version.clone()),
+        pick: version.cloned(),
+        ci: Ci::of(&ctx.exec),
+        published: Published::Unknown,
     }
 }
 

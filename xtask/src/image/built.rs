@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::sizes::{self, BuiltPlatform};
-use super::tree::Tree;
 use crate::ctx::Ctx;
+use crate::tree::Tree;
 use crate::{github, report, testbed};
 
 /// The file, among the records, that keeps the last build.

@@ -15,7 +15,6 @@ use super::cache::slug;
 use super::command::{Line, csv_field};
 use super::layout::Layout;
 use super::sizes::BuiltPlatform;
-use super::tree::{Image, Tree};
 use super::{Args, Facts};
 use crate::ctx::Ctx;
 use crate::oci::Digest;
@@ -23,6 +22,7 @@ use crate::platform::Platform;
 use crate::preflight;
 use crate::registry::Registry;
 use crate::threads;
+use crate::tree::{Image, Tree};
 use crate::unpack;
 
 /// How layers are compressed.

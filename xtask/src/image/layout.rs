@@ -12,8 +12,8 @@ use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::tree::{Store, Tree};
 use crate::oci::{Descriptor, Digest, Document};
+use crate::tree::{Store, Tree};
 
 pub(super) struct Layout {
     folder: PathBuf,

@@ -8,11 +8,11 @@ use super::built::{TagState, rounded};
 use super::push::{
     Found, Plan, Publish, Wanted, dev, difference, look, objections, part_tag, refusal,
 };
-use super::tree::{Tree, join};
 use super::{Args, Facts};
 use crate::ctx::Ctx;
 use crate::registry::Registry;
 use crate::stop::Stop;
+use crate::tree::{Tree, join};
 
 pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     let start = Instant::now();
@@ -129,8 +129,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::image::tree::tests::Shelf;
     use crate::platform::Platform;
+    use crate::tree::tests::Shelf;
 
     fn wanted(tag: &str, platforms: &[Platform]) -> Wanted {
         Wanted {

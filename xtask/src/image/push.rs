@@ -11,19 +11,20 @@ use std::time::Instant;
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 
-pub(super) use self::plan::{Found, Wanted, difference, objections, part_tag, refusal};
+pub(crate) use self::plan::{Found, Wanted, objections};
 use self::plan::{Goal, goal, may_be_dev, platforms};
+pub(super) use self::plan::{difference, part_tag, refusal};
 use self::upload::{Sent, upload};
 use super::built::{Built, TagState};
 use super::export::{self, Export, Exported};
 use super::sizes::{self, BuiltPlatform};
-use super::tree::{Broken, Tree, join};
 use super::{Args, Facts};
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::registry::Registry;
 use crate::stop::Stop;
+use crate::tree::{Broken, Tree, join};
 use crate::{git, report};
 
 /// A push that is decided.
@@ -125,7 +126,7 @@ pub(super) fn whole(ctx: &Ctx, facts: &Facts, sha_tag: String) -> Wanted {
 }
 
 /// What `tag` leads to. A registry that gives no answer is an error, never "nothing".
-pub(super) fn look(registry: &Registry, tag: &str) -> anyhow::Result<Found> {
+pub(crate) fn look(registry: &Registry, tag: &str) -> anyhow::Result<Found> {
     let Some((_, bytes)) = registry.manifest(tag)? else {
         return Ok(Found::Absent);
     };

@@ -10,9 +10,9 @@ use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::tree::{Store, Tree};
 use crate::exec::Exec;
 use crate::oci::{Descriptor, Digest};
+use crate::tree::{Store, Tree};
 use crate::unpack;
 
 /// How long an engine may take to give an image out; it takes seconds.

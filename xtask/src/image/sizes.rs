@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::tree::Image;
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::report::{self, bytes};
 use crate::settings::Settings;
+use crate::tree::Image;
 use crate::verify::step_line;
 
 /// One platform of a finished build.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use ureq::http::StatusCode;
 use ureq::http::header::LINK;
 
-use super::{Answer, Registry, says_absent};
+use super::{Answer, Passing, Registry, says_absent};
 use crate::oci::Digest;
 
 /// The longest document that is read, in bytes; the distribution project's own limit is 4 MiB.
@@ -109,12 +109,10 @@ impl Registry {
         let bytes = body.read_to_vec();
         match status {
             StatusCode::OK => {
-                let bytes = bytes.with_context(|| {
-                    format!(
-                        "`{}` broke off while it sent `{what}`; hint: check the network and try \
-                         again",
-                        self.base
-                    )
+                let bytes = bytes.map_err(|error| {
+                    let text = format!("`{}` broke off while it sent `{what}`", self.base);
+                    let text = format!("{text}; hint: check the network and try again");
+                    Passing::new(text, None).caused_by(error)
                 })?;
                 Ok(Some(bytes))
             }

@@ -97,13 +97,14 @@ impl Receipt {
                 self.image
             );
         };
-        let platform = self.platform.as_str().replace('/', "-");
+        let file = file(folder, digest, self.platform);
         let mut statuses = self.results.iter().map(|one| one.status);
         let is_partial = statuses.any(|status| status == Status::Skipped);
-        let partial = if is_partial { ".partial" } else { "" };
-        Ok(folder
-            .join(digest.as_str().replace(':', "-"))
-            .join(format!("{platform}{partial}.json")))
+        Ok(if is_partial {
+            file.with_extension("partial.json")
+        } else {
+            file
+        })
     }
 
     /// Writes the receipt below `folder`, whole or not at all.
@@ -141,6 +142,14 @@ impl Receipt {
         })?;
         parse(&bytes).with_context(|| format!("`{name}` is no receipt"))
     }
+}
+
+/// Where the receipt for a platform of the image `digest` is below `folder`.
+pub(crate) fn file(folder: &Path, digest: &Digest, platform: Platform) -> PathBuf {
+    let platform = platform.as_str().replace('/', "-");
+    folder
+        .join(digest.as_str().replace(':', "-"))
+        .join(format!("{platform}.json"))
 }
 
 fn parse(bytes: &[u8]) -> anyhow::Result<Receipt> {

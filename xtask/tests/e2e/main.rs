@@ -15,6 +15,7 @@ mod contract;
 mod emulation;
 mod pid1;
 mod push;
+mod release;
 mod seed;
 mod tags;
 mod verify;

@@ -5,7 +5,7 @@ mod agent;
 mod builders;
 mod faults;
 mod merge;
-mod proxy;
+pub(crate) mod proxy;
 mod reproduce;
 mod sbom;
 
@@ -37,10 +37,10 @@ const DOCKERFILE: &str = "FROM scratch\nCOPY --link content/ /\nARG IMAGE_REVISI
     LABEL org.opencontainers.image.revision=$IMAGE_REVISION\n";
 
 /// A workspace of its own, and a repository that nobody else pushes to.
-struct Workspace {
+pub(crate) struct Workspace {
     folder: TempDir,
     registry: Registry,
-    path: String,
+    repository: String,
 }
 
 impl Workspace {
@@ -49,31 +49,31 @@ impl Workspace {
     }
 
     /// `address` is what the workspace calls the registry.
-    fn with(registry: Registry, address: Option<&str>) -> Workspace {
+    pub(crate) fn with(registry: Registry, address: Option<&str>) -> Workspace {
         let workspace = Workspace {
             folder: tempfile::tempdir().unwrap(),
-            path: format!("push-test/{}", unique_name()),
+            repository: format!("push-test/{}", unique_name()),
             registry,
         };
         let address = address.unwrap_or(&workspace.registry.address);
-        let repository = format!("{address}/{}", workspace.path);
+        let repository = format!("{address}/{}", workspace.repository);
         workspace.write("Cargo.toml", &MANIFEST.replace("REPOSITORY", &repository));
         workspace.write("docker/Dockerfile.agent", DOCKERFILE);
         // Its own: BuildKit takes a file of the same content and other times from its cache.
-        workspace.write("content/file", &workspace.path);
+        workspace.write("content/file", &workspace.repository);
         workspace.write(".gitignore", "target\n");
         workspace.git(&["init", "--quiet", "--initial-branch", "main"]);
         workspace.commit("first");
         workspace
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    fn git(&self, args: &[&str]) -> String {
+    pub(crate) fn git(&self, args: &[&str]) -> String {
         let mut git = command("git", self.folder.path());
         for (name, value) in [("NAME", "Ada"), ("EMAIL", "ada@example.org")] {
             git.env(format!("GIT_AUTHOR_{name}"), value);
@@ -82,21 +82,21 @@ impl Workspace {
         Ran::of(git.args(args)).succeeded().stdout.trim().to_owned()
     }
 
-    fn commit(&self, message: &str) {
+    pub(crate) fn commit(&self, message: &str) {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
     }
 
-    fn revision(&self) -> String {
+    pub(crate) fn revision(&self) -> String {
         self.git(&["rev-parse", "HEAD"])
     }
 
-    fn sha_tag(&self) -> String {
+    pub(crate) fn sha_tag(&self) -> String {
         format!("sha-{}", &self.revision()[..7])
     }
 
     /// As at a desk: CI's variables would say which branch it is.
-    fn xtask(&self, args: &[&str]) -> std::process::Command {
+    pub(crate) fn xtask(&self, args: &[&str]) -> std::process::Command {
         let mut xtask = xtask_in(self.folder.path(), args);
         let of_ci = std::env::vars().filter(|(name, _)| name.starts_with("GITHUB_"));
         for name in of_ci.map(|(name, _)| name).chain(["CI".to_owned()]) {
@@ -119,7 +119,7 @@ impl Workspace {
 
     /// The digest of a tag, and what it leads to; none when the registry has none.
     fn published(&self, tag: &str) -> Option<(String, Value)> {
-        let (address, path) = (&self.registry.address, &self.path);
+        let (address, path) = (&self.registry.address, &self.repository);
         let accept = "application/vnd.oci.image.index.v1+json, \
                       application/vnd.oci.image.manifest.v1+json";
         let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -138,8 +138,13 @@ impl Workspace {
         Some((digest, serde_json::from_str(&text).unwrap()))
     }
 
-    fn digest(&self, tag: &str) -> Option<String> {
+    pub(crate) fn digest(&self, tag: &str) -> Option<String> {
         self.published(tag).map(|(digest, _)| digest)
+    }
+
+    /// A file or folder of the workspace.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     fn build_folder(&self) -> PathBuf {
@@ -241,11 +246,24 @@ fn a_published_tag_is_never_rewritten() {
 }
 
 impl Workspace {
-    /// Gives a tag to an index by hand.
-    fn put(&self, tag: &str, index: &Value) {
-        let (address, path) = (&self.registry.address, &self.path);
+    /// Uploads a blob by hand.
+    pub(crate) fn put_blob(&self, bytes: &[u8]) {
+        let (address, path) = (&self.registry.address, &self.repository);
+        let start = format!("http://{address}/v2/{path}/blobs/uploads/");
+        let begun = ureq::post(start).send_empty().unwrap();
+        let url = begun.headers()["location"].to_str().unwrap().to_owned();
+        let separator = if url.contains('?') { '&' } else { '?' };
+        let digest = crate::release::digest(bytes);
+        let url = format!("{url}{separator}digest={digest}");
+        let put = ureq::put(url).send(bytes);
+        assert_eq!(put.unwrap().status(), 201);
+    }
+
+    /// Gives a tag, or its own digest, to an index or a manifest by hand.
+    pub(crate) fn put(&self, tag: &str, index: &Value) {
+        let (address, path) = (&self.registry.address, &self.repository);
         let url = format!("http://{address}/v2/{path}/manifests/{tag}");
-        let kind = "application/vnd.oci.image.index.v1+json";
+        let kind = index["mediaType"].as_str().unwrap();
         let text = serde_json::to_string(index).unwrap();
         let put = ureq::put(url).header("content-type", kind).send(&text);
         assert_eq!(put.unwrap().status(), 201);

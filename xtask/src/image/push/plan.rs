@@ -7,13 +7,13 @@ use serde::Serialize;
 use crate::git::Head;
 use crate::github::Ci;
 use crate::image::cache::slug;
-use crate::image::tree::Tree;
 use crate::oci::Digest;
 use crate::platform::{self, Platform};
+use crate::tree::Tree;
 
 /// What a tag leads to in the registry.
 #[derive(Debug)]
-pub(in crate::image) enum Found {
+pub(crate) enum Found {
     Absent,
     /// Something that is no whole index, and why.
     Broken(String),
@@ -22,26 +22,26 @@ pub(in crate::image) enum Found {
 
 /// What a tag must lead to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(in crate::image) struct Wanted {
-    pub(in crate::image) tag: String,
+pub(crate) struct Wanted {
+    pub(crate) tag: String,
     /// With the repository.
-    pub(in crate::image) reference: String,
-    pub(in crate::image) platforms: Vec<Platform>,
+    pub(crate) reference: String,
+    pub(crate) platforms: Vec<Platform>,
     /// The full commit id.
-    pub(in crate::image) revision: String,
+    pub(crate) revision: String,
 }
 
 /// What becomes of the tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(in crate::image) enum Goal {
+pub(crate) enum Goal {
     /// It is published already.
     Adopt,
     Build,
 }
 
 /// The tag that one platform's image of a commit waits under until all are joined.
-pub(in crate::image) fn part_tag(sha_tag: &str, platform: Platform) -> String {
+pub(crate) fn part_tag(sha_tag: &str, platform: Platform) -> String {
     format!("{sha_tag}-{}", slug(platform))
 }
 
@@ -65,7 +65,7 @@ pub(super) fn platforms(asked: &[Platform], all: &[Platform]) -> Result<Vec<Plat
 }
 
 /// What `tree` has that it should not have, or has not; empty when it is what is wanted.
-pub(in crate::image) fn objections(tree: &Tree, wanted: &Wanted) -> Vec<String> {
+pub(crate) fn objections(tree: &Tree, wanted: &Wanted) -> Vec<String> {
     let mut objections = Vec::new();
     for &platform in &wanted.platforms {
         match tree.images_for(platform).as_slice() {
@@ -111,7 +111,7 @@ pub(super) fn goal(found: &Found, wanted: &Wanted, rebuild: bool) -> Result<Goal
 }
 
 /// A published tag is never rewritten, whatever is wrong with it.
-pub(in crate::image) fn refusal(wanted: &Wanted, digest: Option<&Digest>, why: &str) -> String {
+pub(crate) fn refusal(wanted: &Wanted, digest: Option<&Digest>, why: &str) -> String {
     let digest = digest.map(|digest| format!(" ({digest})"));
     format!(
         "`{}`{} is published, and is not the image of commit `{}` for `{}`: {}\n  hint: a \
@@ -126,7 +126,7 @@ pub(in crate::image) fn refusal(wanted: &Wanted, digest: Option<&Digest>, why: &
 }
 
 /// Why what was built anew may not replace what is published; none when both are the same images.
-pub(in crate::image) fn difference(built: &Tree, published: &Tree) -> Option<String> {
+pub(crate) fn difference(built: &Tree, published: &Tree) -> Option<String> {
     let (built, published): (BTreeMap<_, _>, BTreeMap<_, _>) =
         (built.by_platform(), published.by_platform());
     let differing = built
@@ -172,7 +172,7 @@ pub(super) fn may_be_dev(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::tree::tests::Shelf;
+    use crate::tree::tests::Shelf;
 
     const BOTH: &[Platform] = &Platform::ALL;
 

@@ -33,7 +33,7 @@ fn an_sbom_is_made_where_there_is_a_generator_and_survives_a_merge() {
     let folder = tempfile::tempdir().unwrap();
     let dockerfile = GENERATOR.replace("BASE", &base());
     fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
-    let (address, path) = (&workspace.registry.address, &workspace.path);
+    let (address, path) = (&workspace.registry.address, &workspace.repository);
     let generator = format!("{address}/{path}-generator:1");
     let context = folder.path().to_str().unwrap();
     docker(&["buildx", "build", "--push", "--tag", &generator, context]).succeeded();
@@ -53,7 +53,10 @@ fn an_sbom_is_made_where_there_is_a_generator_and_survives_a_merge() {
 #[test]
 fn without_a_generator_there_is_a_note_unless_it_was_asked_for() {
     let workspace = Workspace::new();
-    let missing = format!("{}/{}-none:1", workspace.registry.address, workspace.path);
+    let missing = format!(
+        "{}/{}-none:1",
+        workspace.registry.address, workspace.repository
+    );
     let asked = workspace.image(&["--push", "--sbom", &missing]);
     assert_eq!(asked.code, Some(1), "{asked:#?}");
     assert!(asked.stderr.contains("there is no image `"), "{asked:#?}");

@@ -16,7 +16,7 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Where an index keeps what it names.
-pub(super) trait Store {
+pub(crate) trait Store {
     /// An index or a manifest; none when there is no such.
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>>;
     /// The configuration of an image; none when there is no such.
@@ -35,51 +35,51 @@ impl Store for Registry {
 
 /// An index (or a lone manifest), and the images below it.
 #[derive(Clone, Debug)]
-pub(super) struct Tree {
-    pub(super) digest: Digest,
-    pub(super) bytes: Vec<u8>,
-    pub(super) media_type: String,
+pub(crate) struct Tree {
+    pub(crate) digest: Digest,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) media_type: String,
     /// Those that can be run, in the order of the index.
-    pub(super) images: Vec<Image>,
+    pub(crate) images: Vec<Image>,
     /// The entries of provenance and SBOMs, as the index has them.
-    pub(super) attestations: Vec<Entry>,
+    pub(crate) attestations: Vec<Entry>,
 }
 
 /// An entry of an index: as it stands there, and what we read of it.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) raw: Value,
-    pub(super) descriptor: Descriptor,
+pub(crate) struct Entry {
+    pub(crate) raw: Value,
+    pub(crate) descriptor: Descriptor,
 }
 
 /// An image for one platform.
 #[derive(Clone, Debug)]
-pub(super) struct Image {
-    pub(super) entry: Entry,
+pub(crate) struct Image {
+    pub(crate) entry: Entry,
     /// As the index says it, or else the image's configuration.
-    pub(super) platform: OciPlatform,
-    pub(super) manifest: Manifest,
-    pub(super) config: Config,
+    pub(crate) platform: OciPlatform,
+    pub(crate) manifest: Manifest,
+    pub(crate) config: Config,
 }
 
 impl Image {
-    pub(super) fn digest(&self) -> &Digest {
+    pub(crate) fn digest(&self) -> &Digest {
         &self.entry.descriptor.digest
     }
 
-    pub(super) fn is_for(&self, platform: Platform) -> bool {
+    pub(crate) fn is_for(&self, platform: Platform) -> bool {
         self.platform.is(platform)
     }
 
     /// The commit that the image says it is built from.
-    pub(super) fn revision(&self) -> Option<&str> {
+    pub(crate) fn revision(&self) -> Option<&str> {
         let label = self.config.config.labels.get(REVISION);
         label.map(String::as_str)
     }
 
     /// For each layer, the step of the build that made it. Where the history does not fit the
     /// layers it says nothing: a wrong line would be worse than none.
-    pub(super) fn steps(&self) -> Vec<Option<&Step>> {
+    pub(crate) fn steps(&self) -> Vec<Option<&Step>> {
         let history = self.config.history.iter();
         let made: Vec<_> = history.filter(|step| !step.empty_layer).collect();
         let count = self.manifest.layers.len();
@@ -90,7 +90,7 @@ impl Image {
     }
 
     /// Each layer with its bytes as a registry stores them.
-    pub(super) fn layers(&self) -> Vec<(Digest, u64)> {
+    pub(crate) fn layers(&self) -> Vec<(Digest, u64)> {
         let layers = self.manifest.layers.iter();
         layers
             .map(|layer| (layer.digest.clone(), layer.size))
@@ -99,11 +99,11 @@ impl Image {
 }
 
 /// The label that names the commit an image is built from.
-pub(super) const REVISION: &str = "org.opencontainers.image.revision";
+pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
 
 /// Why an index cannot be what we built: said by who keeps it, not guessed from a silence.
 #[derive(Debug)]
-pub(super) struct Broken(String);
+pub(crate) struct Broken(String);
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,7 +122,7 @@ impl Tree {
     ///
     /// Fails with [`Broken`] when something is missing or is no image, and names it; with another
     /// error when `store` does not answer.
-    pub(super) fn read(bytes: Vec<u8>, store: &impl Store) -> anyhow::Result<Tree> {
+    pub(crate) fn read(bytes: Vec<u8>, store: &impl Store) -> anyhow::Result<Tree> {
         let digest = Digest::of(&bytes);
         let (mut images, mut attestations) = (Vec::new(), Vec::new());
         let document = Document::parse(&bytes).map_err(|why| broken("it:", format!("{why:#}")))?;
@@ -164,20 +164,20 @@ impl Tree {
         })
     }
 
-    pub(super) fn is_index(&self) -> bool {
+    pub(crate) fn is_index(&self) -> bool {
         self.images
             .first()
             .is_none_or(|image| *image.digest() != self.digest)
     }
 
     /// The images for `platform`: there should be one.
-    pub(super) fn images_for(&self, platform: Platform) -> Vec<&Image> {
+    pub(crate) fn images_for(&self, platform: Platform) -> Vec<&Image> {
         let images = self.images.iter();
         images.filter(|image| image.is_for(platform)).collect()
     }
 
     /// The digest of each image, by its platform.
-    pub(super) fn by_platform(&self) -> BTreeMap<String, &Digest> {
+    pub(crate) fn by_platform(&self) -> BTreeMap<String, &Digest> {
         let images = self.images.iter();
         images
             .map(|image| (image.platform.to_string(), image.digest()))
@@ -227,9 +227,20 @@ fn of_manifest(mut entry: Entry, manifest: Manifest, store: &impl Store) -> anyh
     })
 }
 
+/// The media type that an index or a manifest is stored under: its own word, or OCI's.
+pub(crate) fn media_type(bytes: &[u8]) -> anyhow::Result<String> {
+    let value: Value = serde_json::from_slice(bytes).context("it is not JSON, so no manifest")?;
+    let usual = if value.get("manifests").is_some() {
+        INDEX
+    } else {
+        MANIFEST
+    };
+    Ok(value["mediaType"].as_str().unwrap_or(usual).to_owned())
+}
+
 /// One index of several: their images in the order given, then their attestations. No manifest is
 /// touched, so each keeps its digest.
-pub(super) fn join(parts: &[Tree]) -> anyhow::Result<Tree> {
+pub(crate) fn join(parts: &[Tree]) -> anyhow::Result<Tree> {
     let images: Vec<Image> = parts.iter().flat_map(|part| part.images.clone()).collect();
     let attestations = parts.iter().flat_map(|part| part.attestations.clone());
     let attestations: Vec<Entry> = attestations.collect();
@@ -251,4 +262,4 @@ pub(super) fn join(parts: &[Tree]) -> anyhow::Result<Tree> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

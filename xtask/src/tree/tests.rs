@@ -6,7 +6,7 @@ use super::*;
 
 /// Documents by their digests.
 #[derive(Default)]
-pub(in crate::image) struct Shelf(BTreeMap<Digest, Vec<u8>>);
+pub(crate) struct Shelf(BTreeMap<Digest, Vec<u8>>);
 
 impl Shelf {
     fn put(&mut self, value: &Value) -> Value {
@@ -18,12 +18,7 @@ impl Shelf {
     }
 
     /// The entry of an image of one layer, with the entry of its attestation.
-    pub(in crate::image) fn image(
-        &mut self,
-        arch: &str,
-        revision: &str,
-        content: &str,
-    ) -> [Value; 2] {
+    pub(crate) fn image(&mut self, arch: &str, revision: &str, content: &str) -> [Value; 2] {
         let config = json!({
             "os": "linux", "architecture": arch,
             "config": {"Labels": {REVISION: revision}},
@@ -43,12 +38,12 @@ impl Shelf {
         [entry, attestation]
     }
 
-    pub(in crate::image) fn forget(&mut self, entry: &Value) {
+    pub(crate) fn forget(&mut self, entry: &Value) {
         let digest: Digest = entry["digest"].as_str().unwrap().parse().unwrap();
         self.0.remove(&digest);
     }
 
-    pub(in crate::image) fn read(&self, entries: &[Value]) -> anyhow::Result<Tree> {
+    pub(crate) fn read(&self, entries: &[Value]) -> anyhow::Result<Tree> {
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
         Tree::read(serde_json::to_vec(&index)?, self)
     }

@@ -1,0 +1,114 @@
+//! How a plan and a finished release are told.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::apply::Given;
+use super::plan::Plan;
+use crate::ctx::Ctx;
+use crate::oci::Digest;
+use crate::{github, report};
+
+/// The plan on stdout, for `--dry-run`.
+pub(super) fn plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
+    if json {
+        return report::print_json(plan);
+    }
+    anstream::print!("{}", table(plan));
+    Ok(())
+}
+
+/// A row for each step.
+pub(super) fn table(plan: &Plan) -> String {
+    let digest = |digest: Option<&Digest>| digest.map_or("none", Digest::short).to_owned();
+    let mut rows = vec![["step", "from", "to", "why"].map(str::to_owned)];
+    for (platform, _) in &plan.verify {
+        rows.push([
+            format!("verify {platform}"),
+            String::new(),
+            String::new(),
+            "no receipt proves it".to_owned(),
+        ]);
+    }
+    for step in &plan.steps {
+        let verb = if step.is_write() { "give" } else { "keep" };
+        let to = match &step.to {
+            Some(to) => digest(Some(to)),
+            None => "stays".to_owned(),
+        };
+        rows.push([
+            format!("{verb} {}", step.tag),
+            digest(step.from.as_ref()),
+            to,
+            step.why.clone(),
+        ]);
+    }
+    format!(
+        "version   {}\nrevision  {}\ndigest    {}\n{}",
+        plan.version,
+        plan.revision,
+        plan.digest,
+        report::columns(&rows)
+    )
+}
+
+/// A finished release, as `--json` prints it.
+#[derive(Serialize)]
+struct Released<'a> {
+    schema: u32,
+    repository: String,
+    version: String,
+    revision: &'a str,
+    digest: &'a Digest,
+    tags: &'a [Given],
+}
+
+/// The result to stdout and to GitHub Actions.
+pub(super) fn report(ctx: &Ctx, plan: &Plan, given: &[Given]) -> anyhow::Result<()> {
+    let repository = &ctx.settings.repository;
+    let version = plan.version.to_string();
+    if ctx.json {
+        report::print_json(&Released {
+            schema: 1,
+            repository: repository.to_string(),
+            version: version.clone(),
+            revision: &plan.revision,
+            digest: &plan.digest,
+            tags: given,
+        })?;
+    } else {
+        anstream::print!("{}", report::table(&rows(ctx, given)));
+    }
+    let ours = given
+        .iter()
+        .filter(|one| one.digest.as_ref() == Some(&plan.digest));
+    let tags: Vec<String> = ours.map(|one| repository.reference(&one.tag)).collect();
+    let is_latest_moved = given
+        .iter()
+        .any(|one| one.tag == "latest" && one.is_written);
+    github::write_outputs(
+        &ctx.exec,
+        &[
+            ("version", version.clone()),
+            ("digest", plan.digest.to_string()),
+            ("tags", tags.join("\n")),
+            ("latest-moved", is_latest_moved.to_string()),
+        ],
+    )?;
+    let mut text = format!("### Release v{version}\n\n| | |\n| --- | --- |\n");
+    for (name, value) in rows(ctx, given) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "| {name} | `{value}` |");
+    }
+    github::write_summary(&ctx.exec, &text)
+}
+
+fn rows<'a>(ctx: &Ctx, given: &'a [Given]) -> Vec<(&'a str, String)> {
+    let row = |one: &'a Given| {
+        let reference = ctx.settings.repository.reference(&one.tag);
+        let digest = one.digest.as_ref().map_or("absent", Digest::as_str);
+        (&*one.tag, format!("{reference} {digest} ({})", one.why))
+    };
+    given.iter().map(row).collect()
+}

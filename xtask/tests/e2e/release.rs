@@ -1,0 +1,276 @@
+//! `cargo xtask release`: small made-up images in a real registry, and a real git remote.
+
+mod faults;
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::common::Ran;
+use crate::push::Workspace;
+use crate::push::proxy::Proxy;
+use crate::world::{Registry, root, xtask};
+
+/// A workspace with a remote, a registry behind a proxy, and receipts.
+struct Releases {
+    workspace: Workspace,
+    proxy: Proxy,
+}
+
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+impl Releases {
+    fn new() -> Releases {
+        let registry = Registry::start();
+        let proxy = Proxy::before(&registry.address);
+        let workspace = Workspace::with(registry, Some(&proxy.address));
+        let remote = workspace.path("target/remote.git");
+        let remote = remote.to_str().unwrap();
+        workspace.git(&["init", "--quiet", "--bare", remote]);
+        workspace.git(&["remote", "add", "origin", remote]);
+        Releases { workspace, proxy }
+    }
+
+    fn receipts(&self) -> PathBuf {
+        self.workspace.path("target/given")
+    }
+
+    /// Commits and tags a version; nothing of it is published yet.
+    fn commit(&self, version: &str) {
+        let path = self.workspace.path("Cargo.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let start = text.find("version = \"").unwrap() + 11;
+        let end = start + text[start..].find('"').unwrap();
+        let text = format!("{}{version}{}", &text[..start], &text[end..]);
+        self.workspace.write("Cargo.toml", &text);
+        self.workspace.commit(version);
+        let tag = format!("v{version}");
+        self.workspace
+            .git(&["tag", "--annotate", "--message", "x", &tag]);
+        self.workspace.git(&["push", "--quiet", "origin", &tag]);
+    }
+
+    /// Publishes an image of HEAD for both platforms as `sha-…`, with receipts; its digest.
+    fn publish(&self, version: &str) -> String {
+        let revision = self.workspace.revision();
+        let blob = |bytes: &[u8]| {
+            self.workspace.put_blob(bytes);
+            json!({
+                "mediaType": "application/octet-stream",
+                "digest": digest(bytes),
+                "size": bytes.len(),
+            })
+        };
+        let layer = blob(b"a layer");
+        let mut entries = Vec::new();
+        for architecture in ["amd64", "arm64"] {
+            let labels = json!({
+                "org.opencontainers.image.revision": revision,
+                "org.opencontainers.image.version": version,
+            });
+            let config = json!({
+                "architecture": architecture,
+                "os": "linux",
+                "config": {"Labels": labels},
+                "rootfs": {"type": "layers", "diff_ids": [digest(b"a layer")]},
+            });
+            let manifest = json!({
+                "schemaVersion": 2,
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": blob(config.to_string().as_bytes()),
+                "layers": [layer],
+            });
+            let bytes = manifest.to_string();
+            let named = digest(bytes.as_bytes());
+            self.workspace.put(&named, &manifest);
+            entries.push(json!({
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "digest": named,
+                "size": bytes.len(),
+                "platform": {"architecture": architecture, "os": "linux"},
+            }));
+        }
+        let index = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": entries,
+        });
+        self.workspace.put(&self.workspace.sha_tag(), &index);
+        let of = digest(index.to_string().as_bytes());
+        for entry in &entries {
+            self.receipt(&of, entry, &revision);
+        }
+        of
+    }
+
+    /// What verify would write for an image in which every check passes.
+    fn receipt(&self, index: &str, entry: &Value, revision: &str) {
+        let list = Ran::of(&mut xtask(&["verify", "--list", "--json"])).succeeded();
+        let list: Value = serde_json::from_str(&list.stdout).unwrap();
+        let checks = list["checks"].as_array().unwrap().iter();
+        let results = checks.map(
+            |check| json!({"id": check["id"], "status": "passed", "seen": "x", "seconds": 0.1}),
+        );
+        let architecture = entry["platform"]["architecture"].as_str().unwrap();
+        let receipt = json!({
+            "schema": 1,
+            "image": "x",
+            "index": index,
+            "manifest": entry["digest"],
+            "config": index,
+            "platform": format!("linux/{architecture}"),
+            "execution": "native",
+            "revision": revision,
+            "check_set": list["check_set"],
+            "versions": {"xtask": "0", "engine": null, "buildx": null},
+            "started": "2026-11-26T00:00:00Z",
+            "finished": "2026-11-26T00:00:01Z",
+            "seconds": 1.0,
+            "results": results.collect::<Vec<_>>(),
+        });
+        let folder = self.receipts().join(index.replace(':', "-"));
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join(format!("linux-{architecture}.json"));
+        fs::write(file, receipt.to_string()).unwrap();
+    }
+
+    fn args(&self, more: &[&str]) -> Vec<String> {
+        let receipts = self.receipts();
+        let receipts = receipts.to_str().unwrap();
+        let args = ["release", "--json", "--yes", "--receipt-dir", receipts];
+        args.iter().chain(more).map(ToString::to_string).collect()
+    }
+
+    fn command(&self, more: &[&str]) -> std::process::Command {
+        let args = self.args(more);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        self.workspace.xtask(&args)
+    }
+
+    fn run(&self, more: &[&str]) -> Ran {
+        Ran::of(&mut self.command(more))
+    }
+
+    /// Commits, publishes and releases a version; its digest.
+    fn release(&self, version: &str) -> String {
+        self.commit(version);
+        let digest = self.publish(version);
+        self.run(&[]).succeeded();
+        digest
+    }
+
+    fn digest(&self, tag: &str) -> Option<String> {
+        self.workspace.digest(tag)
+    }
+}
+
+#[track_caller]
+fn refused(ran: &Ran, parts: &[&str]) {
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    for part in parts.iter().chain(&["hint: "]) {
+        assert!(ran.stderr.contains(part), "`{part}` is not in {ran:#?}");
+    }
+}
+
+#[test]
+fn versions_are_written_once_and_latest_never_goes_down() {
+    let releases = Releases::new();
+    let first = releases.release("1.0.0");
+    assert_eq!(releases.digest("v1.0.0").as_ref(), Some(&first));
+    assert_eq!(releases.digest("latest").as_ref(), Some(&first));
+    let old = releases.workspace.revision();
+    // Again: nothing is written, and no receipt is needed.
+    fs::remove_dir_all(releases.receipts()).unwrap();
+    releases.proxy.reset(crate::push::proxy::When::Never);
+    let again = releases.run(&[]).succeeded();
+    let told: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(told["tags"][1]["written"], false, "{told}");
+    let requests = releases.proxy.requests();
+    assert!(
+        !requests.iter().any(|line| line.starts_with("PUT")),
+        "{requests:?}"
+    );
+    let second = releases.release("2.0.0");
+    assert_eq!(releases.digest("latest").as_ref(), Some(&second));
+    // A prerelease, and a backport from the old commit.
+    releases.release("2.1.0-rc.1");
+    assert_eq!(releases.digest("latest").as_ref(), Some(&second));
+    releases.workspace.git(&["checkout", "--quiet", &old]);
+    let backport = releases.release("1.0.1");
+    assert_eq!(releases.digest("v1.0.1"), Some(backport));
+    assert_eq!(releases.digest("latest"), Some(second));
+    let ran = releases.run(&["--latest", "require"]);
+    refused(&ran, &["the higher version `v2.0.0` is published"]);
+    assert_eq!(releases.digest("v1.0.0"), Some(first));
+    let journal = releases.workspace.path("target/xtask/release/v2.0.0.json");
+    let journal: Value = serde_json::from_str(&fs::read_to_string(journal).unwrap()).unwrap();
+    let entries = journal["entries"].as_array().unwrap();
+    assert!(
+        entries.iter().all(|entry| entry["state"] == "done"),
+        "{journal}"
+    );
+    assert_eq!(entries[1]["before"], releases.digest("v1.0.0").unwrap());
+}
+
+#[test]
+fn a_version_whose_git_tag_moved_is_refused() {
+    let releases = Releases::new();
+    let first = releases.release("1.0.0");
+    releases.workspace.commit("another");
+    releases.workspace.git(&["tag", "--force", "v1.0.0"]);
+    let ran = releases.run(&["--dry-run"]);
+    let parts = ["is not published", "on the remote `origin`, and to"];
+    refused(&ran, &parts);
+    releases
+        .workspace
+        .git(&["push", "--quiet", "--force", "origin", "v1.0.0"]);
+    releases.publish("1.0.0");
+    refused(&releases.run(&[]), &["published with another digest"]);
+    assert_eq!(releases.digest("v1.0.0").as_ref(), Some(&first));
+    assert_eq!(releases.digest("latest"), Some(first));
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once_and_nothing_is_written() {
+    let releases = Releases::new();
+    releases.commit("1.0.0");
+    releases
+        .workspace
+        .git(&["push", "--quiet", "--delete", "origin", "v1.0.0"]);
+    releases.publish("1.0.0");
+    fs::remove_dir_all(releases.receipts()).unwrap();
+    releases.workspace.write("stray", "x");
+    let parts = [
+        "the tree differs from the commit",
+        "`git push origin v1.0.0`",
+        "no receipt proves linux/amd64",
+        "no receipt proves linux/arm64",
+    ];
+    refused(&releases.run(&[]), &parts);
+    assert_eq!(releases.digest("v1.0.0"), None);
+    assert_eq!(releases.digest("latest"), None);
+}
+
+#[test]
+fn nothing_is_released_without_a_yes() {
+    let releases = Releases::new();
+    releases.commit("1.0.0");
+    let digest = releases.publish("1.0.0");
+    let receipts = releases.receipts();
+    let receipts = receipts.to_str().unwrap();
+    let args = ["release", "--receipt-dir", receipts];
+    let ran = Ran::of(&mut releases.workspace.xtask(&args));
+    refused(&ran, &["this is no terminal"]);
+    let dry = releases.run(&["--dry-run"]).succeeded();
+    let plan: Value = serde_json::from_str(&dry.stdout).unwrap();
+    assert_eq!(plan["steps"][0]["to"], *digest);
+    assert_eq!(plan["steps"][1]["tag"], "latest");
+    assert_eq!(releases.digest("v1.0.0"), None);
+    assert!(root().is_dir());
+}

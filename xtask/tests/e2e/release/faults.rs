@@ -1,0 +1,189 @@
+//! A registry that fails at any request of a release, and releases that meet: tags are right or
+//! as they were, and one more run finishes.
+
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::Releases;
+use crate::common::Ran;
+use crate::push::proxy::{Fault, When};
+
+/// Every fault at every request with `RELEASE_FAULTS=all`; else one fault at each.
+fn is_all() -> bool {
+    std::env::var("RELEASE_FAULTS").is_ok_and(|value| value == "all")
+}
+
+const FAULTS: [Fault; 6] = [
+    Fault::Answer("500 Internal Server Error"),
+    Fault::Answer("503 Service Unavailable"),
+    Fault::Answer("429 Too Many Requests\r\nRetry-After: 0"),
+    Fault::Hangup,
+    Fault::CutAnswer,
+    Fault::CutBody,
+];
+
+/// Tags are right or as they were; then an undisturbed run makes them right.
+fn finish(releases: &Releases, tag: &str, digest: &str, before: &str, what: &str) {
+    releases.proxy.reset(When::Never);
+    let version = releases.digest(tag);
+    assert!(
+        version.is_none() || version.as_deref() == Some(digest),
+        "{what}: {version:?}"
+    );
+    let latest = releases.digest("latest").unwrap();
+    assert!([before, digest].contains(&&*latest), "{what}: {latest}");
+    assert!(
+        latest == before || version.is_some(),
+        "{what}: latest came first"
+    );
+    releases.run(&[]).succeeded();
+    assert_eq!(releases.digest(tag).as_deref(), Some(digest), "{what}");
+    assert_eq!(releases.digest("latest").as_deref(), Some(digest), "{what}");
+}
+
+/// The number of requests of a release.
+fn count(releases: &Releases) -> usize {
+    releases.release("1.0.0");
+    releases.commit("1.0.1");
+    releases.publish("1.0.1");
+    releases.proxy.reset(When::Never);
+    releases.run(&[]).succeeded();
+    let requests = releases.proxy.requests();
+    let puts = requests.iter().filter(|line| line.starts_with("PUT"));
+    assert_eq!(puts.count(), 2, "{requests:#?}");
+    requests.len()
+}
+
+#[test]
+fn a_fault_at_any_request_leaves_tags_right_and_the_next_run_finishes() {
+    let releases = Releases::new();
+    let requests = count(&releases);
+    let mut before = releases.digest("latest").unwrap();
+    let mut patch = 1;
+    for number in 0..requests {
+        for (which, fault) in FAULTS.into_iter().enumerate() {
+            if !is_all() && which != number % FAULTS.len() {
+                continue;
+            }
+            patch += 1;
+            let version = format!("1.0.{patch}");
+            releases.commit(&version);
+            let digest = releases.publish(&version);
+            let what = format!("{fault:?} at {number}");
+            // It passes, and is waited out; or it stays, and is told.
+            releases.proxy.reset(When::Once(number, fault));
+            let ran = releases.run(&["--patience", "20"]);
+            assert!([Some(0), Some(1)].contains(&ran.code), "{what}: {ran:#?}");
+            finish(&releases, &format!("v{version}"), &digest, &before, &what);
+            before = digest;
+            patch += 1;
+            let version = format!("1.0.{patch}");
+            releases.commit(&version);
+            let digest = releases.publish(&version);
+            releases.proxy.reset(When::From(number, fault));
+            let ran = releases.run(&["--patience", "0"]);
+            assert_eq!(ran.code, Some(1), "{what}: {ran:#?}");
+            assert!(ran.stderr.contains("hint: "), "{what}: {ran:#?}");
+            finish(&releases, &format!("v{version}"), &digest, &before, &what);
+            before = digest;
+        }
+    }
+}
+
+#[test]
+fn a_release_that_is_killed_is_finished_by_the_next() {
+    let releases = Releases::new();
+    let requests = count(&releases);
+    let mut before = releases.digest("latest").unwrap();
+    let step = if is_all() { 1 } else { 3 };
+    for (patch, number) in (2..).zip((0..requests).step_by(step)) {
+        let version = format!("1.0.{patch}");
+        releases.commit(&version);
+        let digest = releases.publish(&version);
+        let busy = Fault::Answer("429 Too Many Requests\r\nRetry-After: 60");
+        releases.proxy.reset(When::From(number, busy));
+        let mut child = releases
+            .command(&[])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while releases.proxy.requests().len() <= number {
+            std::thread::yield_now();
+        }
+        let signal = if number % 2 == 0 {
+            Signal::KILL
+        } else {
+            Signal::INT
+        };
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert!(!child.wait().unwrap().success());
+        let what = format!("{signal:?} at {number}");
+        finish(&releases, &format!("v{version}"), &digest, &before, &what);
+        before = digest;
+    }
+}
+
+#[test]
+fn a_registry_that_forbids_is_not_asked_again() {
+    let releases = Releases::new();
+    let requests = count(&releases);
+    releases.commit("1.0.2");
+    releases.publish("1.0.2");
+    let fault = Fault::Answer("403 Forbidden");
+    for number in 0..requests {
+        releases.proxy.reset(When::From(number, fault));
+        let ran = releases.run(&[]);
+        assert_eq!(ran.code, Some(1), "{number}: {ran:#?}");
+        assert!(
+            ran.stderr.contains("hint: `docker login"),
+            "{number}: {ran:#?}"
+        );
+        let asked = releases.proxy.requests().len();
+        assert_eq!(asked, number + 1, "{ran:#?}");
+        if releases.digest("v1.0.2").is_some() {
+            break;
+        }
+    }
+}
+
+#[test]
+fn of_two_releases_at_once_the_higher_is_latest() {
+    let releases = Releases::new();
+    releases.release("1.0.0");
+    let old = releases.workspace.revision();
+    for round in 0..3 {
+        let (low, high) = (format!("1.{round}.1"), format!("1.{round}.2"));
+        releases.workspace.git(&["checkout", "--quiet", &old]);
+        releases.commit(&low);
+        releases.publish(&low);
+        let other = tempfile::tempdir().unwrap();
+        let clone = other.path().join("clone");
+        let from = releases.workspace.path("");
+        let clone = clone.to_str().unwrap();
+        releases
+            .workspace
+            .git(&["clone", "--quiet", from.to_str().unwrap(), clone]);
+        releases
+            .workspace
+            .git(&["-C", clone, "checkout", "--quiet", &format!("v{low}")]);
+        releases.commit(&high);
+        let highest = releases.publish(&high);
+        let start = |folder: Option<&str>| {
+            let mut command = releases.command(&[]);
+            if let Some(folder) = folder {
+                command.current_dir(folder);
+            }
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        };
+        let runs = [start(Some(clone)), start(None)];
+        let ends = runs.map(|run| Ran::from(run.wait_with_output().unwrap()));
+        // Who was overtaken between a write and its read-back says so, and changes nothing.
+        for ran in &ends {
+            assert!([Some(0), Some(1)].contains(&ran.code), "{ran:#?}");
+        }
+        assert_eq!(releases.digest("latest"), Some(highest), "{ends:#?}");
+    }
+}

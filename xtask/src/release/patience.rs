@@ -45,14 +45,13 @@ impl Patience {
     }
 }
 
-/// The pause after a number of tries: what the registry asks for, or else one that doubles, less
-/// up to a half at random (`random` is from 0 to 1), so that two who wait do not meet again.
+/// The pause after a number of tries: one that doubles, less up to a half at random (`random` is
+/// from 0 to 1), so that two who wait do not meet again; or what the registry asks for, if that is
+/// longer.
 fn pause(tries: u32, asked: Option<u64>, random: f64) -> Duration {
-    if let Some(seconds) = asked {
-        return Duration::from_secs(seconds);
-    }
     let seconds = 1u64.checked_shl(tries).unwrap_or(LONGEST).min(LONGEST);
-    Duration::from_secs(seconds).mul_f64(1.0 - random / 2.0)
+    let own = Duration::from_secs(seconds).mul_f64(1.0 - random / 2.0);
+    own.max(Duration::from_secs(asked.unwrap_or_default()))
 }
 
 /// From 0 to 1; the standard library's own seeds are the only randomness that is needed here.
@@ -73,7 +72,7 @@ mod tests {
             (3, None, 0.0, 8.0),
             (5, None, 0.0, 30.0),
             (200, None, 0.0, 30.0),
-            (3, Some(0), 1.0, 0.0),
+            (3, Some(0), 1.0, 4.0),
             (0, Some(7), 0.5, 7.0),
         ] {
             let pause = pause(tries, asked, random).as_secs_f64();
@@ -87,12 +86,12 @@ mod tests {
         let patience = Patience(Duration::from_mins(1));
         let done = patience.run(|| {
             tries += 1;
-            if tries < 3 {
+            if tries < 2 {
                 return Err(Passing::new("busy".to_owned(), Some(0)).into());
             }
             Ok(tries)
         });
-        assert_eq!(done.unwrap(), 3);
+        assert_eq!(done.unwrap(), 2);
         let failed = patience.run(|| -> anyhow::Result<()> { anyhow::bail!("no") });
         assert_eq!(failed.unwrap_err().to_string(), "no");
         let none = Patience(Duration::ZERO);

@@ -95,7 +95,9 @@ impl Args {
         if !ctx.json || !first.is_done() {
             anstream::eprint!("{}", show::table(&first));
         }
-        let plan = if first.is_done() {
+        // Where nobody is waited for, the plan is of this moment.
+        let is_fresh = self.yes && first.verify.is_empty();
+        let plan = if first.is_done() || is_fresh {
             first
         } else {
             self.confirm()?;

@@ -52,6 +52,7 @@ fn count(releases: &Releases) -> usize {
     let requests = releases.proxy.requests();
     let puts = requests.iter().filter(|line| line.starts_with("PUT"));
     assert_eq!(puts.count(), 2, "{requests:#?}");
+    eprintln!("a release takes {} requests", requests.len());
     requests.len()
 }
 

@@ -167,7 +167,7 @@ fn images(index: &Value) -> (Vec<(String, String)>, usize) {
 }
 
 #[track_caller]
-fn refused(ran: &Ran, parts: &[&str]) {
+pub(crate) fn refused(ran: &Ran, parts: &[&str]) {
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     for part in parts.iter().chain(&["hint: "]) {
         assert!(ran.stderr.contains(part), "`{part}` is not in {ran:#?}");

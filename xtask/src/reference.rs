@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::oci::Digest;
+
 /// A repository, with its registry where it is not Docker Hub: `agentgate/agent`,
 /// `ghcr.io/me/agent`, `127.0.0.1:5000/agentgate/agent`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,11 @@ impl Repository {
     /// The full name of `tag` in this repository.
     pub(crate) fn reference(&self, tag: &str) -> String {
         format!("{self}:{tag}")
+    }
+
+    /// The full name of what has `digest` in this repository.
+    pub(crate) fn by_digest(&self, digest: &Digest) -> String {
+        format!("{self}@{digest}")
     }
 
     /// The registry, as `docker login` is told of it.

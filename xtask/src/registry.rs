@@ -209,8 +209,8 @@ impl Registry {
             match result {
                 Ok(answer) if is_busy(answer.status()) => {
                     let status = answer.status();
-                    let text = format!("{failed}: it is busy or broken ({status})");
-                    let text = format!("{text}; hint: try again later");
+                    let text =
+                        format!("{failed}: it is busy or broken ({status}); hint: try again later");
                     return Err(Passing::new(text, asked).into());
                 }
                 Ok(answer) => return Ok(answer),

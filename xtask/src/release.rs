@@ -157,7 +157,7 @@ fn prove(ctx: &Ctx, local: &Local, plan: &Plan) -> anyhow::Result<()> {
     if plan.verify.is_empty() {
         return Ok(());
     }
-    let name = facts::by_digest(&local.wanted, &plan.digest);
+    let name = local.repository.by_digest(&plan.digest);
     let platforms = plan.verify.iter().map(|(platform, _)| *platform).collect();
     verify::prove(ctx, &name, platforms, &plan.revision)
 }

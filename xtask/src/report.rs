@@ -1,14 +1,33 @@
-//! How results are printed: aligned lines for people, JSON for programs.
+//! How results are printed: aligned lines for people, JSON for programs; and kept as records.
 
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 /// Prints `value` on stdout as indented JSON.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value).context("failed to write the result as JSON")?;
     anstream::println!("{text}");
+    Ok(())
+}
+
+/// Writes a record for everyone to read, whole or not at all; its folder is made if need be.
+pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    // Temporary files are for their owner alone; a record holds nothing that is secret.
+    let everyones = fs::Permissions::from_mode(0o644);
+    file.as_file().set_permissions(everyones)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
 

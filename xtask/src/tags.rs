@@ -15,6 +15,7 @@ use clap::ValueEnum;
 pub(crate) use self::build::Build;
 use self::latest::Published;
 use self::rules::Question;
+pub(crate) use self::rules::sha_name;
 pub(crate) use self::set::{Tag, TagSet};
 use crate::ctx::Ctx;
 use crate::git::{self, Facts};

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::oci::{Config, Descriptor, Digest, Document, Manifest, OciPlatform, Step};
 use crate::platform::Platform;
 use crate::registry::Registry;
+use crate::version::Version;
 
 /// The media type of an OCI index (image-spec 1.1).
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -77,6 +78,11 @@ impl Image {
         label.map(String::as_str)
     }
 
+    /// The version that the image says to be built as; none when it says none.
+    pub(crate) fn version(&self) -> Option<Version> {
+        self.config.config.labels.get(VERSION)?.parse().ok()
+    }
+
     /// For each layer, the step of the build that made it. Where the history does not fit the
     /// layers it says nothing: a wrong line would be worse than none.
     pub(crate) fn steps(&self) -> Vec<Option<&Step>> {
@@ -100,6 +106,9 @@ impl Image {
 
 /// The label that names the commit an image is built from.
 pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
+
+/// The label that names the version an image is built as.
+const VERSION: &str = "org.opencontainers.image.version";
 
 /// Why an index cannot be what we built: said by who keeps it, not guessed from a silence.
 #[derive(Debug)]
@@ -127,7 +136,7 @@ impl Tree {
         let (mut images, mut attestations) = (Vec::new(), Vec::new());
         let document = Document::parse(&bytes).map_err(|why| broken("it:", format!("{why:#}")))?;
         let value: Value = serde_json::from_slice(&bytes)?;
-        let is_index = match document {
+        match document {
             Document::Index(index) => {
                 let entries = value["manifests"].as_array().into_iter().flatten();
                 for (raw, descriptor) in entries.zip(index.manifests) {
@@ -141,23 +150,20 @@ impl Tree {
                         images.push(image(entry, store)?);
                     }
                 }
-                true
             }
             Document::Manifest(manifest) => {
                 let raw = json!({
-                    "mediaType": value["mediaType"].as_str().unwrap_or(MANIFEST),
+                    "mediaType": media_type(&value),
                     "digest": digest,
                     "size": bytes.len(),
                 });
                 let descriptor = serde_json::from_value(raw.clone())?;
                 images.push(of_manifest(Entry { raw, descriptor }, manifest, store)?);
-                false
             }
-        };
-        let usual = if is_index { INDEX } else { MANIFEST };
+        }
         Ok(Tree {
             digest,
-            media_type: value["mediaType"].as_str().unwrap_or(usual).to_owned(),
+            media_type: media_type(&value),
             bytes,
             images,
             attestations,
@@ -228,14 +234,13 @@ fn of_manifest(mut entry: Entry, manifest: Manifest, store: &impl Store) -> anyh
 }
 
 /// The media type that an index or a manifest is stored under: its own word, or OCI's.
-pub(crate) fn media_type(bytes: &[u8]) -> anyhow::Result<String> {
-    let value: Value = serde_json::from_slice(bytes).context("it is not JSON, so no manifest")?;
-    let usual = if value.get("manifests").is_some() {
+pub(crate) fn media_type(document: &Value) -> String {
+    let usual = if document.get("manifests").is_some() {
         INDEX
     } else {
         MANIFEST
     };
-    Ok(value["mediaType"].as_str().unwrap_or(usual).to_owned())
+    document["mediaType"].as_str().unwrap_or(usual).to_owned()
 }
 
 /// One index of several: their images in the order given, then their attestations. No manifest is

@@ -60,7 +60,7 @@ Exit codes: 0 all proven; 1 a check failed, or something could not be proven;
 2 wrong usage; 3 the receipt does not hold; 130 interrupted.";
 
 /// Prove an image: each platform as AgentGate's server runs it; writes receipts
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Tag, digest or id of the image, in the engine or in a registry [default: the last build]

@@ -38,7 +38,7 @@ impl Registry {
 
     /// A blob that is JSON; none when the registry says that it has no such.
     pub(crate) fn json(&self, digest: &Digest) -> anyhow::Result<Option<serde_json::Value>> {
-        let what = format!("{}@{digest}", self.repository);
+        let what = self.repository.by_digest(digest);
         let answer = self.get(&format!("blobs/{digest}"), &what)?;
         let Some(bytes) = self.document(answer, &what)? else {
             return Ok(None);
@@ -55,7 +55,7 @@ impl Registry {
 
     /// Whether the registry has the blob; it is not read.
     pub(crate) fn has_blob(&self, digest: &Digest) -> anyhow::Result<bool> {
-        let what = format!("{}@{digest}", self.repository);
+        let what = self.repository.by_digest(digest);
         let url = self.url(&format!("blobs/{digest}"));
         let answer = self.ask(|| self.agent.head(&url), &what)?;
         match answer.status() {

@@ -38,7 +38,7 @@ impl Registry {
         if self.has_blob(digest)? {
             return Ok(Upload::Present);
         }
-        let what = format!("{}@{digest}", self.repository);
+        let what = self.repository.by_digest(digest);
         let start = self.url("blobs/uploads/");
         // An upload has an address of its own, which is gone when the upload fails.
         let answer = self.send(&what, |authorization| {

@@ -147,5 +147,6 @@ fn write(registry: &Registry, tag: &str, digest: &Digest) -> anyhow::Result<()> 
              image --push` brings it back"
         )
     })?;
-    registry.push_manifest(tag, &tree::media_type(&bytes)?, &bytes)
+    let document = serde_json::from_slice(&bytes).context("it is not JSON, so no manifest")?;
+    registry.push_manifest(tag, &tree::media_type(&document), &bytes)
 }

@@ -11,14 +11,12 @@ use crate::git;
 use crate::image::{Found, Wanted, look};
 use crate::oci::Digest;
 use crate::platform::Platform;
+use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::tags::{self, TagSet};
-use crate::tree::Tree;
+use crate::tree::{Image, Tree};
 use crate::verify::{self, Candidate};
 use crate::version::{self, Name, Version};
-
-/// The label that names the version an image was built as.
-const VERSION: &str = "org.opencontainers.image.version";
 
 /// What is wanted of `latest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -83,13 +81,14 @@ pub(super) struct Asked<'a> {
 pub(super) struct Local {
     pub(super) version: Option<Version>,
     pub(super) refusals: Vec<Refusal>,
+    pub(super) repository: Repository,
     pub(super) wanted: Wanted,
 }
 
 pub(super) fn local(ctx: &Ctx, asked: &Asked) -> anyhow::Result<Local> {
     let facts = git::read_facts(&ctx.root)?;
     let set = tags::decide(ctx, &facts, asked.version)?;
-    let tag = format!("sha-{}", facts.head.short());
+    let tag = tags::sha_name(&facts.head);
     let mut refusals = against(&set, &facts, asked);
     let version = set
         .version
@@ -101,6 +100,7 @@ pub(super) fn local(ctx: &Ctx, asked: &Asked) -> anyhow::Result<Local> {
     Ok(Local {
         version,
         refusals,
+        repository: ctx.settings.repository.clone(),
         wanted: Wanted {
             reference: ctx.settings.repository.reference(&tag),
             tag,
@@ -112,17 +112,10 @@ pub(super) fn local(ctx: &Ctx, asked: &Asked) -> anyhow::Result<Local> {
 
 /// What the rules of tags have against a release.
 fn against(set: &TagSet, facts: &git::Facts, asked: &Asked) -> Vec<Refusal> {
-    let of_release = |name: &str| {
-        let is_version = set
-            .version
-            .as_ref()
-            .is_some_and(|v| name == format!("v{v}"));
-        is_version || (name == "latest" && asked.wish != Wish::Never)
-    };
-    let withheld = set.withheld.iter();
+    let own = set.version.as_ref().map(|version| format!("v{version}"));
     // `latest` that stays, as a prerelease's does, is no refusal.
-    let withheld = withheld.filter(|tag| tag.is_refused || tag.name != "latest");
-    let withheld = withheld.filter(|tag| of_release(&tag.name) || tag.is_refused);
+    let withheld = set.withheld.iter();
+    let withheld = withheld.filter(|tag| tag.is_refused || own.as_ref() == Some(&tag.name));
     let mut refusals: Vec<Refusal> = withheld
         .map(|tag| Refusal::new(format!("`{}`: {}", tag.name, tag.why), &*tag.remedy))
         .collect();
@@ -239,20 +232,13 @@ fn lacks(tree: &Tree, local: &Local, asked: &Asked) -> Vec<(Platform, String)> {
         Some((platform, image.digest()))
     });
     let candidate = Candidate {
-        name: &by_digest(&local.wanted, &tree.digest),
+        name: &local.repository.by_digest(&tree.digest),
         digest: &tree.digest,
         is_index: tree.is_index(),
         images: images.collect(),
         revision: &local.wanted.revision,
     };
     verify::lacking(asked.receipts, &candidate)
-}
-
-/// `REPOSITORY@DIGEST`.
-pub(super) fn by_digest(wanted: &Wanted, digest: &Digest) -> String {
-    let tag = format!(":{}", wanted.tag);
-    let repository = wanted.reference.strip_suffix(&tag);
-    format!("{}@{digest}", repository.unwrap_or(&wanted.reference))
 }
 
 /// What the registry has of versions, now.
@@ -302,9 +288,7 @@ fn labelled(registry: &Registry, digest: &Digest) -> anyhow::Result<Option<Versi
     let Found::There(tree) = look(registry, digest.as_str())? else {
         return Ok(None);
     };
-    let images = tree.images.iter();
-    let labels = images.filter_map(|image| image.config.config.labels.get(VERSION));
-    Ok(labels.filter_map(|label| label.parse().ok()).max())
+    Ok(tree.images.iter().filter_map(Image::version).max())
 }
 
 #[cfg(test)]

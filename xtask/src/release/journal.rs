@@ -1,6 +1,5 @@
 //! What a release did, written before and after each step: `target/xtask/release/vX.Y.Z.json`.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -8,6 +7,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::oci::Digest;
+use crate::report;
 
 /// Every step of every run of one version's release, the first first.
 #[derive(Debug, Serialize, Deserialize)]
@@ -106,16 +106,9 @@ impl Journal {
                 self.path.display()
             )
         };
-        let folder = self.path.parent().context("a journal has a folder")?;
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
-        std::fs::create_dir_all(folder).with_context(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.as_file().sync_all())
-            .with_context(failed)?;
-        let persisted = file.persist(&self.path).map_err(|error| error.error);
-        persisted.map(drop).with_context(failed)
+        report::write_whole(&self.path, &text).with_context(failed)
     }
 }
 

@@ -19,8 +19,8 @@ impl Patience {
     ///
     /// Each try must look anew at what it changes: the one before may have been done.
     pub(super) fn run<T>(self, mut step: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let mut end = None;
-        for tries in 0.. {
+        let (mut end, mut tries) = (None, 0);
+        loop {
             let error = match step() {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
@@ -40,8 +40,8 @@ impl Patience {
                 report::seconds(left)
             );
             registry::sleep(pause)?;
+            tries += 1;
         }
-        unreachable!("tries do not end before patience does")
     }
 }
 

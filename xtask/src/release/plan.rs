@@ -70,14 +70,8 @@ fn as_text<S: serde::Serializer>(version: &Version, to: S) -> Result<S::Ok, S::E
 /// Decides on a release.
 pub(super) fn plan(facts: &Facts) -> Result<Plan, Vec<Refusal>> {
     let mut refusals = facts.git.clone();
-    let tree = match image(facts) {
-        Ok(tree) => Some(tree),
-        Err(refusal) => {
-            refusals.push(refusal);
-            None
-        }
-    };
-    let (Some(version), Some(digest)) = (&facts.version, tree) else {
+    let image = image(facts).map_err(|refusal| refusals.push(refusal));
+    let (Some(version), Ok(digest)) = (&facts.version, image) else {
         return Err(refusals);
     };
     let tag = format!("v{version}");

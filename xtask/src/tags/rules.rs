@@ -51,7 +51,8 @@ pub(super) fn sha_tag(head: &Head, ci: Option<&Ci>) -> Result<String, (String, &
     Ok(sha_name(head))
 }
 
-pub(super) fn sha_name(head: &Head) -> String {
+/// The name of the commit's own tag, whether it may have one or not.
+pub(crate) fn sha_name(head: &Head) -> String {
     format!("sha-{}", head.short())
 }
 

@@ -65,14 +65,8 @@ pub(crate) fn prove(
         image: Some(name.to_owned()),
         platform: platforms,
         pull: true,
-        only: Vec::new(),
-        skip: Vec::new(),
-        list: false,
-        junit: None,
-        receipt_dir: None,
-        check_receipt: None,
         revision: Some(revision.to_owned()),
-        sweep: None,
+        ..Args::default()
     };
     let report = args.prove(ctx, &choice::choose(&[], &[])?)?;
     anstream::eprint!("{}", show::table(&report, ctx.verbose));

@@ -2,9 +2,8 @@
 
 mod holds;
 
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -116,19 +115,9 @@ impl Receipt {
                 path.display()
             )
         };
-        let folder = path.parent().context("a receipt has a folder")?;
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
-        fs::create_dir_all(folder).with_context(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-        // Temporary files are for their owner alone; a receipt holds nothing that is secret.
-        let everyones = fs::Permissions::from_mode(0o644);
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.as_file().set_permissions(everyones))
-            .and_then(|()| file.as_file().sync_all())
-            .with_context(failed)?;
-        let persisted = file.persist(&path).map_err(|error| error.error);
-        persisted.with_context(failed)?;
+        crate::report::write_whole(&path, &text).with_context(failed)?;
         Ok(path)
     }
 
@@ -173,6 +162,9 @@ fn parse(bytes: &[u8]) -> anyhow::Result<Receipt> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::verify::check::Status;
 

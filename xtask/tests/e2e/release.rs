@@ -157,10 +157,15 @@ impl Releases {
         Ran::of(&mut self.command(more))
     }
 
+    /// Commits and publishes a version that is yet to be released; its digest.
+    fn prepare(&self, version: &str) -> String {
+        self.commit(version);
+        self.publish(version)
+    }
+
     /// Commits, publishes and releases a version; its digest.
     fn release(&self, version: &str) -> String {
-        self.commit(version);
-        let digest = self.publish(version);
+        let digest = self.prepare(version);
         self.run(&[]).succeeded();
         digest
     }
@@ -252,8 +257,7 @@ fn all_that_is_wrong_is_said_at_once_and_nothing_is_written() {
 #[test]
 fn nothing_is_released_without_a_yes() {
     let releases = Releases::new();
-    releases.commit("1.0.0");
-    let digest = releases.publish("1.0.0");
+    let digest = releases.prepare("1.0.0");
     let receipts = releases.receipts();
     let receipts = receipts.to_str().unwrap();
     let args = ["release", "--receipt-dir", receipts];

@@ -45,8 +45,7 @@ fn finish(releases: &Releases, tag: &str, digest: &str, before: &str, what: &str
 /// The number of requests of a release.
 fn count(releases: &Releases) -> usize {
     releases.release("1.0.0");
-    releases.commit("1.0.1");
-    releases.publish("1.0.1");
+    releases.prepare("1.0.1");
     releases.proxy.reset(When::Never);
     releases.run(&[]).succeeded();
     let requests = releases.proxy.requests();
@@ -70,8 +69,7 @@ fn a_fault_at_any_request_leaves_tags_right_and_the_next_run_finishes() {
             }
             patch += 1;
             let version = format!("1.0.{patch}");
-            releases.commit(&version);
-            let digest = releases.publish(&version);
+            let digest = releases.prepare(&version);
             let what = format!("{fault:?} at {number} of {requests}");
             // It passes, and is waited out; or it stays, and is told.
             releases.proxy.reset(When::Once(number, fault));
@@ -81,8 +79,7 @@ fn a_fault_at_any_request_leaves_tags_right_and_the_next_run_finishes() {
             before = digest;
             patch += 1;
             let version = format!("1.0.{patch}");
-            releases.commit(&version);
-            let digest = releases.publish(&version);
+            let digest = releases.prepare(&version);
             releases.proxy.reset(When::From(number, fault));
             let ran = releases.run(&["--patience", "0"]);
             assert_eq!(ran.code, Some(1), "{what}: {ran:#?}");
@@ -101,8 +98,7 @@ fn a_release_that_is_killed_is_finished_by_the_next() {
     let step = if is_all() { 1 } else { 3 };
     for (patch, number) in (2..).zip((0..requests).step_by(step)) {
         let version = format!("1.0.{patch}");
-        releases.commit(&version);
-        let digest = releases.publish(&version);
+        let digest = releases.prepare(&version);
         let busy = Fault::Answer("429 Too Many Requests\r\nRetry-After: 60");
         releases.proxy.reset(When::From(number, busy));
         let mut child = releases
@@ -131,8 +127,7 @@ fn a_release_that_is_killed_is_finished_by_the_next() {
 fn a_registry_that_forbids_is_not_asked_again() {
     let releases = Releases::new();
     let requests = count(&releases);
-    releases.commit("1.0.2");
-    releases.publish("1.0.2");
+    releases.prepare("1.0.2");
     let fault = Fault::Answer("403 Forbidden");
     for number in 0..requests {
         releases.proxy.reset(When::From(number, fault));
@@ -158,8 +153,7 @@ fn of_two_releases_at_once_the_higher_is_latest() {
     for round in 0..3 {
         let (low, high) = (format!("1.{round}.1"), format!("1.{round}.2"));
         releases.workspace.git(&["checkout", "--quiet", &old]);
-        releases.commit(&low);
-        releases.publish(&low);
+        releases.prepare(&low);
         let other = tempfile::tempdir().unwrap();
         let clone = other.path().join("clone");
         let from = releases.workspace.path("");
@@ -170,8 +164,7 @@ fn of_two_releases_at_once_the_higher_is_latest() {
         releases
             .workspace
             .git(&["-C", clone, "checkout", "--quiet", &format!("v{low}")]);
-        releases.commit(&high);
-        let highest = releases.publish(&high);
+        let highest = releases.prepare(&high);
         let start = |folder: Option<&str>| {
             let mut command = releases.command(&[]);
             if let Some(folder) = folder {

@@ -1,7 +1,7 @@
 //! Indexes, manifests and configurations as registries and engines keep them, in OCI's words and
 //! in Docker's (image-spec 1.1; Docker's `HEALTHCHECK` is no OCI field).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -136,6 +136,15 @@ pub(crate) struct Manifest {
     pub(crate) config: Descriptor,
     /// The lowest first.
     pub(crate) layers: Vec<Descriptor>,
+}
+
+impl Manifest {
+    /// The ends of the layers' media types: `gzip`, `zstd`, or `tar` for none.
+    pub(crate) fn compressions(&self) -> BTreeSet<String> {
+        let types = self.layers.iter().map(|layer| &*layer.media_type);
+        let ends = types.filter_map(|name| name.rsplit(['.', '+']).next());
+        ends.map(ToOwned::to_owned).collect()
+    }
 }
 
 /// What a digest of an image can lead to.

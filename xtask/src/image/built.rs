@@ -95,8 +95,7 @@ impl Built {
             anstream::print!("{}", report::table(&self.rows()));
             anstream::print!("{}", sizes::table(&self.platforms));
             let enter = ctx.testbed.then(|| format!("{} && ", testbed::ENTER));
-            let next = self.next().unwrap_or_default();
-            anstream::eprintln!("{}{next}", enter.unwrap_or_default());
+            anstream::eprintln!("{}", self.next(&enter.unwrap_or_default()));
         }
         github::write_outputs(
             &ctx.exec,
@@ -109,13 +108,15 @@ impl Built {
         github::write_summary(&ctx.exec, &self.markdown())
     }
 
-    /// What to type next.
-    fn next(&self) -> Option<String> {
-        let reference = self.references.first()?;
-        if self.is_pushed {
-            return Some(format!("prove it: cargo xtask verify --pull {reference}"));
+    /// What to type next, after `enter`.
+    fn next(&self, enter: &str) -> String {
+        match self.references.first() {
+            Some(reference) if self.is_pushed => {
+                format!("prove it: {enter}cargo xtask verify --pull {reference}")
+            }
+            Some(reference) => format!("try it: {enter}docker run --rm -it {reference} bash"),
+            None => String::new(),
         }
-        Some(format!("try it: docker run --rm -it {reference} bash"))
     }
 
     fn rows(&self) -> Vec<(&str, String)> {

@@ -91,10 +91,13 @@ fn plan(
         // They carry a fresh id, which would give every local build of one commit another digest.
         provenance: "false",
         sbom: "false",
+        // After a push the builder has zstd layers, which an engine unpacks under OCI's media types
+        // alone.
         output: if is_dated_by_argument {
             "type=docker".to_owned()
         } else {
-            format!("type=docker,source-date-epoch={}", facts.head.epoch)
+            let epoch = facts.head.epoch;
+            format!("type=docker,oci-mediatypes=true,source-date-epoch={epoch}")
         },
         is_dated_by_argument,
         metadata_file: &metadata_file,

@@ -12,7 +12,7 @@ use crate::ca_bundle;
 use crate::ctx::Ctx;
 use crate::exec::Exec;
 use crate::git;
-use crate::oci::{Digest, Document};
+use crate::oci::{Digest, Document, Manifest};
 use crate::platform::Platform;
 use crate::reference::Repository;
 use crate::registry::Registry;
@@ -133,10 +133,12 @@ pub(crate) fn last_release(
     let Some(tag) = highest(&tags) else {
         return Err(format!("nothing is released in `{repository}` yet"));
     };
-    let layers = layers(&registry, tag, platform).map_err(failed)?;
+    let manifest = manifest(&registry, tag, platform).map_err(failed)?;
+    let manifest = manifest.ok_or_else(|| format!("`{repository}:{tag}` is not for {platform}"))?;
     Ok(Release {
         version: tag.to_owned(),
-        layers: layers.ok_or_else(|| format!("`{repository}:{tag}` is not for {platform}"))?,
+        layers: manifest.layers.iter().map(|layer| layer.size).collect(),
+        compressions: manifest.compressions(),
     })
 }
 
@@ -150,18 +152,19 @@ fn highest(tags: &[String]) -> Option<&str> {
     highest.map(|(_, tag)| tag.as_str())
 }
 
-/// The layers' sizes; none when the tag has no image for the platform.
-fn layers(registry: &Registry, tag: &str, platform: Platform) -> anyhow::Result<Option<Vec<u64>>> {
+/// None when the tag has no image for the platform.
+fn manifest(
+    registry: &Registry,
+    tag: &str,
+    platform: Platform,
+) -> anyhow::Result<Option<Manifest>> {
     let mut name = tag.to_owned();
     // A tag leads to an index or to a manifest, and an index's entry to a manifest.
     for _ in 0..2 {
         let found = registry.manifest(&name)?;
         let (_, bytes) = found.with_context(|| format!("`{name}` is gone"))?;
         match Document::parse(&bytes)? {
-            Document::Manifest(manifest) => {
-                let sizes = manifest.layers.iter().map(|layer| layer.size);
-                return Ok(Some(sizes.collect()));
-            }
+            Document::Manifest(manifest) => return Ok(Some(manifest)),
             Document::Index(index) => {
                 let mut entries = index.manifests.into_iter();
                 let is_for = |entry: &crate::oci::Descriptor| {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::rootfs::Image;
+#[cfg(doc)]
+use crate::oci::Manifest;
 use crate::oci::{Digest, Index};
 use crate::platform::Platform;
 
@@ -62,4 +64,6 @@ pub(crate) struct Release {
     pub(crate) version: String,
     /// Compressed bytes of each layer, the lowest first.
     pub(crate) layers: Vec<u64>,
+    /// How the layers are compressed ([`Manifest::compressions`]).
+    pub(crate) compressions: BTreeSet<String>,
 }

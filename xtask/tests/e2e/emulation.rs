@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::common::Ran;
-use crate::world::xtask;
+use crate::world::{other_platform, xtask};
 
 /// The stages that may be emulated, with one RUN each.
 const ALLOWED: [&str; 1] = ["system"];
@@ -44,14 +44,10 @@ fn an_emulated_step_is_told_from_a_cross_built_one() {
 
 #[test]
 fn two_builds_of_the_agent_image_are_one_and_only_packages_and_the_user_are_emulated() {
-    let other = match crate::world::arch() {
-        "amd64" => "linux/arm64",
-        _ => "linux/amd64",
-    };
     // Without a cache, so that each step is there to be seen.
     let args = ["image", "--reproduce", "--json", "--progress", "plain"];
     let ran = Ran::of(&mut xtask(&args)).succeeded();
-    assert_eq!(emulated(&ran.stderr, other), ALLOWED);
+    assert_eq!(emulated(&ran.stderr, other_platform()), ALLOWED);
     let same: Value = serde_json::from_str(&ran.stdout).unwrap();
     let platforms = same["platforms"].as_array().unwrap();
     assert_eq!(platforms.len(), 2, "{same}");

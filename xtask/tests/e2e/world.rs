@@ -69,6 +69,14 @@ pub(crate) fn arch() -> &'static str {
         .unwrap()
 }
 
+/// The platform that is not the engine's own.
+pub(crate) fn other_platform() -> &'static str {
+    match arch() {
+        "amd64" => "linux/arm64",
+        _ => "linux/amd64",
+    }
+}
+
 /// A workspace that the agent may write to, as the server prepares one.
 pub(crate) fn workspace() -> TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -27,7 +27,7 @@ fn a_dry_run_prints_the_command_line_and_builds_nothing() {
              --progress auto \
              --metadata-file {}/target/xtask/build-metadata.json \
              --provenance false --sbom false \
-             --output 'type=docker,source-date-epoch=1767323045' .\n",
+             --output 'type=docker,oci-mediatypes=true,source-date-epoch=1767323045' .\n",
             work.display()
         )
     );

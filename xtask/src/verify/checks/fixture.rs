@@ -32,6 +32,7 @@ pub(crate) fn good() -> Facts {
     let last_release = Release {
         version: "v0.2.12".to_owned(),
         layers: manifest.layers.iter().map(|layer| layer.size).collect(),
+        compressions: manifest.compressions(),
     };
     Facts {
         platform: Platform::LinuxAmd64,

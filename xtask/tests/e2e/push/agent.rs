@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::common::{Ran, command};
-use crate::world::{Registry, root, unique_name, xtask_in};
+use crate::world::{Registry, docker, other_platform, root, unique_name, xtask_in};
 
 /// The digests of all layers of a push.
 fn layers(built: &Value) -> BTreeSet<String> {
@@ -66,4 +66,16 @@ fn a_commit_outside_the_image_pushes_no_layer_and_the_index_is_whole() {
         &["verify", "--pull", "--only", only, "--receipt-dir"],
     );
     Ran::of(verify.arg(receipts).arg(name)).succeeded();
+    // An image for the engine of layers that the push has made: it starts.
+    fs::write(clone.join("docker/etc/gitconfig"), "# another\n").unwrap();
+    git(&["commit", "--quiet", "--all", "--message", "a layer"]);
+    push();
+    let name = unique_name();
+    let other = other_platform();
+    let args = ["image", "--platform", other, "--repository", &name];
+    Ran::of(&mut xtask_in(&clone, &args)).succeeded();
+    let image = format!("{name}:dev");
+    let run = docker(&["run", "--rm", "--platform", other, &image, "true"]);
+    run.succeeded();
+    docker(&["rmi", "--force", &image]);
 }

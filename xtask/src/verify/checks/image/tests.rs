@@ -267,6 +267,7 @@ fn the_size_is_compared_with_the_last_release() {
         facts.last_release = Ok(Release {
             version: "v0.2.12".to_owned(),
             layers: layers.to_vec(),
+            compressions: facts.image.manifest.compressions(),
         });
         facts
     };
@@ -297,6 +298,13 @@ fn the_size_is_compared_with_the_last_release() {
     assert_eq!(failure.expected, "at most 286.0 MB, 10 % more than then");
     assert!(said(id, &with(&[u64::MAX, u64::MAX])).starts_with("passed"));
     assert!(said(id, &with(&[])).starts_with("failed"));
+    let mut facts = with(&[]);
+    for layer in &mut facts.image.manifest.layers {
+        layer.media_type = "application/vnd.oci.image.layer.v1.tar+zstd".to_owned();
+    }
+    let expected = "not applicable: 300.0 MB, 0 B in `v0.2.12`, which is compressed otherwise: a \
+                    published image can be compared";
+    assert_eq!(said(id, &facts), expected);
     let mut facts = good();
     facts.last_release = Err("there is no release yet".to_owned());
     assert_eq!(said(id, &facts), "not applicable: there is no release yet");

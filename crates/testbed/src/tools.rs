@@ -42,7 +42,7 @@ const fn package(
 }
 
 /// Newest first; what Debian 12 has itself comes from there where newer suites want a newer C library.
-const PACKAGES: [Package; 10] = [
+const PACKAGES: [Package; 11] = [
     package(
         "docker.io",
         &["sid", "trixie"],
@@ -81,6 +81,13 @@ const PACKAGES: [Package; 10] = [
         &["sid", "trixie"],
         &[("usr/bin/crane", "bin/crane")],
         &["bin/crane", "version"],
+    ),
+    // Version 2, which trixie has, signs in another form.
+    package(
+        "cosign",
+        &["sid"],
+        &[("usr/bin/cosign", "bin/cosign")],
+        &["bin/cosign", "version"],
     ),
     package(
         "containerd",

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use crate::exec::Exec;
 use crate::reference::Repository;
 use crate::settings::{self, Settings};
+use crate::stop::Stop;
 
 /// Flags that mean the same for every command.
 #[derive(clap::Args)]
@@ -21,17 +22,18 @@ pub(crate) struct Global {
     /// Run on the test bed: a private engine and registry (`cargo xtask testbed --help`)
     #[arg(long, global = true)]
     pub(crate) testbed: bool,
-    /// The image's repository, instead of the one in Cargo.toml
+    /// The image's repository, instead of the one in Cargo.toml; `release` and `audit` take
+    /// several
     #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) repository: Option<Repository>,
+    pub(crate) repository: Vec<Repository>,
 }
 
 pub(crate) struct Ctx {
     /// The workspace's root; every program is started there.
     pub(crate) root: PathBuf,
     pub(crate) settings: Settings,
-    /// What `--repository` says; `settings` has it already.
-    pub(crate) repository: Option<Repository>,
+    /// What `--repository` says; `settings` has the first one already.
+    pub(crate) named: Vec<Repository>,
     pub(crate) exec: Exec,
     pub(crate) json: bool,
     /// Whether everything is to be told.
@@ -44,19 +46,41 @@ impl Ctx {
         let here = env::current_dir().context("failed to find the current folder")?;
         let root = settings::find_root(&here)?;
         let mut settings = Settings::read(&root)?;
-        if let Some(repository) = &global.repository {
+        if let Some(repository) = global.repository.first() {
             settings.repository = repository.clone();
         }
         let exec = Exec::new(&root, global.verbose)?;
         Ok(Ctx {
             root,
             settings,
-            repository: global.repository,
+            named: global.repository,
             exec,
             json: global.json,
             verbose: global.verbose,
             testbed: global.testbed,
         })
+    }
+
+    /// Every repository that is meant, each once; the first is the settings'.
+    pub(crate) fn repositories(&self) -> Vec<&Repository> {
+        let mut all = vec![&self.settings.repository];
+        for repository in &self.named {
+            if !all.contains(&repository) {
+                all.push(repository);
+            }
+        }
+        all
+    }
+
+    /// Fails where several repositories are meant, for the commands that know of one.
+    pub(crate) fn only_one_repository(&self) -> Result<(), Stop> {
+        if self.repositories().len() > 1 {
+            return Err(Stop::Usage(
+                "`--repository` is given several times; only `release` and `audit` take several"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
     }
 
     /// The folder that records of past runs are kept in.

@@ -46,11 +46,6 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The first seven hex digits, the name of the commit in a `sha-` tag.
-    pub(crate) fn short(&self) -> &str {
-        self.revision.get(..7).unwrap_or(&self.revision)
-    }
-
     /// The `org.opencontainers.image.revision` label: a dirty tree is no commit, and says so.
     pub(crate) fn revision_label(&self) -> String {
         let suffix = if self.dirty.is_empty() { "" } else { "-dirty" };

@@ -2,6 +2,7 @@
 //!
 //! One file per command; the foreign worlds stand alone in `git.rs`, `docker.rs` and `exec.rs`.
 
+mod audit;
 mod ca_bundle;
 mod completions;
 mod ctx;
@@ -60,6 +61,7 @@ enum Command {
     Tags(tags::Args),
     Verify(verify::Args),
     Release(release::Args),
+    Audit(audit::Args),
     Doctor(doctor::Args),
     Testbed(testbed::Args),
     Test(test::Args),
@@ -81,11 +83,15 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     exec::forward_signals()?;
     let ctx = Ctx::new(cli.global)?;
+    if !matches!(cli.command, Command::Release(_) | Command::Audit(_)) {
+        ctx.only_one_repository()?;
+    }
     match cli.command {
         Command::Image(args) => args.run(&ctx),
         Command::Tags(args) => args.run(&ctx),
         Command::Verify(args) => args.run(&ctx),
         Command::Release(args) => args.run(&ctx),
+        Command::Audit(args) => args.run(&ctx),
         Command::Doctor(args) => args.run(&ctx),
         Command::Testbed(args) => args.run(&ctx),
         Command::Test(args) => args.run(&ctx),

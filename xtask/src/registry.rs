@@ -41,6 +41,8 @@ const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json";
 /// How long to wait before each further try, where the registry does not say.
 const PAUSES: [u64; 3] = [1, 2, 4];
+/// How long an answer is waited for.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 /// The longest that a registry's own `Retry-After` is heeded, in seconds.
 const LONGEST_PAUSE: u64 = 30;
 
@@ -56,10 +58,14 @@ pub(crate) struct Registry {
     agent: Agent,
     repository: Repository,
     access: Access,
+    /// A repository of the same registry, whose blobs need not be sent.
+    copied_from: Option<Repository>,
     /// How long to wait before each further try, in seconds.
     pauses: &'static [u64],
     /// Where the registry is, without a slash at the end.
     base: String,
+    /// What other programs call the repository.
+    place: String,
     /// Docker's own configuration file, with the credentials.
     docker_config: Option<PathBuf>,
     /// The header that the registry accepted last.
@@ -79,18 +85,35 @@ impl Registry {
     }
 
     /// [`Registry::to_push`] that tries everything once: who calls it looks anew before each
-    /// further try, where an error is [`Passing`].
-    pub(crate) fn to_release(exec: &Exec, repository: &Repository) -> Registry {
+    /// further try, where an error is [`Passing`]. No answer is waited for longer than `limit`.
+    pub(crate) fn to_release(exec: &Exec, repository: &Repository, limit: Duration) -> Registry {
         Registry {
             pauses: &[],
-            ..Registry::to_push(exec, repository)
+            ..Registry::within(exec, repository, Access::Push, limit)
+        }
+    }
+
+    /// The same registry, which may take blobs from `from` where that is in it too.
+    pub(crate) fn copying(self, from: &Repository) -> Registry {
+        let is_near = from.registry_host() == self.repository.registry_host();
+        Registry {
+            copied_from: is_near.then(|| from.clone()),
+            ..self
         }
     }
 
     fn with(exec: &Exec, repository: &Repository, access: Access) -> Registry {
+        Registry::within(exec, repository, access, LIMIT)
+    }
+
+    fn within(exec: &Exec, repository: &Repository, access: Access, limit: Duration) -> Registry {
         let stand_in = exec
             .var("TESTBED_REGISTRY")
             .filter(|_| repository.is_on_docker_hub());
+        let place = match &stand_in {
+            Some(host) => format!("{host}/{}", repository.path()),
+            None => repository.to_string(),
+        };
         let host = stand_in.unwrap_or_else(|| repository.registry_host().to_owned());
         let folder = exec.var("DOCKER_CONFIG").map(PathBuf::from);
         let home = || Some(PathBuf::from(exec.var("HOME")?).join(".docker"));
@@ -101,21 +124,28 @@ impl Registry {
             .tls_config(tls.build())
             .proxy(Proxy::try_from_env().filter(|_| !is_loopback))
             .timeout_connect(Some(Duration::from_secs(10)))
-            .timeout_global(Some(Duration::from_secs(30)))
+            .timeout_global(Some(limit))
             .user_agent("agentgate-xtask");
         Registry {
             agent: config.build().new_agent(),
             repository: repository.clone(),
             access,
+            copied_from: None,
             pauses: &PAUSES,
             // As docker does: only a registry on this machine may do without TLS.
             base: format!("{}://{host}", if is_loopback { "http" } else { "https" }),
+            place,
             docker_config: folder
                 .or_else(home)
                 .map(|folder| folder.join("config.json")),
             authorization: Mutex::new(None),
             sleep,
         }
+    }
+
+    /// What other programs call the repository: the test bed's where that stands for Docker Hub.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
     }
 
     /// The digest of `tag`; none when the registry says that it has no such tag.

@@ -1,13 +1,18 @@
-//! `cargo xtask release`: promotes a proven digest, sha-… to vX.Y.Z to latest.
+//! `cargo xtask release`: promotes a proven digest, sha-… to vX.Y.Z to latest; and takes `latest`
+//! back.
 //!
 //! Nothing is built and no byte rewritten. Whatever ends a run, the next one goes on.
 
 mod apply;
+mod back;
 mod facts;
-mod journal;
+pub(crate) mod journal;
 mod patience;
 mod plan;
 mod show;
+mod sign;
+mod source;
+mod status;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -16,12 +21,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use self::apply::Apply;
-use self::facts::{Asked, Local, Wish};
-use self::journal::Journal;
+use self::facts::{Asked, Facts, Target, Wish};
+use self::journal::Entry;
 use self::patience::Patience;
-use self::plan::{Plan, Refusal, plan};
+use self::plan::{Plan, Refusal};
+use self::sign::Signer;
+use self::source::Source;
 use crate::ctx::Ctx;
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
 use crate::stop::Stop;
 use crate::version::Version;
 use crate::{tags, verify};
@@ -31,22 +38,41 @@ Examples:
   cargo xtask release --dry-run                  what would be done, or all that stands against it
   cargo xtask release                            the version at HEAD; asks before it writes
   cargo xtask release --yes                      without a question, as in CI
+  cargo xtask release --version 1.2.3            a version of git's that is not at HEAD
   cargo xtask release --receipt-dir receipts     proven elsewhere: nothing is verified here
-  cargo xtask release --version 1.2.3            of several versions at HEAD, this one
   cargo xtask release --latest never             a version that is not to be `latest`
+  cargo xtask release --sign=cosign.key          with signatures, before any tag
+  cargo xtask release --repository agentgate/agent --repository ghcr.io/me/agent
+                                                 from the first one, copied to the others
+  cargo xtask release --status                   what is published of each version
+  cargo xtask release --rollback                 `latest` back to where it was before
+  cargo xtask release --rollback --to 1.2.2      or to another version that is published
 
 The image must be published (`cargo xtask image --push`) and the git tag on the remote.
-What has no receipt is verified first. `latest` never moves to a lower version.
+What has no receipt is verified first. `latest` never moves to a lower version, unless by --rollback.
 Each step is kept in target/xtask/release/vX.Y.Z.json. docs/release.md describes it.
 Exit codes: 0 done (or done before); 1 something failed, run it again; 3 refused.";
 
-/// Give vX.Y.Z, and `latest` if it may move, to the proven image of HEAD's commit
+/// Give vX.Y.Z, and `latest` if it may move, to the proven image of a version's commit
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
-    /// Of several versions at HEAD, the one to release
+    /// The version to release [default: the one at HEAD]
     #[arg(long, value_name = "VERSION", value_parser = tags::version)]
     version: Option<Version>,
+    /// Take `latest` back to the version that it was at before
+    #[arg(long, conflicts_with_all = ["version", "latest"])]
+    rollback: bool,
+    /// The version that `latest` is taken back to
+    #[arg(long, value_name = "VERSION", value_parser = tags::version, requires = "rollback")]
+    to: Option<Version>,
+    /// Show what is published of each version, and change nothing
+    #[arg(long, conflicts_with_all = ["version", "rollback", "latest", "yes", "dry_run"])]
+    status: bool,
+    /// Show all versions, not the highest ten alone
+    #[arg(long, requires = "status")]
+    all: bool,
     /// Receipts of `cargo xtask verify` for every platform [default: target/xtask/receipts, and
     /// what has none is verified now]
     #[arg(long, value_name = "DIR")]
@@ -54,6 +80,11 @@ pub(crate) struct Args {
     /// What becomes of `latest`
     #[arg(long, value_name = "WISH", default_value = "auto")]
     latest: Wish,
+    /// Sign what is released with cosign, by this key [default: signing-key in Cargo.toml]
+    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true)]
+    #[arg(conflicts_with_all = ["rollback", "status"])]
+    #[expect(clippy::option_option, reason = "the flag may come without a key")]
+    sign: Option<Option<String>>,
     /// The git remote that must have the version's tag
     #[arg(long, value_name = "NAME", default_value = "origin")]
     remote: String,
@@ -68,27 +99,41 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
+/// The shortest time that an answer is waited for, whatever the patience.
+const SHORTEST: Duration = Duration::from_secs(5);
+
 impl Args {
     pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
         if ctx.testbed {
             crate::testbed::enter(ctx, false)?;
         }
         let own = ctx.records().join("receipts");
+        let receipts = self.receipt_dir.as_ref().unwrap_or(&own);
+        if self.status {
+            return status::run(ctx, receipts, self.all);
+        }
         let asked = Asked {
-            version: self.version.as_ref(),
-            receipts: self.receipt_dir.as_ref().unwrap_or(&own),
+            receipts,
             are_receipts_given: self.receipt_dir.is_some(),
-            remote: &self.remote,
             wish: self.latest,
         };
-        let local = facts::local(ctx, &asked)?;
-        let registry = Registry::to_release(&ctx.exec, &ctx.settings.repository);
         let patience = Patience(Duration::from_secs(self.patience));
-        let decide = || -> anyhow::Result<Plan> {
-            let facts = patience.run(|| facts::observe(&local, &asked, &registry))?;
-            Ok(plan(&facts).map_err(|refusals| refused(&refusals))?)
+        let targets = targets(ctx, patience);
+        let journals = ctx.records().join("release");
+        let history = journal::history(&journals)?;
+        let mut goal = self.goal(ctx, patience, &targets, &history)?;
+        let signer = self.signer(ctx, &mut goal.source)?;
+        let decide = || -> anyhow::Result<(Facts, Plan)> {
+            let observe =
+                || facts::observe(&goal.source, &asked, &targets, &history, signer.as_ref());
+            let facts = patience.run(observe)?;
+            let plan = match &goal.back {
+                Some(why) => plan::rollback(&facts, why),
+                None => plan::release(&facts),
+            };
+            Ok((facts, plan.map_err(|refusals| goal.refused(&refusals))?))
         };
-        let first = decide()?;
+        let (facts, first) = decide()?;
         if self.dry_run {
             return show::plan(&first, ctx.json);
         }
@@ -97,32 +142,82 @@ impl Args {
         }
         // Where nobody is waited for, the plan is of this moment.
         let is_fresh = self.yes && first.verify.is_empty();
-        let plan = if first.is_done() || is_fresh {
-            first
+        let (facts, plan) = if first.is_done() || is_fresh {
+            (facts, first)
         } else {
             self.confirm()?;
-            prove(ctx, &local, &first)?;
-            let again = decide()?;
+            prove(ctx, &first)?;
+            let (facts, again) = decide()?;
             unchanged(&first, &again)?;
-            again
+            (facts, again)
         };
-        let folder = ctx.records().join("release");
-        let journal = Journal::open(&folder, &plan.version.to_string(), &plan.revision)?;
         let apply = Apply {
-            ctx,
-            registry: &registry,
             plan: &plan,
+            bytes: facts.bytes(),
+            targets: &targets,
+            published: &facts.published,
+            history: &history,
             wish: self.latest,
             patience,
-            journal,
+            signer: signer.as_ref(),
+            journals,
         };
-        let given = apply.run().with_context(|| {
-            format!(
-                "the release of `v{}` is not finished; run this again, it goes on where it ended",
-                plan.version
-            )
-        })?;
+        let given = apply.run().with_context(|| goal.unfinished(&plan))?;
         show::report(ctx, &plan, &given)
+    }
+
+    /// Which version this is about.
+    fn goal(
+        &self,
+        ctx: &Ctx,
+        patience: Patience,
+        targets: &[Target],
+        history: &[Entry],
+    ) -> anyhow::Result<Goal> {
+        if !self.rollback {
+            return Ok(Goal {
+                source: Source::find(ctx, self.version.as_ref(), &self.remote)?,
+                back: None,
+            });
+        }
+        let (version, why) = if let Some(version) = &self.to {
+            (version.clone(), "asked for".to_owned())
+        } else {
+            let first = targets.first().context("no repository was named")?;
+            patience.run(|| back::find(first, history))?
+        };
+        Ok(Goal {
+            source: Source::published(ctx, &version, &self.remote)?,
+            back: Some(why),
+        })
+    }
+
+    /// What signs, where a signature is asked for; what it lacks stands against the release.
+    fn signer(&self, ctx: &Ctx, source: &mut Source) -> anyhow::Result<Option<Signer>> {
+        let setting = ctx.settings.signing_key.as_ref();
+        let key = match &self.sign {
+            _ if self.rollback => return Ok(None),
+            Some(Some(key)) => key,
+            Some(None) if setting.is_none() => {
+                source.refusals.push(Refusal::new(
+                    "a signature is asked for, and there is no key",
+                    "`--sign=KEY`, or `signing-key` under `[workspace.metadata.image]` in \
+                     Cargo.toml",
+                ));
+                return Ok(None);
+            }
+            Some(None) | None => match setting {
+                Some(key) => key,
+                None => return Ok(None),
+            },
+        };
+        match Signer::new(&ctx.exec, key)? {
+            Ok(signer) => Ok(Some(signer)),
+            Err(refusal) => {
+                source.refusals.push(refusal);
+                Ok(None)
+            }
+        }
     }
 
     /// Asks on a terminal; elsewhere somebody must have said `--yes`.
@@ -133,13 +228,18 @@ impl Args {
         let stdin = std::io::stdin();
         if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
             return Err(Stop::Refused(
-                "nobody can be asked: this is no terminal\n  hint: look at `cargo xtask release \
-                 --dry-run`, then `--yes`"
+                "nobody can be asked: this is no terminal\n  hint: look at `--dry-run`, then say \
+                 `--yes`"
                     .to_owned(),
             )
             .into());
         }
-        anstream::eprint!("release? [y/N] ");
+        let what = if self.rollback {
+            "roll back"
+        } else {
+            "release"
+        };
+        anstream::eprint!("{what}? [y/N] ");
         std::io::stderr().flush()?;
         let mut answer = String::new();
         stdin
@@ -152,12 +252,57 @@ impl Args {
     }
 }
 
+/// A version to release, or to go back to.
+struct Goal {
+    source: Source,
+    /// Why `latest` goes back to it; none where it is released.
+    back: Option<String>,
+}
+
+impl Goal {
+    /// All refusals at once.
+    fn refused(&self, refusals: &[Refusal]) -> Stop {
+        let told = refusals
+            .iter()
+            .map(|refusal| format!("\n- {}\n  hint: {}", refusal.why, refusal.remedy));
+        let what = if self.back.is_some() {
+            "taken back"
+        } else {
+            "released"
+        };
+        Stop::Refused(format!("nothing was {what}:{}", told.collect::<String>()))
+    }
+
+    fn unfinished(&self, plan: &Plan) -> String {
+        let what = if self.back.is_some() {
+            "roll-back to"
+        } else {
+            "release of"
+        };
+        format!(
+            "the {what} `v{}` is not finished; run this again, it goes on where it ended",
+            plan.version
+        )
+    }
+}
+
+/// The repositories that are released to; the first has the image.
+fn targets(ctx: &Ctx, patience: Patience) -> Vec<Target> {
+    let limit = patience.0.clamp(SHORTEST, registry::LIMIT);
+    let first = &ctx.settings.repository;
+    let target = |repository| Target {
+        registry: Registry::to_release(&ctx.exec, repository, limit).copying(first),
+        repository: repository.clone(),
+    };
+    ctx.repositories().into_iter().map(target).collect()
+}
+
 /// Verifies what has no receipt.
-fn prove(ctx: &Ctx, local: &Local, plan: &Plan) -> anyhow::Result<()> {
+fn prove(ctx: &Ctx, plan: &Plan) -> anyhow::Result<()> {
     if plan.verify.is_empty() {
         return Ok(());
     }
-    let name = local.repository.by_digest(&plan.digest);
+    let name = ctx.settings.repository.by_digest(&plan.digest);
     let platforms = plan.verify.iter().map(|(platform, _)| *platform).collect();
     verify::prove(ctx, &name, platforms, &plan.revision)
 }
@@ -173,12 +318,4 @@ fn unchanged(first: &Plan, again: &Plan) -> anyhow::Result<()> {
         show::table(again)
     ))
     .into())
-}
-
-/// All refusals at once.
-fn refused(refusals: &[Refusal]) -> Stop {
-    let told = refusals
-        .iter()
-        .map(|refusal| format!("\n- {}\n  hint: {}", refusal.why, refusal.remedy));
-    Stop::Refused(format!("nothing was released:{}", told.collect::<String>()))
 }

@@ -30,6 +30,9 @@ pub(crate) struct Settings {
     /// Percent that an image may be larger than the last release's.
     #[serde(default = "growth_percent")]
     pub(crate) growth_percent: u64,
+    /// The key that releases are signed with, as `cosign --key` takes it; none signs only what
+    /// `--sign` asks for.
+    pub(crate) signing_key: Option<String>,
     /// The version being worked on: `[workspace.package] version`.
     #[serde(skip)]
     pub(crate) version: String,
@@ -186,7 +189,7 @@ impl Other {
 }
 
 /// The version that a manifest of any kind gives itself: the workspace's, or the package's.
-fn own_version(manifest: &str) -> Option<String> {
+pub(crate) fn own_version(manifest: &str) -> Option<String> {
     let table: toml::Table = toml::from_str(manifest).ok()?;
     let version = |package: Option<&toml::Value>| {
         let version = package?.get("version")?.as_str()?;

@@ -113,7 +113,7 @@ impl Args {
             let other = settings::Other::find(folder, facts.top.as_deref())?;
             question.default_branch = other.default_branch;
             question.workspace_version = other.version;
-            if let (None, Some(repository)) = (&ctx.repository, other.repository) {
+            if let (true, Some(repository)) = (ctx.named.is_empty(), other.repository) {
                 question.repository = repository;
             }
         }

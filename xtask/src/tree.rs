@@ -1,11 +1,16 @@
 //! An index with everything that it names, wherever it is kept: in a registry or in a folder.
 
+mod content;
+mod upload;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+pub(crate) use self::content::{Blobs, Content};
+pub(crate) use self::upload::{Sent, upload};
 use crate::oci::{Config, Descriptor, Digest, Document, Manifest, OciPlatform, Step};
 use crate::platform::Platform;
 use crate::registry::Registry;

@@ -22,7 +22,7 @@ use crate::platform::Platform;
 use crate::preflight;
 use crate::registry::Registry;
 use crate::threads;
-use crate::tree::{Image, Tree};
+use crate::tree::{Blobs as _, Content, Image, Tree};
 use crate::unpack;
 
 /// How layers are compressed.
@@ -206,7 +206,7 @@ impl Export {
 
 fn exported(layout: Layout) -> anyhow::Result<Exported> {
     let tree = layout.tree()?;
-    let content = layout.content(&tree)?;
+    let content = Content::read(&tree.bytes, &layout)?;
     layout
         .prune(&tree, &content)
         .context("failed to remove what earlier builds left")?;

@@ -5,25 +5,18 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::oci::{Descriptor, Digest, Document};
-use crate::tree::{Store, Tree};
+use crate::oci::{Descriptor, Digest};
+use crate::tree::{Blobs, Content, Store, Tree};
 
 pub(super) struct Layout {
     folder: PathBuf,
-}
-
-/// A file of the layout that is no manifest.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Blob {
-    pub(super) digest: Digest,
-    pub(super) size: u64,
 }
 
 impl Layout {
@@ -66,30 +59,6 @@ impl Layout {
         Tree::read(bytes.context("its root is missing").with_context(of)?, self).with_context(of)
     }
 
-    /// The manifests below an index, attestations included, and the blobs that they name.
-    pub(super) fn content(&self, tree: &Tree) -> anyhow::Result<Content> {
-        let mut content = Content::default();
-        let images = tree.images.iter().map(|image| &image.entry);
-        for entry in images.chain(&tree.attestations) {
-            let digest = &entry.descriptor.digest;
-            let bytes = self.read(digest)?;
-            let bytes = bytes.with_context(|| format!("manifest `{digest}` is missing"))?;
-            if let Document::Manifest(manifest) = Document::parse(&bytes)? {
-                let named = manifest.layers.into_iter().chain([manifest.config]);
-                content.blobs.extend(named.map(|blob| Blob {
-                    digest: blob.digest,
-                    size: blob.size,
-                }));
-            }
-            content.manifests.push(Named {
-                digest: digest.clone(),
-                media_type: entry.descriptor.media_type.clone(),
-                bytes,
-            });
-        }
-        Ok(content)
-    }
-
     /// Removes the blobs that neither `tree` nor its `content` name: those of earlier builds.
     pub(super) fn prune(&self, tree: &Tree, content: &Content) -> io::Result<()> {
         let manifests = content.manifests.iter().map(|manifest| &manifest.digest);
@@ -110,10 +79,6 @@ impl Layout {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn open(&self, digest: &Digest) -> io::Result<File> {
-        File::open(self.path(digest))
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -137,6 +102,12 @@ impl Layout {
     }
 }
 
+impl Blobs for Layout {
+    fn open<'a>(&'a self, digest: &Digest) -> io::Result<Box<dyn Read + 'a>> {
+        Ok(Box::new(File::open(self.path(digest))?))
+    }
+}
+
 impl Store for Layout {
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
         self.read(digest)
@@ -148,18 +119,4 @@ impl Store for Layout {
         };
         Ok(Some(serde_json::from_slice(&bytes)?))
     }
-}
-
-/// All that an index names.
-#[derive(Default)]
-pub(super) struct Content {
-    pub(super) manifests: Vec<Named>,
-    pub(super) blobs: BTreeSet<Blob>,
-}
-
-/// A manifest, as it is uploaded.
-pub(super) struct Named {
-    pub(super) digest: Digest,
-    pub(super) media_type: String,
-    pub(super) bytes: Vec<u8>,
 }

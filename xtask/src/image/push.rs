@@ -4,7 +4,6 @@
 //! do that, and what is published is what was looked at.
 
 mod plan;
-mod upload;
 
 use std::time::Instant;
 
@@ -14,7 +13,6 @@ use serde::Serialize;
 pub(crate) use self::plan::{Found, Wanted, objections};
 use self::plan::{Goal, goal, may_be_dev, platforms};
 pub(super) use self::plan::{difference, part_tag, refusal};
-use self::upload::{Sent, upload};
 use super::built::{Built, TagState};
 use super::export::{self, Export, Exported};
 use super::sizes::{self, BuiltPlatform};
@@ -24,7 +22,7 @@ use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::registry::Registry;
 use crate::stop::Stop;
-use crate::tree::{Broken, Tree, join};
+use crate::tree::{Broken, Content, Sent, Tree, join, upload};
 use crate::{git, report};
 
 /// A push that is decided.
@@ -288,7 +286,7 @@ impl Publish<'_> {
     fn send(&self, exported: &[Exported]) -> anyhow::Result<Sent> {
         let mut contents = Vec::new();
         for part in exported {
-            contents.push(part.layout.content(&part.tree)?);
+            contents.push(Content::read(&part.tree.bytes, &part.layout)?);
         }
         let layouts = exported.iter().map(|part| &part.layout);
         let parts: Vec<_> = layouts.zip(&contents).collect();

@@ -61,6 +61,11 @@ impl Registry {
             "scope",
             format!("repository:{}:{actions}", self.repository.path()),
         )];
+        // As a blob may be taken from there.
+        query.extend(self.copied_from.as_ref().map(|from| {
+            let scope = format!("repository:{}:pull", from.path());
+            ("scope", scope)
+        }));
         query.extend(parameter(parameters, "service").map(|service| ("service", service)));
         let what = format!("a token from {realm}");
         let mut answer = self.patiently(&what, || {

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use ureq::http::StatusCode;
-use ureq::http::header::LINK;
+use ureq::http::header::{CONTENT_LENGTH, LINK};
 
 use super::{Answer, Passing, Registry, says_absent};
 use crate::oci::Digest;
@@ -55,12 +55,22 @@ impl Registry {
 
     /// Whether the registry has the blob; it is not read.
     pub(crate) fn has_blob(&self, digest: &Digest) -> anyhow::Result<bool> {
+        Ok(self.blob_size(digest)?.is_some())
+    }
+
+    /// The bytes of a blob, as the registry says without sending it; 0 where it does not say, and
+    /// none when it has no such.
+    pub(crate) fn blob_size(&self, digest: &Digest) -> anyhow::Result<Option<u64>> {
         let what = self.repository.by_digest(digest);
         let url = self.url(&format!("blobs/{digest}"));
         let answer = self.ask(|| self.agent.head(&url), &what)?;
         match answer.status() {
-            StatusCode::OK => Ok(true),
-            StatusCode::NOT_FOUND => Ok(false),
+            StatusCode::OK => {
+                let length = answer.headers().get(CONTENT_LENGTH);
+                let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+                Ok(Some(length.unwrap_or_default()))
+            }
+            StatusCode::NOT_FOUND => Ok(None),
             status => Err(self.refusal(status, &what)),
         }
     }

@@ -1,6 +1,6 @@
 //! Uploads: blobs and the manifests that name them (distribution spec, "Push").
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
@@ -8,9 +8,10 @@ use ureq::http::StatusCode;
 use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use ureq::{RequestBuilder, SendBody};
 
-use super::{Answer, Registry};
+use super::{Answer, Passing, Registry};
 use crate::exec;
 use crate::oci::Digest;
+use crate::tree::Blobs;
 
 /// How long a registry may take over a single write of an upload; the whole has no limit.
 const STALL: Duration = Duration::from_secs(30);
@@ -21,7 +22,7 @@ const KEEPING: Duration = Duration::from_mins(3);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Upload {
     Sent,
-    /// The registry had it.
+    /// The registry had it, here or in the repository that it is copied from.
     Present,
 }
 
@@ -35,7 +36,7 @@ impl Registry {
         size: u64,
         open: impl Fn() -> io::Result<R>,
     ) -> anyhow::Result<Upload> {
-        if self.has_blob(digest)? {
+        if self.has_blob(digest)? || self.mount(digest)? {
             return Ok(Upload::Present);
         }
         let what = self.repository.by_digest(digest);
@@ -68,6 +69,23 @@ impl Registry {
         }
     }
 
+    /// Takes a blob from the repository that is copied from, without a byte sent; false where that
+    /// is in another registry, or the registry does not do it for us (distribution spec, "Mounting
+    /// a blob from another repository").
+    fn mount(&self, digest: &Digest) -> anyhow::Result<bool> {
+        let Some(from) = &self.copied_from else {
+            return Ok(false);
+        };
+        let what = self.repository.by_digest(digest);
+        let (url, from) = (self.url("blobs/uploads/"), from.path());
+        let answer = self.send(&what, |authorization| {
+            let request = authorized(self.agent.post(&url), authorization);
+            let request = request.query("mount", digest.as_str());
+            request.query("from", &from).send_empty()
+        })?;
+        Ok(answer.status() == StatusCode::CREATED)
+    }
+
     /// Gives `version` (a tag or the bytes' own digest) to the index or manifest that `bytes` are,
     /// and reads it back.
     ///
@@ -91,11 +109,17 @@ impl Registry {
         }
         let pushed = Digest::of(bytes);
         let found = self.digest(version)?;
+        let Some(found) = found else {
+            let text = format!(
+                "`{what}` is absent right after it was pushed; hint: some registries are late, run \
+                 this again"
+            );
+            return Err(Passing::new(text, None).into());
+        };
         ensure!(
-            found.as_deref() == Some(pushed.as_str()),
-            "`{what}` is {} right after `{pushed}` was pushed to it; hint: another push came \
-             between, look at both before you run this again",
-            found.as_deref().unwrap_or("absent")
+            found == pushed.as_str(),
+            "`{what}` is {found} right after `{pushed}` was pushed to it; hint: another push came \
+             between, look at both before you run this again"
         );
         Ok(())
     }
@@ -117,9 +141,15 @@ impl Registry {
         let said = answer.body_mut().read_to_string().unwrap_or_default();
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         let said: String = said.chars().take(300).collect();
+        // Registries that forbid overwriting say so in many ways.
+        let hint = if what.ends_with(":latest") {
+            "where tags cannot be overwritten, let the registry make an exception of `latest`, or \
+             release with `--latest never`"
+        } else {
+            "run this again, or ask the registry's operator"
+        };
         anyhow!(
-            "`{}` does not take `{what}` ({status}): {}; hint: run this again, or ask the \
-             registry's operator",
+            "`{}` does not take `{what}` ({status}): {}; hint: {hint}",
             self.base,
             if said.is_empty() {
                 "no reason given"
@@ -127,6 +157,31 @@ impl Registry {
                 &said
             }
         )
+    }
+}
+
+impl Blobs for Registry {
+    /// Fails with an error that another try may not see, where the registry is busy.
+    fn open<'a>(&'a self, digest: &Digest) -> io::Result<Box<dyn Read + 'a>> {
+        let what = self.repository.by_digest(digest);
+        let url = self.url(&format!("blobs/{digest}"));
+        let answer = self.send(&what, |authorization| {
+            let request = self.agent.get(&url);
+            let request = match authorization {
+                Some(authorization) => request.header(AUTHORIZATION, authorization),
+                None => request,
+            };
+            let request = request.config().timeout_global(None);
+            request.timeout_per_read(Some(STALL)).build().call()
+        });
+        let answer = answer.map_err(|error| match error.downcast::<Passing>() {
+            Ok(passing) => io::Error::new(ErrorKind::ConnectionAborted, passing),
+            Err(error) => io::Error::other(error),
+        })?;
+        match answer.status() {
+            StatusCode::OK => Ok(Box::new(answer.into_body().into_reader())),
+            status => Err(io::Error::other(self.refusal(status, &what))),
+        }
     }
 }
 

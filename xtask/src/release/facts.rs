@@ -1,20 +1,22 @@
-//! What a release depends on: git, its remote, the registry and the receipts, as plain data.
+//! What a release depends on beside git: the registries, the receipts and the journals, as plain
+//! data.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
 
-use super::plan::Refusal;
-use crate::ctx::Ctx;
-use crate::git;
-use crate::image::{Found, Wanted, look};
-use crate::oci::Digest;
+use super::journal::{self, Entry};
+use super::sign::Signer;
+use super::source::Source;
+use crate::image::{Found, Wanted, look, objections};
+use crate::oci::{Digest, Document, Index};
 use crate::platform::Platform;
 use crate::reference::Repository;
 use crate::registry::Registry;
-use crate::tags::{self, TagSet};
-use crate::tree::{Image, Tree};
+use crate::threads;
+use crate::tree::{Broken, Image, Tree};
 use crate::verify::{self, Candidate};
 use crate::version::{self, Name, Version};
 
@@ -32,32 +34,69 @@ pub(super) enum Wish {
 /// Everything that a release is decided on.
 #[derive(Debug)]
 pub(super) struct Facts {
-    /// None where HEAD carries no version that can be released.
-    pub(super) version: Option<Version>,
-    /// What git and its remote have against it.
-    pub(super) git: Vec<Refusal>,
-    /// What the commit's `sha-…` tag must lead to.
-    pub(super) wanted: Wanted,
-    /// What it leads to.
-    pub(super) image: Found,
-    /// Attestations that the index names and the registry lacks.
-    pub(super) lost: Vec<Digest>,
-    pub(super) published: Published,
+    pub(super) source: Source,
+    /// What the tag of `source.wanted` leads to, in the first repository.
+    pub(super) image: Released,
     /// Platforms without a receipt that holds, each with the reason.
     pub(super) lacking: Vec<(Platform, String)>,
     /// Receipts come from elsewhere, so that nothing is verified now.
     pub(super) are_receipts_given: bool,
     pub(super) wish: Wish,
+    /// Of each repository; the first is the one that has the image, the others get a copy.
+    pub(super) published: Vec<Published>,
 }
 
-/// What the registry has of versions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+impl Facts {
+    /// The index that is released; empty where there is none.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.image {
+            Released::Whole { bytes, .. } => bytes,
+            _ => &[],
+        }
+    }
+}
+
+/// What is to be released.
+#[derive(Clone, Debug)]
+pub(super) enum Released {
+    Absent,
+    /// It names something that is missing or is no image; why.
+    Broken(String),
+    /// It is whole and not the image that is wanted; why.
+    Other(String),
+    /// It is the image that is wanted, with all manifests that it names.
+    Whole {
+        digest: Digest,
+        bytes: Vec<u8>,
+    },
+}
+
+/// What a repository has of versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Published {
+    pub(super) repository: Repository,
+    /// What the commit's own tag leads to; not asked of the first repository.
+    pub(super) commit: Option<Digest>,
     /// What the tag of the version to release leads to.
     pub(super) tag: Option<Digest>,
     /// The highest stable version but for that one.
     pub(super) highest: Option<(Version, Digest)>,
     pub(super) latest: Option<Latest>,
+    /// What our key has not signed of the image, where a signature is asked for.
+    pub(super) unsigned: Vec<Digest>,
+    /// When `latest` was taken back from this very version, and has not moved since.
+    pub(super) taken_back: Option<String>,
+}
+
+impl Published {
+    pub(super) fn reference(&self, tag: &str) -> String {
+        self.repository.reference(tag)
+    }
+
+    /// Where `latest` is.
+    pub(super) fn at(&self) -> Option<&Digest> {
+        self.latest.as_ref().map(|latest| &latest.digest)
+    }
 }
 
 /// What `latest` leads to.
@@ -70,202 +109,209 @@ pub(super) struct Latest {
 
 /// What was asked for on the command line.
 pub(super) struct Asked<'a> {
-    pub(super) version: Option<&'a Version>,
     pub(super) receipts: &'a Path,
     pub(super) are_receipts_given: bool,
-    pub(super) remote: &'a str,
     pub(super) wish: Wish,
 }
 
-/// What git says: the version to release, the commit, and what stands against it.
-pub(super) struct Local {
-    pub(super) version: Option<Version>,
-    pub(super) refusals: Vec<Refusal>,
+/// A repository that is released to.
+pub(super) struct Target {
     pub(super) repository: Repository,
-    pub(super) wanted: Wanted,
+    pub(super) registry: Registry,
 }
 
-pub(super) fn local(ctx: &Ctx, asked: &Asked) -> anyhow::Result<Local> {
-    let facts = git::read_facts(&ctx.root)?;
-    let set = tags::decide(ctx, &facts, asked.version)?;
-    let tag = tags::sha_name(&facts.head);
-    let mut refusals = against(&set, &facts, asked);
-    let version = set
-        .version
-        .as_ref()
-        .and_then(|version| version.parse().ok());
-    if let Some(version) = &version {
-        refusals.extend(on_remote(ctx, version, &facts.head.revision, asked.remote)?);
-    }
-    Ok(Local {
-        version,
-        refusals,
-        repository: ctx.settings.repository.clone(),
-        wanted: Wanted {
-            reference: ctx.settings.repository.reference(&tag),
-            tag,
-            platforms: ctx.settings.platforms.clone(),
-            revision: facts.head.revision.clone(),
-        },
-    })
-}
-
-/// What the rules of tags have against a release.
-fn against(set: &TagSet, facts: &git::Facts, asked: &Asked) -> Vec<Refusal> {
-    let own = set.version.as_ref().map(|version| format!("v{version}"));
-    // `latest` that stays, as a prerelease's does, is no refusal.
-    let withheld = set.withheld.iter();
-    let withheld = withheld.filter(|tag| tag.is_refused || own.as_ref() == Some(&tag.name));
-    let mut refusals: Vec<Refusal> = withheld
-        .map(|tag| Refusal::new(format!("`{}`: {}", tag.name, tag.why), &*tag.remedy))
-        .collect();
-    let at_head = facts.at_head.iter();
-    let versions: Vec<&String> = at_head
-        .filter(|name| matches!(version::read(name), Name::Version(_)))
-        .collect();
-    if versions.len() > 1 && asked.version.is_none() {
-        let names: Vec<String> = versions.iter().map(|name| format!("`{name}`")).collect();
-        refusals.push(Refusal::new(
-            format!("HEAD carries several versions: {}", names.join(", ")),
-            "`--version X.Y.Z` says which one to release",
-        ));
-    }
-    if set.version.is_none() && refusals.is_empty() {
-        let misses = facts.at_head.iter();
-        let misses = misses.filter_map(|name| Some((name, facts.near_misses.get(name)?)));
-        let misses: String = misses
-            .map(|(name, why)| format!("; `{name}` is none: {why}"))
-            .collect();
-        refusals.push(Refusal::new(
-            format!("no git tag at HEAD is a version{misses}"),
-            "`git checkout vX.Y.Z`, or `git tag -a vX.Y.Z && git push origin vX.Y.Z` with the \
-             version that Cargo.toml says",
-        ));
-    }
-    refusals
-}
-
-/// What the remote has against it: everyone must be able to find the commit of a version.
-fn on_remote(
-    ctx: &Ctx,
-    version: &Version,
-    revision: &str,
-    remote: &str,
-) -> anyhow::Result<Option<Refusal>> {
-    let name = format!("refs/tags/v{version}");
-    let peeled = format!("{name}^{{}}");
-    ctx.exec.set_var("GIT_TERMINAL_PROMPT", "0");
-    let args = ["ls-remote", remote, &name, &peeled];
-    let output = ctx.exec.output("git", &args)?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.trim().lines().next().unwrap_or("no reason given");
-        return Ok(Some(Refusal::new(
-            format!("the git remote `{remote}` cannot be asked for `v{version}`: {said}"),
-            format!("`git ls-remote {remote}` must work; `--remote NAME` names another"),
-        )));
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(remote_refusal(&text, version, revision, remote))
-}
-
-/// Judges what `git ls-remote` says of a tag: a line for it, and one for what it leads to when it
-/// is annotated.
-fn remote_refusal(text: &str, version: &Version, revision: &str, remote: &str) -> Option<Refusal> {
-    // The line of what it leads to comes last.
-    let line = text.lines().rfind(|line| line.contains("refs/tags/"));
-    let Some((id, _)) = line.and_then(|line| line.split_once('\t')) else {
-        return Some(Refusal::new(
-            format!("the git tag `v{version}` is not on the remote `{remote}`"),
-            format!("`git push {remote} v{version}`"),
-        ));
-    };
-    (id != revision).then(|| {
-        Refusal::new(
-            format!(
-                "the git tag `v{version}` leads to `{id}` on the remote `{remote}`, and to \
-                 `{revision}` here"
-            ),
-            format!(
-                "`git fetch {remote} tag v{version} --force` takes the remote's; a tag that was \
-                 published should not move: release a higher version"
-            ),
-        )
-    })
-}
-
-/// Asks the registry and reads the receipts.
-pub(super) fn observe(local: &Local, asked: &Asked, registry: &Registry) -> anyhow::Result<Facts> {
-    let image = look(registry, &local.wanted.tag)?;
-    let mut lost = Vec::new();
-    let mut lacking = Vec::new();
-    if let Found::There(tree) = &image {
-        for attestation in &tree.attestations {
-            let digest = &attestation.descriptor.digest;
-            if registry.manifest(digest.as_str())?.is_none() {
-                lost.push(digest.clone());
-            }
+/// Asks the registries and reads the receipts.
+pub(super) fn observe(
+    source: &Source,
+    asked: &Asked,
+    targets: &[Target],
+    history: &[Entry],
+    signer: Option<&Signer>,
+) -> anyhow::Result<Facts> {
+    let (first, others) = targets.split_first().context("no repository was named")?;
+    let (image, lacking) = image(source, asked, first)?;
+    let mut published = Vec::new();
+    if let Some(version) = &source.version {
+        published.push(self::published(first, version, history)?);
+        for other in others {
+            let commit = digest(&other.registry, &source.wanted.tag)?;
+            let there = self::published(other, version, history)?;
+            // What was taken back in the first repository is no `latest` elsewhere.
+            let taken_back = there.taken_back.or_else(|| published[0].taken_back.clone());
+            published.push(Published {
+                commit,
+                taken_back,
+                ..there
+            });
         }
-        lacking = lacks(tree, local, asked);
     }
-    let published = match &local.version {
-        Some(version) => published(registry, version)?,
-        None => Published::default(),
-    };
+    if let (Some(signer), Released::Whole { bytes, .. }) = (signer, &image) {
+        for (target, there) in targets.iter().zip(&mut published) {
+            there.unsigned = signer.unsigned(&target.registry, bytes)?;
+        }
+    }
     Ok(Facts {
-        version: local.version.clone(),
-        git: local.refusals.clone(),
-        wanted: local.wanted.clone(),
+        source: source.clone(),
         image,
-        lost,
-        published,
         lacking,
         are_receipts_given: asked.are_receipts_given,
         wish: asked.wish,
+        published,
     })
 }
 
-fn lacks(tree: &Tree, local: &Local, asked: &Asked) -> Vec<(Platform, String)> {
-    let platforms = local.wanted.platforms.iter();
-    let images = platforms.filter_map(|&platform| {
+type Lacking = Vec<(Platform, String)>;
+
+/// The image, and the platforms that no receipt proves.
+///
+/// Receipts that hold were written for these very digests, and say the commit: then it is enough
+/// that each manifest is there. Else everything is read.
+fn image(source: &Source, asked: &Asked, first: &Target) -> anyhow::Result<(Released, Lacking)> {
+    let (registry, wanted) = (&first.registry, &source.wanted);
+    let Some((digest, bytes)) = registry.manifest(&wanted.tag)? else {
+        return Ok((Released::Absent, Vec::new()));
+    };
+    let whole = Released::Whole {
+        digest: digest.clone(),
+        bytes: bytes.clone(),
+    };
+    if let Ok(Document::Index(index)) = Document::parse(&bytes)
+        && let Some(images) = only(&index, &wanted.platforms)
+        && lacks(first, wanted, &digest, true, images, asked).is_empty()
+    {
+        let entries = index.manifests.iter().map(|entry| &entry.digest);
+        return Ok(match missing(registry, entries)? {
+            Some(missing) => (Released::Broken(missing), Vec::new()),
+            None => (whole, Vec::new()),
+        });
+    }
+    let tree = match Tree::read(bytes, registry) {
+        Ok(tree) => tree,
+        Err(error) if error.is::<Broken>() => {
+            return Ok((Released::Broken(format!("{error:#}")), Vec::new()));
+        }
+        Err(error) => return Err(error),
+    };
+    let objections = objections(&tree, wanted);
+    if !objections.is_empty() {
+        return Ok((Released::Other(objections.join("; ")), Vec::new()));
+    }
+    let attestations = tree.attestations.iter();
+    if let Some(missing) = missing(registry, attestations.map(|one| &one.descriptor.digest))? {
+        return Ok((Released::Broken(missing), Vec::new()));
+    }
+    let images = wanted.platforms.iter().filter_map(|&platform| {
         let image = *tree.images_for(platform).first()?;
         Some((platform, image.digest()))
     });
+    let lacking = lacks(
+        first,
+        wanted,
+        &digest,
+        tree.is_index(),
+        images.collect(),
+        asked,
+    );
+    Ok((whole, lacking))
+}
+
+/// The manifest of each platform, where the index has one for each and none for others.
+fn only<'a>(index: &'a Index, platforms: &[Platform]) -> Option<Vec<(Platform, &'a Digest)>> {
+    let mut images = Vec::new();
+    for entry in index.manifests.iter().filter(|one| !one.is_attestation()) {
+        let named = entry.platform.as_ref()?;
+        let platform = *platforms.iter().find(|platform| named.is(**platform))?;
+        images.push((platform, &entry.digest));
+    }
+    let by_platform: BTreeMap<Platform, &Digest> = images.iter().copied().collect();
+    (images.len() == platforms.len() && by_platform.len() == platforms.len()).then_some(images)
+}
+
+/// The first manifest that the registry lacks, in words.
+fn missing<'a>(
+    registry: &Registry,
+    digests: impl Iterator<Item = &'a Digest>,
+) -> anyhow::Result<Option<String>> {
+    let ask = |digest: &'a Digest| {
+        move || {
+            let found = registry.digest(digest.as_str())?;
+            let told = format!("its manifest `{digest}` is missing");
+            Ok(found.is_none().then_some(told))
+        }
+    };
+    Ok(threads::all(digests.map(ask))?.into_iter().flatten().next())
+}
+
+fn lacks(
+    first: &Target,
+    wanted: &Wanted,
+    digest: &Digest,
+    is_index: bool,
+    images: Vec<(Platform, &Digest)>,
+    asked: &Asked,
+) -> Lacking {
     let candidate = Candidate {
-        name: &local.repository.by_digest(&tree.digest),
-        digest: &tree.digest,
-        is_index: tree.is_index(),
-        images: images.collect(),
-        revision: &local.wanted.revision,
+        name: &first.repository.by_digest(digest),
+        digest,
+        is_index,
+        images,
+        revision: &wanted.revision,
     };
     verify::lacking(asked.receipts, &candidate)
 }
 
-/// What the registry has of versions, now.
-pub(super) fn published(registry: &Registry, version: &Version) -> anyhow::Result<Published> {
-    let digest = |tag: &str| -> anyhow::Result<Option<Digest>> {
-        Ok(registry.manifest(tag)?.map(|(digest, _)| digest))
-    };
+/// What a tag leads to.
+pub(super) fn digest(registry: &Registry, tag: &str) -> anyhow::Result<Option<Digest>> {
+    Ok(registry.manifest(tag)?.map(|(digest, _)| digest))
+}
+
+/// The versions that a repository lists.
+pub(super) fn versions(registry: &Registry) -> anyhow::Result<Vec<Version>> {
     let tags = registry.tags()?;
     let versions = tags.iter().filter_map(|tag| match version::read(tag) {
-        Name::Version(other) if other.pre.is_empty() && other != *version => Some(other),
+        Name::Version(version) => Some(version),
         _ => None,
     });
-    let highest = match versions.max() {
+    Ok(versions.collect())
+}
+
+/// The stable ones of them.
+pub(super) fn stable(registry: &Registry) -> anyhow::Result<Vec<Version>> {
+    let mut versions = versions(registry)?;
+    versions.retain(|version| version.pre.is_empty());
+    Ok(versions)
+}
+
+/// What a repository has of versions, now.
+pub(super) fn published(
+    target: &Target,
+    version: &Version,
+    history: &[Entry],
+) -> anyhow::Result<Published> {
+    let registry = &target.registry;
+    let versions = versions(registry)?;
+    let others = versions.iter().filter(|other| other.pre.is_empty());
+    let highest = match others.filter(|other| *other != version).max() {
         Some(highest) => {
-            let found = digest(&format!("v{highest}"))?;
+            let found = digest(registry, &format!("v{highest}"))?;
             let found = found.with_context(|| {
                 format!(
-                    "the registry lists `v{highest}` and has nothing under it; hint: delete the \
-                     tag, or ask its operator"
+                    "`{}` lists `v{highest}` and has nothing under it; hint: delete the tag, or \
+                     ask the registry's operator",
+                    target.repository
                 )
             })?;
-            Some((highest, found))
+            Some((highest.clone(), found))
         }
         None => None,
     };
-    let tag = digest(&format!("v{version}"))?;
-    let latest = match digest("latest")? {
+    // Where it is not listed, it is looked for right before it is written.
+    let tag = if versions.contains(version) {
+        digest(registry, &format!("v{version}"))?
+    } else {
+        None
+    };
+    let latest = match digest(registry, "latest")? {
         Some(at) => Some(Latest {
             version: match &highest {
                 _ if Some(&at) == tag.as_ref() => Some(version.clone()),
@@ -276,15 +322,22 @@ pub(super) fn published(registry: &Registry, version: &Version) -> anyhow::Resul
         }),
         None => None,
     };
+    let reference = target.repository.reference("latest");
+    let at = latest.as_ref().map(|latest| &latest.digest);
+    let taken_back = journal::taken_back(history, &reference, tag.as_ref(), at);
     Ok(Published {
+        repository: target.repository.clone(),
+        commit: None,
         tag,
         highest,
         latest,
+        unsigned: Vec::new(),
+        taken_back,
     })
 }
 
 /// The version that an image says to be; none where it says none, or is no whole image.
-fn labelled(registry: &Registry, digest: &Digest) -> anyhow::Result<Option<Version>> {
+pub(super) fn labelled(registry: &Registry, digest: &Digest) -> anyhow::Result<Option<Version>> {
     let Found::There(tree) = look(registry, digest.as_str())? else {
         return Ok(None);
     };
@@ -294,22 +347,27 @@ fn labelled(registry: &Registry, digest: &Digest) -> anyhow::Result<Option<Versi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::tests::Shelf;
 
     #[test]
-    fn the_remote_must_have_the_tag_at_the_same_commit() {
-        let version = Version::new(1, 2, 3);
-        let said = |text: &str| {
-            let refusal = remote_refusal(text, &version, "c1", "origin");
-            refusal.map(|refusal| format!("{}; hint: {}", refusal.why, refusal.remedy))
-        };
-        assert_eq!(said("c1\trefs/tags/v1.2.3\n"), None);
-        assert_eq!(
-            said("t1\trefs/tags/v1.2.3\nc1\trefs/tags/v1.2.3^{}\n"),
-            None
-        );
-        let missing = said("").unwrap();
-        assert!(missing.contains("`git push origin v1.2.3`"), "{missing}");
-        let moved = said("t1\trefs/tags/v1.2.3\nc2\trefs/tags/v1.2.3^{}\n").unwrap();
-        assert!(moved.contains("leads to `c2`"), "{moved}");
+    fn an_index_has_each_platform_once_and_no_other() {
+        let both = &[Platform::LinuxAmd64, Platform::LinuxArm64];
+        let mut shelf = Shelf::default();
+        let amd64 = shelf.image("amd64", "r", "a");
+        let again = shelf.image("amd64", "r", "b");
+        let arm64 = shelf.image("arm64", "r", "a");
+        for (entries, count) in [
+            (vec![&amd64, &arm64], Some(2)),
+            (vec![&amd64], None),
+            (vec![&amd64, &again], None),
+            (vec![&amd64, &again, &arm64], None),
+        ] {
+            let entries: Vec<_> = entries.into_iter().flatten().cloned().collect();
+            let tree = shelf.read(&entries).unwrap();
+            let Document::Index(index) = Document::parse(&tree.bytes).unwrap() else {
+                panic!("it is no index");
+            };
+            assert_eq!(only(&index, both).map(|images| images.len()), count);
+        }
     }
 }

@@ -1,5 +1,7 @@
-//! What a release did, written before and after each step: `target/xtask/release/vX.Y.Z.json`.
+//! What a release or a roll-back did, written before and after each step:
+//! `target/xtask/release/vX.Y.Z.json`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::oci::Digest;
 use crate::report;
 
-/// Every step of every run of one version's release, the first first.
+/// Every step of every run that gave a tag to one version, the first first.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Journal {
     schema: u32,
@@ -23,20 +25,31 @@ pub(super) struct Journal {
 
 /// A tag that was given, or was about to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// RFC 3339, in UTC.
-    time: String,
+    pub(crate) time: String,
+    #[serde(default)]
+    pub(crate) command: Command,
     /// With the repository.
-    reference: String,
+    pub(crate) reference: String,
     /// What the tag led to; none where there was no such tag.
-    before: Option<Digest>,
-    after: Digest,
-    state: State,
+    pub(crate) before: Option<Digest>,
+    pub(crate) after: Digest,
+    pub(crate) state: State,
+}
+
+/// Why a tag was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Command {
+    #[default]
+    Release,
+    Rollback,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum State {
+pub(crate) enum State {
     /// It was to be written next; whether it was is not known.
     Begun,
     /// It was written and read back.
@@ -47,39 +60,44 @@ impl Journal {
     /// The journal of a version in `folder`, with what earlier runs wrote.
     pub(super) fn open(folder: &Path, version: &str, revision: &str) -> anyhow::Result<Journal> {
         let path = folder.join(format!("v{version}.json"));
-        let mut journal = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Journal {
-                schema: 1,
-                version: version.to_owned(),
-                revision: revision.to_owned(),
-                entries: Vec::new(),
-                path: PathBuf::new(),
-            },
-            result => {
-                let text =
-                    result.with_context(|| format!("failed to read `{}`", path.display()))?;
-                serde_json::from_str(&text).with_context(|| {
-                    format!(
-                        "`{}` is no journal of a release; hint: move it out of the way, the \
-                         registry says what was done",
-                        path.display()
-                    )
-                })?
-            }
+        let journal = Journal::read(&path)?;
+        Ok(journal.unwrap_or_else(|| Journal {
+            schema: 1,
+            version: version.to_owned(),
+            revision: revision.to_owned(),
+            entries: Vec::new(),
+            path,
+        }))
+    }
+
+    /// The journal at `path`; none when there is no such file.
+    fn read(path: &Path) -> anyhow::Result<Option<Journal>> {
+        let text = match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            result => result.with_context(|| format!("failed to read `{}`", path.display()))?,
         };
-        journal.path = path;
-        Ok(journal)
+        let mut journal: Journal = serde_json::from_str(&text).with_context(|| {
+            format!(
+                "`{}` is no journal of a release; hint: move it out of the way, the registry says \
+                 what was done",
+                path.display()
+            )
+        })?;
+        path.clone_into(&mut journal.path);
+        Ok(Some(journal))
     }
 
     /// Notes that `reference` is about to lead to `after`.
     pub(super) fn begin(
         &mut self,
+        command: Command,
         reference: &str,
         before: Option<&Digest>,
         after: &Digest,
     ) -> anyhow::Result<()> {
         self.entries.push(Entry {
             time: now(),
+            command,
             reference: reference.to_owned(),
             before: before.cloned(),
             after: after.clone(),
@@ -112,8 +130,63 @@ impl Journal {
     }
 }
 
+/// Every entry of every journal in `folder`, the oldest first.
+pub(crate) fn history(folder: &Path) -> anyhow::Result<Vec<Entry>> {
+    let failed = || format!("failed to read the folder `{}`", folder.display());
+    let files = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        result => result.with_context(failed)?,
+    };
+    let mut history = Vec::new();
+    for file in files {
+        let path = file.with_context(failed)?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+            && let Some(journal) = Journal::read(&path)?
+        {
+            history.extend(journal.entries);
+        }
+    }
+    history.sort_by(|one, other| one.time.cmp(&other.time));
+    Ok(history)
+}
+
+/// When `reference`, which is at `latest`, was taken back from `digest` as the last that was done
+/// to it.
+pub(super) fn taken_back(
+    history: &[Entry],
+    reference: &str,
+    digest: Option<&Digest>,
+    latest: Option<&Digest>,
+) -> Option<String> {
+    let last = last(history, reference)?;
+    let is_so = last.command == Command::Rollback
+        && last.before.as_ref() == digest
+        && Some(&last.after) == latest;
+    is_so.then(|| last.time.clone())
+}
+
+/// The last that was done to `reference`.
+pub(crate) fn last<'a>(history: &'a [Entry], reference: &str) -> Option<&'a Entry> {
+    history.iter().rfind(|entry| entry.reference == reference)
+}
+
+/// What `reference` led to before the release that gave it to `digest`.
+pub(super) fn before<'a>(
+    history: &'a [Entry],
+    reference: &str,
+    digest: &Digest,
+) -> Option<&'a Digest> {
+    let gave = |entry: &&Entry| {
+        let is_it = entry.reference == reference && entry.after == *digest;
+        is_it && entry.command == Command::Release && entry.before.as_ref() != Some(digest)
+    };
+    history.iter().rfind(gave)?.before.as_ref()
+}
+
 fn now() -> String {
-    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
 #[cfg(test)]
@@ -126,11 +199,15 @@ mod tests {
         let folder = &folder.path().join("release");
         let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
         let mut journal = Journal::open(folder, "1.2.3", "r").unwrap();
-        journal.begin("a:v1.2.3", None, &new).unwrap();
+        journal
+            .begin(Command::Release, "a:v1.2.3", None, &new)
+            .unwrap();
         let mut again = Journal::open(folder, "1.2.3", "r").unwrap();
         assert_eq!(again.entries, journal.entries);
         assert_eq!(again.entries[0].state, State::Begun);
-        again.begin("a:latest", Some(&old), &new).unwrap();
+        again
+            .begin(Command::Release, "a:latest", Some(&old), &new)
+            .unwrap();
         again.done().unwrap();
         let entries = Journal::open(folder, "1.2.3", "r").unwrap().entries;
         let states: Vec<State> = entries.iter().map(|entry| entry.state).collect();
@@ -145,7 +222,7 @@ mod tests {
         let mut journal = Journal::open(&file.path().with_extension("none"), "1.0.0", "r").unwrap();
         journal.path = file.path().join("v1.0.0.json");
         let error = journal
-            .begin("a:latest", None, &Digest::of(b""))
+            .begin(Command::Release, "a:latest", None, &Digest::of(b""))
             .unwrap_err();
         assert!(
             format!("{error:#}").contains("hint: make room"),
@@ -155,5 +232,41 @@ mod tests {
         std::fs::write(folder.path().join("v1.0.0.json"), "{").unwrap();
         let error = Journal::open(folder.path(), "1.0.0", "r").unwrap_err();
         assert!(format!("{error:#}").contains("is no journal"), "{error:#}");
+    }
+
+    #[test]
+    fn history_is_of_all_journals_and_knows_what_was_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        assert_eq!(history(&folder.join("none")).unwrap(), []);
+        let [one, two, three] = ["1", "2", "3"].map(|text| Digest::of(text.as_bytes()));
+        let latest = "a:latest";
+        let step = |version: &str, command, before: Option<&Digest>, after| {
+            let mut journal = Journal::open(folder, version, "r").unwrap();
+            journal.begin(command, latest, before, after).unwrap();
+            journal.done().unwrap();
+            // Times are told to the millisecond.
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        };
+        step("1.0.0", Command::Release, None, &one);
+        step("2.0.0", Command::Release, Some(&one), &two);
+        let so_far = history(folder).unwrap();
+        assert_eq!(before(&so_far, latest, &two), Some(&one));
+        assert_eq!(before(&so_far, latest, &one), None);
+        assert_eq!(before(&so_far, "b:latest", &two), None);
+        let is_taken_back = |history: &[Entry], digest, at| {
+            taken_back(history, latest, Some(digest), Some(at)).is_some()
+        };
+        assert!(!is_taken_back(&so_far, &two, &one));
+        // Back, in the journal of the version that it went back to.
+        step("1.0.0", Command::Rollback, Some(&two), &one);
+        let so_far = history(folder).unwrap();
+        assert!(is_taken_back(&so_far, &two, &one));
+        assert!(!is_taken_back(&so_far, &three, &one));
+        assert!(!is_taken_back(&so_far, &two, &three));
+        // What a roll-back gave is no release to go back from.
+        assert_eq!(before(&so_far, latest, &one), None);
+        step("3.0.0", Command::Release, Some(&one), &three);
+        assert!(!is_taken_back(&history(folder).unwrap(), &two, &one));
     }
 }

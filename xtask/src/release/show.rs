@@ -31,14 +31,30 @@ pub(super) fn table(plan: &Plan) -> String {
             "no receipt proves it".to_owned(),
         ]);
     }
+    for unsigned in &plan.sign {
+        let count = unsigned.digests.len();
+        rows.push([
+            format!("sign in {}", unsigned.repository),
+            String::new(),
+            String::new(),
+            format!("our key has not signed {count} digests"),
+        ]);
+    }
+    let mut others = plan.steps.iter().skip(1);
+    let is_one = others.all(|step| step.repository == plan.steps[0].repository);
     for step in &plan.steps {
         let verb = if step.is_write() { "give" } else { "keep" };
         let to = match &step.to {
             Some(to) => digest(Some(to)),
             None => "stays".to_owned(),
         };
+        let name = if is_one {
+            step.tag.clone()
+        } else {
+            step.repository.reference(&step.tag)
+        };
         rows.push([
-            format!("{verb} {}", step.tag),
+            format!("{verb} {name}"),
             digest(step.from.as_ref()),
             to,
             step.why.clone(),
@@ -78,12 +94,12 @@ pub(super) fn report(ctx: &Ctx, plan: &Plan, given: &[Given]) -> anyhow::Result<
             tags: given,
         })?;
     } else {
-        anstream::print!("{}", report::table(&rows(ctx, given)));
+        anstream::print!("{}", report::table(&rows(given)));
     }
     let ours = given
         .iter()
         .filter(|one| one.digest.as_ref() == Some(&plan.digest));
-    let tags: Vec<String> = ours.map(|one| repository.reference(&one.tag)).collect();
+    let tags: Vec<&str> = ours.map(|one| &*one.reference).collect();
     let is_latest_moved = given
         .iter()
         .any(|one| one.tag == "latest" && one.is_written);
@@ -97,18 +113,17 @@ pub(super) fn report(ctx: &Ctx, plan: &Plan, given: &[Given]) -> anyhow::Result<
         ],
     )?;
     let mut text = format!("### Release v{version}\n\n| | |\n| --- | --- |\n");
-    for (name, value) in rows(ctx, given) {
+    for (name, value) in rows(given) {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "| {name} | `{value}` |");
     }
     github::write_summary(&ctx.exec, &text)
 }
 
-fn rows<'a>(ctx: &Ctx, given: &'a [Given]) -> Vec<(&'a str, String)> {
-    let row = |one: &'a Given| {
-        let reference = ctx.settings.repository.reference(&one.tag);
+fn rows(given: &[Given]) -> Vec<(&str, String)> {
+    let told = |one: &Given| {
         let digest = one.digest.as_ref().map_or("absent", Digest::as_str);
-        (&*one.tag, format!("{reference} {digest} ({})", one.why))
+        format!("{} {digest} ({})", one.reference, one.why)
     };
-    given.iter().map(row).collect()
+    given.iter().map(|one| (&*one.tag, told(one))).collect()
 }

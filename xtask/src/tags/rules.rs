@@ -48,12 +48,12 @@ pub(super) fn sha_tag(head: &Head, ci: Option<&Ci>) -> Result<String, (String, &
              github.event.pull_request.head.sha }}`)",
         ));
     }
-    Ok(sha_name(head))
+    Ok(sha_name(&head.revision))
 }
 
-/// The name of the commit's own tag, whether it may have one or not.
-pub(crate) fn sha_name(head: &Head) -> String {
-    format!("sha-{}", head.short())
+/// The name of a commit's own tag, whether it may have one or not.
+pub(crate) fn sha_name(revision: &str) -> String {
+    format!("sha-{}", revision.get(..7).unwrap_or(revision))
 }
 
 /// The pull request that HEAD is the merge commit of: nothing is named after that, because it is
@@ -76,7 +76,7 @@ impl Decision<'_> {
         let head = &self.facts.head;
         match sha_tag(head, self.question.ci.as_ref()) {
             Ok(name) => self.give(name, AppliedBy::Image, "the tree is HEAD's commit"),
-            Err((why, remedy)) => self.withhold(sha_name(head), why, remedy),
+            Err((why, remedy)) => self.withhold(sha_name(&head.revision), why, remedy),
         }
     }
 

@@ -118,8 +118,13 @@ impl Workspace {
     }
 
     /// The digest of a tag, and what it leads to; none when the registry has none.
-    fn published(&self, tag: &str) -> Option<(String, Value)> {
-        let (address, path) = (&self.registry.address, &self.repository);
+    pub(crate) fn published(&self, tag: &str) -> Option<(String, Value)> {
+        self.published_in(&self.repository, tag)
+    }
+
+    /// [`Workspace::published`] in another repository of the same registry.
+    pub(crate) fn published_in(&self, path: &str, tag: &str) -> Option<(String, Value)> {
+        let address = &self.registry.address;
         let accept = "application/vnd.oci.image.index.v1+json, \
                       application/vnd.oci.image.manifest.v1+json";
         let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -140,6 +145,13 @@ impl Workspace {
 
     pub(crate) fn digest(&self, tag: &str) -> Option<String> {
         self.published(tag).map(|(digest, _)| digest)
+    }
+
+    /// What the workspace calls its repository.
+    pub(crate) fn repository(&self) -> String {
+        let manifest = fs::read_to_string(self.path("Cargo.toml")).unwrap();
+        let (_, rest) = manifest.split_once("repository = \"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
     }
 
     /// A file or folder of the workspace.
@@ -259,9 +271,27 @@ impl Workspace {
         assert_eq!(put.unwrap().status(), 201);
     }
 
+    pub(crate) fn has_blob(&self, path: &str, digest: &str) -> bool {
+        let address = &self.registry.address;
+        let found = ureq::head(format!("http://{address}/v2/{path}/blobs/{digest}")).call();
+        found.is_ok_and(|answer| answer.status() == 200)
+    }
+
+    /// Deletes `blobs/DIGEST` or `manifests/DIGEST`, as a clean-up does.
+    pub(crate) fn delete(&self, what: &str) {
+        let (address, path) = (&self.registry.address, &self.repository);
+        let deleted = ureq::delete(format!("http://{address}/v2/{path}/{what}")).call();
+        assert_eq!(deleted.unwrap().status(), 202);
+    }
+
     /// Gives a tag, or its own digest, to an index or a manifest by hand.
     pub(crate) fn put(&self, tag: &str, index: &Value) {
-        let (address, path) = (&self.registry.address, &self.repository);
+        self.put_in(&self.repository, tag, index);
+    }
+
+    /// [`Workspace::put`] in another repository of the same registry.
+    pub(crate) fn put_in(&self, path: &str, tag: &str, index: &Value) {
+        let address = &self.registry.address;
         let url = format!("http://{address}/v2/{path}/manifests/{tag}");
         let kind = index["mediaType"].as_str().unwrap();
         let text = serde_json::to_string(index).unwrap();

@@ -1,6 +1,11 @@
 //! `cargo xtask release`: small made-up images in a real registry, and a real git remote.
 
+mod audited;
+mod back;
+mod copies;
 mod faults;
+mod question;
+mod signing;
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,9 +19,9 @@ use crate::push::{Workspace, refused};
 use crate::world::{Registry, xtask};
 
 /// A workspace with a remote, a registry behind a proxy, and receipts.
-struct Releases {
-    workspace: Workspace,
-    proxy: Proxy,
+pub(crate) struct Releases {
+    pub(crate) workspace: Workspace,
+    pub(crate) proxy: Proxy,
 }
 
 pub(crate) fn digest(bytes: &[u8]) -> String {
@@ -26,7 +31,7 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 }
 
 impl Releases {
-    fn new() -> Releases {
+    pub(crate) fn new() -> Releases {
         let registry = Registry::start();
         let proxy = Proxy::before(&registry.address);
         let workspace = Workspace::with(registry, Some(&proxy.address));
@@ -59,16 +64,9 @@ impl Releases {
     /// Publishes an image of HEAD for both platforms as `sha-…`, with receipts; its digest.
     fn publish(&self, version: &str) -> String {
         let revision = self.workspace.revision();
-        let blob = |bytes: &[u8]| {
-            self.workspace.put_blob(bytes);
-            json!({
-                "mediaType": "application/octet-stream",
-                "digest": digest(bytes),
-                "size": bytes.len(),
-            })
-        };
+        let blob = |bytes: &[u8]| self.blob(bytes);
         let layer = blob(b"a layer");
-        let mut entries = Vec::new();
+        let (mut entries, mut attestations) = (Vec::new(), Vec::new());
         for architecture in ["amd64", "arm64"] {
             let labels = json!({
                 "org.opencontainers.image.revision": revision,
@@ -95,11 +93,13 @@ impl Releases {
                 "size": bytes.len(),
                 "platform": {"architecture": architecture, "os": "linux"},
             }));
+            attestations.push(self.attestation(&named));
         }
+        let all = [entries.clone(), attestations].concat();
         let index = json!({
             "schemaVersion": 2,
             "mediaType": "application/vnd.oci.image.index.v1+json",
-            "manifests": entries,
+            "manifests": all,
         });
         self.workspace.put(&self.workspace.sha_tag(), &index);
         let of = digest(index.to_string().as_bytes());
@@ -107,6 +107,38 @@ impl Releases {
             self.receipt(&of, entry, &revision);
         }
         of
+    }
+
+    /// Uploads a blob; its descriptor.
+    fn blob(&self, bytes: &[u8]) -> Value {
+        self.workspace.put_blob(bytes);
+        json!({
+            "mediaType": "application/octet-stream",
+            "digest": digest(bytes),
+            "size": bytes.len(),
+        })
+    }
+
+    /// Uploads the provenance of a manifest, as a builder does; its entry in an index.
+    fn attestation(&self, of: &str) -> Value {
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": self.blob(b"{}"),
+            "layers": [self.blob(of.as_bytes())],
+        });
+        let named = digest(manifest.to_string().as_bytes());
+        self.workspace.put(&named, &manifest);
+        json!({
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "digest": named,
+            "size": manifest.to_string().len(),
+            "platform": {"architecture": "unknown", "os": "unknown"},
+            "annotations": {
+                "vnd.docker.reference.type": "attestation-manifest",
+                "vnd.docker.reference.digest": of,
+            },
+        })
     }
 
     /// What verify would write for an image in which every check passes.
@@ -147,18 +179,18 @@ impl Releases {
         args.iter().chain(more).map(ToString::to_string).collect()
     }
 
-    fn command(&self, more: &[&str]) -> std::process::Command {
+    pub(crate) fn command(&self, more: &[&str]) -> std::process::Command {
         let args = self.args(more);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         self.workspace.xtask(&args)
     }
 
-    fn run(&self, more: &[&str]) -> Ran {
+    pub(crate) fn run(&self, more: &[&str]) -> Ran {
         Ran::of(&mut self.command(more))
     }
 
     /// Commits and publishes a version that is yet to be released; its digest.
-    fn prepare(&self, version: &str) -> String {
+    pub(crate) fn prepare(&self, version: &str) -> String {
         self.commit(version);
         self.publish(version)
     }
@@ -172,6 +204,19 @@ impl Releases {
 
     fn digest(&self, tag: &str) -> Option<String> {
         self.workspace.digest(tag)
+    }
+
+    /// `release` without `--yes` and receipts, as JSON.
+    fn bare(&self, args: &[&str]) -> Ran {
+        Ran::of(
+            &mut self
+                .workspace
+                .xtask(&[&["release", "--json"], args].concat()),
+        )
+    }
+
+    fn journals(&self) -> PathBuf {
+        self.workspace.path("target/xtask/release")
     }
 }
 
@@ -268,4 +313,79 @@ fn nothing_is_released_without_a_yes() {
     assert_eq!(plan["steps"][0]["to"], *digest);
     assert_eq!(plan["steps"][1]["tag"], "latest");
     assert_eq!(releases.digest("v1.0.0"), None);
+}
+
+#[test]
+fn a_version_that_is_not_at_head_is_released_from_anywhere() {
+    let releases = Releases::new();
+    let first = releases.prepare("1.0.0");
+    releases.workspace.commit("later");
+    releases
+        .workspace
+        .write("stray", "nothing depends on the tree");
+    refused(&releases.run(&[]), &["no git tag at HEAD is a version"]);
+    refused(
+        &releases.run(&["--version", "9.0.0"]),
+        &["git has no tag `v9.0.0`"],
+    );
+    releases.run(&["--version", "v1.0.0"]).succeeded();
+    assert_eq!(releases.digest("v1.0.0").as_ref(), Some(&first));
+    assert_eq!(releases.digest("latest"), Some(first));
+    // A tag on a commit whose manifest says another version.
+    releases.workspace.git(&["tag", "v1.0.1", "v1.0.0"]);
+    releases
+        .workspace
+        .git(&["push", "--quiet", "origin", "v1.0.1"]);
+    let parts = ["the git tag says `1.0.1`, Cargo.toml of its commit says `1.0.0`"];
+    refused(&releases.run(&["--version", "1.0.1"]), &parts);
+}
+
+#[test]
+fn in_github_actions_a_release_says_what_it_did() {
+    let releases = Releases::new();
+    let digest = releases.prepare("1.0.0");
+    let path = |name: &str| releases.workspace.path(&format!("target/{name}"));
+    let mut release = releases.command(&[]);
+    release.env("GITHUB_OUTPUT", path("output"));
+    release.env("GITHUB_STEP_SUMMARY", path("summary"));
+    Ran::of(&mut release).succeeded();
+    let outputs = fs::read_to_string(path("output")).unwrap();
+    let repository = releases.workspace.repository();
+    for part in [
+        "1.0.0",
+        &digest,
+        &format!("{repository}:v1.0.0\n{repository}:latest\n"),
+        "latest-moved",
+        "true",
+    ] {
+        assert!(outputs.contains(part), "`{part}` is not in {outputs}");
+    }
+    let summary = fs::read_to_string(path("summary")).unwrap();
+    assert!(summary.contains("### Release v1.0.0"), "{summary}");
+    let mut audit = releases.workspace.xtask(&["audit"]);
+    audit.env("GITHUB_STEP_SUMMARY", path("summary"));
+    Ran::of(&mut audit).succeeded();
+    let summary = fs::read_to_string(path("summary")).unwrap();
+    assert!(summary.contains("### Audit"), "{summary}");
+}
+
+#[test]
+fn a_latest_that_was_moved_by_hand_is_mended_but_not_taken_down() {
+    let releases = Releases::new();
+    let first = releases.release("1.0.0");
+    let second = releases.release("1.1.0");
+    let (_, index) = releases.workspace.published("v1.0.0").unwrap();
+    releases.workspace.put("latest", &index);
+    assert_eq!(releases.digest("latest"), Some(first));
+    releases.run(&[]).succeeded();
+    assert_eq!(releases.digest("latest").as_ref(), Some(&second));
+    // To a higher version, which is published under no version's tag.
+    let higher = releases.prepare("3.0.0");
+    let (_, index) = releases
+        .workspace
+        .published(&releases.workspace.sha_tag())
+        .unwrap();
+    releases.workspace.put("latest", &index);
+    releases.release("1.2.0");
+    assert_eq!(releases.digest("latest"), Some(higher));
 }

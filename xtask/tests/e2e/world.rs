@@ -1,5 +1,6 @@
 //! The engine, the image built once for all tests, and containers that end with their test.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -197,6 +198,16 @@ impl Drop for Container {
     fn drop(&mut self) {
         self.docker(&["rm", "--force", "--volumes"]);
     }
+}
+
+/// PATH without the folders that have `program`.
+pub(crate) fn path_without(program: &str) -> OsString {
+    let path = std::env::var_os("PATH").unwrap();
+    let folders = std::env::split_paths(&path);
+    let others: Vec<PathBuf> = folders
+        .filter(|folder| !folder.join(program).exists())
+        .collect();
+    std::env::join_paths(others).unwrap()
 }
 
 /// A container name that no other test, run or checkout uses.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::image::layout::Layout;
 use crate::oci::Digest;
-use crate::tree::{Image, Store as _};
+use crate::tree::{Blobs as _, Image, Store as _};
 use crate::unpack;
 use crate::verify::step_line;
 

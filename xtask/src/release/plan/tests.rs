@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::super::facts::Latest;
+use super::super::source::Source;
 use super::*;
-use crate::tree::tests::Shelf;
-
-const BOTH: &[Platform] = &[Platform::LinuxAmd64, Platform::LinuxArm64];
 
 fn digest(text: &str) -> Digest {
     Digest::of(text.as_bytes())
@@ -18,36 +16,64 @@ fn version(text: &str) -> Version {
     text.parse().unwrap()
 }
 
-/// A first release of 1.2.3, with receipts.
-fn good() -> Facts {
-    let mut shelf = Shelf::default();
-    let entries = [
-        shelf.image("amd64", "r", "a"),
-        shelf.image("arm64", "r", "b"),
-    ];
-    Facts {
-        version: Some(version("1.2.3")),
-        git: Vec::new(),
-        wanted: Wanted {
-            tag: "sha-0123456".to_owned(),
-            reference: "agentgate/agent:sha-0123456".to_owned(),
-            platforms: BOTH.to_vec(),
-            revision: "r".to_owned(),
-        },
-        image: Found::There(shelf.read(&entries.concat()).unwrap()),
-        lost: Vec::new(),
-        published: Published::default(),
-        lacking: Vec::new(),
-        are_receipts_given: true,
-        wish: Wish::Auto,
+/// A repository without any version.
+fn empty(name: &str) -> Published {
+    Published {
+        repository: name.parse().unwrap(),
+        commit: None,
+        tag: None,
+        highest: None,
+        latest: None,
+        unsigned: Vec::new(),
+        taken_back: None,
     }
 }
 
-fn own(facts: &Facts) -> Digest {
-    match &facts.image {
-        Found::There(tree) => tree.digest.clone(),
-        other => panic!("{other:?}"),
+/// A first release of 1.2.3, with receipts.
+fn good() -> Facts {
+    Facts {
+        source: Source {
+            version: Some(version("1.2.3")),
+            refusals: Vec::new(),
+            wanted: Wanted {
+                tag: "sha-0123456".to_owned(),
+                reference: "agentgate/agent:sha-0123456".to_owned(),
+                platforms: vec![Platform::LinuxAmd64, Platform::LinuxArm64],
+                revision: "r".to_owned(),
+            },
+        },
+        image: Released::Whole {
+            digest: digest("ours"),
+            bytes: Vec::new(),
+        },
+        lacking: Vec::new(),
+        are_receipts_given: true,
+        wish: Wish::Auto,
+        published: vec![empty("agentgate/agent")],
     }
+}
+
+/// 1.2.3 is published, and `latest` is at 2.0.0.
+fn to_take_back() -> Facts {
+    let mut facts = good();
+    facts.source.wanted.tag = "v1.2.3".to_owned();
+    facts.published[0].tag = Some(digest("ours"));
+    facts.published[0].latest = Some(at("two", Some("2.0.0")));
+    facts
+}
+
+/// Each step's kind, repository and tag, and whether it writes.
+fn told(plan: &Plan) -> Vec<(Kind, String, bool)> {
+    let steps = plan.steps.iter();
+    let told = |step: &Step| {
+        let reference = step.repository.reference(&step.tag);
+        (step.kind, reference, step.is_write())
+    };
+    steps.map(told).collect()
+}
+
+fn whys(refusals: &[Refusal]) -> Vec<&str> {
+    refusals.iter().map(|refusal| &*refusal.why).collect()
 }
 
 fn at(text: &str, of: Option<&str>) -> Latest {
@@ -59,30 +85,27 @@ fn at(text: &str, of: Option<&str>) -> Latest {
 
 #[test]
 fn a_first_release_gives_both_tags() {
-    let facts = good();
-    let own = own(&facts);
-    let plan = plan(&facts).unwrap();
-    let steps: Vec<_> = plan
-        .steps
-        .iter()
-        .map(|step| (&*step.tag, step.to.as_ref()))
-        .collect();
-    assert_eq!(steps, [("v1.2.3", Some(&own)), ("latest", Some(&own))]);
-    assert!(!plan.is_done());
+    let plan = release(&good()).unwrap();
+    let expected = [
+        (Kind::Version, "agentgate/agent:v1.2.3".to_owned(), true),
+        (Kind::Latest, "agentgate/agent:latest".to_owned(), true),
+    ];
+    assert_eq!(told(&plan), expected);
+    assert!(
+        plan.steps
+            .iter()
+            .all(|step| step.to == Some(digest("ours")))
+    );
 }
 
 #[test]
 fn a_release_that_was_done_is_done() {
     let mut facts = good();
-    let own = own(&facts);
-    facts.published.tag = Some(own.clone());
-    facts.published.latest = Some(Latest {
-        digest: own,
-        version: facts.version.clone(),
-    });
+    facts.published[0].tag = Some(digest("ours"));
+    facts.published[0].latest = Some(at("ours", Some("1.2.3")));
     // Nothing is written, so nothing is to be proven.
     facts.lacking = vec![(Platform::LinuxAmd64, "none".to_owned())];
-    let plan = plan(&facts).unwrap();
+    let plan = release(&facts).unwrap();
     assert!(plan.is_done());
     assert!(plan.verify.is_empty());
 }
@@ -91,26 +114,40 @@ fn a_release_that_was_done_is_done() {
 fn what_has_no_receipt_is_proven_or_refused() {
     let mut facts = good();
     facts.lacking = vec![(Platform::LinuxArm64, "no file".to_owned())];
-    let refused = plan(&facts).unwrap_err();
-    assert!(
-        refused[0].why.contains("linux/arm64: no file"),
-        "{refused:?}"
-    );
+    let refused = release(&facts).unwrap_err();
+    assert_eq!(whys(&refused), ["no receipt proves linux/arm64: no file"]);
     facts.are_receipts_given = false;
-    assert_eq!(plan(&facts).unwrap().verify, facts.lacking);
+    assert_eq!(release(&facts).unwrap().verify, facts.lacking);
+    // A roll-back is proven the same way.
+    let mut facts = to_take_back();
+    facts.lacking = vec![(Platform::LinuxArm64, "no file".to_owned())];
+    let refused = rollback(&facts, "why").unwrap_err();
+    assert_eq!(whys(&refused), ["no receipt proves linux/arm64: no file"]);
+    facts.are_receipts_given = false;
+    assert_eq!(rollback(&facts, "why").unwrap().verify, facts.lacking);
 }
 
 #[test]
 fn every_refusal_is_said_at_once() {
     let mut facts = good();
-    facts.git = vec![Refusal::new("dirty", "commit")];
-    facts.published.tag = Some(digest("other"));
-    facts.published.highest = Some((version("2.0.0"), digest("two")));
+    facts.source.refusals = vec![Refusal::new("dirty", "commit")];
+    facts.published[0].tag = Some(digest("other"));
+    facts.published[0].highest = Some((version("2.0.0"), digest("two")));
+    facts.published.push(Published {
+        commit: Some(digest("other")),
+        ..empty("ghcr.io/me/agent")
+    });
     facts.lacking = vec![(Platform::LinuxAmd64, "stale".to_owned())];
     facts.wish = Wish::Require;
-    let refused = plan(&facts).unwrap_err();
-    let whys: Vec<&str> = refused.iter().map(|refusal| &*refusal.why).collect();
-    let parts = ["dirty", "another digest", "`v2.0.0` is published", "stale"];
+    let refused = release(&facts).unwrap_err();
+    let whys = whys(&refused);
+    let parts = [
+        "dirty",
+        "`ghcr.io/me/agent:sha-0123456` is",
+        "another digest",
+        "`v2.0.0` is published",
+        "stale",
+    ];
     assert_eq!(whys.len(), parts.len(), "{whys:?}");
     for (why, part) in whys.iter().zip(parts) {
         assert!(why.contains(part), "`{part}` is not in {why}");
@@ -119,29 +156,113 @@ fn every_refusal_is_said_at_once() {
 
 #[test]
 fn an_image_that_is_not_the_commits_is_refused() {
-    let refused = |change: &dyn Fn(&mut Facts)| {
+    for (image, part) in [
+        (Released::Absent, "is not published"),
+        (Released::Broken("x is missing".into()), "x is missing"),
+        (
+            Released::Other("another".into()),
+            "not the image of commit `r`: another",
+        ),
+    ] {
         let mut facts = good();
+        facts.image = image.clone();
+        let why = release(&facts).unwrap_err().remove(0).why;
+        assert!(why.contains(part), "`{part}` is not in {why}");
+        facts = to_take_back();
+        facts.image = image;
+        let why = rollback(&facts, "why").unwrap_err().remove(0).why;
+        assert!(why.contains(part), "`{part}` is not in {why}");
+    }
+}
+
+#[test]
+fn other_repositories_get_a_copy_and_every_version_comes_before_any_latest() {
+    let mut facts = good();
+    facts.published.push(Published {
+        highest: Some((version("2.0.0"), digest("two"))),
+        latest: Some(at("two", Some("2.0.0"))),
+        ..empty("ghcr.io/me/agent")
+    });
+    let plan = release(&facts).unwrap();
+    let expected = [
+        (Kind::Copy, "ghcr.io/me/agent:sha-0123456", true),
+        (Kind::Version, "agentgate/agent:v1.2.3", true),
+        (Kind::Version, "ghcr.io/me/agent:v1.2.3", true),
+        (Kind::Latest, "agentgate/agent:latest", true),
+        // It has a higher version.
+        (Kind::Latest, "ghcr.io/me/agent:latest", false),
+    ];
+    let expected = expected.map(|(kind, tag, writes)| (kind, tag.to_owned(), writes));
+    assert_eq!(told(&plan), expected);
+}
+
+#[test]
+fn latest_goes_back_to_what_was_published_and_is_lower() {
+    let facts = to_take_back();
+    let plan = rollback(&facts, "the reason").unwrap();
+    let expected = (Kind::Rollback, "agentgate/agent:latest".to_owned(), true);
+    assert_eq!(told(&plan), [expected]);
+    assert_eq!(plan.steps[0].why, "the reason");
+    let mut done = facts;
+    done.published[0].latest = Some(at("ours", Some("1.2.3")));
+    done.lacking = vec![(Platform::LinuxArm64, "no file".to_owned())];
+    assert!(rollback(&done, "why").unwrap().is_done());
+    let refused = |change: &dyn Fn(&mut Facts)| {
+        let mut facts = to_take_back();
         change(&mut facts);
-        plan(&facts).unwrap_err().remove(0).why
+        let refusals = rollback(&facts, "why").unwrap_err();
+        assert_eq!(refusals.len(), 1, "{refusals:?}");
+        refusals[0].why.clone()
     };
     for (why, part) in [
-        (refused(&|f| f.image = Found::Absent), "is not published"),
         (
-            refused(&|f| f.image = Found::Broken("x is missing".into())),
-            "x is missing",
+            refused(&|f| f.published[0].latest = Some(at("one", Some("1.0.0")))),
+            "is at `v1.0.0`, which is lower than `v1.2.3`",
         ),
         (
-            refused(&|f| f.wanted.revision = "s".into()),
-            "is built from commit `r`",
+            refused(&|f| f.published[0].latest = None),
+            "there is nothing to take back",
         ),
         (
-            refused(&|f| f.wanted.platforms.truncate(1)),
-            "an image for `linux/arm64` too",
+            refused(&|f| f.published[0].tag = None),
+            "`agentgate/agent:v1.2.3` is not published",
         ),
-        (refused(&|f| f.lost.push(digest("p"))), "attestation"),
+        (
+            refused(&|f| {
+                f.published.push(Published {
+                    tag: Some(digest("other")),
+                    latest: Some(at("two", Some("2.0.0"))),
+                    ..empty("ghcr.io/me/agent")
+                });
+            }),
+            "another digest than the first repository's",
+        ),
+        (
+            refused(&|f| f.source.version = Some(version("1.2.3-rc.1"))),
+            "is a prerelease",
+        ),
+        (
+            refused(&|f| f.source.refusals = vec![Refusal::new("no git tag", "fetch")]),
+            "no git tag",
+        ),
     ] {
         assert!(why.contains(part), "`{part}` is not in {why}");
     }
+}
+
+#[test]
+fn what_was_taken_back_stays_back_until_it_is_required() {
+    let mut facts = good();
+    let published = &mut facts.published[0];
+    published.tag = Some(digest("ours"));
+    published.highest = Some((version("1.0.0"), digest("one")));
+    published.latest = Some(at("one", Some("1.0.0")));
+    published.taken_back = Some("yesterday".to_owned());
+    let plan = release(&facts).unwrap();
+    assert!(plan.is_done());
+    assert!(plan.steps[1].why.contains("(yesterday)"), "{plan:?}");
+    facts.wish = Wish::Require;
+    assert!(!release(&facts).unwrap().is_done());
 }
 
 #[test]
@@ -221,9 +342,9 @@ fn latest_moves_up_alone() {
         ),
     ] {
         let published = Published {
-            tag: None,
             highest,
             latest,
+            ..empty("a")
         };
         assert_eq!(
             super::latest(&version(of), &ours, &published, wish),
@@ -260,6 +381,7 @@ proptest! {
                     digest: digest(&at.to_string()),
                     version: Some(at.clone()),
                 }),
+                ..empty("a")
             };
             if let Goal::Moves(to, _) = latest(&of, &ours, &facts, Wish::Auto) {
                 let to = published.iter().find(|(_, d)| **d == to).unwrap().0.clone();

@@ -16,6 +16,10 @@ pub(crate) enum Fault {
     CutAnswer,
     /// The registry never sees the end of the request's body.
     CutBody,
+    /// No answer comes, until the client goes away.
+    Stall,
+    /// The registry's answer, but with another digest in its header and other bytes.
+    Lie,
 }
 
 /// Which requests fail.
@@ -26,6 +30,8 @@ pub(crate) enum When {
     Once(usize, Fault),
     /// It and all after it.
     From(usize, Fault),
+    /// Those of a method to addresses that end so.
+    On(&'static str, &'static str, Fault),
 }
 
 struct State {
@@ -96,22 +102,27 @@ fn serve(client: &TcpStream, upstream: &str, state: &Mutex<State>) -> Option<()>
         }
     }
     head.extend(b"Connection: close\r\n\r\n");
+    let line = String::from_utf8_lossy(&head);
+    let mut words = line.split(' ');
+    let (method, path) = (words.next()?, words.next()?);
     let fault = {
         let mut state = state.lock().unwrap();
         let number = state.requests.len();
-        let line = String::from_utf8_lossy(&head);
-        let words: Vec<&str> = line.split(' ').take(2).collect();
-        let request = words.join(" ");
-        state.requests.push(request);
+        state.requests.push(format!("{method} {path}"));
         match state.when {
             When::Once(at, fault) if at == number => Some(fault),
             When::From(at, fault) if at <= number => Some(fault),
+            When::On(of, end, fault) if method == of && path.ends_with(end) => Some(fault),
             _ => None,
         }
     };
     let mut client = client;
     let mut body = (&mut reader).take(length);
     match fault {
+        Some(Fault::Stall) => {
+            std::io::copy(&mut body, &mut std::io::sink()).ok()?;
+            return reader.read(&mut [0]).ok().map(|_| ());
+        }
         Some(Fault::Hangup) => return client.shutdown(Shutdown::Both).ok(),
         Some(Fault::Answer(status)) => {
             std::io::copy(&mut body, &mut std::io::sink()).ok()?;
@@ -134,6 +145,22 @@ fn serve(client: &TcpStream, upstream: &str, state: &Mutex<State>) -> Option<()>
     if fault == Some(Fault::CutAnswer) {
         answer.truncate(answer.len() / 2);
     }
+    if fault == Some(Fault::Lie) {
+        lie(&mut answer);
+    }
     client.write_all(&answer).ok()?;
     client.shutdown(Shutdown::Both).ok()
+}
+
+/// Changes the digest in an answer's header, and the first one in its body.
+fn lie(answer: &mut [u8]) {
+    let text = String::from_utf8_lossy(answer).to_lowercase();
+    let body = text.find("\r\n\r\n").unwrap_or(text.len());
+    let (header, digest) = ("docker-content-digest: ", "sha256:");
+    let in_header = text[..body].find(header).map(|at| at + header.len());
+    let in_body = text[body..].find(digest).map(|at| body + at);
+    for at in in_header.into_iter().chain(in_body) {
+        let digit = &mut answer[at + digest.len()];
+        *digit = if *digit == b'0' { b'1' } else { b'0' };
+    }
 }

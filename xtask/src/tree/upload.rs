@@ -1,4 +1,4 @@
-//! The upload of what was built: blobs first, then the manifests that name them, the tag last.
+//! The upload of all that an index names: blobs first, then the manifests; its tag comes last.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use crate::image::layout::{Blob, Content, Layout};
+use super::content::{Blob, Blobs, Content};
 use crate::oci::Digest;
 use crate::registry::{Registry, Upload};
 use crate::{report, threads};
@@ -17,20 +17,23 @@ const AT_ONCE: usize = 4;
 
 /// What an upload took.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sent {
-    pub(super) blobs: usize,
+pub(crate) struct Sent {
+    pub(crate) blobs: usize,
     /// Bytes of those blobs.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// Blobs that the registry had.
-    pub(super) present: usize,
+    pub(crate) present: usize,
 }
 
 /// Uploads all that `content` names, but no tag: nothing is seen of it yet.
-pub(super) fn upload(registry: &Registry, parts: &[(&Layout, &Content)]) -> anyhow::Result<Sent> {
+pub(crate) fn upload<B: Blobs>(
+    registry: &Registry,
+    parts: &[(&B, &Content)],
+) -> anyhow::Result<Sent> {
     let mut seen = BTreeSet::new();
-    let mut blobs: Vec<(&Layout, &Blob)> = parts
+    let mut blobs: Vec<(&B, &Blob)> = parts
         .iter()
-        .flat_map(|(layout, content)| content.blobs.iter().map(|blob| (*layout, blob)))
+        .flat_map(|(from, content)| content.blobs.iter().map(|blob| (*from, blob)))
         .filter(|(_, blob)| seen.insert(&blob.digest))
         .collect();
     // The largest is begun first; they are taken from the end.
@@ -41,10 +44,10 @@ pub(super) fn upload(registry: &Registry, parts: &[(&Layout, &Content)]) -> anyh
     let work = || -> anyhow::Result<()> {
         while !failed.load(Ordering::Relaxed) {
             let next = blobs.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some((layout, blob)) = next else {
+            let Some((from, blob)) = next else {
                 return Ok(());
             };
-            match one(registry, layout, blob) {
+            match one(registry, from, blob) {
                 Ok(Upload::Sent) => {
                     let mut sent = lock(&sent);
                     sent.blobs += 1;
@@ -68,11 +71,11 @@ pub(super) fn upload(registry: &Registry, parts: &[(&Layout, &Content)]) -> anyh
     Ok(sent.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-fn one(registry: &Registry, layout: &Layout, blob: &Blob) -> anyhow::Result<Upload> {
+fn one<B: Blobs>(registry: &Registry, from: &B, blob: &Blob) -> anyhow::Result<Upload> {
     let start = Instant::now();
     let digest: &Digest = &blob.digest;
     let upload = registry
-        .upload(digest, blob.size, || layout.open(digest))
+        .upload(digest, blob.size, || from.open(digest))
         .with_context(|| format!("failed to push blob `{digest}`"))?;
     if upload == Upload::Sent {
         let (size, time) = (report::bytes(blob.size), report::seconds(start.elapsed()));

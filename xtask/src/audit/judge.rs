@@ -1,0 +1,213 @@
+//! What is wrong with what is published: a pure function over what was seen.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::observe::{Facts, Tagged};
+use crate::oci::Digest;
+use crate::release::journal::{self, Command, Entry};
+use crate::tags::sha_name;
+use crate::version::Version;
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Finding {
+    /// The tag, with its repository.
+    pub(super) reference: String,
+    pub(super) why: String,
+    pub(super) remedy: String,
+}
+
+/// Judges the repositories; `of_git` has the commit of each version that git has here.
+pub(super) fn judge(
+    repositories: &[Facts],
+    of_git: &BTreeMap<Version, String>,
+    history: &[Entry],
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for facts in repositories {
+        for tag in &facts.tags {
+            whole(facts, tag, &mut findings);
+            if let (Some(version), Some(_)) = (tag.version(), &tag.digest) {
+                commit(facts, tag, of_git.get(&version), &mut findings);
+            }
+        }
+        latest(facts, history, &mut findings);
+        journals(facts, history, &mut findings);
+    }
+    agree(repositories, &mut findings);
+    findings
+}
+
+/// Everything that the tag leads to is there.
+fn whole(facts: &Facts, tag: &Tagged, findings: &mut Vec<Finding>) {
+    let reference = facts.repository.reference(&tag.name);
+    let mut broken = |why: String| {
+        findings.push(Finding {
+            reference: reference.clone(),
+            why,
+            remedy:
+                "bring it back from a copy of the registry, and look for the clean-up that took \
+                     it; or release a higher version"
+                    .to_owned(),
+        });
+    };
+    if tag.digest.is_none() {
+        broken("is listed, and leads nowhere".to_owned());
+    }
+    for why in &tag.broken {
+        broken(format!("is broken: {why}"));
+    }
+}
+
+/// A version is the image of git's commit, and so is the commit's own tag.
+fn commit(facts: &Facts, tag: &Tagged, of_git: Option<&String>, findings: &mut Vec<Finding>) {
+    let reference = facts.repository.reference(&tag.name);
+    for revision in &tag.revisions {
+        if let Some(commit) = of_git.filter(|commit| *commit != revision) {
+            findings.push(Finding {
+                reference: reference.clone(),
+                why: format!("is built from commit `{revision}`, and git's tag is at `{commit}`"),
+                remedy: format!(
+                    "find out who moved git's tag; `git fetch --tags --force` takes the remote's, \
+                     and `git tag --force {} {revision}` brings it back",
+                    tag.name
+                ),
+            });
+        }
+        let own = sha_name(revision);
+        let other = facts
+            .commits
+            .get(&own)
+            .filter(|own| Some(*own) != tag.digest.as_ref());
+        if let Some(other) = other {
+            findings.push(Finding {
+                reference: reference.clone(),
+                why: format!("is not `{own}`, which is `{other}`"),
+                remedy: format!(
+                    "one of them was overwritten: `cargo xtask verify --pull {}` and the journals \
+                     say which",
+                    facts.repository.reference(&own)
+                ),
+            });
+        }
+    }
+}
+
+/// `latest` is the highest stable version, unless it was taken back.
+fn latest(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
+    let reference = facts.repository.reference("latest");
+    let at = facts.tags.iter().find(|tag| tag.name == "latest");
+    let at = at.and_then(|tag| tag.digest.as_ref());
+    let stable = facts.tags.iter().filter_map(|tag| {
+        let version = tag.version().filter(|version| version.pre.is_empty())?;
+        Some((version, tag.digest.as_ref()))
+    });
+    let last = journal::last(history, &reference);
+    let is_taken_back =
+        last.is_some_and(|last| last.command == Command::Rollback && Some(&last.after) == at);
+    let (why, remedy) = match (at, stable.max()) {
+        _ if is_taken_back => return,
+        (None, None) => return,
+        (Some(_), None) => (
+            "is there, and no stable version is published".to_owned(),
+            "`cargo xtask release` publishes one".to_owned(),
+        ),
+        (at, Some((_, highest))) if at == highest => return,
+        (at, Some((highest, _))) => (
+            format!(
+                "is {}, and the highest stable version is `v{highest}`",
+                at.map_or("not there".to_owned(), |at| format!("`{at}`"))
+            ),
+            format!(
+                "`cargo xtask release --version {highest} --latest require`, unless it was taken \
+                 back elsewhere"
+            ),
+        ),
+    };
+    findings.push(Finding {
+        reference,
+        why,
+        remedy,
+    });
+}
+
+/// Versions are what the journals say.
+fn journals(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
+    let mut given: BTreeMap<Version, &Entry> = BTreeMap::new();
+    for entry in history {
+        let tag = entry
+            .reference
+            .strip_prefix(&facts.repository.reference(""));
+        let tag = tag.map(|name| Tagged {
+            name: name.to_owned(),
+            ..Tagged::default()
+        });
+        if let Some(version) = tag.and_then(|tag| tag.version()) {
+            given.insert(version, entry);
+        }
+    }
+    for (version, entry) in given {
+        let found = facts
+            .tags
+            .iter()
+            .find(|tag| tag.version().as_ref() == Some(&version));
+        let found: Option<&Digest> = found.and_then(|tag| tag.digest.as_ref());
+        if found == Some(&entry.after) {
+            continue;
+        }
+        let (why, remedy) = match found {
+            Some(found) => (
+                format!(
+                    "is `{found}`, and the journal ({}) says `{}`",
+                    entry.time, entry.after
+                ),
+                "somebody overwrote it: find out who, and release a higher version".to_owned(),
+            ),
+            None => (
+                format!("is not there, and the journal ({}) gave it", entry.time),
+                format!("`cargo xtask release --version {version}` goes on where it ended"),
+            ),
+        };
+        findings.push(Finding {
+            reference: entry.reference.clone(),
+            why,
+            remedy,
+        });
+    }
+}
+
+/// A version is the same in every repository that has it.
+fn agree(repositories: &[Facts], findings: &mut Vec<Finding>) {
+    let Some((first, others)) = repositories.split_first() else {
+        return;
+    };
+    for facts in others {
+        for tag in facts.tags.iter().filter(|tag| tag.version().is_some()) {
+            let theirs = first.tags.iter().find(|theirs| theirs.name == tag.name);
+            let Some(theirs) = theirs.filter(|theirs| theirs.digest != tag.digest) else {
+                continue;
+            };
+            let told = |digest: &Option<Digest>| {
+                digest
+                    .as_ref()
+                    .map_or("absent".to_owned(), |digest| format!("`{digest}`"))
+            };
+            findings.push(Finding {
+                reference: facts.repository.reference(&tag.name),
+                why: format!(
+                    "is {}, and in `{}` it is {}",
+                    told(&tag.digest),
+                    first.repository,
+                    told(&theirs.digest)
+                ),
+                remedy: "find out which one was overwritten, and release a higher version"
+                    .to_owned(),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! Made-up repositories, each with one thing wrong.
+
+use super::*;
+
+fn digest(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
+}
+
+/// A tag of the image that is built from the commit `revision`.
+fn tag(name: &str, revision: &str) -> Tagged {
+    Tagged {
+        name: name.to_owned(),
+        digest: Some(digest(revision)),
+        manifests: 2,
+        blobs: 4,
+        broken: Vec::new(),
+        revisions: [revision.to_owned()].into(),
+    }
+}
+
+fn repository(name: &str, tags: Vec<Tagged>) -> Facts {
+    let versions = tags.iter().filter(|tag| tag.version().is_some());
+    let commits = versions.flat_map(|tag| {
+        let own = |revision: &String| (sha_name(revision), tag.digest.clone().unwrap());
+        tag.revisions.iter().map(own)
+    });
+    Facts {
+        repository: name.parse().unwrap(),
+        commits: commits.collect(),
+        tags,
+    }
+}
+
+/// Two stable versions, one prerelease above them, `latest` at the higher stable one.
+fn good() -> Facts {
+    let tags = vec![
+        tag("latest", "two"),
+        tag("v2.1.0-rc.1", "three"),
+        tag("v2.0.0", "two"),
+        tag("v1.0.0", "one"),
+    ];
+    repository("a/b", tags)
+}
+
+fn of_git() -> BTreeMap<Version, String> {
+    let versions = [("1.0.0", "one"), ("2.0.0", "two"), ("2.1.0-rc.1", "three")];
+    let own = |(version, commit): (&str, &str)| (version.parse().unwrap(), commit.to_owned());
+    versions.map(own).into()
+}
+
+fn entry(command: Command, tag: &str, before: Option<&str>, after: &str) -> Entry {
+    Entry {
+        time: "then".to_owned(),
+        command,
+        reference: format!("a/b:{tag}"),
+        before: before.map(digest),
+        after: digest(after),
+        state: journal::State::Done,
+    }
+}
+
+/// The findings after a change, as `reference why`.
+fn found(change: impl FnOnce(&mut Facts), history: &[Entry]) -> Vec<String> {
+    let mut facts = good();
+    change(&mut facts);
+    let findings = judge(&[facts], &of_git(), history);
+    let told = findings.iter();
+    told.map(|one| format!("{} {}", one.reference, one.why))
+        .collect()
+}
+
+#[track_caller]
+fn only(found: &[String], part: &str) {
+    assert!(
+        found.len() == 1 && found[0].contains(part),
+        "{part}: {found:?}"
+    );
+}
+
+#[test]
+fn what_is_well_has_no_findings() {
+    let release = |tag: &str, after| entry(Command::Release, tag, None, after);
+    let history = [
+        release("v1.0.0", "one"),
+        release("v2.0.0", "two"),
+        release("latest", "two"),
+    ];
+    assert_eq!(found(|_| {}, &history), [""; 0]);
+    assert_eq!(found(|_| {}, &[]), [""; 0]);
+    // Of another repository.
+    let mut other = release("v1.0.0", "other");
+    other.reference = "a/bc:v1.0.0".to_owned();
+    assert_eq!(found(|_| {}, &[other]), [""; 0]);
+    // Nothing is published, and git's tags may be elsewhere.
+    assert_eq!(found(|facts| facts.tags.clear(), &[]), [""; 0]);
+    assert_eq!(judge(&[good()], &BTreeMap::new(), &[]), []);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let gone = |facts: &mut Facts| facts.tags[3].digest = None;
+    only(&found(gone, &[]), "a/b:v1.0.0 is listed, and leads nowhere");
+    let broken = |facts: &mut Facts| facts.tags[3].broken.push("its blob is missing".to_owned());
+    only(
+        &found(broken, &[]),
+        "a/b:v1.0.0 is broken: its blob is missing",
+    );
+}
+
+#[test]
+fn a_version_is_gits_commit_and_the_commits_own_tag() {
+    let moved = |facts: &mut Facts| {
+        facts.tags[3] = tag("v1.0.0", "other");
+        facts
+            .commits
+            .insert("sha-other".to_owned(), digest("other"));
+    };
+    only(
+        &found(moved, &[]),
+        "built from commit `other`, and git's tag is at `one`",
+    );
+    let overwritten = |facts: &mut Facts| {
+        facts.commits.insert("sha-one".to_owned(), digest("other"));
+    };
+    only(&found(overwritten, &[]), "is not `sha-one`");
+    // A clean-up of old builds is no harm.
+    assert_eq!(found(|facts| facts.commits.clear(), &[]), [""; 0]);
+}
+
+#[test]
+fn latest_is_the_highest_stable_version_unless_it_was_taken_back() {
+    let back = |facts: &mut Facts| facts.tags[0] = tag("latest", "one");
+    only(&found(back, &[]), "the highest stable version is `v2.0.0`");
+    let rollback = entry(Command::Rollback, "latest", Some("two"), "one");
+    assert_eq!(found(back, std::slice::from_ref(&rollback)), [""; 0]);
+    // A later release moved it, or should have.
+    let release = entry(Command::Release, "latest", Some("one"), "two");
+    assert_eq!(found(back, &[rollback, release]).len(), 1);
+    only(
+        &found(|facts| drop(facts.tags.remove(0)), &[]),
+        "is not there",
+    );
+    let alone = |facts: &mut Facts| facts.tags.truncate(2);
+    only(&found(alone, &[]), "no stable version is published");
+}
+
+#[test]
+fn versions_are_what_the_journals_and_the_other_repositories_say() {
+    let history = [entry(Command::Release, "v1.0.0", None, "other")];
+    only(&found(|_| {}, &history), "the journal (then) says");
+    let history = [entry(Command::Release, "v3.0.0", None, "three")];
+    only(
+        &found(|_| {}, &history),
+        "a/b:v3.0.0 is not there, and the journal (then) gave it",
+    );
+    let other = repository("c/d", vec![tag("latest", "one"), tag("v1.0.0", "one")]);
+    assert_eq!(judge(&[good(), other], &of_git(), &[]), []);
+    let mut other = repository("c/d", vec![tag("latest", "one"), tag("v1.0.0", "one")]);
+    for tag in &mut other.tags {
+        tag.digest = Some(digest("x"));
+    }
+    other.commits.clear();
+    let findings = judge(&[good(), other], &of_git(), &[]);
+    assert_eq!(findings.len(), 1);
+    assert!(
+        findings[0].why.contains("and in `a/b` it is"),
+        "{findings:?}"
+    );
+}

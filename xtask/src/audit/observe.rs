@@ -1,0 +1,218 @@
+//! What a repository holds, tag by tag, down to the last blob.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::oci::{Config, Digest, Document};
+use crate::reference::Repository;
+use crate::registry::Registry;
+use crate::tags::sha_name;
+use crate::tree::{Content, REVISION};
+use crate::version::{self, Name, Version};
+use crate::{git, threads};
+
+/// How many requests are made at a time.
+const AT_ONCE: usize = 8;
+
+/// A repository, as it is.
+#[derive(Debug, Serialize)]
+pub(super) struct Facts {
+    pub(super) repository: Repository,
+    /// Versions and `latest`, or every tag: in that order, the highest version first.
+    pub(super) tags: Vec<Tagged>,
+    /// What the own tags of the versions' commits lead to.
+    pub(super) commits: BTreeMap<String, Digest>,
+}
+
+/// What a tag leads to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Tagged {
+    pub(super) name: String,
+    /// None where it is listed and leads nowhere.
+    pub(super) digest: Option<Digest>,
+    /// How many manifests there are below it, attestations included.
+    pub(super) manifests: usize,
+    /// How many blobs they name, each counted once.
+    pub(super) blobs: usize,
+    /// What of all that is missing or is not what it should be.
+    pub(super) broken: Vec<String>,
+    /// The commits that its images say to be built from.
+    pub(super) revisions: BTreeSet<String>,
+}
+
+impl Tagged {
+    /// The version that the tag's name is.
+    pub(super) fn version(&self) -> Option<Version> {
+        match version::read(&self.name) {
+            Name::Version(version) => Some(version),
+            _ => None,
+        }
+    }
+}
+
+/// Looks at a repository; what is missing is a fact, what cannot be asked an error.
+pub(super) fn observe(
+    repository: &Repository,
+    registry: &Registry,
+    all: bool,
+) -> anyhow::Result<Facts> {
+    let mut names = registry.tags()?;
+    let is_kept = |name: &String| {
+        let is_version = matches!(version::read(name), Name::Version(_));
+        // Signatures go by the digest of what they sign.
+        is_version || name == "latest" || (all && !name.starts_with("sha256-"))
+    };
+    names.retain(is_kept);
+    names.sort_by_key(|name| rank(name));
+    let mut roots: BTreeMap<Digest, Vec<u8>> = BTreeMap::new();
+    let mut tags = Vec::new();
+    for (name, found) in side_by_side(&names, |name| registry.manifest(name))? {
+        let mut tag = Tagged {
+            name: name.clone(),
+            ..Tagged::default()
+        };
+        if let Some((digest, bytes)) = found {
+            tag.digest = Some(digest.clone());
+            roots.insert(digest, bytes);
+        }
+        tags.push(tag);
+    }
+    let mut surveys: BTreeMap<&Digest, Survey> = BTreeMap::new();
+    let of_roots: Vec<(&Digest, &Vec<u8>)> = roots.iter().collect();
+    for ((digest, _), survey) in side_by_side(&of_roots, |(_, bytes)| survey(registry, bytes))? {
+        surveys.insert(digest, survey);
+    }
+    let blobs: BTreeMap<&Digest, u64> = surveys
+        .values()
+        .flat_map(|survey| &survey.content.blobs)
+        .map(|blob| (&blob.digest, blob.size))
+        .collect();
+    let blobs: Vec<(&Digest, u64)> = blobs.into_iter().collect();
+    let mut bad: BTreeMap<&Digest, String> = BTreeMap::new();
+    for ((digest, size), found) in side_by_side(&blobs, |(digest, _)| registry.blob_size(digest))? {
+        match found {
+            None => {
+                bad.insert(digest, format!("its blob `{digest}` is missing"));
+            }
+            // Some registries do not say.
+            Some(0) => {}
+            Some(found) if found == *size => {}
+            Some(found) => {
+                let why = format!("its blob `{digest}` has {found} bytes instead of {size}");
+                bad.insert(digest, why);
+            }
+        }
+    }
+    for tag in &mut tags {
+        let survey = tag.digest.as_ref().and_then(|digest| surveys.get(digest));
+        if let Some(survey) = survey {
+            tag.manifests = survey.content.manifests.len();
+            tag.blobs = survey.content.blobs.len();
+            tag.revisions.clone_from(&survey.revisions);
+            tag.broken.clone_from(&survey.broken);
+            let all = survey.content.blobs.iter();
+            let bad = all.filter_map(|blob| bad.get(&blob.digest).cloned());
+            tag.broken.extend(bad);
+        }
+    }
+    Ok(Facts {
+        repository: repository.clone(),
+        commits: commit_tags(registry, &tags)?,
+        tags,
+    })
+}
+
+/// `latest` first, then the versions from the highest down, then the rest by name.
+fn rank(name: &str) -> (u8, std::cmp::Reverse<Option<Version>>, String) {
+    let version = match version::read(name) {
+        Name::Version(version) => Some(version),
+        _ => None,
+    };
+    let group = match &version {
+        _ if name == "latest" => 0,
+        Some(_) => 1,
+        None => 2,
+    };
+    (group, std::cmp::Reverse(version), name.to_owned())
+}
+
+/// What was read below a digest.
+struct Survey {
+    content: Content,
+    broken: Vec<String>,
+    revisions: BTreeSet<String>,
+}
+
+fn survey(registry: &Registry, bytes: &[u8]) -> anyhow::Result<Survey> {
+    let (content, broken) = Content::survey(bytes, registry)?;
+    let broken = broken.iter().map(ToString::to_string).collect();
+    let mut revisions = BTreeSet::new();
+    for named in &content.manifests {
+        let Document::Manifest(manifest) = Document::parse(&named.bytes)? else {
+            continue;
+        };
+        // What is missing is told with the other blobs; an attestation has no configuration.
+        let Some(config) = registry.json(&manifest.config.digest)? else {
+            continue;
+        };
+        if let Ok(config) = serde_json::from_value::<Config>(config) {
+            revisions.extend(config.config.labels.get(REVISION).cloned());
+        }
+    }
+    Ok(Survey {
+        content,
+        broken,
+        revisions,
+    })
+}
+
+/// What the own tags of the commits lead to that the versions are built from.
+fn commit_tags(registry: &Registry, tags: &[Tagged]) -> anyhow::Result<BTreeMap<String, Digest>> {
+    let versions = tags.iter().filter(|tag| tag.version().is_some());
+    let names: BTreeSet<String> = versions
+        .flat_map(|tag| tag.revisions.iter().map(|revision| sha_name(revision)))
+        .collect();
+    let names: Vec<String> = names.into_iter().collect();
+    let found = side_by_side(&names, |name| registry.manifest(name))?;
+    Ok(found
+        .into_iter()
+        .filter_map(|(name, found)| Some((name.clone(), found?.0)))
+        .collect())
+}
+
+/// The commit of each published version's git tag, where git has it here.
+pub(super) fn commits(
+    root: &Path,
+    versions: &[Version],
+    repositories: &[Facts],
+) -> anyhow::Result<BTreeMap<Version, String>> {
+    let published: BTreeSet<Version> = repositories
+        .iter()
+        .flat_map(|facts| facts.tags.iter().filter_map(Tagged::version))
+        .collect();
+    let known = versions
+        .iter()
+        .filter(|version| published.contains(version));
+    known
+        .map(|version| {
+            let commit = git::commit(root, &format!("refs/tags/v{version}"))?;
+            Ok((version.clone(), commit.revision))
+        })
+        .collect()
+}
+
+/// Asks about each item, some at a time; in their order.
+fn side_by_side<'a, T: Sync, R: Send>(
+    items: &'a [T],
+    ask: impl Fn(&'a T) -> anyhow::Result<R> + Sync,
+) -> anyhow::Result<Vec<(&'a T, R)>> {
+    let mut all = Vec::with_capacity(items.len());
+    for some in items.chunks(AT_ONCE) {
+        let ask = &ask;
+        let answers = threads::all(some.iter().map(|item| move || ask(item)))?;
+        all.extend(some.iter().zip(answers));
+    }
+    Ok(all)
+}

@@ -1,0 +1,194 @@
+//! `cargo xtask release --status`: what is published of each version, in one repository.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::facts;
+use crate::ctx::Ctx;
+use crate::oci::{Digest, Document, Index};
+use crate::platform::Platform;
+use crate::reference::Repository;
+use crate::registry::Registry;
+use crate::verify::{self, Candidate};
+use crate::version::Version;
+use crate::{git, report, threads};
+
+/// How many versions are shown, unless all are asked for.
+const FEW: usize = 10;
+/// How many versions are asked for at a time.
+const AT_ONCE: usize = 8;
+
+/// What is published, as `--json` prints it.
+#[derive(Serialize)]
+struct Status {
+    schema: u32,
+    repository: Repository,
+    latest: Option<Digest>,
+    /// The highest first.
+    versions: Vec<Row>,
+    /// How many more there are.
+    left_out: usize,
+}
+
+/// A version of git's, or of the registry's.
+#[derive(Serialize)]
+struct Row {
+    version: String,
+    /// The commit of git's tag; none where git has no such tag here.
+    revision: Option<String>,
+    /// None where it is not published.
+    digest: Option<Digest>,
+    platforms: Vec<String>,
+    /// The platforms that a receipt here proves, by today's checks.
+    proven: Vec<Platform>,
+    #[serde(rename = "latest")]
+    is_latest: bool,
+}
+
+pub(super) fn run(ctx: &Ctx, receipts: &Path, all: bool) -> anyhow::Result<()> {
+    let repositories = ctx.repositories();
+    let observe = |repository| observe(ctx, repository, receipts, all);
+    let found: Vec<Status> = repositories
+        .into_iter()
+        .map(observe)
+        .collect::<Result<_, _>>()?;
+    if ctx.json {
+        return match found.as_slice() {
+            [one] => report::print_json(one),
+            several => report::print_json(&several),
+        };
+    }
+    for status in &found {
+        anstream::print!("{}", status.table(found.len() > 1));
+        if status.left_out > 0 {
+            anstream::eprintln!(
+                "note: {} lower versions are left out; `--all`",
+                status.left_out
+            );
+        }
+    }
+    Ok(())
+}
+
+fn observe(
+    ctx: &Ctx,
+    repository: &Repository,
+    receipts: &Path,
+    all: bool,
+) -> anyhow::Result<Status> {
+    let registry = Registry::new(&ctx.exec, repository);
+    let of_git: BTreeSet<Version> = git::read_facts(&ctx.root)?.versions.into_iter().collect();
+    let published: BTreeSet<Version> = facts::versions(&registry)?.into_iter().collect();
+    let latest = facts::digest(&registry, "latest")?;
+    let mut known: Vec<Version> = of_git.union(&published).cloned().collect();
+    known.reverse();
+    let shown = if all {
+        known.len()
+    } else {
+        FEW.min(known.len())
+    };
+    let mut versions = Vec::new();
+    for some in known[..shown].chunks(AT_ONCE) {
+        let rows = some.iter().map(|version| {
+            let (registry, latest) = (&registry, latest.as_ref());
+            let is_published = published.contains(version);
+            let revision = of_git.contains(version).then(|| {
+                let name = format!("refs/tags/v{version}");
+                git::commit(&ctx.root, &name).map(|commit| commit.revision)
+            });
+            move || {
+                let mut row = Row {
+                    version: version.to_string(),
+                    revision: revision.transpose()?,
+                    digest: None,
+                    platforms: Vec::new(),
+                    proven: Vec::new(),
+                    is_latest: false,
+                };
+                if is_published
+                    && let Some((digest, bytes)) = registry.manifest(&format!("v{version}"))?
+                {
+                    row.is_latest = latest == Some(&digest);
+                    row.read(&digest, &bytes, repository, receipts);
+                    row.digest = Some(digest);
+                }
+                Ok(row)
+            }
+        });
+        versions.extend(threads::all(rows)?);
+    }
+    Ok(Status {
+        schema: 1,
+        repository: repository.clone(),
+        latest,
+        versions,
+        left_out: known.len() - shown,
+    })
+}
+
+impl Row {
+    /// Which platforms an index has, and which of them receipts prove.
+    fn read(&mut self, digest: &Digest, bytes: &[u8], repository: &Repository, receipts: &Path) {
+        let Ok(Document::Index(Index { manifests })) = Document::parse(bytes) else {
+            return;
+        };
+        let images = manifests.iter().filter(|entry| !entry.is_attestation());
+        let mut known = Vec::new();
+        for image in images {
+            let Some(named) = &image.platform else {
+                continue;
+            };
+            self.platforms.push(named.to_string());
+            let platform = Platform::ALL.into_iter().find(|one| named.is(*one));
+            known.extend(platform.map(|platform| (platform, &image.digest)));
+        }
+        let Some(revision) = &self.revision else {
+            return;
+        };
+        let platforms: Vec<Platform> = known.iter().map(|(platform, _)| *platform).collect();
+        let candidate = Candidate {
+            name: &repository.by_digest(digest),
+            digest,
+            is_index: true,
+            images: known,
+            revision,
+        };
+        let lacking = verify::lacking(receipts, &candidate);
+        let is_proven = |one: &Platform| !lacking.iter().any(|(platform, _)| platform == one);
+        self.proven = platforms.into_iter().filter(is_proven).collect();
+    }
+}
+
+impl Status {
+    fn table(&self, is_named: bool) -> String {
+        let mut rows =
+            vec![["version", "digest", "platforms", "proven", "latest"].map(str::to_owned)];
+        for row in &self.versions {
+            let proven: Vec<&str> = row.proven.iter().map(|one| one.as_str()).collect();
+            let digest = row.digest.as_ref().map(Digest::short);
+            let mut version = format!("v{}", row.version);
+            if row.revision.is_none() {
+                version.push_str(" (no git tag)");
+            }
+            rows.push([
+                version,
+                digest.unwrap_or("not published").to_owned(),
+                row.platforms.join(", "),
+                proven.join(", "),
+                if row.is_latest { "latest" } else { "" }.to_owned(),
+            ]);
+        }
+        let name = is_named.then(|| format!("{}\n", self.repository));
+        let table = report::columns(&rows);
+        let stray = match &self.latest {
+            None => "`latest` is not there\n".to_owned(),
+            Some(latest) if !self.versions.iter().any(|row| row.is_latest) => {
+                format!("`latest` is {latest}, which is none of these\n")
+            }
+            Some(_) => String::new(),
+        };
+        format!("{}{table}{stray}", name.unwrap_or_default())
+    }
+}

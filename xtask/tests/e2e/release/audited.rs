@@ -1,0 +1,113 @@
+//! `cargo xtask audit` over real releases, and what it says of each way to harm them.
+
+use serde_json::Value;
+
+use super::Releases;
+use crate::common::Ran;
+use crate::push::proxy::When;
+
+impl Releases {
+    /// What an audit finds, as `tag why`.
+    fn audit(&self, more: &[&str]) -> Vec<String> {
+        self.proxy.reset(When::Never);
+        let args = [&["audit", "--json"], more].concat();
+        let ran = Ran::of(&mut self.workspace.xtask(&args));
+        let requests = self.proxy.requests();
+        let is_read = |line: &String| line.starts_with("GET") || line.starts_with("HEAD");
+        assert!(requests.iter().all(is_read), "{requests:?}");
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap();
+        assert_eq!(ran.code, Some(i32::from(!findings.is_empty())), "{ran:#?}");
+        let own = format!("{}:", self.workspace.repository());
+        let told = findings.iter().map(|one| {
+            let reference = one["reference"].as_str().unwrap();
+            let tag = reference.strip_prefix(&own).unwrap_or(reference);
+            format!("{tag} {}", one["why"].as_str().unwrap())
+        });
+        told.collect()
+    }
+}
+
+#[track_caller]
+fn has(found: &[String], parts: &[&str]) {
+    assert_eq!(found.len(), parts.len(), "{found:#?}");
+    for part in parts {
+        let is_there = found.iter().any(|one| one.contains(part));
+        assert!(is_there, "`{part}` is not in {found:#?}");
+    }
+}
+
+#[test]
+fn releases_are_well_and_each_harm_is_found() {
+    let releases = Releases::new();
+    has(&releases.audit(&[]), &[]);
+    releases.release("1.0.0");
+    releases.release("2.0.0");
+    releases.release("2.1.0-rc.1");
+    has(&releases.audit(&[]), &[]);
+    has(&releases.audit(&["--all"]), &[]);
+    releases.workspace.git(&["checkout", "--quiet", "v2.0.0"]);
+    releases.run(&["--rollback"]).succeeded();
+    has(&releases.audit(&[]), &[]);
+    // Whoever has no journal cannot know that it was taken back.
+    let away = releases.workspace.path("target/away");
+    std::fs::rename(releases.journals(), &away).unwrap();
+    has(
+        &releases.audit(&[]),
+        &["the highest stable version is `v2.0.0`"],
+    );
+    std::fs::rename(&away, releases.journals()).unwrap();
+    releases.run(&["--latest", "require"]).succeeded();
+    // A version that somebody overwrote: it is another commit's, and not what the journal says.
+    let (_, first) = releases.workspace.published("v1.0.0").unwrap();
+    let (_, second) = releases.workspace.published("v2.0.0").unwrap();
+    releases.workspace.put("v1.0.0", &second);
+    has(
+        &releases.audit(&[]),
+        &["and git's tag is at", "and the journal ("],
+    );
+    releases.workspace.put("v1.0.0", &first);
+    has(&releases.audit(&[]), &[]);
+    // A commit's own tag that somebody overwrote.
+    let own = format!(
+        "sha-{}",
+        &releases.workspace.git(&["rev-parse", "v1.0.0^{}"])[..7]
+    );
+    releases.workspace.put(&own, &second);
+    has(&releases.audit(&[]), &["v1.0.0 is not `sha-"]);
+    releases.workspace.put(&own, &first);
+}
+
+#[test]
+fn what_a_clean_up_took_is_found_down_to_the_last_blob() {
+    let releases = Releases::new();
+    let digest = releases.release("1.0.0");
+    let (_, index) = releases.workspace.published("v1.0.0").unwrap();
+    let entries = index["manifests"].as_array().unwrap();
+    let own = releases.workspace.sha_tag();
+    // A layer of one platform, which nothing else has.
+    let attestation = entries[2]["digest"].as_str().unwrap();
+    let (_, manifest) = releases.workspace.published(attestation).unwrap();
+    let blob = manifest["layers"][0]["digest"].as_str().unwrap();
+    releases.workspace.delete(&format!("blobs/{blob}"));
+    let missing = format!("its blob `{blob}` is missing");
+    let found = releases.audit(&[]);
+    has(
+        &found,
+        &[
+            &format!("latest is broken: {missing}"),
+            &format!("v1.0.0 is broken: {missing}"),
+        ],
+    );
+    assert_eq!(releases.audit(&["--all"]).len(), 3);
+    // Then two manifests.
+    for entry in &entries[..2] {
+        let child = entry["digest"].as_str().unwrap();
+        releases.workspace.delete(&format!("manifests/{child}"));
+    }
+    let found = releases.audit(&[]);
+    assert_eq!(found.len(), 6, "{found:#?}");
+    let ran = releases.run(&["--latest", "require", "--dry-run"]);
+    crate::push::refused(&ran, &[&own, "is missing"]);
+    assert_eq!(releases.digest("v1.0.0"), Some(digest));
+}

@@ -1,15 +1,24 @@
 //! What the docker on this machine is and can do, as plain data; and what it says of an image.
 
+mod builder;
+mod plugin;
+
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::builder::Builder;
 use crate::exec::Exec;
+use crate::oci::Digest;
 use crate::platform::Platform;
 
+/// How long [`look`] waits; it takes a tenth of a second.
+const LOOK: Duration = Duration::from_secs(10);
+
 /// The client, its buildx and the engine behind them. A field is none when that part is absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Docker {
     /// Where the `docker` client is.
     pub(crate) client: Option<String>,
@@ -18,13 +27,15 @@ pub(crate) struct Docker {
     pub(crate) engine_error: Option<String>,
     /// The buildx plugin's version.
     pub(crate) buildx: Option<String>,
+    /// Where the plugin is, if to start it is what the client would do and no more than that.
+    pub(crate) plugin: Option<String>,
     pub(crate) builder: Option<Builder>,
     /// Why the builder cannot be used, in buildx's words.
     pub(crate) builder_error: Option<String>,
 }
 
 /// A Docker daemon.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Engine {
     pub(crate) version: String,
     /// The platform it runs natively; none for one that no agent image exists for.
@@ -33,7 +44,7 @@ pub(crate) struct Engine {
 }
 
 /// Where the engine keeps images; only containerd's store holds several platforms of one image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Store {
     Containerd,
@@ -49,15 +60,15 @@ impl fmt::Display for Store {
     }
 }
 
-/// A buildx builder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Builder {
-    pub(crate) name: String,
-    pub(crate) driver: String,
-    /// Every platform its nodes build for, emulated ones included.
-    pub(crate) platforms: Vec<String>,
-    /// How many machines it builds on.
-    pub(crate) nodes: usize,
+impl Docker {
+    /// What does what `docker ARGS` does, of which the first is `buildx`: the plugin alone, where
+    /// that is known to be the same. The client starts it twice, the first time to ask its name.
+    pub(crate) fn buildx<'a, A>(&'a self, args: &'a [A]) -> (&'a str, &'a [A]) {
+        match (&self.plugin, args) {
+            (Some(plugin), [_, rest @ ..]) => (plugin, rest),
+            _ => ("docker", args),
+        }
+    }
 }
 
 /// Looks at the docker that `exec` finds; `builder` names another builder than the current one.
@@ -70,18 +81,38 @@ pub(crate) fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Dock
         &String::from_utf8_lossy(&info.stdout),
         &String::from_utf8_lossy(&info.stderr),
     )?;
+    docker.plugin = docker.plugin.filter(|_| plugin::is_all_of(&client));
     docker.client = Some(client.display().to_string());
-    if docker.buildx.is_some() && docker.engine.is_some() {
-        let args: Vec<&str> = ["buildx", "inspect"].into_iter().chain(builder).collect();
-        let output = exec.output("docker", &args)?;
+    if let (Some(_), Some(engine)) = (&docker.buildx, &docker.engine) {
+        let output = exec.output("docker", &inspect(builder))?;
         if output.status.success() {
-            docker.builder = parse_builder(&String::from_utf8_lossy(&output.stdout));
+            let said = String::from_utf8_lossy(&output.stdout);
+            docker.builder = builder::parse(&said, engine.store);
         } else {
             let said = String::from_utf8_lossy(&output.stderr);
             docker.builder_error = Some(said.trim().trim_start_matches("ERROR: ").to_owned());
         }
     }
     Ok(docker)
+}
+
+fn inspect(builder: Option<&str>) -> Vec<&str> {
+    ["buildx", "inspect"].into_iter().chain(builder).collect()
+}
+
+/// The [`Builder::look`] that the builder of `docker` has now; none when it does not answer.
+///
+/// Fails when it cannot be asked, and after a signal of ours.
+pub(crate) fn look(
+    exec: &Exec,
+    docker: &Docker,
+    builder: Option<&str>,
+) -> anyhow::Result<Option<Digest>> {
+    let inspect = inspect(builder);
+    let (program, args) = docker.buildx(&inspect);
+    let ended = exec.within(program, args, LOOK)?;
+    let is_answer = ended.status.is_some_and(|status| status.success());
+    Ok(is_answer.then(|| builder::look(&String::from_utf8_lossy(&ended.stdout))))
 }
 
 /// The part of `docker info --format '{{json .}}'` that we read.
@@ -115,6 +146,8 @@ struct Plugin {
     name: String,
     #[serde(default)]
     version: String,
+    #[serde(default)]
+    path: Option<String>,
     /// Set when the plugin is there but does not start.
     #[serde(default)]
     err: Option<String>,
@@ -142,8 +175,8 @@ fn parse_info(stdout: &str, stderr: &str) -> anyhow::Result<Docker> {
         .unwrap_or_default();
     let buildx = plugins
         .into_iter()
-        .find(|plugin| plugin.name == "buildx" && plugin.err.is_none())
-        .map(|plugin| plugin.version);
+        .find(|plugin| plugin.name == "buildx" && plugin.err.is_none());
+    let (buildx, plugin) = buildx.map(|buildx| (buildx.version, buildx.path)).unzip();
     let engine = (!info.server_version.is_empty()).then(|| Engine {
         version: info.server_version,
         platform: Platform::of_machine(&info.os_type, &info.architecture),
@@ -161,6 +194,7 @@ fn parse_info(stdout: &str, stderr: &str) -> anyhow::Result<Docker> {
         engine,
         engine_error,
         buildx,
+        plugin: plugin.flatten(),
         ..Docker::default()
     })
 }
@@ -178,31 +212,6 @@ fn store(driver_status: &[(String, String)]) -> Store {
 
 fn first_line(text: &str) -> &str {
     text.trim().lines().next().unwrap_or("no reason given")
-}
-
-/// Reads `docker buildx inspect`; none when it has no name or driver.
-fn parse_builder(text: &str) -> Option<Builder> {
-    let field = |name: &str| {
-        text.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map(str::trim)
-    };
-    let platforms = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("Platforms:"))
-        .flat_map(|list| list.split(','))
-        // A star marks the platforms that the user forced on a node.
-        .map(|platform| platform.trim().trim_end_matches('*').to_owned())
-        .filter(|platform| !platform.is_empty())
-        .collect();
-    // The first name is the builder's own.
-    let names = text.lines().filter(|line| line.starts_with("Name:"));
-    Some(Builder {
-        name: field("Name")?.to_owned(),
-        driver: field("Driver")?.to_owned(),
-        platforms,
-        nodes: names.count().saturating_sub(1).max(1),
-    })
 }
 
 /// Bytes that an image takes in the engine's store; none where the client (older than 28.1) cannot
@@ -232,7 +241,7 @@ mod tests {
 
     const ENGINE: &str = r#"{"ServerVersion":"28.5.2","OSType":"linux","Architecture":"x86_64",
         "DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],
-        "ClientInfo":{"Plugins":[{"Name":"compose","Version":"2.40.3"},{"Name":"buildx","Version":"0.29.1"}]}}"#;
+        "ClientInfo":{"Plugins":[{"Name":"compose","Version":"2.40.3"},{"Name":"buildx","Version":"0.29.1","Path":"/docker-buildx"}]}}"#;
 
     #[test]
     fn an_engine_with_containerds_store() {
@@ -241,6 +250,7 @@ mod tests {
         assert_eq!(engine.platform, Some(Platform::LinuxAmd64));
         assert_eq!(engine.store, Store::Containerd);
         assert_eq!(docker.buildx.as_deref(), Some("0.29.1"));
+        assert_eq!(docker.plugin.as_deref(), Some("/docker-buildx"));
         assert_eq!(docker.engine_error, None);
     }
 
@@ -290,18 +300,11 @@ mod tests {
     }
 
     #[test]
-    fn a_builder_with_two_nodes() {
-        let text = "Name:          farm\nDriver:        docker-container\nLast Activity: now\n\nNodes:\n\
-                    Name:      farm0\nPlatforms: linux/amd64*, linux/amd64/v2\n\
-                    Name:      farm1\nPlatforms: linux/arm64\n";
-        let builder = parse_builder(text).unwrap();
-        assert_eq!(builder.name, "farm");
-        assert_eq!(builder.driver, "docker-container");
-        assert_eq!(
-            builder.platforms,
-            ["linux/amd64", "linux/amd64/v2", "linux/arm64"]
-        );
-        assert_eq!(builder.nodes, 2);
-        assert_eq!(parse_builder("nothing here"), None);
+    fn buildx_is_started_by_itself_where_it_can_be() {
+        let args = ["buildx", "inspect"];
+        let mut docker = Docker::default();
+        assert_eq!(docker.buildx(&args), ("docker", &args[..]));
+        docker.plugin = Some("/docker-buildx".into());
+        assert_eq!(docker.buildx(&args), ("/docker-buildx", &args[1..]));
     }
 }

@@ -8,6 +8,7 @@ mod command;
 mod export;
 mod layout;
 mod local;
+mod memory;
 mod merge;
 mod push;
 mod reproduce;
@@ -25,6 +26,7 @@ pub(crate) use self::push::{Found, Wanted, look, objections};
 use crate::ca_bundle;
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};
+use crate::exec::Exec;
 use crate::git::{self, Head};
 use crate::github::{self, Ci};
 use crate::platform::Platform;
@@ -228,9 +230,9 @@ fn create_builder(ctx: &Ctx, dry_run: bool) -> anyhow::Result<()> {
 }
 
 /// Runs buildx; GitHub Actions folds what it says.
-fn build(ctx: &Ctx, command: &[String]) -> anyhow::Result<()> {
-    let group = github::Group::start(&ctx.exec, "docker buildx build");
-    let result = ctx.exec.watch("docker", command);
+fn build(exec: &Exec, program: &str, args: &[String]) -> anyhow::Result<()> {
+    let group = github::Group::start(exec, "docker buildx build");
+    let result = exec.watch(program, args);
     group.end();
     result
 }

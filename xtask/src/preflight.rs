@@ -193,6 +193,7 @@ mod tests {
                 driver: "docker".into(),
                 platforms: vec!["linux/amd64".into(), "linux/arm64".into()],
                 nodes: 1,
+                look: None,
             }),
             ..Docker::default()
         }

@@ -22,6 +22,21 @@ where
     })
 }
 
+/// Does `job` on a thread of its own while `work` is done on this one, and waits for both.
+pub(crate) fn beside<T: Send, U>(
+    job: impl FnOnce() -> T + Send,
+    work: impl FnOnce() -> U,
+) -> (T, U) {
+    thread::scope(|scope| {
+        let job = scope.spawn(job);
+        let done = work();
+        match job.join() {
+            Ok(end) => (end, done),
+            Err(reason) => panic::resume_unwind(reason),
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
@@ -39,6 +54,13 @@ mod tests {
             }
         };
         assert_eq!(all([0, 1, 2].map(job)).unwrap(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_job_runs_beside_the_work() {
+        let barrier = Barrier::new(2);
+        let ends = beside(|| barrier.wait().is_leader(), || barrier.wait().is_leader());
+        assert!(ends.0 != ends.1);
     }
 
     #[test]

@@ -180,7 +180,7 @@ impl Export {
             self.side_by_side(ctx)?;
             return layouts.into_iter().map(exported).collect();
         };
-        super::build(ctx, &only.command)?;
+        super::build(&ctx.exec, "docker", &only.command)?;
         layouts.into_iter().map(exported).collect()
     }
 

@@ -1,13 +1,15 @@
 //! A build into the engine's own store, for this machine.
 
+mod build;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
-use super::built::{Built, RECORD, rounded};
+use self::build::Builds;
+use super::built::{Built, RECORD};
 use super::command::Line;
 use super::saved::Saved;
 use super::sizes::{self, BuiltPlatform};
@@ -41,13 +43,12 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     // Wrong usage is found before an engine is brought up for it.
     let tags = tags(facts, &ctx.settings, args)?;
     super::enter_testbed(ctx, args)?;
-    let docker = super::observe_docker(ctx, args)?;
     let metadata_file = ctx.records().join("build-metadata.json");
-    let plan = plan(facts, &docker, tags, metadata_file, &ctx.settings, args)?;
+    let plan = |docker: &Docker| plan(facts, docker, &tags, &metadata_file, &ctx.settings, args);
     if args.dry_run {
-        return plan.print(ctx.json);
+        return plan(&super::observe_docker(ctx, args)?)?.print(ctx.json);
     }
-    let built = apply(ctx, &plan, &docker)?;
+    let built = apply(ctx, &Builds::new(ctx, args, plan))?;
     built.report(ctx)?;
     match sizes::over_budget(&built.platforms, &ctx.settings) {
         Some(excess) if built.digest.is_some() => bail!(excess),
@@ -68,8 +69,8 @@ fn tags(facts: &Facts, settings: &Settings, args: &Args) -> Result<Vec<Tag>, Sto
 fn plan(
     facts: &Facts,
     docker: &Docker,
-    tags: Vec<Tag>,
-    metadata_file: PathBuf,
+    tags: &[Tag],
+    metadata_file: &Path,
     settings: &Settings,
     args: &Args,
 ) -> anyhow::Result<Plan> {
@@ -100,16 +101,16 @@ fn plan(
             format!("type=docker,oci-mediatypes=true,source-date-epoch={epoch}")
         },
         is_dated_by_argument,
-        metadata_file: &metadata_file,
+        metadata_file,
         no_cache: args.no_cache,
     };
     Ok(Plan {
         command: line.args(facts, settings, args)?,
         references,
-        tags,
+        tags: tags.to_vec(),
         revision: facts.head.revision_label(),
         platforms,
-        metadata_file,
+        metadata_file: metadata_file.to_owned(),
         dirty: facts.head.dirty.clone(),
     })
 }
@@ -141,34 +142,34 @@ impl Plan {
     }
 }
 
-fn apply(ctx: &Ctx, plan: &Plan, docker: &Docker) -> anyhow::Result<Built> {
-    if let [first, rest @ ..] = plan.dirty.as_slice() {
-        let more = if rest.is_empty() {
-            String::new()
-        } else {
-            format!(" and {} more", rest.len())
-        };
-        anstream::eprintln!(
-            "note: the tree is dirty (`{first}`{more}): revision `…-dirty`, no `sha-…` tag"
-        );
-    }
+fn apply<P>(ctx: &Ctx, builds: &Builds<P>) -> anyhow::Result<Built>
+where
+    P: Fn(&Docker) -> anyhow::Result<Plan>,
+{
+    let remembered = builds.remembered()?;
+    let is_remembered = remembered.is_some();
+    let known = match remembered {
+        Some(known) => known,
+        None => builds.observe()?,
+    };
+    tell_dirty(&known.plan.dirty);
     let records = ctx.records();
     std::fs::create_dir_all(&records)
         .with_context(|| format!("failed to create `{}`", records.display()))?;
     let previous = Built::last(ctx).ok().flatten();
-    let known = export::known(ctx);
-    remove_old(&plan.metadata_file)?;
+    let unpacked = export::known(ctx);
     remove_old(&records.join(RECORD))?;
-    let start = Instant::now();
-    super::build(ctx, &plan.command)?;
-    let seconds = rounded(start.elapsed());
+    let (known, seconds) = if is_remembered {
+        builds.run_remembered(known)?
+    } else {
+        let seconds = builds.run(&known)?;
+        (known, seconds)
+    };
+    let is_containerd = known.is_containerd();
+    let plan = &builds.keep(known)?;
     let text = std::fs::read_to_string(&plan.metadata_file)
         .with_context(|| format!("failed to read `{}`", plan.metadata_file.display()))?;
     let digest = parse_digest(&text)?;
-    let is_containerd = docker
-        .engine
-        .as_ref()
-        .is_some_and(|engine| engine.store == Store::Containerd);
     let previous = previous.filter(|previous| !previous.is_pushed);
     let platforms = match previous {
         Some(previous) if digest.is_some() && previous.digest == digest => previous
@@ -176,7 +177,7 @@ fn apply(ctx: &Ctx, plan: &Plan, docker: &Docker) -> anyhow::Result<Built> {
             .iter()
             .map(BuiltPlatform::again)
             .collect(),
-        previous if is_containerd => match measure(ctx, plan, known, previous.as_ref()) {
+        previous if is_containerd => match measure(ctx, plan, unpacked, previous.as_ref()) {
             Ok(platforms) => platforms,
             // The build is there all the same.
             Err(why) => {
@@ -196,6 +197,19 @@ fn apply(ctx: &Ctx, plan: &Plan, docker: &Docker) -> anyhow::Result<Built> {
         platforms,
         seconds,
     })
+}
+
+fn tell_dirty(dirty: &[String]) {
+    if let [first, rest @ ..] = dirty {
+        let more = if rest.is_empty() {
+            String::new()
+        } else {
+            format!(" and {} more", rest.len())
+        };
+        anstream::eprintln!(
+            "note: the tree is dirty (`{first}`{more}): revision `…-dirty`, no `sha-…` tag"
+        );
+    }
 }
 
 /// The layers of what was built, against those of the last build.

@@ -43,6 +43,28 @@ fn the_image_names_its_commit_and_a_second_build_is_the_same() {
 }
 
 #[test]
+fn the_second_build_starts_with_what_the_first_has_found() {
+    built();
+    let folder = tempfile::tempdir().unwrap();
+    let clone = clone_into(folder.path());
+    let args = ["image", "--tag", "e2e-twice", "--progress", "plain", "-v"];
+    let first = Ran::of(&mut xtask_in(&clone, &args)).succeeded();
+    assert!(first.stderr.contains("$ docker info "), "{first:#?}");
+    let second = Ran::of(&mut xtask_in(&clone, &args)).succeeded();
+    assert!(!second.stderr.contains("$ docker info "), "{second:#?}");
+    // The machine's docker may be one that has to start the plugin itself.
+    let looks = second.stderr.matches("buildx inspect\n").count();
+    let builds = second.stderr.matches("buildx build --file ").count();
+    assert_eq!((looks, builds), (1, 1), "{second:#?}");
+    let digest = |ran: &Ran| {
+        let line = ran.stdout.lines().find(|line| line.starts_with("digest"));
+        line.map(str::to_owned)
+    };
+    assert_eq!(digest(&second), digest(&first));
+    docker(&["image", "rm", "agentgate/agent:e2e-twice"]).succeeded();
+}
+
+#[test]
 fn plain_docker_build_works_by_itself() {
     built();
     let tag = "agentgate/agent:e2e-plain";

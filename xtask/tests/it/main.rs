@@ -11,6 +11,7 @@
 mod common;
 mod image;
 mod refusals;
+mod remembered;
 mod sandbox;
 mod tags;
 mod test;

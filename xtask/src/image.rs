@@ -14,6 +14,7 @@ mod push;
 mod reproduce;
 mod saved;
 mod sizes;
+mod steps;
 
 use std::path::PathBuf;
 

@@ -140,10 +140,10 @@ impl Built {
         rows.push(("revision", self.revision.clone()));
         for built in &self.platforms {
             let manifest = built.manifest.as_ref().map(|digest| format!(" {digest}"));
-            let told = match built.told() {
-                told if told.is_empty() => told,
-                told => format!(", {told}"),
-            };
+            let steps = built.steps.map(|steps| steps.told()).unwrap_or_default();
+            let told = [built.told(), steps].into_iter();
+            let told = told.filter(|told| !told.is_empty());
+            let told: String = told.map(|told| format!(", {told}")).collect();
             let manifest = manifest.unwrap_or_default();
             rows.push(("platform", format!("{}{manifest}{told}", built.platform)));
         }

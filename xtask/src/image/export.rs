@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
 
@@ -14,9 +15,12 @@ use super::built::Built;
 use super::cache::slug;
 use super::command::{Line, csv_field};
 use super::layout::Layout;
-use super::sizes::BuiltPlatform;
+use super::local::remove_old;
+use super::sizes::{BuiltPlatform, add_steps};
+use super::steps::{self, Steps};
 use super::{Args, Facts};
 use crate::ctx::Ctx;
+use crate::docker::Docker;
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::preflight;
@@ -80,11 +84,15 @@ pub(super) struct Export {
     /// Of all folders.
     folder: PathBuf,
     builds: Vec<Build>,
+    docker: Docker,
+    builder: Option<String>,
 }
 
 /// One run of buildx.
 struct Build {
     folder: PathBuf,
+    platforms: Vec<Platform>,
+    metadata_file: PathBuf,
     command: Vec<String>,
 }
 
@@ -92,6 +100,7 @@ struct Build {
 pub(super) struct Exported {
     pub(super) layout: Layout,
     pub(super) tree: Tree,
+    steps: BTreeMap<Platform, Steps>,
 }
 
 /// Why an image is built into a folder.
@@ -144,6 +153,7 @@ impl Export {
         for platforms in runs {
             let names: Vec<String> = platforms.iter().map(|platform| slug(*platform)).collect();
             let own = folder.join(names.join("_"));
+            let metadata_file = own.join("build-metadata.json");
             let line = Line {
                 platforms,
                 references: &[],
@@ -154,15 +164,22 @@ impl Export {
                 sbom: &sbom,
                 output: output(&own, args.compression, facts.head.epoch),
                 is_dated_by_argument: false,
-                metadata_file: &own.join("build-metadata.json"),
+                metadata_file: &metadata_file,
                 no_cache: args.no_cache || purpose != Purpose::Push,
             };
             builds.push(Build {
                 command: line.args(facts, &ctx.settings, args)?,
+                platforms: platforms.to_vec(),
                 folder: own,
+                metadata_file,
             });
         }
-        Ok(Export { folder, builds })
+        Ok(Export {
+            folder,
+            builds,
+            docker,
+            builder: args.builder().map(str::to_owned),
+        })
     }
 
     pub(super) fn commands(&self) -> impl Iterator<Item = Vec<String>> {
@@ -175,13 +192,23 @@ impl Export {
         let mut layouts = Vec::new();
         for build in &self.builds {
             layouts.push(Layout::prepare(&build.folder)?);
+            remove_old(&build.metadata_file)?;
         }
-        let [only] = self.builds.as_slice() else {
+        let start = Instant::now();
+        if let [only] = self.builds.as_slice() {
+            super::build(&ctx.exec, "docker", &only.command)?;
+        } else {
             self.side_by_side(ctx)?;
-            return layouts.into_iter().map(exported).collect();
-        };
-        super::build(&ctx.exec, "docker", &only.command)?;
-        layouts.into_iter().map(exported).collect()
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let mut all = Vec::new();
+        for (build, layout) in self.builds.iter().zip(layouts) {
+            let (exec, builder) = (&ctx.exec, self.builder.as_deref());
+            let of = (build.metadata_file.as_path(), seconds);
+            let steps = steps::ask(exec, &self.docker, builder, of, &build.platforms)?;
+            all.push(exported(layout, steps)?);
+        }
+        Ok(all)
     }
 
     fn side_by_side(&self, ctx: &Ctx) -> anyhow::Result<()> {
@@ -204,13 +231,17 @@ impl Export {
     }
 }
 
-fn exported(layout: Layout) -> anyhow::Result<Exported> {
+fn exported(layout: Layout, steps: BTreeMap<Platform, Steps>) -> anyhow::Result<Exported> {
     let tree = layout.tree()?;
     let content = Content::read(&tree.bytes, &layout)?;
     layout
         .prune(&tree, &content)
         .context("failed to remove what earlier builds left")?;
-    Ok(Exported { layout, tree })
+    Ok(Exported {
+        layout,
+        tree,
+        steps,
+    })
 }
 
 /// The exporter's `rewrite-timestamp` is not needed, as the Dockerfile dates what its steps write;
@@ -318,7 +349,8 @@ impl Exported {
         };
         let counted = threads::all(new.iter().map(|(digest, _)| move || count(digest)))?;
         known.extend(new.into_iter().map(|(digest, _)| digest).zip(counted));
-        let sizes = sizes_of(&self.tree, platforms, &known, before);
+        let mut sizes = sizes_of(&self.tree, platforms, &known, before);
+        add_steps(&mut sizes, &self.steps);
         ensure!(!sizes.is_empty(), "what was built has no image to measure");
         Ok(sizes)
     }

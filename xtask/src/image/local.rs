@@ -166,12 +166,13 @@ where
         (known, seconds)
     };
     let is_containerd = known.is_containerd();
+    let steps = builds.steps(&known, seconds)?;
     let plan = &builds.keep(known)?;
     let text = std::fs::read_to_string(&plan.metadata_file)
         .with_context(|| format!("failed to read `{}`", plan.metadata_file.display()))?;
     let digest = parse_digest(&text)?;
     let previous = previous.filter(|previous| !previous.is_pushed);
-    let platforms = match previous {
+    let mut platforms = match previous {
         Some(previous) if digest.is_some() && previous.digest == digest => previous
             .platforms
             .iter()
@@ -187,6 +188,7 @@ where
         },
         _ => inspect(ctx, plan)?,
     };
+    sizes::add_steps(&mut platforms, &steps);
     Ok(Built {
         schema: 1,
         references: plan.references.clone(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::steps::Steps;
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::report::{self, bytes};
@@ -26,6 +27,9 @@ pub(crate) struct BuiltPlatform {
     /// Bytes that `size` is more than before; none when there is nothing to compare with.
     #[serde(default)]
     pub(super) growth: Option<i64>,
+    /// None where nobody knows, or asked.
+    #[serde(flatten)]
+    pub(super) steps: Option<Steps>,
     /// The lowest first.
     #[serde(default)]
     pub(super) layers: Vec<Layer>,
@@ -76,6 +80,7 @@ impl BuiltPlatform {
                 let before: u64 = before.iter().map(|(_, size)| size).sum();
                 size.cast_signed() - before.cast_signed()
             }),
+            steps: None,
             layers,
         }
     }
@@ -88,6 +93,7 @@ impl BuiltPlatform {
             size,
             unpacked: None,
             growth: None,
+            steps: None,
             layers: Vec::new(),
         }
     }
@@ -96,6 +102,7 @@ impl BuiltPlatform {
     pub(super) fn again(&self) -> BuiltPlatform {
         let mut again = self.clone();
         again.growth = Some(0);
+        again.steps = None;
         for layer in &mut again.layers {
             layer.is_new = Some(false);
         }
@@ -171,6 +178,13 @@ impl BuiltPlatform {
     }
 }
 
+/// Adds what `steps` has of each platform.
+pub(super) fn add_steps(built: &mut [BuiltPlatform], steps: &BTreeMap<Platform, Steps>) {
+    for built in built {
+        built.steps = steps.get(&built.platform).copied();
+    }
+}
+
 /// `12.3 MB more than before`.
 fn growth(growth: i64) -> String {
     let count = bytes(growth.unsigned_abs());
@@ -228,6 +242,7 @@ mod tests {
             size: Some(layers.iter().map(|layer| layer.size).sum()),
             unpacked: None,
             growth: None,
+            steps: None,
             layers,
         }
     }

@@ -47,20 +47,40 @@ fn the_second_build_starts_with_what_the_first_has_found() {
     built();
     let folder = tempfile::tempdir().unwrap();
     let clone = clone_into(folder.path());
-    let args = ["image", "--tag", "e2e-twice", "--progress", "plain", "-v"];
-    let first = Ran::of(&mut xtask_in(&clone, &args)).succeeded();
+    change_entrypoint(&clone);
+    let args = [
+        "image",
+        "--tag",
+        "e2e-twice",
+        "--progress",
+        "plain",
+        "--json",
+        "-v",
+    ];
+    let build = || {
+        let ran = Ran::of(&mut xtask_in(&clone, &args)).succeeded();
+        let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        (ran, report)
+    };
+    let (first, report) = build();
     assert!(first.stderr.contains("$ docker info "), "{first:#?}");
-    let second = Ran::of(&mut xtask_in(&clone, &args)).succeeded();
+    let platform = &report["platforms"][0];
+    let count = |name: &str| platform[name].as_u64().unwrap();
+    // The compiler ran, and Claude Code was there.
+    assert!(
+        0 < count("cached") && count("cached") < count("steps"),
+        "{report}"
+    );
+    assert!(platform["seconds"].as_f64().unwrap() > 0.0, "{report}");
+    let (second, again) = build();
     assert!(!second.stderr.contains("$ docker info "), "{second:#?}");
     // The machine's docker may be one that has to start the plugin itself.
     let looks = second.stderr.matches("buildx inspect\n").count();
     let builds = second.stderr.matches("buildx build --file ").count();
     assert_eq!((looks, builds), (1, 1), "{second:#?}");
-    let digest = |ran: &Ran| {
-        let line = ran.stdout.lines().find(|line| line.starts_with("digest"));
-        line.map(str::to_owned)
-    };
-    assert_eq!(digest(&second), digest(&first));
+    assert_eq!(again["digest"], report["digest"]);
+    let platform = &again["platforms"][0];
+    assert_eq!(platform["cached"], platform["steps"], "{again}");
     docker(&["image", "rm", "agentgate/agent:e2e-twice"]).succeeded();
 }
 
@@ -124,6 +144,13 @@ fn clone_into(folder: &Path) -> PathBuf {
     clone
 }
 
+/// Another source, so that the compiler runs; `--no-cache` would replace what others build on.
+fn change_entrypoint(clone: &Path) {
+    let main = clone.join("crates/agent-entrypoint/src/main.rs");
+    let source = fs::read_to_string(&main).unwrap();
+    fs::write(main, format!("{source}\n// {}\n", unique_name())).unwrap();
+}
+
 #[test]
 fn a_tampered_lock_fails_the_build() {
     built();
@@ -153,10 +180,7 @@ fn an_interrupted_build_ends_and_leaves_nothing() {
     built();
     let folder = tempfile::tempdir().unwrap();
     let clone = clone_into(folder.path());
-    // Another source, so that the compiler runs; `--no-cache` would replace what others build on.
-    let main = clone.join("crates/agent-entrypoint/src/main.rs");
-    let source = fs::read_to_string(&main).unwrap();
-    fs::write(main, format!("{source}\n// {}\n", unique_name())).unwrap();
+    change_entrypoint(&clone);
     let temporary = folder.path().join("tmp");
     fs::create_dir(&temporary).unwrap();
     let args = ["image", "--tag", "e2e-interrupted", "--progress", "plain"];

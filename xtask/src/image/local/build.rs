@@ -1,5 +1,6 @@
 //! The build: at once where docker is remembered, and again where it is not what it was.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Plan;
@@ -8,8 +9,10 @@ use crate::docker::{self, Docker, Store};
 use crate::exec::Exec;
 use crate::image::built::rounded;
 use crate::image::memory;
+use crate::image::steps::{self, Steps};
 use crate::image::{Args, local};
 use crate::oci::Digest;
+use crate::platform::Platform;
 use crate::stop::Stop;
 use crate::threads;
 
@@ -97,6 +100,17 @@ impl<'a, P: Fn(&Docker) -> anyhow::Result<Plan>> Builds<'a, P> {
         anstream::eprintln!("note: docker has changed since the last build; building again");
         let seconds = self.run(&now)?;
         Ok((now, seconds))
+    }
+
+    /// The steps of a build that took `seconds`, for each platform.
+    pub(super) fn steps(
+        &self,
+        known: &Known,
+        seconds: f64,
+    ) -> anyhow::Result<BTreeMap<Platform, Steps>> {
+        let (exec, plan, builder) = (&self.ctx.exec, &known.plan, self.args.builder());
+        let build = (plan.metadata_file.as_path(), seconds);
+        steps::ask(exec, &known.docker, builder, build, &plan.platforms)
     }
 
     /// Remembers the docker of a build that succeeded.

@@ -1,5 +1,7 @@
 //! `cargo xtask doctor`: what is here, and what a build would lack. Changes nothing.
 
+use std::path::PathBuf;
+
 use anyhow::bail;
 use serde::Serialize;
 
@@ -24,6 +26,8 @@ struct Findings {
     git: Option<git::Head>,
     git_error: Option<String>,
     docker: Docker,
+    /// What signs releases, where that is asked for.
+    cosign: Option<PathBuf>,
     /// What a build for the engine's own platform lacks.
     native: Vec<Lack>,
     /// What a build of every platform of the settings lacks.
@@ -48,6 +52,7 @@ impl Args {
             git_error,
             native: preflight::lacks(&docker, &[]),
             every_platform: preflight::lacks(&docker, &ctx.settings.platforms),
+            cosign: ctx.exec.find("cosign"),
             push: preflight::lacks_to_push(&docker, &ctx.settings.platforms),
             docker,
         };
@@ -88,12 +93,14 @@ impl Findings {
                 builder.platforms.join(", ")
             )
         });
+        let cosign = self.cosign.as_ref().map(|path| path.display().to_string());
         let mut rows = vec![
             ("git", git),
             ("docker", or_none(&self.docker.client)),
             ("engine", or_none(&engine)),
             ("buildx", or_none(&self.docker.buildx)),
             ("builder", or_none(&builder)),
+            ("cosign", or_none(&cosign)),
         ];
         rows.push(("image", verdict(&self.native)));
         if self.every_platform != self.native {

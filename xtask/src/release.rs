@@ -29,6 +29,7 @@ use self::sign::Signer;
 use self::source::Source;
 use crate::ctx::Ctx;
 use crate::registry::{self, Registry};
+use crate::settings::Signing;
 use crate::stop::Stop;
 use crate::version::Version;
 use crate::{tags, verify};
@@ -80,7 +81,7 @@ pub(crate) struct Args {
     /// What becomes of `latest`
     #[arg(long, value_name = "WISH", default_value = "auto")]
     latest: Wish,
-    /// Sign what is released with cosign, by this key [default: signing-key in Cargo.toml]
+    /// Sign what is released with cosign, by this key [default: `signing` in Cargo.toml]
     #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true)]
     #[arg(conflicts_with_all = ["rollback", "status"])]
     #[expect(clippy::option_option, reason = "the flag may come without a key")]
@@ -194,24 +195,22 @@ impl Args {
 
     /// What signs, where a signature is asked for; what it lacks stands against the release.
     fn signer(&self, ctx: &Ctx, source: &mut Source) -> anyhow::Result<Option<Signer>> {
-        let setting = ctx.settings.signing_key.as_ref();
-        let key = match &self.sign {
-            _ if self.rollback => return Ok(None),
-            Some(Some(key)) => key,
-            Some(None) if setting.is_none() => {
+        let signing = match &self.sign {
+            _ if self.rollback => None,
+            Some(Some(key)) => Some(Signing::Key(key.clone())),
+            Some(None) if ctx.settings.signing.is_none() => {
                 source.refusals.push(Refusal::new(
                     "a signature is asked for, and there is no key",
-                    "`--sign=KEY`, or `signing-key` under `[workspace.metadata.image]` in \
-                     Cargo.toml",
+                    "`--sign=KEY`, or `signing` under `[workspace.metadata.image]` in Cargo.toml",
                 ));
-                return Ok(None);
+                None
             }
-            Some(None) | None => match setting {
-                Some(key) => key,
-                None => return Ok(None),
-            },
+            Some(None) | None => ctx.settings.signing.clone(),
         };
-        match Signer::new(&ctx.exec, key)? {
+        let Some(signing) = signing else {
+            return Ok(None);
+        };
+        match Signer::new(&ctx.exec, &signing)? {
             Ok(signer) => Ok(Some(signer)),
             Err(refusal) => {
                 source.refusals.push(refusal);

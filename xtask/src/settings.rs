@@ -30,12 +30,45 @@ pub(crate) struct Settings {
     /// Percent that an image may be larger than the last release's.
     #[serde(default = "growth_percent")]
     pub(crate) growth_percent: u64,
-    /// The key that releases are signed with, as `cosign --key` takes it; none signs only what
-    /// `--sign` asks for.
-    pub(crate) signing_key: Option<String>,
+    /// How every release is signed; none signs only what `--sign` asks for.
+    pub(crate) signing: Option<Signing>,
     /// The version being worked on: `[workspace.package] version`.
     #[serde(skip)]
     pub(crate) version: String,
+}
+
+/// What cosign signs with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "SigningTable")]
+pub(crate) enum Signing {
+    /// A key, as `cosign --key` takes it.
+    Key(String),
+    /// A certificate for the identity of who signs, as GitHub Actions has one ("keyless").
+    Identity {
+        /// A regular expression for the identity.
+        identity: String,
+        issuer: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SigningTable {
+    key: Option<String>,
+    identity: Option<String>,
+    issuer: Option<String>,
+}
+
+impl TryFrom<SigningTable> for Signing {
+    type Error = &'static str;
+
+    fn try_from(table: SigningTable) -> Result<Self, Self::Error> {
+        match (table.key, table.identity, table.issuer) {
+            (Some(key), None, None) if !key.is_empty() => Ok(Signing::Key(key)),
+            (None, Some(identity), Some(issuer)) => Ok(Signing::Identity { identity, issuer }),
+            _ => Err("`signing` has either a `key`, or an `identity` and an `issuer`"),
+        }
+    }
 }
 
 fn growth_percent() -> u64 {
@@ -264,6 +297,35 @@ size-budget = { "linux/amd64" = 340_000_000 }
             ("no = toml = at all", None),
         ] {
             assert_eq!(own_version(manifest).as_deref(), version, "{manifest}");
+        }
+    }
+
+    #[test]
+    fn a_signature_is_by_a_key_or_an_identity() {
+        let signing = |value: &str| {
+            let settings = parse(&format!("{GOOD}signing = {value}\n"));
+            settings.map(|settings| settings.signing)
+        };
+        assert_eq!(
+            signing("{ key = \"a\" }").unwrap(),
+            Some(Signing::Key("a".into()))
+        );
+        let identity = Signing::Identity {
+            identity: "i".into(),
+            issuer: "u".into(),
+        };
+        assert_eq!(
+            signing("{ identity = \"i\", issuer = \"u\" }").unwrap(),
+            Some(identity)
+        );
+        for bad in [
+            "{}",
+            "{ key = \"\" }",
+            "{ identity = \"i\" }",
+            "{ key = \"a\", issuer = \"u\" }",
+        ] {
+            let error = format!("{:#}", signing(bad).unwrap_err());
+            assert!(error.contains("either a `key`"), "{bad}: {error}");
         }
     }
 

@@ -37,7 +37,7 @@ pub(super) fn table(plan: &Plan) -> String {
             format!("sign in {}", unsigned.repository),
             String::new(),
             String::new(),
-            format!("our key has not signed {count} digests"),
+            format!("{count} digests are not signed"),
         ]);
     }
     let mut others = plan.steps.iter().skip(1);

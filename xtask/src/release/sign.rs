@@ -1,10 +1,10 @@
-//! Signatures of what is released, by cosign and a key, in the registry beside the image.
+//! Signatures of what is released, by cosign, in the registry beside the image.
 //!
-//! Only the registry is asked: no transparency log, no timestamp, no root of trust from elsewhere
-//! (measured with cosign 3.1.1, which signs in the form of bundles).
+//! With a key only the registry is asked: no transparency log, no timestamp, no root of trust from
+//! elsewhere (measured with cosign 3.1.1, which signs in the form of bundles). With an identity
+//! cosign asks its public services.
 
 use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -15,6 +15,7 @@ use super::plan::Refusal;
 use crate::exec::{Ended, Exec};
 use crate::oci::{Digest, Document};
 use crate::registry::Registry;
+use crate::settings::Signing;
 
 /// How long cosign may take for one signature.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -25,60 +26,46 @@ const SERVICES: &str = r#"{"mediaType":"application/vnd.dev.sigstore.signingconf
 /// Services that are trusted: none, so that cosign fetches no list of them.
 const ROOT: &str = r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}"#;
 
-/// A key, and the files that cosign is given.
+/// Where an identity's token comes from, and no browser is opened for one.
+const TOKENS: [&str; 2] = ["SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"];
+
+/// What signs, and how its signatures are told from others.
 pub(super) struct Signer {
     exec: Exec,
-    key: String,
-    /// The public key, and the two lists of services.
-    folder: TempDir,
+    /// What `cosign sign` and `cosign verify` are told of it.
+    sign: Vec<String>,
+    verify: Vec<String>,
+    /// The files that they are given, as long as they are needed.
+    _folder: Option<TempDir>,
 }
 
 impl Signer {
-    /// Makes ready to sign with `key`; or says why that cannot be done.
-    pub(super) fn new(exec: &Exec, key: &str) -> anyhow::Result<Result<Signer, Refusal>> {
-        let lacks = |why: String, remedy: &str| Ok(Err(Refusal::new(why, remedy)));
+    /// Makes ready to sign; or says why that cannot be done.
+    pub(super) fn new(exec: &Exec, signing: &Signing) -> anyhow::Result<Result<Signer, Refusal>> {
         if exec.find("cosign").is_none() {
-            return lacks(
-                "a signature is asked for, and `cosign` is not on PATH".to_owned(),
+            return Ok(Err(Refusal::new(
+                "a signature is asked for, and `cosign` is not on PATH",
                 "install cosign 3 (https://docs.sigstore.dev/cosign), or release without a key",
-            );
+            )));
         }
         let exec = exec.clone();
         // Unset, cosign would ask.
         let password = exec.var("COSIGN_PASSWORD").unwrap_or_default();
         exec.set_var("COSIGN_PASSWORD", &password);
-        let signer = Signer {
-            exec,
-            key: key.to_owned(),
-            folder: tempfile::tempdir().context("failed to make a temporary folder")?,
-        };
-        let help = signer.cosign(&["sign", "--help"])?;
+        let help = cosign(&exec, &["sign", "--help"])?;
         if !String::from_utf8_lossy(&help.stdout).contains("--signing-config") {
-            return lacks(
-                "`cosign` on PATH is too old to sign without a transparency log".to_owned(),
+            return Ok(Err(Refusal::new(
+                "`cosign` on PATH is too old for signatures of the form that is made here",
                 "install cosign 3 (https://docs.sigstore.dev/cosign)",
-            );
+            )));
         }
-        let public = signer.cosign(&["public-key", "--key", key])?;
-        if !is_success(&public) {
-            return lacks(
-                format!("the key `{key}` cannot be used: {}", said(&public)),
-                "`cosign generate-key-pair` makes one; its password is read from COSIGN_PASSWORD",
-            );
+        match signing {
+            Signing::Key(key) => by_key(exec, key),
+            Signing::Identity { identity, issuer } => Ok(by_identity(exec, identity, issuer)),
         }
-        for (name, text) in [
-            ("key.pub", public.stdout.as_slice()),
-            ("services.json", SERVICES.as_bytes()),
-            ("root.json", ROOT.as_bytes()),
-        ] {
-            let path = signer.folder.path().join(name);
-            let failed = || format!("failed to write `{}`", path.display());
-            fs::write(&path, text).with_context(failed)?;
-        }
-        Ok(Ok(signer))
     }
 
-    /// What our key has not signed of the index that `bytes` are and of the manifests that it
+    /// What is not signed by us of the index that `bytes` are and of the manifests that it
     /// names; the index comes last.
     pub(super) fn unsigned(
         &self,
@@ -104,16 +91,7 @@ impl Signer {
         for digest in digests {
             let name = name(registry, digest);
             anstream::eprintln!("signing {name}");
-            let (services, root) = (self.file("services.json"), self.file("root.json"));
-            let args = ["sign", "--yes", "--key", &self.key];
-            let own = [
-                "--signing-config",
-                &services,
-                "--trusted-root",
-                &root,
-                &name,
-            ];
-            let signed = self.cosign(&[&args[..], &own].concat())?;
+            let signed = self.cosign("sign", &self.sign, &name)?;
             ensure!(
                 is_success(&signed),
                 "`cosign` did not sign `{name}`: {}; hint: run this again, it goes on where it \
@@ -130,23 +108,13 @@ impl Signer {
         Ok(())
     }
 
-    /// Whether our key has signed it; or what cosign says.
+    /// Whether it is signed by us; or what cosign says.
     fn is_signed(
         &self,
         registry: &Registry,
         digest: &Digest,
     ) -> anyhow::Result<Result<(), String>> {
-        let (name, key) = (name(registry, digest), self.file("key.pub"));
-        let args = [
-            "verify",
-            "--insecure-ignore-tlog",
-            "--output",
-            "json",
-            "--key",
-            &key,
-            &name,
-        ];
-        let verified = self.cosign(&args)?;
+        let verified = self.cosign("verify", &self.verify, &name(registry, digest))?;
         if !is_success(&verified) {
             return Ok(Err(said(&verified)));
         }
@@ -157,14 +125,75 @@ impl Signer {
         })
     }
 
-    fn cosign(&self, args: &[&str]) -> anyhow::Result<Ended> {
-        self.exec.within("cosign", args, LIMIT)
+    fn cosign(&self, command: &str, args: &[String], name: &str) -> anyhow::Result<Ended> {
+        let args = args.iter().map(String::as_str);
+        let line: Vec<&str> = [command].into_iter().chain(args).chain([name]).collect();
+        cosign(&self.exec, &line)
     }
+}
 
-    fn file(&self, name: &str) -> String {
-        let path: PathBuf = self.folder.path().join(name);
-        path.display().to_string()
+fn by_key(exec: Exec, key: &str) -> anyhow::Result<Result<Signer, Refusal>> {
+    let public = cosign(&exec, &["public-key", "--key", key])?;
+    if !is_success(&public) {
+        return Ok(Err(Refusal::new(
+            format!("the key `{key}` cannot be used: {}", said(&public)),
+            "`cosign generate-key-pair` makes one; its password is read from COSIGN_PASSWORD",
+        )));
     }
+    let folder = tempfile::tempdir().context("failed to make a temporary folder")?;
+    let file = |name: &str, text: &[u8]| {
+        let path = folder.path().join(name);
+        let failed = || format!("failed to write `{}`", path.display());
+        fs::write(&path, text).with_context(failed)?;
+        anyhow::Ok(path.display().to_string())
+    };
+    let public = file("key.pub", &public.stdout)?;
+    let services = file("services.json", SERVICES.as_bytes())?;
+    let root = file("root.json", ROOT.as_bytes())?;
+    let sign = ["--yes", "--key", key, "--signing-config", &services];
+    let sign = sign.into_iter().chain(["--trusted-root", &root]);
+    let verify = ["--insecure-ignore-tlog", "--output", "json", "--key"];
+    Ok(Ok(Signer {
+        sign: sign.map(str::to_owned).collect(),
+        verify: verify
+            .into_iter()
+            .chain([&*public])
+            .map(str::to_owned)
+            .collect(),
+        exec,
+        _folder: Some(folder),
+    }))
+}
+
+fn by_identity(exec: Exec, identity: &str, issuer: &str) -> Result<Signer, Refusal> {
+    if !TOKENS.iter().any(|name| exec.var(name).is_some()) {
+        return Err(Refusal::new(
+            format!(
+                "nobody here says who signs: neither {} is set",
+                TOKENS.join(" nor ")
+            ),
+            "release in GitHub Actions with the permission `id-token: write`, or `--sign=KEY`",
+        ));
+    }
+    let verify = [
+        "--output",
+        "json",
+        "--certificate-identity-regexp",
+        identity,
+    ];
+    let verify = verify
+        .into_iter()
+        .chain(["--certificate-oidc-issuer", issuer]);
+    Ok(Signer {
+        sign: vec!["--yes".to_owned()],
+        verify: verify.map(str::to_owned).collect(),
+        exec,
+        _folder: None,
+    })
+}
+
+fn cosign(exec: &Exec, args: &[&str]) -> anyhow::Result<Ended> {
+    exec.within("cosign", args, LIMIT)
 }
 
 fn name(registry: &Registry, digest: &Digest) -> String {

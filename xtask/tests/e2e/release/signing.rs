@@ -1,5 +1,7 @@
 //! Signatures, by a real cosign and a key pair, in the real registry.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use super::Releases;
@@ -76,4 +78,67 @@ fn what_is_released_is_signed_first_and_once() {
     assert_ne!(releases.verify("ours.pub", &second).unwrap().code, Some(0));
     releases.sign(key, "secret").succeeded();
     releases.verify("ours.pub", &second).unwrap().succeeded();
+}
+
+/// A stand-in that keeps in files what is signed, and writes down what it is told.
+const STAND_IN: &str = r#"#!/bin/sh
+for name; do :; done
+case $1 in
+sign) [ "$2" = --help ] && echo --signing-config && exit ;;
+esac
+echo "$@" >>"$SIGNED/told"
+digest=${name#*@}
+case $1 in
+sign) touch "$SIGNED/$digest" ;;
+verify)
+    [ -e "$SIGNED/$digest" ] || { echo "Error: no signatures found" >&2; exit 10; }
+    echo "[{\"critical\":{\"image\":{\"docker-manifest-digest\":\"$digest\"},\"type\":\"https://sigstore.dev/cosign/sign/v1\"}}]"
+    ;;
+esac
+"#;
+
+#[test]
+fn without_a_key_an_identity_signs() {
+    let releases = Releases::new();
+    let manifest = releases.workspace.path("Cargo.toml");
+    let mut text = fs::read_to_string(&manifest).unwrap();
+    text.push_str("signing = { identity = \"me@.*\", issuer = \"https://issuer.example\" }\n");
+    fs::write(&manifest, text).unwrap();
+    let digest = releases.prepare("1.0.0");
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("cosign");
+    fs::write(&program, STAND_IN).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let release = |token: &str| {
+        let mut release = releases.command(&[]);
+        let others = std::env::var_os("PATH").unwrap();
+        let folders = [folder.path().to_owned()].into_iter();
+        let path = std::env::join_paths(folders.chain(std::env::split_paths(&others))).unwrap();
+        release.env("PATH", path).env("SIGNED", folder.path());
+        release.env_remove("ACTIONS_ID_TOKEN_REQUEST_URL");
+        Ran::of(release.env("SIGSTORE_ID_TOKEN", token))
+    };
+    refused(&release(""), &["nobody here says who signs"]);
+    assert_eq!(releases.digest("v1.0.0"), None);
+    release("token").succeeded();
+    assert_eq!(releases.digest("latest").as_ref(), Some(&digest));
+    let told = fs::read_to_string(folder.path().join("told")).unwrap();
+    let name = format!("{}@{digest}", releases.workspace.repository());
+    let certificate =
+        "--certificate-identity-regexp me@.* --certificate-oidc-issuer https://issuer.example";
+    for line in [
+        format!("sign --yes {name}"),
+        format!("verify --output json {certificate} {name}"),
+    ] {
+        assert!(
+            told.lines().any(|told| told == line),
+            "{line} is not in {told}"
+        );
+    }
+    assert_eq!(
+        told.lines()
+            .filter(|line| line.starts_with("sign "))
+            .count(),
+        5
+    );
 }

@@ -135,13 +135,7 @@ impl Apply<'_> {
                 .into());
             }
         };
-        Ok(Given {
-            reference,
-            tag: step.tag.clone(),
-            digest: Some(digest.clone()),
-            is_written,
-            why: why.to_owned(),
-        })
+        Ok(self.given(target, &step.tag, is_written, why))
     }
 
     /// Gives `latest`, if it may move; then looks whether a higher version was published
@@ -243,13 +237,18 @@ impl Apply<'_> {
                 .into());
             }
         };
-        Ok(Given {
-            reference,
-            tag: step.tag.clone(),
-            digest: Some(digest.clone()),
+        Ok(self.given(target, &step.tag, is_written, why))
+    }
+
+    /// A tag that leads to what is released.
+    fn given(&self, target: &Target, tag: &str, is_written: bool, why: &str) -> Given {
+        Given {
+            reference: target.repository.reference(tag),
+            tag: tag.to_owned(),
+            digest: Some(self.plan.digest.clone()),
             is_written,
             why: why.to_owned(),
-        })
+        }
     }
 
     /// Gives a tag that leads to `write.from`, and nothing that leads anywhere else.

@@ -67,15 +67,13 @@ impl Args {
             repositories,
             findings,
         };
+        let text = report.text();
         if ctx.json {
             report::print_json(&report)?;
         } else {
-            anstream::print!("{}", report.text());
+            anstream::print!("{text}");
         }
-        github::write_summary(
-            &ctx.exec,
-            &format!("### Audit\n\n```\n{}```\n", report.text()),
-        )?;
+        github::write_summary(&ctx.exec, &format!("### Audit\n\n```\n{text}```\n"))?;
         match report.findings.len() {
             0 => Ok(()),
             1 => bail!("1 thing is not as it should be; it stands above with its remedy"),

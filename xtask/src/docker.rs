@@ -111,8 +111,9 @@ pub(crate) fn look(
     let inspect = inspect(builder);
     let (program, args) = docker.buildx(&inspect);
     let ended = exec.within(program, args, LOOK)?;
-    let is_answer = ended.status.is_some_and(|status| status.success());
-    Ok(is_answer.then(|| builder::look(&String::from_utf8_lossy(&ended.stdout))))
+    Ok(ended
+        .is_success()
+        .then(|| builder::look(&String::from_utf8_lossy(&ended.stdout))))
 }
 
 /// The part of `docker info --format '{{json .}}'` that we read.

@@ -20,7 +20,7 @@ use serde::Serialize;
 
 pub(crate) use self::distance::{LIMIT, Nearest, Search};
 use self::refs::TagFiles;
-pub(crate) use self::show::{commit, descends, file};
+pub(crate) use self::show::{commit, descends, file, tagged};
 use self::versions::Versions;
 use crate::exec;
 use crate::version::Version;

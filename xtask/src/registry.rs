@@ -96,6 +96,7 @@ impl Registry {
     /// The same registry, which may take blobs from `from` where that is in it too.
     pub(crate) fn copying(self, from: &Repository) -> Registry {
         let is_near = from.registry_host() == self.repository.registry_host();
+        let is_near = is_near && *from != self.repository;
         Registry {
             copied_from: is_near.then(|| from.clone()),
             ..self

@@ -2,6 +2,9 @@
 
 use std::{panic, thread};
 
+/// How many of many items are asked about at a time.
+const AT_ONCE: usize = 8;
+
 /// Does all jobs at once, each on a thread of its own, and waits for all of them; the first error
 /// in their order is the result's.
 pub(crate) fn all<T, F>(jobs: impl IntoIterator<Item = F>) -> anyhow::Result<Vec<T>>
@@ -20,6 +23,19 @@ where
             .collect();
         ends.into_iter().collect()
     })
+}
+
+/// Asks about each item, some at a time; the answers are in the order of the items.
+pub(crate) fn each<'a, T: Sync, R: Send>(
+    items: &'a [T],
+    ask: impl Fn(&'a T) -> anyhow::Result<R> + Sync,
+) -> anyhow::Result<Vec<R>> {
+    let mut answers = Vec::with_capacity(items.len());
+    for some in items.chunks(AT_ONCE) {
+        let ask = &ask;
+        answers.extend(all(some.iter().map(|item| move || ask(item)))?);
+    }
+    Ok(answers)
 }
 
 /// Does `job` on a thread of its own while `work` is done on this one, and waits for both.
@@ -54,6 +70,17 @@ mod tests {
             }
         };
         assert_eq!(all([0, 1, 2].map(job)).unwrap(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn answers_are_in_the_order_of_more_items_than_are_asked_about_at_a_time() {
+        let items: Vec<usize> = (0..=2 * AT_ONCE).collect();
+        assert_eq!(each(&items, |item| Ok(*item)).unwrap(), items);
+        let error = each(&items, |item| {
+            anyhow::ensure!(*item < AT_ONCE, "item {item}");
+            Ok(())
+        });
+        assert_eq!(error.unwrap_err().to_string(), format!("item {AT_ONCE}"));
     }
 
     #[test]

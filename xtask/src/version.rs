@@ -33,6 +33,14 @@ pub(crate) fn read(name: &str) -> Name {
     })
 }
 
+/// The version that a tag's name is; none when it is no version.
+pub(crate) fn of_tag(name: &str) -> Option<Version> {
+    match read(name) {
+        Name::Version(version) => Some(version),
+        Name::NearMiss(_) | Name::Other => None,
+    }
+}
+
 /// Why `text` is no version, in words that lead to the typing error.
 fn why(text: &str, error: &semver::Error) -> String {
     let core = text.split(['-', '+']).next().unwrap_or_default();

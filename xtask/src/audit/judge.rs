@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::observe::{Facts, Tagged};
 use crate::oci::Digest;
-use crate::release::journal::{self, Command, Entry};
+use crate::release::journal::{self, Entry};
 use crate::tags::sha_name;
-use crate::version::Version;
+use crate::version::{self, Version};
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -104,9 +104,7 @@ fn latest(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
         let version = tag.version().filter(|version| version.pre.is_empty())?;
         Some((version, tag.digest.as_ref()))
     });
-    let last = journal::last(history, &reference);
-    let is_taken_back =
-        last.is_some_and(|last| last.command == Command::Rollback && Some(&last.after) == at);
+    let is_taken_back = journal::rollback(history, &reference, at).is_some();
     let (why, remedy) = match (at, stable.max()) {
         _ if is_taken_back => return,
         (None, None) => return,
@@ -140,11 +138,7 @@ fn journals(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
         let tag = entry
             .reference
             .strip_prefix(&facts.repository.reference(""));
-        let tag = tag.map(|name| Tagged {
-            name: name.to_owned(),
-            ..Tagged::default()
-        });
-        if let Some(version) = tag.and_then(|tag| tag.version()) {
+        if let Some(version) = tag.and_then(version::of_tag) {
             given.insert(version, entry);
         }
     }

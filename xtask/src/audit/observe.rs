@@ -5,16 +5,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::oci::{Config, Digest, Document};
+use crate::oci::{Config, Digest};
 use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::tags::sha_name;
 use crate::tree::{Content, REVISION};
-use crate::version::{self, Name, Version};
+use crate::version::{self, Version};
 use crate::{git, threads};
-
-/// How many requests are made at a time.
-const AT_ONCE: usize = 8;
 
 /// A repository, as it is.
 #[derive(Debug, Serialize)]
@@ -45,10 +42,7 @@ pub(super) struct Tagged {
 impl Tagged {
     /// The version that the tag's name is.
     pub(super) fn version(&self) -> Option<Version> {
-        match version::read(&self.name) {
-            Name::Version(version) => Some(version),
-            _ => None,
-        }
+        version::of_tag(&self.name)
     }
 }
 
@@ -60,7 +54,7 @@ pub(super) fn observe(
 ) -> anyhow::Result<Facts> {
     let mut names = registry.tags()?;
     let is_kept = |name: &String| {
-        let is_version = matches!(version::read(name), Name::Version(_));
+        let is_version = version::of_tag(name).is_some();
         // Signatures go by the digest of what they sign.
         is_version || name == "latest" || (all && !name.starts_with("sha256-"))
     };
@@ -68,9 +62,10 @@ pub(super) fn observe(
     names.sort_by_key(|name| rank(name));
     let mut roots: BTreeMap<Digest, Vec<u8>> = BTreeMap::new();
     let mut tags = Vec::new();
-    for (name, found) in side_by_side(&names, |name| registry.manifest(name))? {
+    let found = threads::each(&names, |name| registry.manifest(name))?;
+    for (name, found) in names.into_iter().zip(found) {
         let mut tag = Tagged {
-            name: name.clone(),
+            name,
             ..Tagged::default()
         };
         if let Some((digest, bytes)) = found {
@@ -79,11 +74,9 @@ pub(super) fn observe(
         }
         tags.push(tag);
     }
-    let mut surveys: BTreeMap<&Digest, Survey> = BTreeMap::new();
-    let of_roots: Vec<(&Digest, &Vec<u8>)> = roots.iter().collect();
-    for ((digest, _), survey) in side_by_side(&of_roots, |(_, bytes)| survey(registry, bytes))? {
-        surveys.insert(digest, survey);
-    }
+    let (digests, documents): (Vec<Digest>, Vec<Vec<u8>>) = roots.into_iter().unzip();
+    let surveys = threads::each(&documents, |bytes| survey(registry, bytes))?;
+    let surveys: BTreeMap<&Digest, Survey> = digests.iter().zip(surveys).collect();
     let blobs: BTreeMap<&Digest, u64> = surveys
         .values()
         .flat_map(|survey| &survey.content.blobs)
@@ -91,7 +84,8 @@ pub(super) fn observe(
         .collect();
     let blobs: Vec<(&Digest, u64)> = blobs.into_iter().collect();
     let mut bad: BTreeMap<&Digest, String> = BTreeMap::new();
-    for ((digest, size), found) in side_by_side(&blobs, |(digest, _)| registry.blob_size(digest))? {
+    let found = threads::each(&blobs, |(digest, _)| registry.blob_size(digest))?;
+    for ((digest, size), found) in blobs.iter().zip(found) {
         match found {
             None => {
                 bad.insert(digest, format!("its blob `{digest}` is missing"));
@@ -126,10 +120,7 @@ pub(super) fn observe(
 
 /// `latest` first, then the versions from the highest down, then the rest by name.
 fn rank(name: &str) -> (u8, std::cmp::Reverse<Option<Version>>, String) {
-    let version = match version::read(name) {
-        Name::Version(version) => Some(version),
-        _ => None,
-    };
+    let version = version::of_tag(name);
     let group = match &version {
         _ if name == "latest" => 0,
         Some(_) => 1,
@@ -150,11 +141,8 @@ fn survey(registry: &Registry, bytes: &[u8]) -> anyhow::Result<Survey> {
     let broken = broken.iter().map(ToString::to_string).collect();
     let mut revisions = BTreeSet::new();
     for named in &content.manifests {
-        let Document::Manifest(manifest) = Document::parse(&named.bytes)? else {
-            continue;
-        };
         // What is missing is told with the other blobs; an attestation has no configuration.
-        let Some(config) = registry.json(&manifest.config.digest)? else {
+        let Some(config) = registry.json(&named.config)? else {
             continue;
         };
         if let Ok(config) = serde_json::from_value::<Config>(config) {
@@ -175,10 +163,10 @@ fn commit_tags(registry: &Registry, tags: &[Tagged]) -> anyhow::Result<BTreeMap<
         .flat_map(|tag| tag.revisions.iter().map(|revision| sha_name(revision)))
         .collect();
     let names: Vec<String> = names.into_iter().collect();
-    let found = side_by_side(&names, |name| registry.manifest(name))?;
-    Ok(found
-        .into_iter()
-        .filter_map(|(name, found)| Some((name.clone(), found?.0)))
+    let found = threads::each(&names, |name| registry.manifest(name))?;
+    let pairs = names.into_iter().zip(found);
+    Ok(pairs
+        .filter_map(|(name, found)| Some((name, found?.0)))
         .collect())
 }
 
@@ -196,23 +184,6 @@ pub(super) fn commits(
         .iter()
         .filter(|version| published.contains(version));
     known
-        .map(|version| {
-            let commit = git::commit(root, &format!("refs/tags/v{version}"))?;
-            Ok((version.clone(), commit.revision))
-        })
+        .map(|version| Ok((version.clone(), git::tagged(root, version)?)))
         .collect()
-}
-
-/// Asks about each item, some at a time; in their order.
-fn side_by_side<'a, T: Sync, R: Send>(
-    items: &'a [T],
-    ask: impl Fn(&'a T) -> anyhow::Result<R> + Sync,
-) -> anyhow::Result<Vec<(&'a T, R)>> {
-    let mut all = Vec::with_capacity(items.len());
-    for some in items.chunks(AT_ONCE) {
-        let ask = &ask;
-        let answers = threads::all(some.iter().map(|item| move || ask(item)))?;
-        all.extend(some.iter().zip(answers));
-    }
-    Ok(all)
 }

@@ -25,6 +25,13 @@ pub(crate) struct Ended {
     pub(crate) stderr: Vec<u8>,
 }
 
+impl Ended {
+    /// True if it ended by itself, and well.
+    pub(crate) fn is_success(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+}
+
 impl Exec {
     /// Runs a program to its end, or kills it (and its process group) at the limit.
     ///

@@ -6,6 +6,7 @@ use anyhow::{Context as _, anyhow};
 use git2::{ErrorCode, Repository};
 
 use super::open::open;
+use crate::version::Version;
 
 /// A commit that was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,11 @@ pub(crate) fn commit(folder: &Path, name: &str) -> anyhow::Result<Named> {
         revision: commit.id().to_string(),
         epoch: commit.time().seconds(),
     })
+}
+
+/// The full id of the commit that the tag of `version` leads to, whatever else has its name.
+pub(crate) fn tagged(folder: &Path, version: &Version) -> anyhow::Result<String> {
+    Ok(commit(folder, &format!("refs/tags/v{version}"))?.revision)
 }
 
 /// The content of a file of a commit; none when the repository lacks the commit, or it the file.

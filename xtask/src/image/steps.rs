@@ -65,7 +65,7 @@ pub(super) fn ask(
     args.extend(builder.iter().flat_map(|name| ["--builder", name]));
     let (program, args) = docker.buildx(&args);
     let ended = exec.within(program, args, LIMIT)?;
-    if !ended.status.is_some_and(|status| status.success()) {
+    if !ended.is_success() {
         return Ok(BTreeMap::new());
     }
     Ok(parse(&ended.stderr, platforms).unwrap_or_default())

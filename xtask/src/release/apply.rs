@@ -135,7 +135,7 @@ impl Apply<'_> {
                 .into());
             }
         };
-        Ok(self.given(target, &step.tag, is_written, why))
+        Ok(given(target, &step.tag, Some(digest), is_written, why))
     }
 
     /// Gives `latest`, if it may move; then looks whether a higher version was published
@@ -147,12 +147,9 @@ impl Apply<'_> {
         journal: &mut Journal,
     ) -> anyhow::Result<Given> {
         let version = &self.plan.version;
-        let given = |digest: Option<Digest>, is_written, why: &str| Given {
-            reference: target.repository.reference("latest"),
-            tag: "latest".to_owned(),
-            digest,
-            is_written,
-            why: why.to_owned(),
+        let reference = target.repository.reference("latest");
+        let given = |digest: Option<&Digest>, is_written, why: &str| {
+            given(target, "latest", digest, is_written, why)
         };
         // The plan is of this moment, unless a copy took its time since; each further round looks.
         let mut copies = self
@@ -175,11 +172,10 @@ impl Apply<'_> {
             let (to, why) = match latest(version, &self.plan.digest, &now, self.wish) {
                 Goal::Is(why) | Goal::Stays(why) => {
                     let why = if is_written { "moved" } else { &*why };
-                    return Ok(given(now.at().cloned(), is_written, why));
+                    return Ok(given(now.at(), is_written, why));
                 }
                 Goal::Moves(to, why) => (to, why),
             };
-            let reference = target.repository.reference("latest");
             anstream::eprintln!("giving `{reference}` to {to}: {why}");
             let write = Write {
                 command: Command::Release,
@@ -200,7 +196,7 @@ impl Apply<'_> {
                 Ok(versions.iter().max() > highest)
             })?;
             if !is_overtaken {
-                return Ok(given(Some(to), is_written, "moved"));
+                return Ok(given(Some(&to), is_written, "moved"));
             }
         }
         anyhow::bail!(
@@ -237,18 +233,7 @@ impl Apply<'_> {
                 .into());
             }
         };
-        Ok(self.given(target, &step.tag, is_written, why))
-    }
-
-    /// A tag that leads to what is released.
-    fn given(&self, target: &Target, tag: &str, is_written: bool, why: &str) -> Given {
-        Given {
-            reference: target.repository.reference(tag),
-            tag: tag.to_owned(),
-            digest: Some(self.plan.digest.clone()),
-            is_written,
-            why: why.to_owned(),
-        }
+        Ok(given(target, &step.tag, Some(digest), is_written, why))
     }
 
     /// Gives a tag that leads to `write.from`, and nothing that leads anywhere else.
@@ -314,6 +299,23 @@ struct Write<'a> {
     to: &'a Digest,
     /// Whether even the first try looks: what was seen may be old, and a mistake not mended.
     looks_first: bool,
+}
+
+/// Where a tag is at the end.
+fn given(
+    target: &Target,
+    tag: &str,
+    digest: Option<&Digest>,
+    is_written: bool,
+    why: &str,
+) -> Given {
+    Given {
+        reference: target.repository.reference(tag),
+        tag: tag.to_owned(),
+        digest: digest.cloned(),
+        is_written,
+        why: why.to_owned(),
+    }
 }
 
 fn told(digest: Option<&Digest>) -> String {

@@ -1,7 +1,7 @@
 //! Which version `latest` goes back to, when nobody names one.
 
 use super::facts::{self, Target};
-use super::journal::{self, Command, Entry};
+use super::journal::{self, Entry};
 use crate::oci::Digest;
 use crate::stop::Stop;
 use crate::version::Version;
@@ -17,9 +17,8 @@ pub(super) fn find(first: &Target, history: &[Entry]) -> anyhow::Result<(Version
             "`cargo xtask release` gives it",
         );
     };
-    let last = journal::last(history, &reference);
-    if let Some(last) = last.filter(|last| last.command == Command::Rollback && last.after == at) {
-        let why = format!("it was taken back ({}); `--to` goes further", last.time);
+    if let Some(back) = journal::rollback(history, &reference, Some(&at)) {
+        let why = format!("it was taken back ({}); `--to` goes further", back.time);
         return Ok((published(first, &at)?, why));
     }
     if let Some(before) = journal::before(history, &reference, &at) {

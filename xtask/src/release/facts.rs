@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use super::journal::{self, Entry};
 use super::sign::Signer;
 use super::source::Source;
-use crate::image::{Found, Wanted, look, objections};
+use crate::image::{Found, look, objections};
 use crate::oci::{Digest, Document, Index};
 use crate::platform::Platform;
 use crate::reference::Repository;
@@ -18,7 +18,7 @@ use crate::registry::Registry;
 use crate::threads;
 use crate::tree::{Broken, Image, Tree};
 use crate::verify::{self, Candidate};
-use crate::version::{self, Name, Version};
+use crate::version::{self, Version};
 
 /// What is wanted of `latest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -175,9 +175,20 @@ fn image(source: &Source, asked: &Asked, first: &Target) -> anyhow::Result<(Rele
         digest: digest.clone(),
         bytes: bytes.clone(),
     };
+    let lacks = |is_index, images: Vec<(Platform, &Digest)>| {
+        let candidate = Candidate {
+            name: &first.repository.by_digest(&digest),
+            digest: &digest,
+            is_index,
+            images,
+            revision: &wanted.revision,
+        };
+        verify::lacking(asked.receipts, &candidate)
+    };
+    let mut lacking = None;
     if let Ok(Document::Index(index)) = Document::parse(&bytes)
         && let Some(images) = only(&index, &wanted.platforms)
-        && lacks(first, wanted, &digest, true, images, asked).is_empty()
+        && lacking.insert(lacks(true, images)).is_empty()
     {
         let entries = index.manifests.iter().map(|entry| &entry.digest);
         return Ok(match missing(registry, entries)? {
@@ -200,18 +211,14 @@ fn image(source: &Source, asked: &Asked, first: &Target) -> anyhow::Result<(Rele
     if let Some(missing) = missing(registry, attestations.map(|one| &one.descriptor.digest))? {
         return Ok((Released::Broken(missing), Vec::new()));
     }
-    let images = wanted.platforms.iter().filter_map(|&platform| {
-        let image = *tree.images_for(platform).first()?;
-        Some((platform, image.digest()))
+    // Where the index did not say all of it.
+    let lacking = lacking.unwrap_or_else(|| {
+        let images = wanted.platforms.iter().filter_map(|&platform| {
+            let image = *tree.images_for(platform).first()?;
+            Some((platform, image.digest()))
+        });
+        lacks(tree.is_index(), images.collect())
     });
-    let lacking = lacks(
-        first,
-        wanted,
-        &digest,
-        tree.is_index(),
-        images.collect(),
-        asked,
-    );
     Ok((whole, lacking))
 }
 
@@ -242,24 +249,6 @@ fn missing<'a>(
     Ok(threads::all(digests.map(ask))?.into_iter().flatten().next())
 }
 
-fn lacks(
-    first: &Target,
-    wanted: &Wanted,
-    digest: &Digest,
-    is_index: bool,
-    images: Vec<(Platform, &Digest)>,
-    asked: &Asked,
-) -> Lacking {
-    let candidate = Candidate {
-        name: &first.repository.by_digest(digest),
-        digest,
-        is_index,
-        images,
-        revision: &wanted.revision,
-    };
-    verify::lacking(asked.receipts, &candidate)
-}
-
 /// What a tag leads to.
 pub(super) fn digest(registry: &Registry, tag: &str) -> anyhow::Result<Option<Digest>> {
     Ok(registry.manifest(tag)?.map(|(digest, _)| digest))
@@ -268,11 +257,7 @@ pub(super) fn digest(registry: &Registry, tag: &str) -> anyhow::Result<Option<Di
 /// The versions that a repository lists.
 pub(super) fn versions(registry: &Registry) -> anyhow::Result<Vec<Version>> {
     let tags = registry.tags()?;
-    let versions = tags.iter().filter_map(|tag| match version::read(tag) {
-        Name::Version(version) => Some(version),
-        _ => None,
-    });
-    Ok(versions.collect())
+    Ok(tags.iter().filter_map(|tag| version::of_tag(tag)).collect())
 }
 
 /// The stable ones of them.

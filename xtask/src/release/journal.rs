@@ -160,16 +160,20 @@ pub(super) fn taken_back(
     digest: Option<&Digest>,
     latest: Option<&Digest>,
 ) -> Option<String> {
-    let last = last(history, reference)?;
-    let is_so = last.command == Command::Rollback
-        && last.before.as_ref() == digest
-        && Some(&last.after) == latest;
-    is_so.then(|| last.time.clone())
+    let back = rollback(history, reference, latest)?;
+    (back.before.as_ref() == digest).then(|| back.time.clone())
 }
 
-/// The last that was done to `reference`.
-pub(crate) fn last<'a>(history: &'a [Entry], reference: &str) -> Option<&'a Entry> {
-    history.iter().rfind(|entry| entry.reference == reference)
+/// The roll-back that was the last that was done to `reference`, if it is still where that took
+/// it: at `latest`.
+pub(crate) fn rollback<'a>(
+    history: &'a [Entry],
+    reference: &str,
+    latest: Option<&Digest>,
+) -> Option<&'a Entry> {
+    let last = history.iter().rfind(|entry| entry.reference == reference)?;
+    let is_so = last.command == Command::Rollback && Some(&last.after) == latest;
+    is_so.then_some(last)
 }
 
 /// What `reference` led to before the release that gave it to `digest`.

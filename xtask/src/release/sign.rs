@@ -93,7 +93,7 @@ impl Signer {
             anstream::eprintln!("signing {name}");
             let signed = self.cosign("sign", &self.sign, &name)?;
             ensure!(
-                is_success(&signed),
+                signed.is_success(),
                 "`cosign` did not sign `{name}`: {}; hint: run this again, it goes on where it \
                  ended",
                 said(&signed)
@@ -115,7 +115,7 @@ impl Signer {
         digest: &Digest,
     ) -> anyhow::Result<Result<(), String>> {
         let verified = self.cosign("verify", &self.verify, &name(registry, digest))?;
-        if !is_success(&verified) {
+        if !verified.is_success() {
             return Ok(Err(said(&verified)));
         }
         Ok(if is_signature(&verified.stdout, digest) {
@@ -134,7 +134,7 @@ impl Signer {
 
 fn by_key(exec: Exec, key: &str) -> anyhow::Result<Result<Signer, Refusal>> {
     let public = cosign(&exec, &["public-key", "--key", key])?;
-    if !is_success(&public) {
+    if !public.is_success() {
         return Ok(Err(Refusal::new(
             format!("the key `{key}` cannot be used: {}", said(&public)),
             "`cosign generate-key-pair` makes one; its password is read from COSIGN_PASSWORD",
@@ -198,10 +198,6 @@ fn cosign(exec: &Exec, args: &[&str]) -> anyhow::Result<Ended> {
 
 fn name(registry: &Registry, digest: &Digest) -> String {
     format!("{}@{digest}", registry.place())
-}
-
-fn is_success(ended: &Ended) -> bool {
-    ended.status.is_some_and(|status| status.success())
 }
 
 /// The first line of what cosign complains of; it says everything twice.

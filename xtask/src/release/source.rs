@@ -8,7 +8,7 @@ use crate::ctx::Ctx;
 use crate::image::Wanted;
 use crate::stop::Stop;
 use crate::tags::{self, TagSet};
-use crate::version::{self, Name, Version};
+use crate::version::{self, Version};
 use crate::{git, settings};
 
 /// How long a git remote may take to name a tag.
@@ -81,7 +81,7 @@ impl Source {
             ))
             .into());
         }
-        let revision = git::commit(&ctx.root, &format!("refs/tags/{tag}"))?.revision;
+        let revision = git::tagged(&ctx.root, version)?;
         let mut refusals = Vec::new();
         if facts.shallow {
             refusals.push(Refusal::new(
@@ -129,7 +129,7 @@ fn against(set: &TagSet, facts: &git::Facts, asked: Option<&Version>) -> Vec<Ref
         .collect();
     let at_head = facts.at_head.iter();
     let versions: Vec<&String> = at_head
-        .filter(|name| matches!(version::read(name), Name::Version(_)))
+        .filter(|name| version::of_tag(name).is_some())
         .collect();
     if versions.len() > 1 && asked.is_none() {
         let names: Vec<String> = versions.iter().map(|name| format!("`{name}`")).collect();
@@ -165,7 +165,7 @@ fn on_remote(
     ctx.exec.set_var("GIT_TERMINAL_PROMPT", "0");
     let args = ["ls-remote", remote, &name, &peeled];
     let output = ctx.exec.within("git", &args, LIMIT)?;
-    if !output.status.is_some_and(|status| status.success()) {
+    if !output.is_success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let silence = if output.status.is_none() {
             "it does not answer"

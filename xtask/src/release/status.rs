@@ -17,8 +17,6 @@ use crate::{git, report, threads};
 
 /// How many versions are shown, unless all are asked for.
 const FEW: usize = 10;
-/// How many versions are asked for at a time.
-const AT_ONCE: usize = 8;
 
 /// What is published, as `--json` prints it.
 #[derive(Serialize)]
@@ -49,7 +47,8 @@ struct Row {
 
 pub(super) fn run(ctx: &Ctx, receipts: &Path, all: bool) -> anyhow::Result<()> {
     let repositories = ctx.repositories();
-    let observe = |repository| observe(ctx, repository, receipts, all);
+    let of_git: BTreeSet<Version> = git::read_facts(&ctx.root)?.versions.into_iter().collect();
+    let observe = |repository| observe(ctx, repository, &of_git, receipts, all);
     let found: Vec<Status> = repositories
         .into_iter()
         .map(observe)
@@ -75,11 +74,11 @@ pub(super) fn run(ctx: &Ctx, receipts: &Path, all: bool) -> anyhow::Result<()> {
 fn observe(
     ctx: &Ctx,
     repository: &Repository,
+    of_git: &BTreeSet<Version>,
     receipts: &Path,
     all: bool,
 ) -> anyhow::Result<Status> {
     let registry = Registry::new(&ctx.exec, repository);
-    let of_git: BTreeSet<Version> = git::read_facts(&ctx.root)?.versions.into_iter().collect();
     let published: BTreeSet<Version> = facts::versions(&registry)?.into_iter().collect();
     let latest = facts::digest(&registry, "latest")?;
     let mut known: Vec<Version> = of_git.union(&published).cloned().collect();
@@ -89,36 +88,26 @@ fn observe(
     } else {
         FEW.min(known.len())
     };
-    let mut versions = Vec::new();
-    for some in known[..shown].chunks(AT_ONCE) {
-        let rows = some.iter().map(|version| {
-            let (registry, latest) = (&registry, latest.as_ref());
-            let is_published = published.contains(version);
-            let revision = of_git.contains(version).then(|| {
-                let name = format!("refs/tags/v{version}");
-                git::commit(&ctx.root, &name).map(|commit| commit.revision)
-            });
-            move || {
-                let mut row = Row {
-                    version: version.to_string(),
-                    revision: revision.transpose()?,
-                    digest: None,
-                    platforms: Vec::new(),
-                    proven: Vec::new(),
-                    is_latest: false,
-                };
-                if is_published
-                    && let Some((digest, bytes)) = registry.manifest(&format!("v{version}"))?
-                {
-                    row.is_latest = latest == Some(&digest);
-                    row.read(&digest, &bytes, repository, receipts);
-                    row.digest = Some(digest);
-                }
-                Ok(row)
-            }
-        });
-        versions.extend(threads::all(rows)?);
-    }
+    let root = &ctx.root;
+    let versions = threads::each(&known[..shown], |version| {
+        let revision = of_git.contains(version).then(|| git::tagged(root, version));
+        let mut row = Row {
+            version: version.to_string(),
+            revision: revision.transpose()?,
+            digest: None,
+            platforms: Vec::new(),
+            proven: Vec::new(),
+            is_latest: false,
+        };
+        if published.contains(version)
+            && let Some((digest, bytes)) = registry.manifest(&format!("v{version}"))?
+        {
+            row.is_latest = latest.as_ref() == Some(&digest);
+            row.read(&digest, &bytes, repository, receipts);
+            row.digest = Some(digest);
+        }
+        Ok(row)
+    })?;
     Ok(Status {
         schema: 1,
         repository: repository.clone(),

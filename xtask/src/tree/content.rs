@@ -20,6 +20,8 @@ pub(crate) struct Named {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
     pub(crate) bytes: Vec<u8>,
+    /// Of the configuration that it names.
+    pub(crate) config: Digest,
 }
 
 /// A configuration or a layer.
@@ -89,6 +91,7 @@ impl Content {
     }
 
     fn add(&mut self, manifest: Manifest, digest: Digest, media_type: String, bytes: Vec<u8>) {
+        let config = manifest.config.digest.clone();
         let named = manifest.layers.into_iter().chain([manifest.config]);
         self.blobs.extend(named.map(|blob| Blob {
             digest: blob.digest,
@@ -98,6 +101,7 @@ impl Content {
             digest,
             media_type,
             bytes,
+            config,
         });
     }
 }

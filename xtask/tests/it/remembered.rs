@@ -14,6 +14,12 @@ const BUILDER: &str = "Name: default\nDriver: docker\nLast Activity: now\n\nNode
                        org.mobyproject.buildkit.worker.containerd.uuid: 1\n";
 
 const QUICK: [&str; 2] = ["buildx build", "buildx inspect"];
+const BOTH: [&str; 4] = [
+    "buildx build",
+    "buildx inspect",
+    "buildx inspect",
+    "info --format",
+];
 const FULL: [&str; 3] = ["buildx build", "buildx inspect", "info --format"];
 
 /// A workspace after a build.
@@ -111,13 +117,7 @@ fn what_a_change_of_docker_leaves_right_is_not_built_again() {
     sandbox.edit("bin/info", "28.5.2", "28.5.3");
     let ran = image(&sandbox, &["--json"]).succeeded();
     assert_eq!(ran.stderr, "");
-    let both = [
-        "buildx build",
-        "buildx inspect",
-        "buildx inspect",
-        "info --format",
-    ];
-    assert_eq!(asked(&sandbox), both);
+    assert_eq!(asked(&sandbox), BOTH);
     image(&sandbox, &[]).succeeded();
     assert_eq!(asked(&sandbox), QUICK);
 }
@@ -155,13 +155,7 @@ fn a_failure_is_told_once_and_the_next_build_looks_first() {
         "ERROR: no such stage\n",
         "`docker buildx build` failed (exit status: 17); its output is above",
     );
-    let both = [
-        "buildx build",
-        "buildx inspect",
-        "buildx inspect",
-        "info --format",
-    ];
-    assert_eq!(asked(&sandbox), both);
+    assert_eq!(asked(&sandbox), BOTH);
     for name in ["docker.json", "image.json"] {
         assert!(!sandbox.path("work/target/xtask").join(name).exists());
     }

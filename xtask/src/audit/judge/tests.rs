@@ -1,6 +1,7 @@
 //! Made-up repositories, each with one thing wrong.
 
 use super::*;
+use crate::release::journal::Command;
 
 fn digest(text: &str) -> Digest {
     Digest::of(text.as_bytes())

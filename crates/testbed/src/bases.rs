@@ -30,8 +30,10 @@ struct Base {
     name: &'static str,
     tag: &'static str,
     architectures: &'static [Arch],
-    /// Dockerfile instructions, for `docker import`.
+    /// Its configuration, as arguments of `crane mutate`.
     config: &'static [&'static str],
+    /// gzip's, for its layer.
+    level: u8,
     build: fn(&Fetcher, Arch, &Path) -> Result<()>,
     /// The sources of all that decides what is in it: when they change, it is built anew.
     recipe: &'static [&'static str],
@@ -43,6 +45,8 @@ const BASES: [Base; 2] = [
         tag: "20-alpine",
         architectures: &[Arch::Amd64, Arch::Arm64],
         config: &node::CONFIG,
+        // The usual one, by which Docker Hub's is packed: what builds upon it is weighed.
+        level: 6,
         build: node::build,
         recipe: &[
             include_str!("bases/node.rs"),
@@ -57,6 +61,7 @@ const BASES: [Base; 2] = [
         tag: "1.95-alpine3.23",
         architectures: &[Arch::Amd64],
         config: &rust::CONFIG,
+        level: 1,
         build: rust::build,
         recipe: &[
             include_str!("bases/rust.rs"),
@@ -96,6 +101,7 @@ impl Base {
         let recipe = [&[self.name, self.tag], self.config, self.recipe]
             .concat()
             .concat();
+        let recipe = format!("{recipe}{}", self.level);
         format!("{:016x}", fnv1a(recipe.as_bytes()))
     }
 
@@ -112,16 +118,19 @@ impl Base {
         for arch in self.architectures {
             let archive = self.archive(&layout.cache.join("bases"), fetcher, *arch)?;
             let part = format!("{registry}/parts/{name}:{tag}-{}", arch.name());
-            let import = engine.docker().args(import_args(self, *arch));
-            let push = engine.docker().args(["push", "--quiet", &part]);
+            // An index of Docker's own kind has no annotations.
+            let append = ["append", "--oci-empty-base", "--new_tag", &part];
+            let push = engine.crane().args(append);
+            let configure = engine.crane().args(mutate_args(self, *arch, &part));
             timed(&format!("pushing {name}:{tag} for {}", arch.name()), || {
-                import.arg(&archive).arg(&part).run().map_err(|err| {
+                let push = push.arg("--new_layer").arg(&archive);
+                push.run().map_err(|err| {
                     let archive = archive.display();
                     anyhow!(
                         "{err:#}\nhint: if `{archive}` is damaged, remove it: it will be made again"
                     )
                 })?;
-                push.run()
+                configure.run()
             })?;
             parts.push(part);
         }
@@ -145,7 +154,7 @@ impl Base {
             let (root, packed) = (scratch.path().join("root"), scratch.path().join("packed"));
             make_dir(&root)?;
             (self.build)(fetcher, arch, &root)?;
-            pack(&root, &packed)?;
+            pack(&root, self.level, &packed)?;
             remove_files(dir, &format!("{name}-"))?;
             rename(&packed, &archive)
         })?;
@@ -184,17 +193,13 @@ fn published_recipe(engine: &Engine, reference: &str) -> Option<String> {
     parse_recipe(&inspect.read().ok()?)
 }
 
-/// `docker import` for `base`, without the archive and the name.
-fn import_args(base: &Base, arch: Arch) -> Vec<String> {
-    let mut args = vec![
-        "import".to_owned(),
-        "--platform".to_owned(),
-        format!("linux/{}", arch.name()),
-    ];
-    for instruction in base.config {
-        args.extend(["--change".to_owned(), (*instruction).to_owned()]);
-    }
-    args
+/// The crane command that gives the image `part` of one layer its configuration. Neither names a time, so
+/// that every test bed has the same image.
+fn mutate_args(base: &Base, arch: Arch, part: &str) -> Vec<String> {
+    let platform = format!("linux/{}", arch.name());
+    let args = ["mutate", part, "--tag", part, "--set-platform", &platform];
+    let args = args.iter().chain(base.config);
+    args.map(|arg| (*arg).to_owned()).collect()
 }
 
 /// The command that joins images under `reference`, without the images.
@@ -250,20 +255,21 @@ mod tests {
                 tag: "22-alpine",
                 ..node
             },
+            Base { level: 9, ..node },
         ] {
             assert_ne!(other.key(), key);
         }
     }
 
     #[test]
-    fn imports_for_the_platform_with_the_configuration() {
-        let args = import_args(&BASES[0], Arch::Arm64).join(" ");
+    fn configures_for_the_platform() {
+        let args = mutate_args(&BASES[0], Arch::Arm64, "r/x:1").join(" ");
         assert!(
-            args.starts_with("import --platform linux/arm64 --change ENV PATH="),
+            args.starts_with("mutate r/x:1 --tag r/x:1 --set-platform linux/arm64 --env=PATH="),
             "{args}"
         );
         assert!(
-            args.ends_with(r#"--change ENTRYPOINT ["docker-entrypoint.sh"] --change CMD ["node"]"#),
+            args.ends_with("--entrypoint=docker-entrypoint.sh --cmd=node"),
             "{args}"
         );
     }

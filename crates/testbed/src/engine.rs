@@ -53,10 +53,19 @@ impl Engine {
 
     /// A docker command on this engine.
     pub(crate) fn docker(&self) -> Cmd {
-        self.env().iter().fold(
-            Cmd::new(self.tools.bin().join("docker")),
-            |cmd, (key, value)| cmd.env(key, value),
-        )
+        self.program("docker")
+    }
+
+    /// A crane command with this engine's credentials.
+    pub(crate) fn crane(&self) -> Cmd {
+        self.program("crane")
+    }
+
+    fn program(&self, name: &str) -> Cmd {
+        let program = Cmd::new(self.tools.bin().join(name));
+        let env = self.env();
+        env.iter()
+            .fold(program, |cmd, (key, value)| cmd.env(key, value))
     }
 
     /// The variables that lead docker, compose, buildx and crane to this test bed.

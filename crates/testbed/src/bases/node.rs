@@ -54,11 +54,11 @@ const CERTIFICATES: Info = Info {
 
 /// How the image starts, as the official one does.
 pub(crate) const CONFIG: [&str; 5] = [
-    "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "ENV NODE_VERSION=20.18.0",
-    "ENV YARN_VERSION=1.22.22",
-    r#"ENTRYPOINT ["docker-entrypoint.sh"]"#,
-    r#"CMD ["node"]"#,
+    "--env=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "--env=NODE_VERSION=20.18.0",
+    "--env=YARN_VERSION=1.22.22",
+    "--entrypoint=docker-entrypoint.sh",
+    "--cmd=node",
 ];
 
 /// Makes the image's `root`.
@@ -150,8 +150,8 @@ mod tests {
     fn the_image_tells_the_versions_that_it_has() {
         let (node, _platform) = wheel(Arch::Amd64);
         for told in [
-            format!("ENV NODE_VERSION={}", node.version),
-            format!("ENV YARN_VERSION={}", YARN.version),
+            format!("--env=NODE_VERSION={}", node.version),
+            format!("--env=YARN_VERSION={}", YARN.version),
         ] {
             assert!(CONFIG.contains(&told.as_str()), "{told}");
         }

@@ -83,10 +83,11 @@ pub(crate) fn unpack_npm(tarball: &Path, dir: &Path) -> Result<()> {
     script(UNPACK).arg(tarball).arg(dir).run()
 }
 
-/// Packs `root` into `archive`. It is read seldom and on this machine, so speed goes before size.
-pub(crate) fn pack(root: &Path, archive: &Path) -> Result<()> {
-    const PACK: &str = r#"tar -C "$1" --sort=name --numeric-owner -c . | gzip --fast -n >"$2""#;
-    script(PACK).arg(root).arg(archive).run()
+/// Packs `root` into `archive`, with gzip's `level`.
+pub(crate) fn pack(root: &Path, level: u8, archive: &Path) -> Result<()> {
+    const PACK: &str = r#"tar -C "$1" --sort=name --numeric-owner -c . | gzip "-$2" -n >"$3""#;
+    let level = level.to_string();
+    script(PACK).arg(root).arg(level).arg(archive).run()
 }
 
 #[cfg(test)]
@@ -113,7 +114,7 @@ mod tests {
         let (root, archive) = (dir.path().join("root"), dir.path().join("root.tar.gz"));
         fs::create_dir_all(root.join("a/b")).unwrap();
         fs::write(root.join("a/b/file"), "x").unwrap();
-        pack(&root, &archive).unwrap();
+        pack(&root, 1, &archive).unwrap();
         let listed = Cmd::new("tar").arg("-tzf").arg(&archive).read().unwrap();
         assert_eq!(listed, "./\n./a/\n./a/b/\n./a/b/file");
     }

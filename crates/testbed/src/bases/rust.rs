@@ -33,12 +33,12 @@ const PACKAGES: [&str; 20] = [
 
 /// How the image starts and where the official one has its tools, and the linker that cargo needs to be told of.
 pub(crate) const CONFIG: [&str; 6] = [
-    "ENV PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "ENV CARGO_HOME=/usr/local/cargo",
-    "ENV RUST_VERSION=1.96.0",
-    "ENV CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc",
-    "WORKDIR /",
-    r#"CMD ["/bin/sh"]"#,
+    "--env=PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "--env=CARGO_HOME=/usr/local/cargo",
+    "--env=RUST_VERSION=1.96.0",
+    "--env=CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc",
+    "--workdir=/",
+    "--cmd=/bin/sh",
 ];
 
 /// Makes the image's `root`. Unpacking the packages is enough for compiling: nothing needs to be installed in it.

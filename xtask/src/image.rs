@@ -5,6 +5,7 @@
 mod built;
 mod cache;
 mod command;
+mod compression;
 mod export;
 mod layout;
 mod local;
@@ -22,7 +23,7 @@ use anyhow::ensure;
 
 pub(crate) use self::built::Built;
 use self::cache::Cache;
-use self::export::Compression;
+use self::compression::Compression;
 pub(crate) use self::push::{Found, Wanted, look, objections};
 use crate::ca_bundle;
 use crate::ctx::Ctx;
@@ -33,6 +34,7 @@ use crate::github::{self, Ci};
 use crate::platform::Platform;
 use crate::preflight;
 use crate::settings::{NodeVersion, Settings};
+use crate::stop::Stop;
 use crate::tags;
 
 const EXAMPLES: &str = "\
@@ -228,6 +230,18 @@ fn create_builder(ctx: &Ctx, dry_run: bool) -> anyhow::Result<()> {
         ));
     }
     Ok(())
+}
+
+/// The error of a build that failed: what docker lacks by now, by another `look`, if anything.
+fn failed(error: anyhow::Error, look: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Error {
+    if error.is::<Stop>() {
+        return error;
+    }
+    match look() {
+        Ok(()) => error,
+        Err(why) if why.is::<Stop>() => why,
+        Err(why) => why.context("the build failed"),
+    }
 }
 
 /// Runs buildx; GitHub Actions folds what it says.

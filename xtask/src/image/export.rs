@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
@@ -14,13 +13,14 @@ use anyhow::{Context as _, bail, ensure};
 use super::built::Built;
 use super::cache::slug;
 use super::command::{Line, csv_field};
+use super::compression::Compression;
 use super::layout::Layout;
 use super::local::remove_old;
 use super::sizes::{BuiltPlatform, add_steps};
 use super::steps::{self, Steps};
 use super::{Args, Facts};
 use crate::ctx::Ctx;
-use crate::docker::Docker;
+use crate::docker::{self, Docker};
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::preflight;
@@ -28,56 +28,6 @@ use crate::registry::Registry;
 use crate::threads;
 use crate::tree::{Blobs as _, Content, Image, Tree};
 use crate::unpack;
-
-/// How layers are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Compression {
-    kind: &'static str,
-    level: u32,
-}
-
-impl Default for Compression {
-    /// The level after which seconds grow faster than bytes shrink (measured, see docs/image.md).
-    fn default() -> Self {
-        Compression {
-            kind: "zstd",
-            level: 3,
-        }
-    }
-}
-
-impl FromStr for Compression {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (kind, level) = match text.split_once(':') {
-            Some((kind, level)) => (kind, Some(level)),
-            None => (text, None),
-        };
-        let (kind, usual, highest) = match kind {
-            "zstd" => ("zstd", Compression::default().level, 22),
-            "gzip" => ("gzip", 6, 9),
-            _ => {
-                return Err(format!(
-                    "unknown compression `{text}`: expected `zstd` or `gzip`, with a level as in \
-                     `zstd:19`"
-                ));
-            }
-        };
-        let level = match level {
-            None => usual,
-            Some(level) => match level.parse() {
-                Ok(level) if level <= highest => level,
-                _ => {
-                    return Err(format!(
-                        "{kind} has the levels 0 to {highest}, not `{level}`"
-                    ));
-                }
-            },
-        };
-        Ok(Compression { kind, level })
-    }
-}
 
 /// A build into folders that is decided.
 pub(super) struct Export {
@@ -131,10 +81,7 @@ impl Export {
         purpose: Purpose,
     ) -> anyhow::Result<Export> {
         let docker = super::observe_docker(ctx, args)?;
-        let lacks = preflight::lacks_to_push(&docker, platforms);
-        if !lacks.is_empty() {
-            bail!(preflight::listed(&lacks));
-        }
+        check(&docker, platforms)?;
         let nodes = docker.builder.as_ref().map_or(1, |builder| builder.nodes);
         let runs: Vec<&[Platform]> = if nodes > 1 {
             platforms.chunks(1).collect()
@@ -195,11 +142,11 @@ impl Export {
             remove_old(&build.metadata_file)?;
         }
         let start = Instant::now();
-        if let [only] = self.builds.as_slice() {
-            super::build(&ctx.exec, "docker", &only.command)?;
-        } else {
-            self.side_by_side(ctx)?;
-        }
+        let built = match self.builds.as_slice() {
+            [only] => super::build(&ctx.exec, "docker", &only.command),
+            _ => self.side_by_side(ctx),
+        };
+        built.map_err(|error| super::failed(error, || self.look(ctx)))?;
         let seconds = start.elapsed().as_secs_f64();
         let mut all = Vec::new();
         for (build, layout) in self.builds.iter().zip(layouts) {
@@ -209,6 +156,13 @@ impl Export {
             all.push(exported(layout, steps)?);
         }
         Ok(all)
+    }
+
+    /// Fails if docker is no more what the build needs.
+    fn look(&self, ctx: &Ctx) -> anyhow::Result<()> {
+        let docker = docker::observe(&ctx.exec, self.builder.as_deref())?;
+        let platforms = self.builds.iter().flat_map(|build| &build.platforms);
+        check(&docker, &platforms.copied().collect::<Vec<_>>())
     }
 
     fn side_by_side(&self, ctx: &Ctx) -> anyhow::Result<()> {
@@ -229,6 +183,12 @@ impl Export {
         }
         Ok(file)
     }
+}
+
+fn check(docker: &Docker, platforms: &[Platform]) -> anyhow::Result<()> {
+    let lacks = preflight::lacks_to_push(docker, platforms);
+    ensure!(lacks.is_empty(), preflight::listed(&lacks));
+    Ok(())
 }
 
 fn exported(layout: Layout, steps: BTreeMap<Platform, Steps>) -> anyhow::Result<Exported> {
@@ -359,21 +319,6 @@ impl Exported {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn compressions_have_levels() {
-        let read = |text: &str| {
-            let Compression { kind, level } = text.parse().unwrap();
-            (kind, level)
-        };
-        assert_eq!(read("zstd"), ("zstd", Compression::default().level));
-        assert_eq!(read("zstd:19"), ("zstd", 19));
-        assert_eq!(read("gzip"), ("gzip", 6));
-        assert_eq!(read("gzip:1"), ("gzip", 1));
-        for wrong in ["", "zstd:23", "gzip:10", "zstd:", "zstd:x", "xz", "zstd:-1"] {
-            assert!(wrong.parse::<Compression>().is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn an_image_may_have_a_tag_or_a_digest() {

@@ -162,8 +162,9 @@ where
     let (known, seconds) = if is_remembered {
         builds.run_remembered(known)?
     } else {
-        let seconds = builds.run(&known)?;
-        (known, seconds)
+        let look = || builds.observe().map(drop);
+        let seconds = builds.run(&known);
+        (known, seconds.map_err(|error| super::failed(error, look))?)
     };
     let is_containerd = known.is_containerd();
     let steps = builds.steps(&known, seconds)?;

@@ -3,6 +3,7 @@
 
 mod agent;
 mod builders;
+mod engines;
 mod faults;
 mod merge;
 pub(crate) mod proxy;

@@ -21,6 +21,16 @@ const BOTH: [&str; 4] = [
     "info --format",
 ];
 const FULL: [&str; 3] = ["buildx build", "buildx inspect", "info --format"];
+/// After a build that failed docker is looked at again.
+const TWICE: [&str; 5] = [
+    "buildx build",
+    "buildx inspect",
+    "buildx inspect",
+    "info --format",
+    "info --format",
+];
+/// What `docker info` says where no engine answers.
+const STOPPED: &str = r#"{"ServerErrors":["Cannot connect"],"ClientInfo":{"Plugins":[{"Name":"buildx","Version":"1"}]}}"#;
 
 /// A workspace after a build.
 fn built() -> Sandbox {
@@ -160,21 +170,32 @@ fn a_failure_is_told_once_and_the_next_build_looks_first() {
         assert!(!sandbox.path("work/target/xtask").join(name).exists());
     }
     assert_eq!(image(&sandbox, &[]).code, Some(1));
-    assert_eq!(asked(&sandbox), FULL);
+    assert_eq!(asked(&sandbox), TWICE);
 }
 
 #[test]
 fn an_engine_that_was_stopped_is_named() {
     let sandbox = built();
     sandbox.write("bin/build", "echo 'ERROR: failed to connect' >&2; exit 1");
-    sandbox.write(
-        "bin/info",
-        r#"{"ServerErrors":["Cannot connect"],"ClientInfo":{"Plugins":[{"Name":"buildx","Version":"1"}]}}"#,
-    );
+    sandbox.write("bin/info", STOPPED);
     let ran = image(&sandbox, &[]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     let error =
         "ERROR: failed to connect\nerror: the Docker Engine does not answer: Cannot connect\n";
+    assert!(ran.stderr.starts_with(error), "{ran:#?}");
+}
+
+#[test]
+fn an_engine_that_stops_during_a_build_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("bin/builder", BUILDER);
+    sandbox.write("bin/stopped", STOPPED);
+    let [from, to] = ["bin/stopped", "bin/info"].map(|file| sandbox.path(file));
+    let stop = format!("cp {} {}; exit 1", from.display(), to.display());
+    sandbox.write("bin/build", &stop);
+    let ran = image(&sandbox, &[]);
+    let error = "error: the build failed: the Docker Engine does not answer: Cannot connect\n";
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(ran.stderr.starts_with(error), "{ran:#?}");
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -16,21 +18,45 @@ fn layers(built: &Value) -> BTreeSet<String> {
     digests.collect()
 }
 
-#[test]
-fn a_commit_outside_the_image_pushes_no_layer_and_the_index_is_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let clone = folder.path().join("clone");
-    let git = |args: &[&str]| {
-        let mut git = command("git", &clone);
+/// A clone of the checkout under test that can be changed, on the branch that moves `dev`.
+pub(super) struct Checkout {
+    folder: PathBuf,
+}
+
+impl Checkout {
+    pub(super) fn new(folder: &Path) -> Checkout {
+        let mut clone = command("git", &root());
+        Ran::of(clone.args(["clone", "--quiet", "."]).arg(folder)).succeeded();
+        let folder = folder.to_owned();
+        let checkout = Checkout { folder };
+        checkout.git(&["checkout", "--quiet", "-B", "main"]);
+        checkout
+    }
+
+    fn git(&self, args: &[&str]) {
+        let mut git = command("git", &self.folder);
         for role in ["AUTHOR", "COMMITTER"] {
             git.env(format!("GIT_{role}_NAME"), "Ada");
             git.env(format!("GIT_{role}_EMAIL"), "ada@example.org");
         }
         Ran::of(git.args(args)).succeeded();
-    };
-    let mut cloned = command("git", &root());
-    Ran::of(cloned.args(["clone", "--quiet", "."]).arg(&clone)).succeeded();
-    git(&["checkout", "--quiet", "-B", "main"]);
+    }
+
+    /// Commits a file of this text.
+    fn commit(&self, file: &str, text: &str) {
+        fs::write(self.folder.join(file), text).unwrap();
+        self.git(&["commit", "--quiet", "--all", "--message", text]);
+    }
+
+    pub(super) fn xtask(&self, args: &[&str]) -> Command {
+        xtask_in(&self.folder, args)
+    }
+}
+
+#[test]
+fn a_commit_outside_the_image_pushes_no_layer_and_the_index_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkout = Checkout::new(&folder.path().join("clone"));
     let registry = Registry::start();
     let repository = format!("{}/push-test/{}", registry.address, unique_name());
     let args = [
@@ -42,14 +68,13 @@ fn a_commit_outside_the_image_pushes_no_layer_and_the_index_is_whole() {
         "--repository",
     ];
     let push = || {
-        let ran = Ran::of(xtask_in(&clone, &args).arg(&repository)).succeeded();
+        let ran = Ran::of(checkout.xtask(&args).arg(&repository)).succeeded();
         let built: Value = serde_json::from_str(&ran.stdout).unwrap();
         (built, ran.stderr)
     };
     let (first, _) = push();
     assert_eq!(first["platforms"].as_array().unwrap().len(), 2);
-    fs::write(clone.join("README.md"), "another").unwrap();
-    git(&["commit", "--quiet", "--all", "--message", "another"]);
+    checkout.commit("README.md", "another");
     let (second, said) = push();
     assert_ne!(first["digest"], second["digest"]);
     assert_eq!(layers(&first), layers(&second));
@@ -61,19 +86,15 @@ fn a_commit_outside_the_image_pushes_no_layer_and_the_index_is_whole() {
     let name = format!("{repository}@{digest}");
     let only = "index-platforms,index-attestations,index-complete";
     let receipts = folder.path().join("receipts");
-    let mut verify = xtask_in(
-        &clone,
-        &["verify", "--pull", "--only", only, "--receipt-dir"],
-    );
+    let mut verify = checkout.xtask(&["verify", "--pull", "--only", only, "--receipt-dir"]);
     Ran::of(verify.arg(receipts).arg(name)).succeeded();
     // An image for the engine of layers that the push has made: it starts.
-    fs::write(clone.join("docker/etc/gitconfig"), "# another\n").unwrap();
-    git(&["commit", "--quiet", "--all", "--message", "a layer"]);
+    checkout.commit("docker/etc/gitconfig", "# another\n");
     push();
     let name = unique_name();
     let other = other_platform();
     let args = ["image", "--platform", other, "--repository", &name];
-    Ran::of(&mut xtask_in(&clone, &args)).succeeded();
+    Ran::of(&mut checkout.xtask(&args)).succeeded();
     let image = format!("{name}:dev");
     let run = docker(&["run", "--rm", "--platform", other, &image, "true"]);
     run.succeeded();

@@ -17,8 +17,6 @@ pub(super) struct Line<'a> {
     pub(super) sbom: &'a str,
     /// Where to, and in which form.
     pub(super) output: String,
-    /// Whether a build argument dates the image, because the exporter cannot.
-    pub(super) is_dated_by_argument: bool,
     pub(super) metadata_file: &'a Path,
     pub(super) no_cache: bool,
 }
@@ -57,10 +55,6 @@ impl Line<'_> {
                 flag(name, &value);
             }
         }
-        if self.is_dated_by_argument {
-            let epoch = facts.head.epoch;
-            flag("--build-arg", &format!("SOURCE_DATE_EPOCH={epoch}"));
-        }
         flag("--output", &self.output);
         line.extend(self.no_cache.then(|| "--no-cache".to_owned()));
         line.push(".".to_owned());
@@ -89,6 +83,9 @@ fn build_args(
         ("IMAGE_VERSION", settings.version.clone()),
         ("IMAGE_REVISION", facts.head.revision_label()),
         ("IMAGE_CREATED", facts.head.created()?),
+        // The exporter's `source-date-epoch` would date what is younger alone: what comes from the
+        // cache would keep the moment that it was built at, and no two builders make the same image.
+        ("SOURCE_DATE_EPOCH", facts.head.epoch.to_string()),
     ];
     all.extend(
         facts

@@ -109,8 +109,7 @@ impl Export {
                     Purpose::Compare(_) => "false",
                 },
                 sbom: &sbom,
-                output: output(&own, args.compression, facts.head.epoch),
-                is_dated_by_argument: false,
+                output: output(&own, args.compression),
                 metadata_file: &metadata_file,
                 no_cache: args.no_cache || purpose != Purpose::Push,
             };
@@ -206,11 +205,11 @@ fn exported(layout: Layout, steps: BTreeMap<Platform, Steps>) -> anyhow::Result<
 
 /// The exporter's `rewrite-timestamp` is not needed, as the Dockerfile dates what its steps write;
 /// it would read and write all layers at every export (10 s here, cached or not).
-fn output(folder: &Path, compression: Compression, epoch: i64) -> String {
+fn output(folder: &Path, compression: Compression) -> String {
     let Compression { kind, level } = compression;
     format!(
         "type=oci,tar=false,{},compression={kind},compression-level={level},\
-         force-compression=true,oci-mediatypes=true,source-date-epoch={epoch}",
+         force-compression=true,oci-mediatypes=true",
         csv_field(&format!("dest={}", folder.display()))
     )
 }
@@ -334,8 +333,7 @@ mod tests {
 
     #[test]
     fn a_folder_may_have_any_name() {
-        let output = output(Path::new("/a,b"), Compression::default(), 7);
+        let output = output(Path::new("/a,b"), Compression::default());
         assert!(output.starts_with("type=oci,tar=false,\"dest=/a,b\",compression=zstd"));
-        assert!(output.ends_with(",source-date-epoch=7"), "{output}");
     }
 }

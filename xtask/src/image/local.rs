@@ -85,7 +85,6 @@ fn plan(
         platforms.extend(docker.engine.as_ref().and_then(|engine| engine.platform));
     }
     let references: Vec<String> = tags.iter().map(|tag| tag.reference.clone()).collect();
-    let is_dated_by_argument = !dates_by_exporter(docker);
     let line = Line {
         platforms: &platforms,
         references: &references,
@@ -94,13 +93,11 @@ fn plan(
         sbom: "false",
         // After a push the builder has zstd layers, which an engine unpacks under OCI's media types
         // alone.
-        output: if is_dated_by_argument {
+        output: if is_classic(docker) {
             "type=docker".to_owned()
         } else {
-            let epoch = facts.head.epoch;
-            format!("type=docker,oci-mediatypes=true,source-date-epoch={epoch}")
+            "type=docker,oci-mediatypes=true".to_owned()
         },
-        is_dated_by_argument,
         metadata_file,
         no_cache: args.no_cache,
     };
@@ -115,21 +112,12 @@ fn plan(
     })
 }
 
-/// True if the exporter can be told the image's time.
-///
-/// That beats the build argument `SOURCE_DATE_EPOCH`, which dates the folders that WORKDIR makes, so
-/// that each commit would build every later step anew. Only the engine's own builder on the classic
-/// store needs the argument: its exporter takes no time (both measured with Engine 28.5).
-fn dates_by_exporter(docker: &Docker) -> bool {
-    let classic = docker
-        .engine
-        .as_ref()
-        .is_some_and(|engine| engine.store == Store::Classic);
-    let own = docker
-        .builder
-        .as_ref()
-        .is_some_and(|builder| builder.driver == "docker");
-    !(classic && own)
+/// True for the engine's own builder on the classic store.
+fn is_classic(docker: &Docker) -> bool {
+    let engine = docker.engine.as_ref();
+    let builder = docker.builder.as_ref();
+    engine.is_some_and(|engine| engine.store == Store::Classic)
+        && builder.is_some_and(|builder| builder.driver == "docker")
 }
 
 impl Plan {

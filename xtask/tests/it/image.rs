@@ -24,10 +24,11 @@ fn a_dry_run_prints_the_command_line_and_builds_nothing() {
              --build-arg 'NODE_VERSION=20' --build-arg 'IMAGE_VERSION=0.2.13' \
              --build-arg 'IMAGE_REVISION={revision}' \
              --build-arg 'IMAGE_CREATED=2026-01-02T03:04:05Z' \
+             --build-arg 'SOURCE_DATE_EPOCH=1767323045' \
              --progress auto \
              --metadata-file {}/target/xtask/build-metadata.json \
              --provenance false --sbom false \
-             --output 'type=docker,oci-mediatypes=true,source-date-epoch=1767323045' .\n",
+             --output 'type=docker,oci-mediatypes=true' .\n",
             work.display()
         )
     );
@@ -306,7 +307,7 @@ fn doctor_lists_what_is_here_and_what_is_not() {
 }
 
 #[test]
-fn the_classic_store_has_no_digest_and_takes_the_time_as_an_argument() {
+fn the_classic_store_has_no_digest() {
     let sandbox = Sandbox::new();
     sandbox.edit(
         "bin/info",
@@ -321,10 +322,7 @@ fn the_classic_store_has_no_digest_and_takes_the_time_as_an_argument() {
         "{ran:#?}"
     );
     let line = &sandbox.builds()[0];
-    assert!(
-        line.contains("--build-arg SOURCE_DATE_EPOCH=1767323045 --output type=docker ."),
-        "{line}"
-    );
+    assert!(line.ends_with("--output type=docker ."), "{line}");
 }
 
 #[test]

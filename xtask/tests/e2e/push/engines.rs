@@ -116,6 +116,12 @@ fn two_engines_make_the_same_images_though_one_dies_meanwhile() {
     // another by hand fails here, and is mended by `docker buildx prune --all`.
     assert_eq!(manifests(&first), manifests(&second));
     assert!(has_tags(&bed.registry(), &path));
+    // What the engine had built before it died was not built again, and the summary says so.
+    let built: Value = serde_json::from_str(&second.stdout).unwrap();
+    for platform in built["platforms"].as_array().unwrap() {
+        let [steps, cached] = ["steps", "cached"].map(|count| platform[count].as_u64().unwrap());
+        assert!(0 < cached && cached <= steps, "{platform}");
+    }
 }
 
 /// A push whose engine is killed once all is built, and layers are written.

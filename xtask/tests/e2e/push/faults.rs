@@ -107,6 +107,23 @@ fn a_fault_that_passes_is_ridden_out_at_every_request() {
     }
 }
 
+/// Silent is a registry for longer than any answer is waited for.
+#[test]
+fn a_registry_that_falls_silent_is_asked_again() {
+    let (workspace, proxy) = behind_a_proxy();
+    workspace.push(&[]);
+    let is_upload = |request: &String| request.starts_with("POST");
+    let upload = proxy.requests().iter().position(is_upload).unwrap();
+    workspace.write("content/file", "silence");
+    workspace.commit("another");
+    proxy.reset(When::Once(upload, Fault::Stall));
+    let pushed = workspace.push(&[]);
+    let [sha, dev] = state(&workspace);
+    assert_eq!(sha, dev);
+    let digest = workspace.digest("dev");
+    assert_eq!(pushed["digest"].as_str(), digest.as_deref());
+}
+
 #[test]
 fn a_push_that_is_ended_is_finished_by_the_next() {
     for (signal, code) in [(Signal::INT, Some(130)), (Signal::KILL, None)] {

@@ -6,7 +6,7 @@ mod plugin;
 use std::fmt;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::builder::Builder;
@@ -16,6 +16,9 @@ use crate::platform::Platform;
 
 /// How long [`look`] waits; it takes a tenth of a second.
 const LOOK: Duration = Duration::from_secs(10);
+
+/// How long [`wake`] waits: BuildKit's image may have to be pulled first.
+const WAKE: Duration = Duration::from_mins(10);
 
 /// The client, its buildx and the engine behind them. A field is none when that part is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +117,25 @@ pub(crate) fn look(
     Ok(ended
         .is_success()
         .then(|| builder::look(&String::from_utf8_lossy(&ended.stdout))))
+}
+
+/// Starts the nodes of a builder; the error is what buildx says.
+pub(crate) fn wake(exec: &Exec, builder: &str) -> anyhow::Result<()> {
+    let ended = exec.within(
+        "docker",
+        &["buildx", "inspect", "--bootstrap", builder],
+        WAKE,
+    )?;
+    if ended.is_success() {
+        return Ok(());
+    }
+    // Its progress comes first.
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let why = said.trim().lines().next_back();
+    bail!(why.map_or_else(
+        || format!("it is not there after {} s", WAKE.as_secs()),
+        |why| why.trim_start_matches("ERROR: ").to_owned()
+    ))
 }
 
 /// The part of `docker info --format '{{json .}}'` that we read.

@@ -86,12 +86,13 @@ impl Findings {
             )
         });
         let builder = self.docker.builder.as_ref().map(|builder| {
-            format!(
-                "{} ({}): {}",
-                builder.name,
-                builder.driver,
-                builder.platforms.join(", ")
-            )
+            let mut told = builder.platforms.join(", ");
+            if !builder.idle.is_empty() {
+                let gap = if told.is_empty() { "" } else { "; " };
+                let idle = builder.idle.join("`, `");
+                told = format!("{told}{gap}`{idle}` does not run, a build starts it");
+            }
+            format!("{} ({}): {told}", builder.name, builder.driver)
         });
         let cosign = self.cosign.as_ref().map(|path| path.display().to_string());
         let mut rows = vec![

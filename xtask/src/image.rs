@@ -19,7 +19,7 @@ mod steps;
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 pub(crate) use self::built::Built;
 use self::cache::Cache;
@@ -206,7 +206,26 @@ fn observe_docker(ctx: &Ctx, args: &Args) -> anyhow::Result<Docker> {
     if args.create_builder {
         create_builder(ctx, args.dry_run)?;
     }
-    docker::observe(&ctx.exec, args.builder())
+    let docker = docker::observe(&ctx.exec, args.builder())?;
+    match &docker.builder {
+        Some(builder) if !builder.idle.is_empty() && !args.dry_run => {
+            start_builder(ctx, &builder.name)?;
+            docker::observe(&ctx.exec, args.builder())
+        }
+        _ => Ok(docker),
+    }
+}
+
+/// Starts a builder that does not run: the build would, too, but the platforms that it can build
+/// are not known before.
+fn start_builder(ctx: &Ctx, name: &str) -> anyhow::Result<()> {
+    anstream::eprintln!("starting the builder `{name}`");
+    docker::wake(&ctx.exec, name).with_context(|| {
+        format!(
+            "the builder `{name}` does not start; hint: `docker buildx inspect --bootstrap {name}` \
+             shows it, `--builder NAME` takes another"
+        )
+    })
 }
 
 /// Makes the builder, unless it is there.

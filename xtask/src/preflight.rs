@@ -53,7 +53,9 @@ pub(crate) fn lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
 pub(crate) fn lacks_to_push(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
     let mut lacks = lacks(docker, &[]);
     lacks.retain(|lack| lack.what != NO_PLATFORM);
-    lacks.extend(builder_lacks(docker, platforms));
+    let more = builder_lacks(docker, platforms);
+    lacks.retain(|lack| !more.contains(lack));
+    lacks.extend(more);
     lacks.extend(no_export(docker));
     lacks
 }
@@ -150,26 +152,46 @@ fn platform_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
     lacks
 }
 
-/// The platforms that the builder has neither a node nor emulation for.
+/// The platforms that the builder has neither a node nor emulation for, and the nodes that it has
+/// lost. Nothing is said against nodes that do not run: what they can build shows when they do.
 fn builder_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
-    let mut lacks = Vec::new();
-    if let Some(builder) = &docker.builder {
-        for platform in platforms {
-            if !builder
-                .platforms
-                .iter()
-                .any(|known| known == platform.as_str())
-            {
-                lacks.push(Lack {
-                    what: format!("the builder `{}` cannot build `{platform}`", builder.name),
-                    remedy: "register its emulation (`docker run --privileged --rm tonistiigi/binfmt --install all`) \
-                             or choose a builder with a native node (`--builder NAME`)"
-                        .into(),
-                });
-            }
-        }
+    let Some(builder) = &docker.builder else {
+        return Vec::new();
+    };
+    let is_known = |platform: &&Platform| {
+        let mut known = builder.platforms.iter();
+        known.any(|known| known == platform.as_str())
+    };
+    let unknown: Vec<_> = platforms.iter().filter(|one| !is_known(one)).collect();
+    // One platform may be another node's; several are not built without all nodes.
+    let is_lost = builder.lost.len() == builder.nodes;
+    if !builder.lost.is_empty() && (is_lost || platforms.len() > 1 || !unknown.is_empty()) {
+        return builder
+            .lost
+            .iter()
+            .map(|lost| lost_node(&builder.name, lost))
+            .collect();
     }
-    lacks
+    if !builder.idle.is_empty() {
+        return Vec::new();
+    }
+    let lacks = unknown.into_iter().map(|platform| Lack {
+        what: format!("the builder `{}` cannot build `{platform}`", builder.name),
+        remedy: "register its emulation (`docker run --privileged --rm tonistiigi/binfmt --install all`) \
+                 or choose a builder with a native node (`--builder NAME`)"
+            .into(),
+    });
+    lacks.collect()
+}
+
+fn lost_node(builder: &str, (node, why): &(String, String)) -> Lack {
+    Lack {
+        what: format!("the node `{node}` of the builder `{builder}` cannot be used: {why}"),
+        remedy: format!(
+            "start what it runs on, or do without it: `docker buildx create --name {builder} \
+             --leave --node {node}`, or another `--builder NAME`"
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -193,6 +215,8 @@ mod tests {
                 driver: "docker".into(),
                 platforms: vec!["linux/amd64".into(), "linux/arm64".into()],
                 nodes: 1,
+                idle: Vec::new(),
+                lost: Vec::new(),
                 look: None,
             }),
             ..Docker::default()
@@ -264,6 +288,33 @@ mod tests {
             whats(&docker, BOTH),
             ["the builder `default` cannot build `linux/arm64`"]
         );
+    }
+
+    #[test]
+    fn a_node_that_does_not_run_may_build_anything() {
+        let mut docker = whole();
+        let builder = docker.builder.as_mut().unwrap();
+        builder.platforms.clear();
+        builder.idle.push("default0".into());
+        assert_eq!(whats(&docker, BOTH), Vec::<String>::new());
+        assert_eq!(lacks_to_push(&docker, BOTH), []);
+    }
+
+    #[test]
+    fn a_lost_node_is_named_where_it_is_missed() {
+        let mut docker = whole();
+        let builder = docker.builder.as_mut().unwrap();
+        builder.nodes = 2;
+        builder.lost.push(("b1".into(), "no route".into()));
+        let lost = ["the node `b1` of the builder `default` cannot be used: no route"];
+        assert_eq!(whats(&docker, &BOTH[..1]), Vec::<String>::new());
+        assert_eq!(whats(&docker, BOTH), lost);
+        docker.builder.as_mut().unwrap().platforms.pop();
+        assert_eq!(whats(&docker, &BOTH[1..]), lost);
+        // Without any node there is nothing to build on.
+        docker.builder.as_mut().unwrap().nodes = 1;
+        assert_eq!(whats(&docker, &[]), lost);
+        assert_eq!(lacks_to_push(&docker, BOTH).len(), 1);
     }
 
     #[test]

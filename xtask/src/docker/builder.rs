@@ -14,6 +14,11 @@ pub(crate) struct Builder {
     pub(crate) platforms: Vec<String>,
     /// How many machines it builds on.
     pub(crate) nodes: usize,
+    /// The nodes that do not run, as after `docker buildx create` or `stop`: a build starts them.
+    /// Until then buildx knows no other platforms of theirs than those that the user forced.
+    pub(crate) idle: Vec<String>,
+    /// The nodes that cannot be reached, and why.
+    pub(crate) lost: Vec<(String, String)>,
     /// Stays as long as the builder and the engine's store do; none where buildx says too little
     /// of them to know. See [`super::look`].
     pub(crate) look: Option<Digest>,
@@ -36,6 +41,33 @@ fn shows_store(text: &str, driver: &str, store: Store) -> bool {
         && is_containerd == (store == Store::Containerd)
 }
 
+/// What buildx says of a node: how it is, or why that cannot be said.
+struct Node<'a> {
+    name: &'a str,
+    status: Option<&'a str>,
+    error: Option<&'a str>,
+}
+
+fn nodes(text: &str) -> Vec<Node<'_>> {
+    let mut nodes: Vec<Node> = Vec::new();
+    // The first name is the builder's own.
+    let lines = text.lines().skip_while(|line| *line != "Nodes:");
+    for (field, value) in lines.filter_map(|line| line.split_once(':')) {
+        let value = value.trim();
+        match (field, nodes.last_mut()) {
+            ("Name", _) => nodes.push(Node {
+                name: value,
+                status: None,
+                error: None,
+            }),
+            ("Status", Some(node)) => node.status = Some(value),
+            ("Error", Some(node)) => node.error = Some(value),
+            _ => {}
+        }
+    }
+    nodes
+}
+
 /// Reads `docker buildx inspect`; none when it has no name or driver.
 pub(super) fn parse(text: &str, store: Store) -> Option<Builder> {
     let field = |name: &str| {
@@ -51,14 +83,22 @@ pub(super) fn parse(text: &str, store: Store) -> Option<Builder> {
         .map(|platform| platform.trim().trim_end_matches('*').to_owned())
         .filter(|platform| !platform.is_empty())
         .collect();
-    // The first name is the builder's own.
-    let names = text.lines().filter(|line| line.starts_with("Name:"));
     let driver = field("Driver")?;
+    let nodes = nodes(text);
+    let is_idle = |node: &&Node| node.status.is_some_and(|status| status != "running");
+    let idle = nodes.iter().filter(is_idle);
+    let lost = nodes
+        .iter()
+        .filter_map(|node| Some((node.name, node.error?)));
     Some(Builder {
         name: field("Name")?.to_owned(),
         driver: driver.to_owned(),
         platforms,
-        nodes: names.count().saturating_sub(1).max(1),
+        nodes: nodes.len().max(1),
+        idle: idle.map(|node| node.name.to_owned()).collect(),
+        lost: lost
+            .map(|(node, why)| (node.to_owned(), why.to_owned()))
+            .collect(),
         look: shows_store(text, driver, store).then(|| look(text)),
     })
 }
@@ -81,7 +121,23 @@ mod tests {
         );
         assert_eq!(builder.nodes, 2);
         assert_eq!(builder.look, None);
+        assert_eq!((builder.idle.len(), builder.lost.len()), (0, 0));
         assert_eq!(parse("nothing here", Store::Containerd), None);
+    }
+
+    #[test]
+    fn nodes_may_be_idle_or_lost() {
+        let text = "Name:          farm\nDriver:        docker-container\n\nNodes:\n\
+                    Name:                  farm0\nStatus:                running\n\
+                    Platforms:             linux/amd64\nFile#buildkitd.toml:\n > [registry]\n\n\
+                    Name:                  farm1\nStatus:                inactive\n\n\
+                    Name:           farm2\nEndpoint:       unix:///x.sock\n\
+                    Error:          Cannot connect to the Docker daemon at unix:///x.sock.\n";
+        let builder = parse(text, Store::Containerd).unwrap();
+        assert_eq!(builder.nodes, 3);
+        assert_eq!(builder.idle, ["farm1"]);
+        let why = "Cannot connect to the Docker daemon at unix:///x.sock.";
+        assert_eq!(builder.lost, [("farm2".to_owned(), why.to_owned())]);
     }
 
     #[test]

@@ -62,6 +62,8 @@ mod tests {
                 driver: "docker".into(),
                 platforms: vec!["linux/amd64".into()],
                 nodes: 1,
+                idle: Vec::new(),
+                lost: Vec::new(),
                 look,
             }),
             ..Docker::default()

@@ -30,14 +30,17 @@ const INFO: &str = r#"{"ServerVersion":"28.5.2","OSType":"linux","Architecture":
 const BUILDER: &str =
     "Name:   default\nDriver: docker\n\nNodes:\nPlatforms: linux/amd64, linux/arm64\n";
 
-/// Answers from the files `info` and `builder` beside it, and records each call in `calls`.
+/// Answers from the files `info` and `builder` beside it, and records each call in `calls`. What
+/// starts a builder is in `start`.
 const DOCKER: &str = r#"#!/bin/sh
 PATH=/usr/bin:/bin
 here=$(dirname "$0")
 echo "$*" >> "$here/calls"
 case "$1 $2" in
 "info --format") cat "$here/info" ;;
-"buildx inspect") cat "$here/builder" ;;
+"buildx inspect")
+    [ "$3" = --bootstrap ] && . "$here/start"
+    cat "$here/builder" ;;
 "image inspect") echo 512345678 ;;
 save*) echo "this docker gives no image out" >&2; exit 1 ;;
 "pull --quiet" | "compose --profile") ;;

@@ -184,6 +184,8 @@ mod tests {
                     driver: "docker".into(),
                     platforms: Vec::new(),
                     nodes: 1,
+                    idle: Vec::new(),
+                    lost: Vec::new(),
                     look: Some(Digest::of(b"look")),
                 }),
                 ..Docker::default()

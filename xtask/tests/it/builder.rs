@@ -1,0 +1,98 @@
+//! Builders whose nodes do not run, or cannot be reached.
+
+use crate::sandbox::Sandbox;
+
+/// As after `docker buildx create` without `--bootstrap`, and after `docker buildx stop`.
+const IDLE: &str = "Name: box\nDriver: docker-container\n\nNodes:\nName: box0\nStatus: inactive\n";
+
+/// As `--bootstrap` leaves it.
+const STARTS: &str =
+    "printf 'Status: running\\nPlatforms: linux/amd64, linux/arm64\\n' >> \"$here/builder\"";
+
+const ARM64: [&str; 5] = ["image", "--builder", "box", "--platform", "linux/arm64"];
+
+fn idle(start: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("bin/builder", IDLE);
+    sandbox.write("bin/start", start);
+    sandbox
+}
+
+#[test]
+fn a_builder_that_does_not_run_is_started() {
+    let sandbox = idle(STARTS);
+    let ran = sandbox.run(&ARM64).succeeded();
+    assert!(
+        ran.stderr.starts_with("starting the builder `box`\n"),
+        "{ran:#?}"
+    );
+    assert!(
+        sandbox
+            .read("bin/calls")
+            .contains("buildx inspect --bootstrap box\n")
+    );
+    assert_eq!(sandbox.builds().len(), 1);
+    // It runs by now.
+    let ran = sandbox.run(&ARM64).succeeded();
+    assert!(!ran.stderr.contains("starting"), "{ran:#?}");
+}
+
+#[test]
+fn what_a_started_builder_lacks_is_named() {
+    let sandbox = idle("printf 'Status: running\\nPlatforms: linux/amd64\\n' >> \"$here/builder\"");
+    let ran = sandbox.run(&ARM64);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(
+        ran.stderr
+            .contains("error: the builder `box` cannot build `linux/arm64`\n  hint: "),
+        "{ran:#?}"
+    );
+    assert_eq!(sandbox.builds(), [""; 0]);
+}
+
+#[test]
+fn a_builder_that_does_not_start_is_told_with_the_reason() {
+    let sandbox = idle("printf '#1 pulling\\nERROR: not found\\n' >&2; exit 1");
+    sandbox.run(&ARM64).failed_after(
+        "starting the builder `box`\n",
+        "the builder `box` does not start; hint: `docker buildx inspect --bootstrap box` shows it, \
+         `--builder NAME` takes another: not found",
+    );
+    assert_eq!(sandbox.builds(), [""; 0]);
+}
+
+#[test]
+fn looking_starts_nothing() {
+    let sandbox = idle("exit 99");
+    let mut dry = ARM64.to_vec();
+    dry.push("--dry-run");
+    sandbox.run(&dry).succeeded();
+    let ran = sandbox.run(&["doctor", "--builder", "box"]).succeeded();
+    assert!(
+        ran.stdout
+            .contains("builder  box (docker-container): `box0` does not run, a build starts it\n"),
+        "{ran:#?}"
+    );
+    assert!(ran.stdout.contains("image    can be built\n"), "{ran:#?}");
+    assert!(!ran.stdout.contains("lack"), "{ran:#?}");
+}
+
+#[test]
+fn a_node_that_cannot_be_reached_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "bin/builder",
+        "Name: farm\nDriver: docker-container\n\nNodes:\nName: farm0\nStatus: running\n\
+         Platforms: linux/amd64*, linux/arm64\n\nName: farm1\nEndpoint: ssh://x\nError: no route\n",
+    );
+    sandbox
+        .run(&["image", "--platform", "linux/amd64,linux/arm64"])
+        .failed(
+            1,
+            "the node `farm1` of the builder `farm` cannot be used: no route\n  hint: start what it \
+             runs on, or do without it: `docker buildx create --name farm --leave --node farm1`, or \
+             another `--builder NAME`",
+        );
+    assert_eq!(sandbox.builds(), [""; 0]);
+    sandbox.run(&["image"]).succeeded();
+}

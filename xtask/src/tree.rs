@@ -187,11 +187,11 @@ impl Tree {
         images.filter(|image| image.is_for(platform)).collect()
     }
 
-    /// The digest of each image, by its platform.
-    pub(crate) fn by_platform(&self) -> BTreeMap<String, &Digest> {
+    /// Each image by its platform.
+    pub(crate) fn by_platform(&self) -> BTreeMap<String, &Image> {
         let images = self.images.iter();
         images
-            .map(|image| (image.platform.to_string(), image.digest()))
+            .map(|image| (image.platform.to_string(), image))
             .collect()
     }
 }

@@ -1,7 +1,5 @@
 //! What a push will do: pure decisions over what git, CI and the registry say.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::git::Head;
@@ -127,15 +125,24 @@ pub(crate) fn refusal(wanted: &Wanted, digest: Option<&Digest>, why: &str) -> St
 
 /// Why what was built anew may not replace what is published; none when both are the same images.
 pub(crate) fn difference(built: &Tree, published: &Tree) -> Option<String> {
-    let (built, published): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        (built.by_platform(), published.by_platform());
-    let differing = built
-        .iter()
-        .filter(|(platform, digest)| published.get(*platform) != Some(digest));
-    let lines = differing.map(|(platform, digest)| {
-        let published = published.get(platform);
-        let published = published.map_or_else(|| "nothing".to_owned(), ToString::to_string);
-        format!("`{platform}`: published {published}, built {digest}")
+    let (built, published) = (built.by_platform(), published.by_platform());
+    let lines = built.iter().filter_map(|(platform, image)| {
+        let digest = image.digest();
+        let published = match published.get(platform) {
+            None => return Some(format!("`{platform}`: published nothing, built {digest}")),
+            Some(published) => *published,
+        };
+        let alike = if published.digest() == digest {
+            return None;
+        } else if published.layers() == image.layers() {
+            " (the same layers; each version of BuildKit may write another configuration)"
+        } else {
+            ""
+        };
+        let published = published.digest();
+        Some(format!(
+            "`{platform}`: published {published}, built {digest}{alike}"
+        ))
     });
     let lines: Vec<String> = lines.collect();
     (!lines.is_empty()).then(|| lines.join("; "))
@@ -256,6 +263,10 @@ mod tests {
             "{said}"
         );
         assert!(!said.contains("amd64"), "{said}");
+        assert!(said.contains(" (the same layers; "), "{said}");
+        let swapped = tree(&[("arm64", "r"), ("amd64", "r")]);
+        let said = difference(&built, &swapped).unwrap();
+        assert!(!said.contains("same layers"), "{said}");
         let less = tree(&[("amd64", "r")]);
         let said = difference(&built, &less).unwrap();
         assert!(said.contains("`linux/arm64`: published nothing"), "{said}");

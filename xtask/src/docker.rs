@@ -88,6 +88,8 @@ pub(crate) fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Dock
     docker.client = Some(client.display().to_string());
     if let (Some(_), Some(engine)) = (&docker.buildx, &docker.engine) {
         let output = exec.output("docker", &inspect(builder))?;
+        // A Ctrl-C reaches buildx as well, which then says that the nodes cannot be reached.
+        crate::exec::check()?;
         if output.status.success() {
             let said = String::from_utf8_lossy(&output.stdout);
             docker.builder = builder::parse(&said, engine.store);
@@ -119,23 +121,23 @@ pub(crate) fn look(
         .then(|| builder::look(&String::from_utf8_lossy(&ended.stdout))))
 }
 
-/// Starts the nodes of a builder; the error is what buildx says.
+/// Starts the nodes of a builder.
 pub(crate) fn wake(exec: &Exec, builder: &str) -> anyhow::Result<()> {
-    let ended = exec.within(
-        "docker",
-        &["buildx", "inspect", "--bootstrap", builder],
-        WAKE,
-    )?;
+    let start = ["buildx", "inspect", "--bootstrap", builder];
+    let ended = exec.within("docker", &start, WAKE)?;
     if ended.is_success() {
         return Ok(());
     }
     // Its progress comes first.
     let said = String::from_utf8_lossy(&ended.stderr);
-    let why = said.trim().lines().next_back();
-    bail!(why.map_or_else(
-        || format!("it is not there after {} s", WAKE.as_secs()),
-        |why| why.trim_start_matches("ERROR: ").to_owned()
-    ))
+    let why = match (ended.status, said.trim().lines().next_back()) {
+        (None, _) => format!("it took more than {} s", WAKE.as_secs()),
+        (_, why) => why.unwrap_or("no reason given").replace("ERROR: ", ""),
+    };
+    bail!(
+        "the builder `{builder}` does not start: {why}\n  hint: `docker buildx rm {builder}` and \
+         make it anew, or choose another with `--builder NAME`"
+    )
 }
 
 /// The part of `docker info --format '{{json .}}'` that we read.

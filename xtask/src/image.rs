@@ -19,7 +19,7 @@ mod steps;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 
 pub(crate) use self::built::Built;
 use self::cache::Cache;
@@ -208,24 +208,14 @@ fn observe_docker(ctx: &Ctx, args: &Args) -> anyhow::Result<Docker> {
     }
     let docker = docker::observe(&ctx.exec, args.builder())?;
     match &docker.builder {
+        // The build would start it, too, but what it can build for is not known before.
         Some(builder) if !builder.idle.is_empty() && !args.dry_run => {
-            start_builder(ctx, &builder.name)?;
+            anstream::eprintln!("starting the builder `{}`", builder.name);
+            docker::wake(&ctx.exec, &builder.name)?;
             docker::observe(&ctx.exec, args.builder())
         }
         _ => Ok(docker),
     }
-}
-
-/// Starts a builder that does not run: the build would, too, but the platforms that it can build
-/// are not known before.
-fn start_builder(ctx: &Ctx, name: &str) -> anyhow::Result<()> {
-    anstream::eprintln!("starting the builder `{name}`");
-    docker::wake(&ctx.exec, name).with_context(|| {
-        format!(
-            "the builder `{name}` does not start; hint: `docker buildx inspect --bootstrap {name}` \
-             shows it, `--builder NAME` takes another"
-        )
-    })
 }
 
 /// Makes the builder, unless it is there.
@@ -243,6 +233,9 @@ fn create_builder(ctx: &Ctx, dry_run: bool) -> anyhow::Result<()> {
         // Half a builder would be taken for a whole one by the next run.
         let remove = ["buildx", "rm", "--force", preflight::BUILDER];
         ctx.exec.output("docker", &remove)?;
+        if error.is::<Stop>() {
+            return Err(error);
+        }
         return Err(error.context(
             "the builder `agentgate` cannot be made; hint: it needs BuildKit's image from Docker \
              Hub; `--builder NAME` takes one that you have",

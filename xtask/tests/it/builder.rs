@@ -1,5 +1,11 @@
 //! Builders whose nodes do not run, or cannot be reached.
 
+use std::io::Read as _;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::sandbox::Sandbox;
 
 /// As after `docker buildx create` without `--bootstrap`, and after `docker buildx stop`.
@@ -55,9 +61,30 @@ fn a_builder_that_does_not_start_is_told_with_the_reason() {
     let sandbox = idle("printf '#1 pulling\\nERROR: not found\\n' >&2; exit 1");
     sandbox.run(&ARM64).failed_after(
         "starting the builder `box`\n",
-        "the builder `box` does not start; hint: `docker buildx inspect --bootstrap box` shows it, \
-         `--builder NAME` takes another: not found",
+        "the builder `box` does not start: not found\n  hint: `docker buildx rm box` and make it \
+         anew, or choose another with `--builder NAME`",
     );
+    assert_eq!(sandbox.builds(), [""; 0]);
+}
+
+#[test]
+fn an_interruption_while_it_starts_is_no_fault_of_the_builder() {
+    let sandbox = idle(": > \"$here/up\"; exec sleep 60");
+    let mut child = sandbox
+        .xtask(&ARM64)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = child.stderr.take().unwrap();
+    while !sandbox.path("bin/up").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "starting the builder `box`\nerror: interrupted\n");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(sandbox.builds(), [""; 0]);
 }
 

@@ -19,7 +19,7 @@ mod steps;
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 
 pub(crate) use self::built::Built;
 use self::cache::Cache;
@@ -27,7 +27,7 @@ use self::compression::Compression;
 pub(crate) use self::push::{Found, Wanted, look, objections};
 use crate::ca_bundle;
 use crate::ctx::Ctx;
-use crate::docker::{self, Docker};
+use crate::docker::{self, Builder, Docker};
 use crate::exec::Exec;
 use crate::git::{self, Head};
 use crate::github::{self, Ci};
@@ -244,11 +244,25 @@ fn create_builder(ctx: &Ctx, dry_run: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The error of a build that failed: what docker lacks by now, by another `look`, if anything.
-fn failed(error: anyhow::Error, look: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Error {
+/// The error of a build that failed: what docker lacks by now, as `judge` sees it, if anything.
+fn failed(
+    ctx: &Ctx,
+    builder: Option<&str>,
+    error: anyhow::Error,
+    judge: impl FnOnce(&Docker) -> anyhow::Result<()>,
+) -> anyhow::Error {
     if error.is::<Stop>() {
         return error;
     }
+    let look = || {
+        let docker = docker::observe(&ctx.exec, builder)?;
+        judge(&docker)?;
+        let ended = docker.builder.filter(|builder| !builder.idle.is_empty());
+        if let Some(Builder { name, .. }) = ended {
+            bail!("the builder `{name}` has ended\n  hint: run this again, it is started anew");
+        }
+        Ok(())
+    };
     match look() {
         Ok(()) => error,
         Err(why) if why.is::<Stop>() => why,

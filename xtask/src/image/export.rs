@@ -20,7 +20,7 @@ use super::sizes::{BuiltPlatform, add_steps};
 use super::steps::{self, Steps};
 use super::{Args, Facts};
 use crate::ctx::Ctx;
-use crate::docker::{self, Docker};
+use crate::docker::Docker;
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::preflight;
@@ -145,7 +145,10 @@ impl Export {
             [only] => super::build(&ctx.exec, "docker", &only.command),
             _ => self.side_by_side(ctx),
         };
-        built.map_err(|error| super::failed(error, || self.look(ctx)))?;
+        built.map_err(|error| {
+            let builder = self.builder.as_deref();
+            super::failed(ctx, builder, error, |docker| self.judge(docker))
+        })?;
         let seconds = start.elapsed().as_secs_f64();
         let mut all = Vec::new();
         for (build, layout) in self.builds.iter().zip(layouts) {
@@ -158,10 +161,9 @@ impl Export {
     }
 
     /// Fails if docker is no more what the build needs.
-    fn look(&self, ctx: &Ctx) -> anyhow::Result<()> {
-        let docker = docker::observe(&ctx.exec, self.builder.as_deref())?;
+    fn judge(&self, docker: &Docker) -> anyhow::Result<()> {
         let platforms = self.builds.iter().flat_map(|build| &build.platforms);
-        check(&docker, &platforms.copied().collect::<Vec<_>>())
+        check(docker, &platforms.copied().collect::<Vec<_>>())
     }
 
     fn side_by_side(&self, ctx: &Ctx) -> anyhow::Result<()> {

@@ -150,9 +150,11 @@ where
     let (known, seconds) = if is_remembered {
         builds.run_remembered(known)?
     } else {
-        let look = || builds.observe().map(drop);
-        let seconds = builds.run(&known);
-        (known, seconds.map_err(|error| super::failed(error, look))?)
+        let seconds = builds.run(&known).map_err(|error| {
+            let judge = |docker: &Docker| (builds.plan)(docker).map(drop);
+            super::failed(ctx, builds.args.builder(), error, judge)
+        })?;
+        (known, seconds)
     };
     let is_containerd = known.is_containerd();
     let steps = builds.steps(&known, seconds)?;

@@ -10,6 +10,16 @@ use serde_json::Value;
 use crate::common::{Ran, command};
 use crate::world::{Registry, docker, other_platform, root, unique_name, xtask_in};
 
+/// A push as data; the repository follows.
+pub(super) const PUSH: [&str; 6] = [
+    "image",
+    "--push",
+    "--json",
+    "--progress",
+    "plain",
+    "--repository",
+];
+
 /// The digests of all layers of a push.
 fn layers(built: &Value) -> BTreeSet<String> {
     let platforms = built["platforms"].as_array().unwrap().iter();
@@ -59,16 +69,8 @@ fn a_commit_outside_the_image_pushes_no_layer_and_the_index_is_whole() {
     let checkout = Checkout::new(&folder.path().join("clone"));
     let registry = Registry::start();
     let repository = format!("{}/push-test/{}", registry.address, unique_name());
-    let args = [
-        "image",
-        "--push",
-        "--json",
-        "--progress",
-        "plain",
-        "--repository",
-    ];
     let push = || {
-        let ran = Ran::of(checkout.xtask(&args).arg(&repository)).succeeded();
+        let ran = Ran::of(checkout.xtask(&PUSH).arg(&repository)).succeeded();
         let built: Value = serde_json::from_str(&ran.stdout).unwrap();
         (built, ran.stderr)
     };

@@ -8,18 +8,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::agent::Checkout;
+use super::agent::{Checkout, PUSH};
 use crate::common::Ran;
 use crate::world::{Registry, unique_name, xtask};
-
-const PUSH: [&str; 6] = [
-    "image",
-    "--push",
-    "--json",
-    "--progress",
-    "plain",
-    "--repository",
-];
 
 /// A test bed of its own, with nothing in its caches; it ends with the test.
 struct Bed {

@@ -128,9 +128,7 @@ fn a_node_that_cannot_be_reached_is_named() {
 fn a_builder_that_ends_during_a_build_is_named() {
     let sandbox = idle(STARTS);
     sandbox.write("bin/ended", IDLE);
-    let [from, to] = ["bin/ended", "bin/builder"].map(|file| sandbox.path(file));
-    let end = format!("cp {} {}; exit 1", from.display(), to.display());
-    sandbox.write("bin/build", &end);
+    sandbox.write("bin/build", r#"cp "$here/ended" "$here/builder"; exit 1"#);
     let ran = sandbox.run(&ARM64);
     let error = "error: the build failed: the builder `box` has ended\n  hint: run this again, ";
     assert_eq!(ran.code, Some(1), "{ran:#?}");

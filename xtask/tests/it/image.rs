@@ -307,7 +307,7 @@ fn doctor_lists_what_is_here_and_what_is_not() {
 }
 
 #[test]
-fn the_classic_store_has_no_digest() {
+fn the_classic_store_has_no_digest_and_takes_the_time_as_an_argument() {
     let sandbox = Sandbox::new();
     sandbox.edit(
         "bin/info",
@@ -322,6 +322,10 @@ fn the_classic_store_has_no_digest() {
         "{ran:#?}"
     );
     let line = &sandbox.builds()[0];
+    assert!(
+        line.contains("--build-arg SOURCE_DATE_EPOCH=1767323045 "),
+        "{line}"
+    );
     assert!(line.ends_with("--output type=docker ."), "{line}");
 }
 

@@ -190,9 +190,7 @@ fn an_engine_that_stops_during_a_build_is_named() {
     let sandbox = Sandbox::new();
     sandbox.write("bin/builder", BUILDER);
     sandbox.write("bin/stopped", STOPPED);
-    let [from, to] = ["bin/stopped", "bin/info"].map(|file| sandbox.path(file));
-    let stop = format!("cp {} {}; exit 1", from.display(), to.display());
-    sandbox.write("bin/build", &stop);
+    sandbox.write("bin/build", r#"cp "$here/stopped" "$here/info"; exit 1"#);
     let ran = image(&sandbox, &[]);
     let error = "error: the build failed: the Docker Engine does not answer: Cannot connect\n";
     assert_eq!(ran.code, Some(1), "{ran:#?}");

@@ -72,6 +72,14 @@ impl Docker {
             _ => ("docker", args),
         }
     }
+
+    /// True for the engine's own builder on the classic store.
+    pub(crate) fn builds_in_classic_store(&self) -> bool {
+        let engine = self.engine.as_ref();
+        let builder = self.builder.as_ref();
+        engine.is_some_and(|engine| engine.store == Store::Classic)
+            && builder.is_some_and(|builder| builder.driver == "docker")
+    }
 }
 
 /// Looks at the docker that `exec` finds; `builder` names another builder than the current one.

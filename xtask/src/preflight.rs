@@ -62,9 +62,7 @@ pub(crate) fn lacks_to_push(docker: &Docker, platforms: &[Platform]) -> Vec<Lack
 
 /// What keeps the builder from exporting an image with its index.
 fn no_export(docker: &Docker) -> Option<Lack> {
-    let store = docker.engine.as_ref()?.store;
-    let driver = &docker.builder.as_ref()?.driver;
-    (store == Store::Classic && driver == "docker").then(|| Lack {
+    docker.builds_in_classic_store().then(|| Lack {
         what: "the engine's own builder on the classic image store makes no index and no digest"
             .into(),
         remedy: format!(

@@ -15,7 +15,7 @@ use super::saved::Saved;
 use super::sizes::{self, BuiltPlatform};
 use super::{Args, Facts, export};
 use crate::ctx::Ctx;
-use crate::docker::{self, Docker, Store};
+use crate::docker::{self, Docker};
 use crate::exec;
 use crate::oci::Digest;
 use crate::platform::Platform;
@@ -93,7 +93,7 @@ fn plan(
         sbom: "false",
         // After a push the builder has zstd layers, which an engine unpacks under OCI's media types
         // alone.
-        output: if is_classic(docker) {
+        output: if docker.builds_in_classic_store() {
             "type=docker".to_owned()
         } else {
             "type=docker,oci-mediatypes=true".to_owned()
@@ -110,14 +110,6 @@ fn plan(
         metadata_file: metadata_file.to_owned(),
         dirty: facts.head.dirty.clone(),
     })
-}
-
-/// True for the engine's own builder on the classic store.
-fn is_classic(docker: &Docker) -> bool {
-    let engine = docker.engine.as_ref();
-    let builder = docker.builder.as_ref();
-    engine.is_some_and(|engine| engine.store == Store::Classic)
-        && builder.is_some_and(|builder| builder.driver == "docker")
 }
 
 impl Plan {

@@ -289,31 +289,41 @@ pub(super) fn sizes_of(
     sizes.collect()
 }
 
+/// The bytes of the archives within the layers; those that are not `known` are unpacked for it.
+pub(super) fn unpacked(
+    exported: &[Exported],
+    mut known: BTreeMap<Digest, u64>,
+) -> anyhow::Result<BTreeMap<Digest, u64>> {
+    let layers = exported.iter().flat_map(|part| {
+        let layers = part.tree.images.iter().flat_map(Image::layers);
+        layers.map(move |(digest, _)| (digest, &part.layout))
+    });
+    let new: BTreeMap<Digest, &Layout> = layers
+        .filter(|(digest, _)| !known.contains_key(digest))
+        .collect();
+    let count = |digest: &Digest, layout: &Layout| -> anyhow::Result<u64> {
+        let size = layout.open(digest).and_then(unpack::size);
+        size.with_context(|| format!("layer `{digest}` cannot be unpacked"))
+    };
+    let counted = new
+        .iter()
+        .map(|(digest, layout)| move || count(digest, layout));
+    let counted = threads::all(counted)?;
+    known.extend(new.into_keys().zip(counted));
+    Ok(known)
+}
+
 impl Exported {
-    /// The sizes of the images; layers that the last build did not have are unpacked for it.
+    /// The sizes of the images, and the steps that they came of.
     pub(super) fn sizes(
         &self,
-        ctx: &Ctx,
         platforms: &[Platform],
+        unpacked: &BTreeMap<Digest, u64>,
         before: Option<&Tree>,
-    ) -> anyhow::Result<Vec<BuiltPlatform>> {
-        let mut known = known(ctx);
-        let layers = self.tree.images.iter().flat_map(Image::layers);
-        let mut new: Vec<(Digest, u64)> = layers
-            .filter(|(digest, _)| !known.contains_key(digest))
-            .collect();
-        new.sort_unstable();
-        new.dedup();
-        let count = |digest: &Digest| -> anyhow::Result<u64> {
-            let size = self.layout.open(digest).and_then(unpack::size);
-            size.with_context(|| format!("layer `{digest}` cannot be unpacked"))
-        };
-        let counted = threads::all(new.iter().map(|(digest, _)| move || count(digest)))?;
-        known.extend(new.into_iter().map(|(digest, _)| digest).zip(counted));
-        let mut sizes = sizes_of(&self.tree, platforms, &known, before);
+    ) -> Vec<BuiltPlatform> {
+        let mut sizes = sizes_of(&self.tree, platforms, unpacked, before);
         add_steps(&mut sizes, &self.steps);
-        ensure!(!sizes.is_empty(), "what was built has no image to measure");
-        Ok(sizes)
+        sizes
     }
 }
 

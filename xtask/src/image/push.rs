@@ -5,6 +5,7 @@
 
 mod plan;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
@@ -23,7 +24,7 @@ use crate::platform::Platform;
 use crate::registry::Registry;
 use crate::stop::Stop;
 use crate::tree::{Broken, Content, Sent, Tree, join, upload};
-use crate::{git, report};
+use crate::{git, report, threads};
 
 /// A push that is decided.
 #[derive(Serialize)]
@@ -238,15 +239,20 @@ impl Publish<'_> {
             return self.compare(&tree, published);
         }
         let before = self.before()?;
-        let mut sizes = Vec::new();
-        for part in &exported {
-            sizes.extend(part.sizes(self.ctx, &wanted.platforms, before.as_ref())?);
-        }
-        if let Some(excess) = sizes::over_budget(&sizes, &self.ctx.settings) {
-            anstream::eprint!("{}", sizes::table(&sizes));
+        let sizes = |unpacked: &BTreeMap<Digest, u64>| -> Vec<BuiltPlatform> {
+            let sizes = |part: &Exported| part.sizes(&wanted.platforms, unpacked, before.as_ref());
+            exported.iter().flat_map(sizes).collect()
+        };
+        let known = export::known(self.ctx);
+        if let Some(excess) = sizes::over_budget(&sizes(&known), &self.ctx.settings) {
+            let unpacked = export::unpacked(&exported, known)?;
+            anstream::eprint!("{}", sizes::table(&sizes(&unpacked)));
             return Err(Stop::Refused(format!("nothing was pushed: {excess}")).into());
         }
-        let sent = self.send(&exported)?;
+        // The table alone needs to know how large layers are unpacked: that need not delay the push.
+        let count = || export::unpacked(&exported, known);
+        let (unpacked, sent) = threads::beside(count, || self.send(&exported));
+        let (sent, sizes) = (sent?, sizes(&unpacked?));
         let (reference, size) = (&wanted.reference, report::bytes(sent.bytes));
         anstream::eprintln!(
             "{} blobs ({size}) were pushed, {} were there",

@@ -91,12 +91,12 @@ fn plan(
         // They carry a fresh id, which would give every local build of one commit another digest.
         provenance: "false",
         sbom: "false",
-        // After a push the builder has zstd layers, which an engine unpacks under OCI's media types
-        // alone.
+        // Compressed as for a push, which then need not do it again. An engine unpacks zstd under OCI's
+        // media types alone.
         output: if docker.builds_in_classic_store() {
             "type=docker".to_owned()
         } else {
-            "type=docker,oci-mediatypes=true".to_owned()
+            format!("type=docker,oci-mediatypes=true,{}", args.compression)
         },
         metadata_file,
         no_cache: args.no_cache,

@@ -143,7 +143,9 @@ impl Engine {
             command: Cmd::new(self.tools.bin().join("dockerd"))
                 .arg("--config-file")
                 .arg(self.config_file())
-                .env("PATH", self.before(&exec::path())),
+                .env("PATH", self.before(&exec::path()))
+                // What is mounted for a moment stays mounted when an engine is killed: there it is found.
+                .env("XDG_RUNTIME_DIR", &self.layout.run),
             log: self.layout.state.join("dockerd.log"),
             limit: START_LIMIT,
         };

@@ -139,9 +139,10 @@ fn missing_variables_are_set_and_given_ones_kept() {
         let uid = rustix::process::geteuid().as_raw();
         (uid, |arguments| entrypoint(As::Ordinary, arguments))
     };
+    let workspace = folder();
     let bare = |arguments: &[&str]| {
         let mut command = start(arguments);
-        command.env_clear().env("WORKSPACE", folder().keep());
+        command.env_clear().env("WORKSPACE", workspace.path());
         command.env("AGENT_ENTRYPOINT_QUIET", "1");
         command
     };

@@ -113,6 +113,15 @@ fn two_engines_make_the_same_images_though_one_dies_meanwhile() {
         let [steps, cached] = ["steps", "cached"].map(|count| platform[count].as_u64().unwrap());
         assert!(0 < cached && cached <= steps, "{platform}");
     }
+
+    bed.run(&["down"]).succeeded();
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let state = bed.state.path().to_str().unwrap();
+    let left: Vec<&str> = mounts
+        .lines()
+        .filter(|mount| mount.contains(state))
+        .collect();
+    assert_eq!(left, [""; 0], "the engine that died has left mounts");
 }
 
 /// A push whose engine is killed once all is built, and layers are written.

@@ -159,6 +159,7 @@ struct Facts {
     head: Head,
     ci: Option<Ci>,
     ca_bundle: Option<PathBuf>,
+    cache: Option<Cache>,
 }
 
 fn observe(ctx: &Ctx, args: &Args) -> anyhow::Result<Facts> {
@@ -173,6 +174,7 @@ fn observe(ctx: &Ctx, args: &Args) -> anyhow::Result<Facts> {
         head: git::read_head(&ctx.root)?,
         ci: Ci::of(&ctx.exec),
         ca_bundle: ca_bundle::find(&ctx.exec, args.ca_bundle.as_deref())?,
+        cache: cache::usable(&ctx.exec, args.cache.as_ref()),
     })
 }
 
@@ -273,7 +275,23 @@ fn failed(
 /// Runs buildx; GitHub Actions folds what it says.
 fn build(exec: &Exec, program: &str, args: &[String]) -> anyhow::Result<()> {
     let group = github::Group::start(exec, "docker buildx build");
-    let result = exec.watch(program, args);
+    let result = attempt(exec, program, args);
     group.end();
     result
+}
+
+/// Runs buildx, and once more without a cache if it fails with one: BuildKit asks for the layers of a
+/// step when it needs them, and gives up the build where it gets none; and where it cannot read the
+/// token.
+fn attempt(exec: &Exec, program: &str, args: &[String]) -> anyhow::Result<()> {
+    let result = exec.watch(program, args);
+    match (result, cache::without(args)) {
+        (Err(error), Some(args)) if !error.is::<Stop>() => {
+            anstream::eprintln!(
+                "note: building again without `--cache`, in case the failure is its doing"
+            );
+            exec.watch(program, &args)
+        }
+        (result, _) => result,
+    }
 }

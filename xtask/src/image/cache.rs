@@ -6,6 +6,7 @@ use std::str::FromStr;
 use rustix::fs::{Access, access};
 
 use super::command::csv_field;
+use crate::exec::Exec;
 use crate::platform::Platform;
 use crate::reference::Repository;
 
@@ -38,7 +39,64 @@ impl FromStr for Cache {
     }
 }
 
-/// The flags that read every scope and write the build's own.
+/// buildx's flags for what is read and written.
+const READ: &str = "--cache-from";
+const WRITE: &str = "--cache-to";
+
+/// Where buildx looks for GitHub's service: without both it leaves the cache out, and says nothing.
+const TOKEN: &[&str] = &["ACTIONS_RUNTIME_TOKEN"];
+const ADDRESS: &[&str] = &["ACTIONS_RESULTS_URL", "ACTIONS_CACHE_URL"];
+
+/// The cache that was asked for, if it can be used at all; else a note says why not.
+pub(super) fn usable(exec: &Exec, asked: Option<&Cache>) -> Option<Cache> {
+    let is_set = |names: &&&[&str]| names.iter().any(|name| exec.var(name).is_some());
+    let lacking = [TOKEN, ADDRESS]
+        .iter()
+        .find(|names| !is_set(names))
+        .copied();
+    match (asked, lacking) {
+        (Some(Cache::Gha), Some(names)) => {
+            anstream::eprintln!(
+                "note: `--cache gha` is not used: `{}` is not set, which GitHub gives to actions \
+                 alone; hint: a step `uses: crazy-max/ghaction-github-runtime@v3` before this one \
+                 hands it on; elsewhere `--cache registry=REPOSITORY` or `--cache local=DIR`",
+                names[0]
+            );
+            None
+        }
+        _ => asked.cloned(),
+    }
+}
+
+/// What a piece of BuildKit's work that failed says about a cache, if it is of one.
+pub(super) fn fault(work: &str, error: &str) -> Option<String> {
+    // The storage behind GitHub's service frames its answer; what it was asked and said comes first.
+    let lines = error.lines().filter(|line| !line.starts_with("---"));
+    let error = lines.take(2).collect::<Vec<_>>().join(": ");
+    if work.starts_with("importing cache manifest from ") {
+        // Nobody has written that scope yet.
+        let is_new = error.ends_with(": not found");
+        return (!is_new).then(|| format!("the cache was not read: {error}"));
+    }
+    let is_export = work.starts_with("exporting cache to ") || work.ends_with(" Actions Cache");
+    is_export.then(|| format!("the cache was not written: {error}"))
+}
+
+/// The arguments of a build without those of [`flags`]; none where there are none.
+pub(super) fn without(args: &[String]) -> Option<Vec<String>> {
+    let mut rest = Vec::new();
+    let mut left = args.iter();
+    while let Some(arg) = left.next() {
+        if [READ, WRITE].contains(&arg.as_str()) {
+            left.next();
+        } else {
+            rest.push(arg.clone());
+        }
+    }
+    (rest.len() < args.len()).then_some(rest)
+}
+
+/// The flags that read every scope and, where the builder can, write the build's own.
 ///
 /// A scope has the name of its platforms: two machines that build one platform each would else
 /// overwrite each other's (docker/build-push-action#546).
@@ -46,6 +104,7 @@ pub(super) fn flags(
     cache: &Cache,
     built: &[Platform],
     all: &[Platform],
+    can_write: bool,
 ) -> Vec<(&'static str, String)> {
     let own = scope(built);
     let mut scopes = vec![own.clone()];
@@ -54,8 +113,8 @@ pub(super) fn flags(
     scopes.sort_unstable();
     scopes.dedup();
     let reads = scopes.iter().filter_map(|scope| source(cache, scope));
-    let reads = reads.map(|source| ("--cache-from", source));
-    let write = match obstacle(cache, &own) {
+    let reads = reads.map(|source| (READ, source));
+    let write = match obstacle(cache, &own, can_write) {
         None => Some(format!(
             "{},mode=max,ignore-error=true",
             target(cache, &own)
@@ -65,14 +124,17 @@ pub(super) fn flags(
             None
         }
     };
-    reads
-        .chain(write.map(|write| ("--cache-to", write)))
-        .collect()
+    reads.chain(write.map(|write| (WRITE, write))).collect()
 }
 
 /// What would make buildx fail while it writes: `ignore-error` is for the builder's errors, and
 /// folders are written by buildx itself (0.29).
-fn obstacle(cache: &Cache, scope: &str) -> Option<String> {
+fn obstacle(cache: &Cache, scope: &str, can_write: bool) -> Option<String> {
+    if !can_write {
+        let why = "the engine's own builder on the classic image store writes none; hint: \
+                   `--create-builder`";
+        return Some(why.to_owned());
+    }
     let Cache::Local(folder) = cache else {
         return None;
     };
@@ -136,7 +198,8 @@ fn target(cache: &Cache, scope: &str) -> String {
 fn remote(cache: &Cache, scope: &str) -> String {
     match cache {
         Cache::Registry(repository) => format!("type=registry,ref={}", repository.reference(scope)),
-        Cache::Gha | Cache::Local(_) => format!("type=gha,scope=agent-{scope}"),
+        // BuildKit's own patience with a service that is busy (429) is ten minutes, twice.
+        Cache::Gha | Cache::Local(_) => format!("type=gha,scope=agent-{scope},timeout=1m"),
     }
 }
 
@@ -147,6 +210,52 @@ fn field(name: &str, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_fails_of_a_cache_is_told_but_for_what_is_new() {
+        let azure = "GET http://a/b\n-----\nRESPONSE 403: 403 Forbidden\nERROR CODE X\n-----\n";
+        for (work, error, told) in [
+            (
+                "importing cache manifest from gha:1",
+                azure,
+                Some("the cache was not read: GET http://a/b: RESPONSE 403: 403 Forbidden"),
+            ),
+            (
+                "importing cache manifest from a/b:c",
+                "a/b:c: not found",
+                None,
+            ),
+            (
+                "exporting to GitHub Actions Cache",
+                "unavailable",
+                Some("the cache was not written: unavailable"),
+            ),
+            (
+                "exporting cache to registry",
+                "unavailable",
+                Some("the cache was not written: unavailable"),
+            ),
+            ("exporting to oci image format", "unavailable", None),
+            ("[2/3] RUN a", "exit code: 1", None),
+        ] {
+            assert_eq!(fault(work, error).as_deref(), told, "{work}");
+        }
+    }
+
+    #[test]
+    fn a_build_can_do_without_a_cache() {
+        let words = |line: &str| -> Vec<String> { line.split(' ').map(str::to_owned).collect() };
+        let args = words("build --cache-from type=a --tag b --cache-to type=a .");
+        assert_eq!(without(&args), Some(words("build --tag b .")));
+        assert_eq!(without(&words("build --tag b .")), None);
+    }
+
+    #[test]
+    fn nothing_is_written_where_the_builder_cannot() {
+        let flags = flags(&Cache::Gha, &BOTH[..1], BOTH, false);
+        assert!(flags.iter().all(|(name, _)| *name == READ), "{flags:?}");
+        assert_eq!(flags.len(), 3);
+    }
 
     const BOTH: &[Platform] = &Platform::ALL;
 
@@ -174,7 +283,7 @@ mod tests {
 
     #[test]
     fn each_machine_writes_its_own_scope_and_reads_all() {
-        let one = flags(&Cache::Gha, &BOTH[..1], BOTH);
+        let one = flags(&Cache::Gha, &BOTH[..1], BOTH, true);
         let text: Vec<String> = one
             .iter()
             .map(|(name, value)| format!("{name} {value}"))
@@ -182,15 +291,15 @@ mod tests {
         assert_eq!(
             text,
             [
-                "--cache-from type=gha,scope=agent-linux-amd64",
-                "--cache-from type=gha,scope=agent-linux-amd64_linux-arm64",
-                "--cache-from type=gha,scope=agent-linux-arm64",
-                "--cache-to type=gha,scope=agent-linux-amd64,mode=max,ignore-error=true",
+                "--cache-from type=gha,scope=agent-linux-amd64,timeout=1m",
+                "--cache-from type=gha,scope=agent-linux-amd64_linux-arm64,timeout=1m",
+                "--cache-from type=gha,scope=agent-linux-arm64,timeout=1m",
+                "--cache-to type=gha,scope=agent-linux-amd64,timeout=1m,mode=max,ignore-error=true",
             ]
         );
         let cache = "registry=ghcr.io/me/cache".parse().unwrap();
         assert_eq!(
-            flags(&cache, BOTH, BOTH).last().unwrap().1,
+            flags(&cache, BOTH, BOTH, true).last().unwrap().1,
             "type=registry,ref=ghcr.io/me/cache:linux-amd64_linux-arm64,image-manifest=true,\
              oci-mediatypes=true,mode=max,ignore-error=true"
         );
@@ -202,17 +311,17 @@ mod tests {
         let cache = Cache::Local(folder.path().join("a,b"));
         let names =
             |flags: Vec<(&'static str, String)>| flags.iter().map(|(n, _)| *n).collect::<Vec<_>>();
-        assert_eq!(names(flags(&cache, BOTH, BOTH)), ["--cache-to"]);
+        assert_eq!(names(flags(&cache, BOTH, BOTH, true)), ["--cache-to"]);
         let file = Cache::Local("/dev/null/cache".into());
-        assert_eq!(names(flags(&file, BOTH, BOTH)), [""; 0]);
+        assert_eq!(names(flags(&file, BOTH, BOTH, true)), [""; 0]);
         let scope = folder.path().join("a,b/linux-arm64");
         std::fs::create_dir_all(&scope).unwrap();
         let index = scope.join("index.json");
         std::fs::write(&index, "{").unwrap();
-        let one = flags(&cache, &BOTH[1..], BOTH);
+        let one = flags(&cache, &BOTH[1..], BOTH, true);
         assert_eq!(names(one), [""; 0], "corrupt");
         std::fs::write(index, "{}").unwrap();
-        let flags = flags(&cache, BOTH, BOTH);
+        let flags = flags(&cache, BOTH, BOTH, true);
         assert_eq!(
             flags[0].1,
             format!("type=local,\"src={}\"", scope.display())

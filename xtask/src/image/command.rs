@@ -19,6 +19,8 @@ pub(super) struct Line<'a> {
     pub(super) output: String,
     pub(super) metadata_file: &'a Path,
     pub(super) no_cache: bool,
+    /// Whether the builder can write to a cache.
+    pub(super) writes_cache: bool,
 }
 
 impl Line<'_> {
@@ -50,8 +52,9 @@ impl Line<'_> {
         flag("--metadata-file", &self.metadata_file.display().to_string());
         flag("--provenance", self.provenance);
         flag("--sbom", self.sbom);
-        if let Some(cache) = &args.cache {
-            for (name, value) in cache::flags(cache, self.platforms, &settings.platforms) {
+        if let Some(cache) = &facts.cache {
+            let all = &settings.platforms;
+            for (name, value) in cache::flags(cache, self.platforms, all, self.writes_cache) {
                 flag(name, &value);
             }
         }

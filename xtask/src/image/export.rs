@@ -17,7 +17,7 @@ use super::compression::Compression;
 use super::layout::Layout;
 use super::local::remove_old;
 use super::sizes::{BuiltPlatform, add_steps};
-use super::steps::{self, Steps};
+use super::steps::{self, Ran, Steps};
 use super::{Args, Facts};
 use crate::ctx::Ctx;
 use crate::docker::Docker;
@@ -36,6 +36,7 @@ pub(super) struct Export {
     builds: Vec<Build>,
     docker: Docker,
     builder: Option<String>,
+    has_cache: bool,
 }
 
 /// One run of buildx.
@@ -112,6 +113,7 @@ impl Export {
                 output: output(&own, args.compression),
                 metadata_file: &metadata_file,
                 no_cache: args.no_cache || purpose != Purpose::Push,
+                writes_cache: true,
             };
             builds.push(Build {
                 command: line.args(facts, &ctx.settings, args)?,
@@ -125,6 +127,7 @@ impl Export {
             builds,
             docker,
             builder: args.builder().map(str::to_owned),
+            has_cache: args.cache.is_some(),
         })
     }
 
@@ -153,8 +156,13 @@ impl Export {
         let mut all = Vec::new();
         for (build, layout) in self.builds.iter().zip(layouts) {
             let (exec, builder) = (&ctx.exec, self.builder.as_deref());
-            let of = (build.metadata_file.as_path(), seconds);
-            let steps = steps::ask(exec, &self.docker, builder, of, &build.platforms)?;
+            let ran = Ran {
+                metadata_file: &build.metadata_file,
+                seconds,
+                platforms: &build.platforms,
+                has_cache: self.has_cache,
+            };
+            let steps = steps::ask(exec, &self.docker, builder, &ran)?;
             all.push(exported(layout, steps)?);
         }
         Ok(all)
@@ -168,7 +176,9 @@ impl Export {
 
     fn side_by_side(&self, ctx: &Ctx) -> anyhow::Result<()> {
         let builds = self.builds.iter().map(|build| (build, ctx.exec.clone()));
-        threads::all(builds.map(|(build, exec)| move || exec.watch("docker", &build.command)))?;
+        threads::all(
+            builds.map(|(build, exec)| move || super::attempt(&exec, "docker", &build.command)),
+        )?;
         Ok(())
     }
 

@@ -100,6 +100,7 @@ fn plan(
         },
         metadata_file,
         no_cache: args.no_cache,
+        writes_cache: !docker.builds_in_classic_store(),
     };
     Ok(Plan {
         command: line.args(facts, settings, args)?,

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::built::rounded;
+use super::cache;
 use crate::docker::Docker;
 use crate::exec::Exec;
 use crate::platform::Platform;
@@ -41,23 +42,31 @@ impl Steps {
     }
 }
 
-/// Asks buildx for the steps of a build that took `seconds`; `metadata` is the file it has left.
+/// A build that has succeeded.
+pub(super) struct Ran<'a> {
+    pub(super) metadata_file: &'a Path,
+    pub(super) seconds: f64,
+    pub(super) platforms: &'a [Platform],
+    /// Whether it had a cache besides the builder's own.
+    pub(super) has_cache: bool,
+}
+
+/// Asks buildx for the steps of a build; a note says what it could not do with its cache.
 ///
 /// There are none where buildx or the builder keeps no history, and of builds that took no time.
 pub(super) fn ask(
     exec: &Exec,
     docker: &Docker,
     builder: Option<&str>,
-    (metadata, seconds): (&Path, f64),
-    platforms: &[Platform],
+    ran: &Ran,
 ) -> anyhow::Result<BTreeMap<Platform, Steps>> {
     // A build may succeed without one.
-    let text = std::fs::read(metadata).unwrap_or_default();
+    let text = std::fs::read(ran.metadata_file).unwrap_or_default();
     let metadata: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
     let Some(id) = metadata["buildx.build.ref"]
         .as_str()
         .and_then(|path| path.rsplit('/').next())
-        .filter(|_| seconds >= WORTH_ASKING)
+        .filter(|_| ran.seconds >= WORTH_ASKING || ran.has_cache)
     else {
         return Ok(BTreeMap::new());
     };
@@ -68,7 +77,19 @@ pub(super) fn ask(
     if !ended.is_success() {
         return Ok(BTreeMap::new());
     }
-    Ok(parse(&ended.stderr, platforms).unwrap_or_default())
+    let history = parse(&ended.stderr, ran.platforms).unwrap_or_default();
+    for fault in &history.faults {
+        anstream::eprintln!("note: {fault}");
+    }
+    Ok(history.steps)
+}
+
+/// What a history tells of a build.
+#[derive(Default)]
+struct History {
+    steps: BTreeMap<Platform, Steps>,
+    /// What became of caches that failed, each thing once.
+    faults: BTreeSet<String>,
 }
 
 /// A part of what BuildKit reports of a build.
@@ -91,6 +112,8 @@ struct Event {
     completed: Option<String>,
     #[serde(default)]
     cached: bool,
+    #[serde(default)]
+    error: Option<String>,
 }
 
 /// A piece of work of a step; `COPY --link` has two.
@@ -105,16 +128,19 @@ struct Vertex<'a> {
     is_cached: bool,
 }
 
-/// The steps of each platform, of what buildx prints of a build (`rawjson`).
+/// What buildx prints of a build (`rawjson`).
 ///
 /// A step that several platforms share, which has the name of one of them, counts for each that
 /// needs it: for those whose last step it leads to. All steps are those of a single platform.
-fn parse(said: &[u8], platforms: &[Platform]) -> serde_json::Result<BTreeMap<Platform, Steps>> {
+fn parse(said: &[u8], platforms: &[Platform]) -> serde_json::Result<History> {
     let reports = serde_json::Deserializer::from_slice(said).into_iter::<Report>();
     let reports: Vec<Report> = reports.collect::<Result<_, _>>()?;
     let events = reports.iter().flat_map(|report| &report.vertexes);
     let mut vertices: BTreeMap<&str, Vertex> = BTreeMap::new();
+    let mut faults = BTreeSet::new();
     for event in events {
+        let error = event.error.as_ref();
+        faults.extend(error.and_then(|error| cache::fault(&event.name, error)));
         let Some((platform, step)) = step_of(&event.name) else {
             continue;
         };
@@ -134,7 +160,10 @@ fn parse(said: &[u8], platforms: &[Platform]) -> serde_json::Result<BTreeMap<Pla
         };
         Some((platform, count(&needed)?))
     });
-    Ok(steps.collect())
+    Ok(History {
+        steps: steps.collect(),
+        faults,
+    })
 }
 
 /// A step's stage, where it has a name, and its number: `n/m`.
@@ -287,7 +316,7 @@ mod tests {
 
     #[test]
     fn steps_are_counted_for_the_platforms_that_need_them() {
-        let of = |said: &str, platforms: &[Platform]| parse(said.as_bytes(), platforms).unwrap();
+        let of = |said: &str, platforms| parse(said.as_bytes(), platforms).unwrap().steps;
         let told = |steps: BTreeMap<Platform, Steps>| {
             let told = steps
                 .iter()

@@ -8,6 +8,7 @@
 )]
 
 mod builder;
+mod cache;
 #[path = "../common/mod.rs"]
 mod common;
 mod image;

@@ -9,7 +9,7 @@ use crate::docker::{self, Docker, Store};
 use crate::exec::Exec;
 use crate::image::built::rounded;
 use crate::image::memory;
-use crate::image::steps::{self, Steps};
+use crate::image::steps::{self, Ran, Steps};
 use crate::image::{Args, local};
 use crate::oci::Digest;
 use crate::platform::Platform;
@@ -108,9 +108,14 @@ impl<'a, P: Fn(&Docker) -> anyhow::Result<Plan>> Builds<'a, P> {
         known: &Known,
         seconds: f64,
     ) -> anyhow::Result<BTreeMap<Platform, Steps>> {
-        let (exec, plan, builder) = (&self.ctx.exec, &known.plan, self.args.builder());
-        let build = (plan.metadata_file.as_path(), seconds);
-        steps::ask(exec, &known.docker, builder, build, &plan.platforms)
+        let (exec, builder) = (&self.ctx.exec, self.args.builder());
+        let ran = Ran {
+            metadata_file: &known.plan.metadata_file,
+            seconds,
+            platforms: &known.plan.platforms,
+            has_cache: self.args.cache.is_some(),
+        };
+        steps::ask(exec, &known.docker, builder, &ran)
     }
 
     /// Remembers the docker of a build that succeeded.

@@ -1,10 +1,12 @@
 //! `cargo xtask image --push`, `--merge` and `--reproduce`: a small image of two platforms, a real
 //! builder and a real registry.
 
+mod actions;
 mod agent;
 mod builders;
 mod engines;
 mod faults;
+mod gha;
 mod merge;
 pub(crate) mod proxy;
 mod reproduce;

@@ -1,6 +1,6 @@
 //! A proxy before a registry that counts requests and lets one of them, or all from one on, fail.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -83,24 +83,7 @@ impl Proxy {
 /// Passes one request on, and its answer back; a connection that breaks is somebody else's doing.
 fn serve(client: &TcpStream, upstream: &str, state: &Mutex<State>) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
-    let (mut head, mut length) = (Vec::new(), 0);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        let (name, value) = line.split_once(':').unwrap_or_default();
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().ok()?;
-        }
-        if line == "\r\n" {
-            break;
-        }
-        // Each request has a connection of its own.
-        if !name.eq_ignore_ascii_case("connection") {
-            head.extend(line.into_bytes());
-        }
-    }
+    let (mut head, length) = read_head(&mut reader)?;
     head.extend(b"Connection: close\r\n\r\n");
     let line = String::from_utf8_lossy(&head);
     let mut words = line.split(' ');
@@ -150,6 +133,28 @@ fn serve(client: &TcpStream, upstream: &str, state: &Mutex<State>) -> Option<()>
     }
     client.write_all(&answer).ok()?;
     client.shutdown(Shutdown::Both).ok()
+}
+
+/// The head of a request, without its end, and the length of its body; none where the client went.
+pub(crate) fn read_head(reader: &mut impl BufRead) -> Option<(Vec<u8>, u64)> {
+    let (mut head, mut length) = (Vec::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let (name, value) = line.split_once(':').unwrap_or_default();
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().ok()?;
+        }
+        if line == "\r\n" {
+            return Some((head, length));
+        }
+        // Each request has a connection of its own.
+        if !name.eq_ignore_ascii_case("connection") {
+            head.extend(line.into_bytes());
+        }
+    }
 }
 
 /// Changes the digest in an answer's header, and the first one in its body.

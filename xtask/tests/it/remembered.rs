@@ -180,8 +180,8 @@ fn an_engine_that_was_stopped_is_named() {
     sandbox.write("bin/info", STOPPED);
     let ran = image(&sandbox, &[]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
-    let error =
-        "ERROR: failed to connect\nerror: the Docker Engine does not answer: Cannot connect\n";
+    let error = "ERROR: failed to connect\nerror: the build failed: the Docker Engine does not \
+                 answer: Cannot connect\n";
     assert!(ran.stderr.starts_with(error), "{ran:#?}");
 }
 

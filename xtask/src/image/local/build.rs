@@ -93,7 +93,12 @@ impl<'a, P: Fn(&Docker) -> anyhow::Result<Plan>> Builds<'a, P> {
         if let (true, Ok(seconds)) = (known.looks_like(look.ok().flatten().as_ref()), &end) {
             return Ok((known, *seconds));
         }
-        let now = self.observe()?;
+        let now = match self.observe() {
+            Err(why) if end.is_err() && !why.is::<Stop>() => {
+                return Err(why.context("the build failed"));
+            }
+            now => now?,
+        };
         if now.builds_like(&known) {
             return Ok((now, end?));
         }

@@ -110,7 +110,7 @@ fn decide(whole: &Wanted, parts: &[(Wanted, Found)], published: &Found) -> Resul
     if let Some(published) = published {
         // A part that is missing by now is no harm: what it was is in the index.
         let twice = trees.iter().filter_map(|part| difference(part, published));
-        let twice: Vec<String> = twice.collect();
+        let twice: Vec<String> = twice.map(|difference| difference.said).collect();
         if twice.is_empty() {
             return Ok(Joined::Published(published.clone()));
         }

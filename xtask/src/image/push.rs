@@ -236,7 +236,7 @@ impl Publish<'_> {
             objections.join("; ")
         );
         if let Some(published) = published {
-            return self.compare(&tree, published);
+            self.compare(&tree, published)?;
         }
         let before = self.before()?;
         let sizes = |unpacked: &BTreeMap<Digest, u64>| -> Vec<BuiltPlatform> {
@@ -244,6 +244,10 @@ impl Publish<'_> {
             exported.iter().flat_map(sizes).collect()
         };
         let known = export::known(self.ctx);
+        if let Some(published) = published {
+            let sizes = sizes(&export::unpacked(&exported, known)?);
+            return self.finish(published, TagState::Present, sizes);
+        }
         if let Some(excess) = sizes::over_budget(&sizes(&known), &self.ctx.settings) {
             let unpacked = export::unpacked(&exported, known)?;
             anstream::eprint!("{}", sizes::table(&sizes(&unpacked)));
@@ -266,7 +270,8 @@ impl Publish<'_> {
                 goal(&found, wanted, false).map_err(Stop::Refused)?;
                 if let Found::There(theirs) = found {
                     anstream::eprintln!("note: `{reference}` was pushed meanwhile");
-                    return self.compare(&tree, &theirs);
+                    self.compare(&tree, &theirs)?;
+                    return self.finish(&theirs, TagState::Present, sizes);
                 }
             }
         }
@@ -306,19 +311,20 @@ impl Publish<'_> {
     }
 
     /// What is published stays; what was built must be the same images.
-    fn compare(&self, built: &Tree, published: &Tree) -> anyhow::Result<Built> {
+    fn compare(&self, built: &Tree, published: &Tree) -> anyhow::Result<()> {
         let reference = &self.plan.wanted.reference;
         if let Some(difference) = difference(built, published) {
             return Err(Stop::Refused(format!(
                 "`{reference}` is published ({}) with other images than were built now: \
-                 {difference}\n  hint: a published tag is never rewritten; `cargo xtask image \
-                 --reproduce` names the first file that differs between two builds",
-                published.digest
+                 {}\n  hint: a published tag is never rewritten; {}",
+                published.digest,
+                difference.said,
+                difference.remedy()
             ))
             .into());
         }
         anstream::eprintln!("the same images are published as `{reference}`: nothing was changed");
-        self.finish(published, TagState::Present, Vec::new())
+        Ok(())
     }
 
     /// Moves `dev`, and says what was done.

@@ -123,13 +123,36 @@ pub(crate) fn refusal(wanted: &Wanted, digest: Option<&Digest>, why: &str) -> St
     )
 }
 
+/// How what was built anew differs from what is published.
+pub(crate) struct Difference {
+    pub(crate) said: String,
+    /// Whether the configurations differ alone.
+    has_same_layers: bool,
+}
+
+impl Difference {
+    /// What to do about it.
+    pub(super) fn remedy(&self) -> &'static str {
+        if self.has_same_layers {
+            "what is in the images is the same; a builder of the BuildKit that made what is \
+             published (`--builder NAME`) writes its configuration, too"
+        } else {
+            "`cargo xtask image --reproduce` names the first file that differs between two builds"
+        }
+    }
+}
+
 /// Why what was built anew may not replace what is published; none when both are the same images.
-pub(crate) fn difference(built: &Tree, published: &Tree) -> Option<String> {
+pub(crate) fn difference(built: &Tree, published: &Tree) -> Option<Difference> {
     let (built, published) = (built.by_platform(), published.by_platform());
+    let mut has_same_layers = true;
     let lines = built.iter().filter_map(|(platform, image)| {
         let digest = image.digest();
         let published = match published.get(platform) {
-            None => return Some(format!("`{platform}`: published nothing, built {digest}")),
+            None => {
+                has_same_layers = false;
+                return Some(format!("`{platform}`: published nothing, built {digest}"));
+            }
             Some(published) => *published,
         };
         let alike = if published.digest() == digest {
@@ -137,6 +160,7 @@ pub(crate) fn difference(built: &Tree, published: &Tree) -> Option<String> {
         } else if published.layers() == image.layers() {
             " (the same layers; each version of BuildKit may write another configuration)"
         } else {
+            has_same_layers = false;
             ""
         };
         let published = published.digest();
@@ -145,7 +169,10 @@ pub(crate) fn difference(built: &Tree, published: &Tree) -> Option<String> {
         ))
     });
     let lines: Vec<String> = lines.collect();
-    (!lines.is_empty()).then(|| lines.join("; "))
+    (!lines.is_empty()).then(|| Difference {
+        said: lines.join("; "),
+        has_same_layers,
+    })
 }
 
 /// Whether `dev` may lead to the commit, as far as git and CI know; else why not.
@@ -255,9 +282,15 @@ mod tests {
     #[test]
     fn equal_images_are_equal_whatever_their_attestations() {
         let built = tree(&[("amd64", "r"), ("arm64", "r")]);
-        assert_eq!(difference(&built, &built), None);
+        assert!(difference(&built, &built).is_none());
+        let difference = |built, published| {
+            let found = difference(built, published).unwrap();
+            let is_of_layers = found.remedy().contains("--reproduce");
+            (found.said, is_of_layers)
+        };
         let other = tree(&[("amd64", "r"), ("arm64", "s")]);
-        let said = difference(&built, &other).unwrap();
+        let (said, is_of_layers) = difference(&built, &other);
+        assert!(!is_of_layers, "{said}");
         assert!(
             said.starts_with("`linux/arm64`: published sha256:"),
             "{said}"
@@ -265,10 +298,11 @@ mod tests {
         assert!(!said.contains("amd64"), "{said}");
         assert!(said.contains(" (the same layers; "), "{said}");
         let swapped = tree(&[("arm64", "r"), ("amd64", "r")]);
-        let said = difference(&built, &swapped).unwrap();
+        let (said, is_of_layers) = difference(&built, &swapped);
+        assert!(is_of_layers, "{said}");
         assert!(!said.contains("same layers"), "{said}");
         let less = tree(&[("amd64", "r")]);
-        let said = difference(&built, &less).unwrap();
+        let (said, _) = difference(&built, &less);
         assert!(said.contains("`linux/arm64`: published nothing"), "{said}");
     }
 

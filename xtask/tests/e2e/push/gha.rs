@@ -94,19 +94,22 @@ fn each_set_of_platforms_writes_its_scope_and_reads_all() {
     let (counts, said) = steps.push(&service, &[]);
     assert_eq!(counts, [(3, 0), (3, 0)]);
     assert!(!said.contains("the cache was not"), "{said}");
+    // The same images: the summary is of the build all the same.
+    let (counts, _) = steps.push(&service, &["--rebuild"]);
+    assert_eq!(counts, [(3, 3), (3, 3)]);
     let indexes = |scope: &str| {
         let start = format!("index-agent-{scope}-1-");
         let keys = service.keys();
         keys.iter().filter(|key| key.starts_with(&start)).count()
     };
     let scopes = ["linux-amd64_linux-arm64", "linux-amd64", "linux-arm64"];
-    assert_eq!(scopes.map(indexes), [1, 0, 0], "{:#?}", service.keys());
+    assert_eq!(scopes.map(indexes), [2, 0, 0], "{:#?}", service.keys());
     steps.forget();
     // A layer that is in no image is kept as well: the step after it is another one by now.
     steps.write("two");
     let (counts, _) = steps.push(&service, &["--platform", "linux/arm64"]);
     assert_eq!(counts, [(3, 1)]);
-    assert_eq!(scopes.map(indexes), [1, 0, 1], "{:#?}", service.keys());
+    assert_eq!(scopes.map(indexes), [2, 0, 1], "{:#?}", service.keys());
     // The provenance, which everybody can read, says how it was built.
     let layout = steps.workspace.build_folder();
     let grep = ["-r", "-l", "-F", service.token(), layout.to_str().unwrap()];

@@ -1,7 +1,8 @@
-//! Stand-ins for the base images: brought into the cache, then into the registry.
+//! Stand-ins for the base images and BuildKit's: brought into the cache, then into the registry.
 
 mod alpine;
 mod apk_repo;
+mod buildkit;
 mod node;
 mod packages;
 mod rootfs;
@@ -22,11 +23,19 @@ use crate::{
     host::require,
     layout::{Layout, fnv1a, make_dir, rename},
     report::note,
+    tools::Tools,
 };
+
+/// What bases are made of.
+pub(crate) struct Sources<'a> {
+    pub(crate) fetcher: &'a Fetcher,
+    pub(crate) tools: &'a Tools,
+}
 
 /// An image of the registry that stands in for the one of that name on Docker Hub.
 #[derive(Debug)]
 struct Base {
+    namespace: &'static str,
     name: &'static str,
     tag: &'static str,
     architectures: &'static [Arch],
@@ -34,20 +43,21 @@ struct Base {
     config: &'static [&'static str],
     /// gzip's, for its layer.
     level: u8,
-    build: fn(&Fetcher, Arch, &Path) -> Result<()>,
+    build: fn(&Sources, Arch, &Path) -> Result<()>,
     /// The sources of all that decides what is in it: when they change, it is built anew.
     recipe: &'static [&'static str],
 }
 
-const BASES: [Base; 2] = [
+const BASES: [Base; 3] = [
     Base {
+        namespace: "library",
         name: "node",
         tag: "20-alpine",
         architectures: &[Arch::Amd64, Arch::Arm64],
         config: &node::CONFIG,
         // The usual one, by which Docker Hub's is packed: what builds upon it is weighed.
         level: 6,
-        build: node::build,
+        build: |sources, arch, root| node::build(sources.fetcher, arch, root),
         recipe: &[
             include_str!("bases/node.rs"),
             include_str!("bases/alpine.rs"),
@@ -57,15 +67,33 @@ const BASES: [Base; 2] = [
         ],
     },
     Base {
+        namespace: "library",
         name: "rust",
         tag: "1.95-alpine3.23",
         architectures: &[Arch::Amd64],
         config: &rust::CONFIG,
         level: 1,
-        build: rust::build,
+        build: |sources, arch, root| rust::build(sources.fetcher, arch, root),
         recipe: &[
             include_str!("bases/rust.rs"),
             include_str!("bases/rootfs.rs"),
+        ],
+    },
+    Base {
+        namespace: "moby",
+        name: "buildkit",
+        tag: "buildx-stable-1",
+        architectures: &[Arch::Amd64],
+        config: &buildkit::CONFIG,
+        level: 1,
+        build: |sources, _arch, root| buildkit::build(&sources.tools.bin(), root),
+        recipe: &[
+            include_str!("bases/buildkit.rs"),
+            include_str!("bases/rootfs.rs"),
+            include_str!("buildkit.rs"),
+            include_str!("exec.rs"),
+            include_str!("http.rs"),
+            include_str!("tools.rs"),
         ],
     },
 ];
@@ -83,20 +111,24 @@ const PROGRAMS: [(&str, &str); 3] = [
 /// Makes sure that the registry at `registry` (`127.0.0.1:PORT`) holds every base image.
 pub(crate) fn ensure(
     layout: &Layout,
-    fetcher: &Fetcher,
+    sources: &Sources,
     engine: &Engine,
     registry: &str,
 ) -> Result<()> {
     for base in &BASES {
-        let reference = format!("{registry}/library/{}:{}", base.name, base.tag);
+        let reference = base.reference(registry);
         if published_recipe(engine, &reference).as_deref() != Some(&base.key()) {
-            base.publish(layout, fetcher, engine, registry)?;
+            base.publish(layout, sources, engine, registry)?;
         }
     }
     Ok(())
 }
 
 impl Base {
+    fn reference(&self, registry: &str) -> String {
+        format!("{registry}/{}/{}:{}", self.namespace, self.name, self.tag)
+    }
+
     fn key(&self) -> String {
         let recipe = [&[self.name, self.tag], self.config, self.recipe]
             .concat()
@@ -109,14 +141,14 @@ impl Base {
     fn publish(
         &self,
         layout: &Layout,
-        fetcher: &Fetcher,
+        sources: &Sources,
         engine: &Engine,
         registry: &str,
     ) -> Result<()> {
         let Self { name, tag, .. } = self;
         let mut parts = Vec::new();
         for arch in self.architectures {
-            let archive = self.archive(&layout.cache.join("bases"), fetcher, *arch)?;
+            let archive = self.archive(&layout.cache.join("bases"), sources, *arch)?;
             let part = format!("{registry}/parts/{name}:{tag}-{}", arch.name());
             // An index of Docker's own kind has no annotations.
             let append = ["append", "--oci-empty-base", "--new_tag", &part];
@@ -134,13 +166,13 @@ impl Base {
             })?;
             parts.push(part);
         }
-        let reference = format!("{registry}/library/{name}:{tag}");
+        let reference = self.reference(registry);
         let index = engine.docker().args(index_args(&reference, &self.key()));
         index.args(parts).run()
     }
 
     /// Its archive in the cache's folder `dir`, made when it is not there.
-    fn archive(&self, dir: &Path, fetcher: &Fetcher, arch: Arch) -> Result<PathBuf> {
+    fn archive(&self, dir: &Path, sources: &Sources, arch: Arch) -> Result<PathBuf> {
         let name = format!("{}-{}-{}", self.name, self.tag, arch.name());
         let archive = dir.join(format!("{name}-{}.tar.gz", self.key()));
         if archive.exists() {
@@ -150,10 +182,10 @@ impl Base {
         make_dir(dir)?;
         let title = format!("making {}:{} for {}", self.name, self.tag, arch.name());
         timed(&title, || {
-            let scratch = fetcher.scratch()?;
+            let scratch = sources.fetcher.scratch()?;
             let (root, packed) = (scratch.path().join("root"), scratch.path().join("packed"));
             make_dir(&root)?;
-            (self.build)(fetcher, arch, &root)?;
+            (self.build)(sources, arch, &root)?;
             pack(&root, self.level, &packed)?;
             remove_files(dir, &format!("{name}-"))?;
             rename(&packed, &archive)
@@ -237,8 +269,9 @@ mod tests {
 
     #[test]
     fn each_base_has_a_key_of_its_own_that_changes_with_its_recipe() {
-        let [node, rust] = BASES;
+        let [node, rust, buildkit] = BASES;
         assert_ne!(node.key(), rust.key());
+        assert_ne!(rust.key(), buildkit.key());
         let (config, recipe) = (node.config, node.recipe);
         let key = node.key();
         assert_eq!(key.len(), 16);

@@ -4,6 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
     fs::File,
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -84,6 +85,12 @@ impl Cmd {
     /// True if and only if it could be started and exits with 0.
     pub(crate) fn succeeds(self) -> bool {
         self.output().is_ok_and(|output| output.status.success())
+    }
+
+    /// Becomes the program; returns only why it did not.
+    pub(crate) fn replace(mut self) -> anyhow::Error {
+        let error = self.inner.exec();
+        anyhow::Error::new(error).context(format!("failed to start `{self}`"))
     }
 
     /// Starts it in a session of its own, so that neither Ctrl-C nor a closing terminal reaches it, with all it

@@ -3,6 +3,7 @@
 mod apt;
 mod bases;
 mod binfmt;
+mod buildkit;
 mod cgroup;
 mod daemon;
 mod down;
@@ -82,9 +83,11 @@ enum Command {
 const REFUSED: u8 = 3;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    exec::set_verbose(cli.verbose);
-    match cli.run() {
+    let result = match buildkit::run() {
+        Some(result) => result.map(|()| ExitCode::SUCCESS),
+        None => Cli::parse().run(),
+    };
+    match result {
         Ok(code) => code,
         Err(err) => {
             eprintln!("error: {err:#}");
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
 
 impl Cli {
     fn run(self) -> Result<ExitCode> {
+        exec::set_verbose(self.verbose);
         let layout = Layout::new(self.state_dir)?;
         match self.command {
             Command::Down(_) if !layout.state.exists() && !layout.run.exists() => {

@@ -95,8 +95,8 @@ pub(crate) fn answers(port: u16) -> Result<()> {
     http::get_tcp(port, "/v2/").map(drop)
 }
 
-/// The images that stand in for Docker Hub's own, as `name:tag`.
-pub(crate) fn library(port: u16) -> Result<Vec<String>> {
+/// The images that stand in for Docker Hub's, as `name:tag`.
+pub(crate) fn stand_ins(port: u16) -> Result<Vec<String>> {
     #[derive(Deserialize)]
     struct Catalog {
         repositories: Vec<String>,
@@ -108,7 +108,7 @@ pub(crate) fn library(port: u16) -> Result<Vec<String>> {
     let catalog: Catalog = serde_json::from_str(&http::get_tcp(port, "/v2/_catalog?n=1000")?)?;
     let mut images = Vec::new();
     for repository in catalog.repositories {
-        if let Some(name) = repository.strip_prefix("library/") {
+        if let Some(name) = name_on_docker_hub(&repository) {
             let tags: Tags = serde_json::from_str(&http::get_tcp(
                 port,
                 &format!("/v2/{repository}/tags/list"),
@@ -125,6 +125,13 @@ pub(crate) fn library(port: u16) -> Result<Vec<String>> {
     Ok(images)
 }
 
+/// What docker calls a repository of Docker Hub that is stood in for; none for what was pushed here.
+fn name_on_docker_hub(repository: &str) -> Option<&str> {
+    let is_named_whole = repository.starts_with("moby/");
+    let name = repository.strip_prefix("library/");
+    name.or_else(|| is_named_whole.then_some(repository))
+}
+
 /// The port used so far when it is free, or else any that is.
 fn free_port(kept: Option<u16>) -> Result<u16> {
     let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
@@ -138,6 +145,13 @@ fn free_port(kept: Option<u16>) -> Result<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_images_as_docker_does() {
+        assert_eq!(name_on_docker_hub("library/node"), Some("node"));
+        assert_eq!(name_on_docker_hub("moby/buildkit"), Some("moby/buildkit"));
+        assert_eq!(name_on_docker_hub("parts/node"), None);
+    }
 
     #[test]
     fn keeps_its_port_unless_another_has_it() {

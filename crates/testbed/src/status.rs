@@ -25,7 +25,7 @@ pub(crate) struct Status {
     engine: Option<EngineStatus>,
     registry: Option<RegistryStatus>,
     platforms: Vec<&'static str>,
-    /// The base images in the registry.
+    /// The images in the registry that stand in for Docker Hub's.
     bases: Vec<String>,
     /// What to export to work on the test bed; empty when it does not run.
     env: BTreeMap<String, String>,
@@ -87,7 +87,7 @@ pub(crate) fn observe(layout: &Layout) -> Result<Status> {
         running,
         state_dir: layout.state.display().to_string(),
         bases: match (&registry_status, port) {
-            (Some(_), Some(port)) => registry::library(port)?,
+            (Some(_), Some(port)) => registry::stand_ins(port)?,
             _ => Vec::new(),
         },
         engine: engine_status,

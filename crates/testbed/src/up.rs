@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::{
-    bases, binfmt,
+    bases::{self, Sources},
+    binfmt,
     engine::Engine,
     fetch::Fetcher,
     host,
@@ -51,8 +52,12 @@ pub(crate) fn run(layout: &Layout) -> Result<()> {
     })?;
     step("engine", || Ok(((), engine.ensure(block, port)?)))?;
     step("bases", || {
-        bases::ensure(layout, &fetcher, &engine, &format!("127.0.0.1:{port}"))?;
-        Ok(((), registry::library(port)?.join(", ")))
+        let sources = Sources {
+            fetcher: &fetcher,
+            tools: &tools,
+        };
+        bases::ensure(layout, &sources, &engine, &format!("127.0.0.1:{port}"))?;
+        Ok(((), registry::stand_ins(port)?.join(", ")))
     })
 }
 

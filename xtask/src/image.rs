@@ -203,12 +203,22 @@ fn enter_testbed(ctx: &Ctx, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Looks at docker and its builder, which is made first if that is asked for.
+/// Looks at docker and its builder, which is made if that is asked for, and started.
 fn observe_docker(ctx: &Ctx, args: &Args) -> anyhow::Result<Docker> {
-    if args.create_builder {
-        create_builder(ctx, args.dry_run)?;
+    let mut docker = docker::observe(&ctx.exec, args.builder())?;
+    // Without an engine there is no such error: then that is what is lacking.
+    if args.create_builder && docker.builder_error.is_some() {
+        let create = preflight::CREATE_BUILDER;
+        if args.dry_run {
+            let create = crate::exec::quoted("docker", &create);
+            anstream::eprintln!("note: first `{create}`");
+            docker.builder_error = None;
+            docker.builder = Some(Builder::in_container(preflight::BUILDER));
+            return Ok(docker);
+        }
+        create_builder(ctx, &create)?;
+        docker = docker::observe(&ctx.exec, args.builder())?;
     }
-    let docker = docker::observe(&ctx.exec, args.builder())?;
     match &docker.builder {
         // The build would start it, too, but what it can build for is not known before.
         Some(builder) if !builder.idle.is_empty() && !args.dry_run => {
@@ -220,28 +230,19 @@ fn observe_docker(ctx: &Ctx, args: &Args) -> anyhow::Result<Docker> {
     }
 }
 
-/// Makes the builder, unless it is there.
-fn create_builder(ctx: &Ctx, dry_run: bool) -> anyhow::Result<()> {
-    let inspect = ["buildx", "inspect", preflight::BUILDER];
-    if ctx.exec.output("docker", &inspect)?.status.success() {
-        return Ok(());
-    }
-    let create = preflight::CREATE_BUILDER;
-    if dry_run {
-        anstream::println!("{}", crate::exec::quoted("docker", &create));
-        return Ok(());
-    }
-    if let Err(error) = ctx.exec.watch("docker", &create) {
+fn create_builder(ctx: &Ctx, create: &[&str]) -> anyhow::Result<()> {
+    if let Err(error) = ctx.exec.watch("docker", create) {
         // Half a builder would be taken for a whole one by the next run.
         let remove = ["buildx", "rm", "--force", preflight::BUILDER];
         ctx.exec.output("docker", &remove)?;
         if error.is::<Stop>() {
             return Err(error);
         }
-        return Err(error.context(
-            "the builder `agentgate` cannot be made; hint: it needs BuildKit's image from Docker \
-             Hub; `--builder NAME` takes one that you have",
-        ));
+        bail!(
+            "the builder `{}` cannot be made: {error:#}\n  hint: it needs BuildKit's image from \
+             Docker Hub; `--builder NAME` takes one that you have",
+            preflight::BUILDER
+        );
     }
     Ok(())
 }

@@ -24,6 +24,21 @@ pub(crate) struct Builder {
     pub(crate) look: Option<Digest>,
 }
 
+impl Builder {
+    /// One that is yet to be made in a container.
+    pub(crate) fn in_container(name: &str) -> Builder {
+        Builder {
+            name: name.to_owned(),
+            driver: "docker-container".to_owned(),
+            platforms: Vec::new(),
+            nodes: 1,
+            idle: vec![format!("{name}0")],
+            lost: Vec::new(),
+            look: None,
+        }
+    }
+}
+
 /// Hash of what `docker buildx inspect` says, without when the builder was last used.
 pub(super) fn look(text: &str) -> Digest {
     let lines = text.lines();

@@ -1,4 +1,4 @@
-//! Builders whose nodes do not run, or cannot be reached.
+//! Builders that are not made yet, whose nodes do not run, or cannot be reached.
 
 use std::io::Read as _;
 use std::process::Stdio;
@@ -133,4 +133,66 @@ fn a_builder_that_ends_during_a_build_is_named() {
     let error = "error: the build failed: the builder `box` has ended\n  hint: run this again, ";
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(ran.stderr.contains(error), "{ran:#?}");
+}
+
+const CREATE: [&str; 2] = ["image", "--create-builder"];
+
+/// A docker without the builder `agentgate`, and what makes that one.
+fn without_builder(create: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    std::fs::remove_file(sandbox.path("bin/builder")).unwrap();
+    sandbox.write("bin/create", create);
+    sandbox.write("bin/rm", "");
+    sandbox
+}
+
+#[test]
+fn a_builder_is_created_unless_it_is_there() {
+    let sandbox = without_builder(r#"cp "$here/made" "$here/builder""#);
+    sandbox.write("bin/made", IDLE);
+    sandbox.write("bin/start", STARTS);
+    let create = "buildx create --name agentgate --driver docker-container --bootstrap\n";
+    let mut dry = CREATE.to_vec();
+    dry.extend(["--dry-run", "--json"]);
+    let ran = sandbox.run(&dry).succeeded();
+    let note = format!("note: first `docker {}`\n", create.trim_end());
+    assert_eq!(ran.stderr, note);
+    serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap();
+    assert!(!sandbox.read("bin/calls").contains("create"));
+    for _ in 0..2 {
+        sandbox.run(&CREATE).succeeded();
+        assert_eq!(sandbox.read("bin/calls").matches(create).count(), 1);
+    }
+    assert_eq!(sandbox.builds().len(), 2);
+}
+
+#[test]
+fn a_builder_that_cannot_be_created_leaves_no_half_of_it() {
+    let sandbox = without_builder("echo 'ERROR: not found' >&2; exit 1");
+    sandbox.run(&CREATE).failed_after(
+        "ERROR: not found\n",
+        "the builder `agentgate` cannot be made: `docker buildx create` failed (exit status: 1); \
+         its output is above\n  hint: it needs BuildKit's image from Docker Hub; `--builder NAME` \
+         takes one that you have",
+    );
+    let calls = sandbox.read("bin/calls");
+    assert!(calls.contains("buildx rm --force agentgate\n"), "{calls}");
+    assert_eq!(sandbox.builds(), [""; 0]);
+}
+
+#[test]
+fn no_builder_is_created_where_there_is_no_engine() {
+    let sandbox = without_builder("exit 99");
+    sandbox.write(
+        "bin/info",
+        r#"{"ServerErrors":["no answer"],"ClientInfo":{}}"#,
+    );
+    let ran = sandbox.run(&CREATE);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let error = "error: the Docker Engine does not answer: no answer\n  hint: start it";
+    assert!(ran.stderr.starts_with(error), "{ran:#?}");
+    std::fs::remove_file(sandbox.path("bin/docker")).unwrap();
+    let ran = sandbox.run(&CREATE);
+    let error = "error: there is no `docker` on PATH\n  hint: ";
+    assert!(ran.stderr.starts_with(error), "{ran:#?}");
 }

@@ -31,7 +31,7 @@ const BUILDER: &str =
     "Name:   default\nDriver: docker\n\nNodes:\nPlatforms: linux/amd64, linux/arm64\n";
 
 /// Answers from the files `info` and `builder` beside it, and records each call in `calls`. What
-/// starts a builder is in `start`.
+/// makes, starts and removes a builder is in `create`, `start` and `rm`.
 const DOCKER: &str = r#"#!/bin/sh
 PATH=/usr/bin:/bin
 here=$(dirname "$0")
@@ -41,6 +41,7 @@ case "$1 $2" in
 "buildx inspect")
     [ "$3" = --bootstrap ] && . "$here/start"
     cat "$here/builder" ;;
+"buildx create" | "buildx rm") . "$here/$2" ;;
 "image inspect") echo 512345678 ;;
 save*) echo "this docker gives no image out" >&2; exit 1 ;;
 "pull --quiet" | "compose --profile") ;;

@@ -4,6 +4,7 @@
 mod actions;
 mod agent;
 mod builders;
+mod containers;
 mod engines;
 mod faults;
 mod gha;

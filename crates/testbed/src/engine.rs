@@ -29,6 +29,9 @@ use crate::{
 /// Everything that the engine starts and that names its folder on the command line.
 const PROGRAMS: [&str; 3] = ["dockerd", "containerd", "containerd-shim-runc-v2"];
 
+/// The control group that buildx has for its builders' containers, on every engine.
+const BUILDERS: &str = "docker/buildx";
+
 /// How long the engine may take to answer after its start, on a busy machine with much data.
 const START_LIMIT: Duration = Duration::from_secs(90);
 
@@ -162,9 +165,24 @@ impl Engine {
             process.end(Duration::ZERO)?;
         }
         cgroup::end(&self.cgroup())?;
+        for container in self.containers()? {
+            cgroup::end(&format!("{BUILDERS}/{container}"))?;
+        }
         mounts::unmount_below(&self.layout.run)?;
         mounts::unmount_below(&self.data())?;
         remove_dir(&self.layout.run)
+    }
+
+    /// The containers that the engine knows, running or not.
+    fn containers(&self) -> Result<Vec<String>> {
+        let dir = self.data().join("containers");
+        if !dir.exists() {
+            return Ok(Vec::new());
+        }
+        let listed = || format!("failed to list `{}`", dir.display());
+        let entries = fs::read_dir(&dir).with_context(listed)?;
+        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        names.collect::<Result<_>>().with_context(listed)
     }
 
     fn cgroup(&self) -> String {

@@ -43,6 +43,7 @@ fn without_the_network_it_fails_and_with_it_goes_on() {
         bed.set(proxy, "");
     }
     assert_up(&bed);
+    assert_ends_a_builder_without_its_engine(&bed);
 }
 
 #[test]
@@ -98,6 +99,25 @@ fn assert_up(bed: &Bed) {
             .is_some_and(|bases| !bases.is_empty()),
         "{ran}"
     );
+}
+
+/// buildx keeps its builders' containers out of the engine's control group.
+#[track_caller]
+fn assert_ends_a_builder_without_its_engine(bed: &Bed) {
+    let id = sh(&format!(
+        "{}
+        docker buildx create --name orphan --driver docker-container --bootstrap >/dev/null 2>&1
+        docker inspect --format '{{{{.Id}}}}' buildx_buildkit_orphan0",
+        bed.run(&["env"]).stdout
+    ));
+    let groups = || sh(&format!("find /sys/fs/cgroup -maxdepth 4 -name {id}"));
+    let status = bed.run(&["status", "--json"]).stdout;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    sh(&format!("kill -KILL {}", status["engine"]["pid"]));
+    assert_ne!(groups(), "");
+    bed.run(&["down"]).is(0, "", "the test bed is down\n");
+    // A group goes when its last process has gone.
+    assert_eq!(groups(), "");
 }
 
 fn users_cache() -> PathBuf {

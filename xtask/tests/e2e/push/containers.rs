@@ -271,7 +271,8 @@ fn an_interrupted_build_ends_in_the_builder_too_and_leaves_nothing() {
         signal.unwrap();
         let ran = ended(push);
         assert_eq!(ran.code, Some(130), "{ran:#?}");
-        assert!(ran.stderr.ends_with("error: interrupted\n"), "{ran:#?}");
+        // A docker that is signalled twice at once may die before its plugin has said its last.
+        assert!(ran.stderr.contains("error: interrupted\n"), "{ran:#?}");
         // Whoever asked for the file hangs up, or this fails.
         let limit = Some(Duration::from_mins(1));
         asked.set_read_timeout(limit).unwrap();

@@ -4,7 +4,7 @@ mod builder;
 mod plugin;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
@@ -146,6 +146,27 @@ pub(crate) fn wake(exec: &Exec, builder: &str) -> anyhow::Result<()> {
         "the builder `{builder}` does not start: {why}\n  hint: `docker buildx rm {builder}` and \
          make it anew, or choose another with `--builder NAME`"
     )
+}
+
+/// Whether the container of a builder on this engine has died within the last `time`. Docker starts
+/// one again that was not stopped by hand. An engine that does not say knows of none.
+pub(crate) fn has_died(exec: &Exec, builder: &Builder, time: Duration) -> bool {
+    if builder.driver != "docker-container" {
+        return false;
+    }
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    // Whole seconds, as in `--until 0s`, would leave out what has just happened.
+    let at = |time: Duration| format!("{}.{:09}", time.as_secs(), time.subsec_nanos());
+    let (since, until) = (at(now.saturating_sub(time)), at(now));
+    let mut events = vec!["events", "--since", &since, "--until", &until];
+    events.extend(["--filter", "event=die"]);
+    events.extend(["--format", "{{.Actor.Attributes.name}}"]);
+    exec.output("docker", &events).is_ok_and(|died| {
+        let died = String::from_utf8_lossy(&died.stdout);
+        died.lines().any(|name| builder.has_container(name))
+    })
 }
 
 /// The part of `docker info --format '{{json .}}'` that we read.

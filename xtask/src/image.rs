@@ -18,6 +18,7 @@ mod sizes;
 mod steps;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{bail, ensure};
 
@@ -247,10 +248,12 @@ fn create_builder(ctx: &Ctx, create: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The error of a build that failed: what docker lacks by now, as `judge` sees it, if anything.
+/// The error of a build that began at `start` and failed: what docker lacks by now, as `judge` sees
+/// it, if anything.
 fn failed(
     ctx: &Ctx,
     builder: Option<&str>,
+    start: Instant,
     error: anyhow::Error,
     judge: impl FnOnce(&Docker) -> anyhow::Result<()>,
 ) -> anyhow::Error {
@@ -259,12 +262,14 @@ fn failed(
     }
     let look = || {
         let docker = docker::observe(&ctx.exec, builder)?;
-        judge(&docker)?;
-        let ended = docker.builder.filter(|builder| !builder.idle.is_empty());
+        let ended = docker.builder.as_ref().filter(|builder| {
+            // One that docker starts again looks as before, or not as if it could be used, by now.
+            !builder.idle.is_empty() || docker::has_died(&ctx.exec, builder, start.elapsed())
+        });
         if let Some(Builder { name, .. }) = ended {
             bail!("the builder `{name}` has ended\n  hint: run this again, it is started anew");
         }
-        Ok(())
+        judge(&docker)
     };
     match look() {
         Ok(()) => error,

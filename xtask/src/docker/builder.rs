@@ -37,6 +37,13 @@ impl Builder {
             look: None,
         }
     }
+
+    /// Whether buildx calls the container of one of its nodes so, which are numbered.
+    pub(super) fn has_container(&self, name: &str) -> bool {
+        let node = name.strip_prefix("buildx_buildkit_");
+        let number = node.and_then(|node| node.strip_prefix(self.name.as_str()));
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    }
 }
 
 /// Hash of what `docker buildx inspect` says, without when the builder was last used.
@@ -138,6 +145,20 @@ mod tests {
         assert_eq!(builder.look, None);
         assert_eq!((builder.idle.len(), builder.lost.len()), (0, 0));
         assert_eq!(parse("nothing here", Store::Containerd), None);
+    }
+
+    #[test]
+    fn containers_are_known_by_their_names() {
+        let builder = Builder::in_container("farm");
+        for (name, is_its_own) in [
+            ("buildx_buildkit_farm0", true),
+            ("buildx_buildkit_farm12", true),
+            ("buildx_buildkit_farm", false),
+            ("buildx_buildkit_farmer0", false),
+            ("farm0", false),
+        ] {
+            assert_eq!(builder.has_container(name), is_its_own, "{name}");
+        }
     }
 
     #[test]

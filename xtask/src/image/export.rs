@@ -150,7 +150,7 @@ impl Export {
         };
         built.map_err(|error| {
             let builder = self.builder.as_deref();
-            super::failed(ctx, builder, error, |docker| self.judge(docker))
+            super::failed(ctx, builder, start, error, |docker| self.judge(docker))
         })?;
         let seconds = start.elapsed().as_secs_f64();
         let mut all = Vec::new();

@@ -4,6 +4,7 @@ mod build;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
@@ -143,9 +144,10 @@ where
     let (known, seconds) = if is_remembered {
         builds.run_remembered(known)?
     } else {
+        let start = Instant::now();
         let seconds = builds.run(&known).map_err(|error| {
             let judge = |docker: &Docker| (builds.plan)(docker).map(drop);
-            super::failed(ctx, builds.args.builder(), error, judge)
+            super::failed(ctx, builds.args.builder(), start, error, judge)
         })?;
         (known, seconds)
     };

@@ -99,7 +99,7 @@ pub(crate) struct Args {
     /// Where steps are remembered besides the builder: `gha`, `registry=REPOSITORY`, `local=DIR`
     #[arg(long, value_name = "CACHE")]
     cache: Option<Cache>,
-    /// How layers are compressed: `zstd` or `gzip` (for clients before Docker 23), `:LEVEL`
+    /// How a push compresses layers: `zstd` or `gzip` (for clients before Docker 23), `:LEVEL`
     #[arg(long, value_name = "KIND", default_value = "zstd")]
     compression: Compression,
     /// Who makes the SBOM of a push: an image, `auto` (the usual one, if it can be had) or `off`

@@ -1,21 +1,12 @@
-//! How layers are compressed: `--compression`.
+//! How the layers of a push are compressed: `--compression`.
 
-use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 /// How layers are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Compression {
-    kind: &'static str,
-    level: u32,
-}
-
-/// As an exporter of BuildKit takes it.
-impl Display for Compression {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Compression { kind, level } = self;
-        write!(f, "compression={kind},compression-level={level}")
-    }
+    pub(super) kind: &'static str,
+    pub(super) level: u32,
 }
 
 impl Default for Compression {

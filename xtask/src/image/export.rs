@@ -218,8 +218,10 @@ fn exported(layout: Layout, steps: BTreeMap<Platform, Steps>) -> anyhow::Result<
 /// The exporter's `rewrite-timestamp` is not needed, as the Dockerfile dates what its steps write;
 /// it would read and write all layers at every export (10 s here, cached or not).
 fn output(folder: &Path, compression: Compression) -> String {
+    let Compression { kind, level } = compression;
     format!(
-        "type=oci,tar=false,{},{compression},force-compression=true,oci-mediatypes=true",
+        "type=oci,tar=false,{},compression={kind},compression-level={level},\
+         force-compression=true,oci-mediatypes=true",
         csv_field(&format!("dest={}", folder.display()))
     )
 }

@@ -92,12 +92,13 @@ fn plan(
         // They carry a fresh id, which would give every local build of one commit another digest.
         provenance: "false",
         sbom: "false",
-        // Compressed as for a push, which then need not do it again. An engine unpacks zstd under OCI's
-        // media types alone.
+        // After a push the builder has zstd layers, which an engine unpacks under OCI's media types
+        // alone. Asked for zstd, it would take the push's layers of the base, too, and a second build of
+        // one commit be another image.
         output: if docker.builds_in_classic_store() {
             "type=docker".to_owned()
         } else {
-            format!("type=docker,oci-mediatypes=true,{}", args.compression)
+            "type=docker,oci-mediatypes=true".to_owned()
         },
         metadata_file,
         no_cache: args.no_cache,

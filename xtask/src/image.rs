@@ -291,13 +291,13 @@ fn build(exec: &Exec, program: &str, args: &[String]) -> anyhow::Result<()> {
 /// token.
 fn attempt(exec: &Exec, program: &str, args: &[String]) -> anyhow::Result<()> {
     let result = exec.watch(program, args);
-    match (result, cache::without(args)) {
-        (Err(error), Some(args)) if !error.is::<Stop>() => {
+    match result {
+        Err(error) if cache::is_in(args) && !error.is::<Stop>() => {
             anstream::eprintln!(
                 "note: building again without `--cache`, in case the failure is its doing"
             );
-            exec.watch(program, &args)
+            exec.watch(program, &cache::without(args))
         }
-        (result, _) => result,
+        result => result,
     }
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail, ensure};
 
 use super::built::Built;
-use super::cache::slug;
+use super::cache::{self, slug};
 use super::command::{Line, csv_field};
 use super::compression::Compression;
 use super::layout::Layout;
@@ -36,7 +36,6 @@ pub(super) struct Export {
     builds: Vec<Build>,
     docker: Docker,
     builder: Option<String>,
-    has_cache: bool,
 }
 
 /// One run of buildx.
@@ -127,7 +126,6 @@ impl Export {
             builds,
             docker,
             builder: args.builder().map(str::to_owned),
-            has_cache: args.cache.is_some(),
         })
     }
 
@@ -160,7 +158,7 @@ impl Export {
                 metadata_file: &build.metadata_file,
                 seconds,
                 platforms: &build.platforms,
-                has_cache: self.has_cache,
+                has_cache: cache::is_in(&build.command),
             };
             let steps = steps::ask(exec, &self.docker, builder, &ran)?;
             all.push(exported(layout, steps)?);

@@ -182,6 +182,14 @@ fn images(index: &Value) -> (Vec<(String, String)>, usize) {
     (images, others)
 }
 
+/// Fails unless an index has both platforms, each with its attestation.
+#[track_caller]
+fn assert_whole(index: &Value) {
+    let (images, attestations) = images(index);
+    let platforms: Vec<&str> = images.iter().map(|(platform, _)| &**platform).collect();
+    assert_eq!((platforms, attestations), (vec!["amd64", "arm64"], 2));
+}
+
 #[track_caller]
 pub(crate) fn refused(ran: &Ran, parts: &[&str]) {
     assert_eq!(ran.code, Some(3), "{ran:#?}");
@@ -196,9 +204,7 @@ fn a_commit_is_built_once_and_then_adopted() {
     let tag = workspace.sha_tag();
     let pushed = workspace.push(&[]);
     let (digest, index) = workspace.published(&tag).unwrap();
-    let (images, attestations) = images(&index);
-    let platforms: Vec<&str> = images.iter().map(|(platform, _)| &**platform).collect();
-    assert_eq!((platforms, attestations), (vec!["amd64", "arm64"], 2));
+    assert_whole(&index);
     assert_eq!(pushed["digest"], *digest);
     assert_eq!(pushed["revision"], workspace.revision());
     assert_eq!(pushed["tags"], serde_json::json!(["pushed", "pushed"]));

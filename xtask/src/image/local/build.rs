@@ -8,6 +8,7 @@ use crate::ctx::Ctx;
 use crate::docker::{self, Docker, Store};
 use crate::exec::Exec;
 use crate::image::built::rounded;
+use crate::image::cache;
 use crate::image::memory;
 use crate::image::steps::{self, Ran, Steps};
 use crate::image::{Args, local};
@@ -118,7 +119,7 @@ impl<'a, P: Fn(&Docker) -> anyhow::Result<Plan>> Builds<'a, P> {
             metadata_file: &known.plan.metadata_file,
             seconds,
             platforms: &known.plan.platforms,
-            has_cache: self.args.cache.is_some(),
+            has_cache: cache::is_in(&known.plan.command),
         };
         steps::ask(exec, &known.docker, builder, &ran)
     }

@@ -91,10 +91,11 @@ impl Held {
         self.0.local_addr().unwrap().to_string()
     }
 
-    /// A commit whose build needs a file of this server.
+    /// A commit whose build needs a file of this server, and does nothing else until it has it: a
+    /// containerd that is killed while it makes a snapshot may have half of it.
     fn commit(&self, workspace: &Workspace) {
-        let add = format!("FROM scratch\nADD http://{}/file /\n", self.address());
-        let dockerfile = DOCKERFILE.replace("FROM scratch\n", &add);
+        let add = format!("ADD http://{}/file /\n", self.address());
+        let dockerfile = DOCKERFILE.replace("COPY --link content/ /\n", &add);
         workspace.write("docker/Dockerfile.agent", &dockerfile);
         workspace.commit("needs a file");
     }

@@ -80,15 +80,21 @@ fn tell(pid: Pid, told: Told, signal: i32) {
     }
 }
 
-/// The children of a process, where the kernel lists them (Linux).
+/// The children of a process, where the kernel lists them (Linux): by the thread that started them,
+/// which in docker is any.
 fn children(pid: Pid) -> Vec<Pid> {
-    let pid = pid.as_raw_nonzero();
-    let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let listed = listed.unwrap_or_default();
-    listed
-        .split_whitespace()
-        .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
-        .collect()
+    let threads = std::fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()));
+    let threads = threads.into_iter().flatten().flatten();
+    let listed = threads.filter_map(|thread| {
+        let listed = std::fs::read_to_string(thread.path().join("children"));
+        listed.ok()
+    });
+    let mut children = Vec::new();
+    for listed in listed {
+        let pids = listed.split_whitespace();
+        children.extend(pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?)));
+    }
+    children
 }
 
 /// A running program that is registered for our signals.
@@ -134,5 +140,32 @@ pub(super) fn kill(pid: Pid) {
     let running = lock(&RUNNING);
     if running.iter().any(|(running, _)| *running == pid) {
         let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::Exec;
+
+    #[test]
+    fn the_children_of_every_thread_are_told() {
+        let start = || {
+            let exec = Exec::new(&std::env::temp_dir(), false).unwrap();
+            Command::from(exec.cmd("sleep", &["600"])).spawn().unwrap()
+        };
+        let own = rustix::process::getpid();
+        let mut first = start();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut second = start();
+                let listed = children(own);
+                for child in [&mut first, &mut second] {
+                    child.kill().unwrap();
+                    assert!(listed.contains(&Pid::from_child(child)));
+                    child.wait().unwrap();
+                }
+            });
+        });
     }
 }

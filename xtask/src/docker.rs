@@ -78,7 +78,7 @@ impl Docker {
         let engine = self.engine.as_ref();
         let builder = self.builder.as_ref();
         engine.is_some_and(|engine| engine.store == Store::Classic)
-            && builder.is_some_and(|builder| builder.driver == "docker")
+            && builder.is_some_and(Builder::is_engine)
     }
 }
 
@@ -94,14 +94,18 @@ pub(crate) fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Dock
     )?;
     docker.plugin = docker.plugin.filter(|_| plugin::is_all_of(&client));
     docker.client = Some(client.display().to_string());
-    if let (Some(_), Some(engine)) = (&docker.buildx, &docker.engine) {
+    // Other builders than the engine's own need none. A client that says nothing fails here, too.
+    let is_asked = docker.engine.is_some() || !info.stdout.is_empty();
+    if docker.buildx.is_some() && is_asked {
+        let store = docker.engine.as_ref().map(|engine| engine.store);
         let output = exec.output("docker", &inspect(builder))?;
         // A Ctrl-C reaches buildx as well, which then says that the nodes cannot be reached.
         crate::exec::check()?;
         if output.status.success() {
             let said = String::from_utf8_lossy(&output.stdout);
-            docker.builder = builder::parse(&said, engine.store);
-        } else {
+            docker.builder = builder::parse(&said, store)
+                .filter(|builder| store.is_some() || builder.needs_no_engine());
+        } else if store.is_some() || builder.is_some() {
             let said = String::from_utf8_lossy(&output.stderr);
             docker.builder_error = Some(said.trim().trim_start_matches("ERROR: ").to_owned());
         }
@@ -130,8 +134,9 @@ pub(crate) fn look(
 }
 
 /// Starts the nodes of a builder.
-pub(crate) fn wake(exec: &Exec, builder: &str) -> anyhow::Result<()> {
-    let start = ["buildx", "inspect", "--bootstrap", builder];
+pub(crate) fn wake(exec: &Exec, builder: &Builder) -> anyhow::Result<()> {
+    let name = &builder.name;
+    let start = ["buildx", "inspect", "--bootstrap", name];
     let ended = exec.within("docker", &start, WAKE)?;
     if ended.is_success() {
         return Ok(());
@@ -142,9 +147,17 @@ pub(crate) fn wake(exec: &Exec, builder: &str) -> anyhow::Result<()> {
         (None, _) => format!("it took more than {} s", WAKE.as_secs()),
         (_, why) => why.unwrap_or("no reason given").replace("ERROR: ", ""),
     };
+    let remedy = if builder.is_kubernetes() {
+        format!(
+            "`kubectl describe pods` says why of the pods in the namespace that `docker buildx \
+             inspect {name}` names"
+        )
+    } else {
+        format!("`docker buildx rm {name}` and make it anew")
+    };
     bail!(
-        "the builder `{builder}` does not start: {why}\n  hint: `docker buildx rm {builder}` and \
-         make it anew, or choose another with `--builder NAME`"
+        "the builder `{name}` does not start: {why}\n  hint: {remedy}, or choose another with \
+         `--builder NAME`"
     )
 }
 

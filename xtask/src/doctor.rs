@@ -90,7 +90,14 @@ impl Findings {
             if !builder.idle.is_empty() {
                 let gap = if told.is_empty() { "" } else { "; " };
                 let idle = builder.idle.join("`, `");
-                told = format!("{told}{gap}`{idle}` does not run, a build starts it");
+                let runs = match builder.idle.as_slice() {
+                    [_] => "does not run, a build starts it",
+                    _ => "do not run, a build starts them",
+                };
+                told = format!("{told}{gap}`{idle}` {runs}");
+                if builder.is_kubernetes() {
+                    told += " (buildx says the same of a cluster that does not answer)";
+                }
             }
             format!("{} ({}): {told}", builder.name, builder.driver)
         });

@@ -204,11 +204,12 @@ fn enter_testbed(ctx: &Ctx, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Looks at docker and its builder, which is made if that is asked for, and started.
-fn observe_docker(ctx: &Ctx, args: &Args) -> anyhow::Result<Docker> {
+/// Looks at docker and its builder, which is made if that is asked for. What a build of `platforms`
+/// (none: the engine's own) needs of it is started.
+fn observe_docker(ctx: &Ctx, args: &Args, platforms: &[Platform]) -> anyhow::Result<Docker> {
     let mut docker = docker::observe(&ctx.exec, args.builder())?;
-    // Without an engine there is no such error: then that is what is lacking.
-    if args.create_builder && docker.builder_error.is_some() {
+    // Without an engine that is what is lacking.
+    if args.create_builder && docker.engine.is_some() && docker.builder_error.is_some() {
         let create = preflight::CREATE_BUILDER;
         if args.dry_run {
             let create = crate::exec::quoted("docker", &create);
@@ -220,11 +221,18 @@ fn observe_docker(ctx: &Ctx, args: &Args) -> anyhow::Result<Docker> {
         create_builder(ctx, &create)?;
         docker = docker::observe(&ctx.exec, args.builder())?;
     }
+    let native = docker.engine.as_ref().and_then(|engine| engine.platform);
+    let platforms = match platforms {
+        [] => native.as_slice(),
+        _ => platforms,
+    };
+    // A local build ends in the engine.
+    let may_build = docker.engine.is_some() || args.push || args.reproduce;
     match &docker.builder {
         // The build would start it, too, but what it can build for is not known before.
-        Some(builder) if !builder.idle.is_empty() && !args.dry_run => {
+        Some(builder) if may_build && builder.must_start(platforms) && !args.dry_run => {
             anstream::eprintln!("starting the builder `{}`", builder.name);
-            docker::wake(&ctx.exec, &builder.name)?;
+            docker::wake(&ctx.exec, builder)?;
             docker::observe(&ctx.exec, args.builder())
         }
         _ => Ok(docker),
@@ -248,12 +256,12 @@ fn create_builder(ctx: &Ctx, create: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The error of a build that began at `start` and failed: what docker lacks by now, as `judge` sees
-/// it, if anything.
+/// The error of a build of `platforms` that began at `start` and failed: what docker lacks by now, as
+/// `judge` sees it, if anything.
 fn failed(
     ctx: &Ctx,
     builder: Option<&str>,
-    start: Instant,
+    (start, platforms): (Instant, &[Platform]),
     error: anyhow::Error,
     judge: impl FnOnce(&Docker) -> anyhow::Result<()>,
 ) -> anyhow::Error {
@@ -263,8 +271,10 @@ fn failed(
     let look = || {
         let docker = docker::observe(&ctx.exec, builder)?;
         let ended = docker.builder.as_ref().filter(|builder| {
-            // One that docker starts again looks as before, or not as if it could be used, by now.
-            !builder.idle.is_empty() || docker::has_died(&ctx.exec, builder, start.elapsed())
+            // One that is started again looks as before, or not as if it could be used, by now.
+            builder.must_start(platforms)
+                || builder.is_kubernetes() && !builder.lost.is_empty()
+                || docker::has_died(&ctx.exec, builder, start.elapsed())
         });
         if let Some(Builder { name, .. }) = ended {
             bail!("the builder `{name}` has ended\n  hint: run this again, it is started anew");

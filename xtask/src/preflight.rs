@@ -52,7 +52,9 @@ pub(crate) fn lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
 /// What the engine's store holds is of no matter there, unless it is the store of the builder.
 pub(crate) fn lacks_to_push(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
     let mut lacks = lacks(docker, &[]);
-    lacks.retain(|lack| lack.what != NO_PLATFORM);
+    // A builder that was found without an engine is not the engine's own.
+    let unneeded = no_engine(docker).filter(|_| docker.builder.is_some());
+    lacks.retain(|lack| lack.what != NO_PLATFORM && Some(lack) != unneeded.as_ref());
     let more = builder_lacks(docker, platforms);
     lacks.retain(|lack| !more.contains(lack));
     lacks.extend(more);
@@ -212,6 +214,7 @@ mod tests {
                 name: "default".into(),
                 driver: "docker".into(),
                 platforms: vec!["linux/amd64".into(), "linux/arm64".into()],
+                ready: Vec::new(),
                 nodes: 1,
                 idle: Vec::new(),
                 lost: Vec::new(),
@@ -343,6 +346,23 @@ mod tests {
         assert_eq!(whats(&docker), Vec::<String>::new());
         docker.builder.as_mut().unwrap().platforms.pop();
         assert_eq!(whats(&docker).len(), 1);
+    }
+
+    #[test]
+    fn a_push_needs_no_engine_but_for_its_own_builder() {
+        let mut docker = Docker {
+            engine: None,
+            engine_error: Some("refused".into()),
+            ..whole()
+        };
+        docker.builder.as_mut().unwrap().driver = "kubernetes".into();
+        assert_eq!(lacks_to_push(&docker, BOTH), []);
+        let refused = ["the Docker Engine does not answer: refused"];
+        assert_eq!(whats(&docker, BOTH), refused);
+        docker.builder.as_mut().unwrap().platforms.pop();
+        assert_eq!(lacks_to_push(&docker, BOTH).len(), 1);
+        docker.builder = None;
+        assert_eq!(lacks_to_push(&docker, BOTH)[0].what, refused[0]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use crate::oci::Digest;
+use crate::platform::Platform;
 
 /// A buildx builder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,10 +13,13 @@ pub(crate) struct Builder {
     pub(crate) driver: String,
     /// Every platform its nodes build for, emulated ones included.
     pub(crate) platforms: Vec<String>,
+    /// Those that are built without a node that does not run.
+    pub(crate) ready: Vec<String>,
     /// How many machines it builds on.
     pub(crate) nodes: usize,
     /// The nodes that do not run, as after `docker buildx create` or `stop`: a build starts them.
-    /// Until then buildx knows no other platforms of theirs than those that the user forced.
+    /// Until then buildx knows no other platforms of theirs than those that the user forced. It
+    /// says the same of pods in a cluster that does not answer.
     pub(crate) idle: Vec<String>,
     /// The nodes that cannot be reached, and why.
     pub(crate) lost: Vec<(String, String)>,
@@ -31,6 +35,7 @@ impl Builder {
             name: name.to_owned(),
             driver: "docker-container".to_owned(),
             platforms: Vec::new(),
+            ready: Vec::new(),
             nodes: 1,
             idle: vec![format!("{name}0")],
             lost: Vec::new(),
@@ -44,6 +49,30 @@ impl Builder {
         let number = node.and_then(|node| node.strip_prefix(self.name.as_str()));
         number.is_some_and(|number| number.parse::<u32>().is_ok())
     }
+
+    /// True for the engine's own builder.
+    pub(crate) fn is_engine(&self) -> bool {
+        self.driver == "docker"
+    }
+
+    /// True for any other. Without an engine buildx does not know the driver of the engine's own.
+    pub(super) fn needs_no_engine(&self) -> bool {
+        !self.is_engine() && !self.driver.is_empty()
+    }
+
+    /// True if its nodes are pods.
+    pub(crate) fn is_kubernetes(&self) -> bool {
+        self.driver == "kubernetes"
+    }
+
+    /// True if a build of `platforms` (none: it is not known for which) needs nodes that do not run.
+    pub(crate) fn must_start(&self, platforms: &[Platform]) -> bool {
+        let is_ready = |platform: &Platform| {
+            let mut ready = self.ready.iter();
+            ready.any(|ready| ready == platform.as_str())
+        };
+        !self.idle.is_empty() && (platforms.is_empty() || !platforms.iter().all(is_ready))
+    }
 }
 
 /// Hash of what `docker buildx inspect` says, without when the builder was last used.
@@ -56,11 +85,11 @@ pub(super) fn look(text: &str) -> Digest {
 /// Whether what buildx says of a builder would change with the engine's store. The engine's own
 /// builder has labels, and those of containerd are among them with that store alone; an old buildx
 /// shows no labels, and other builders know nothing of the engine's store.
-fn shows_store(text: &str, driver: &str, store: Store) -> bool {
+fn shows_store(text: &str, driver: &str, store: Option<Store>) -> bool {
     let is_containerd = text.contains("org.mobyproject.buildkit.worker.containerd.");
     driver == "docker"
         && text.lines().any(|line| line.starts_with("Labels:"))
-        && is_containerd == (store == Store::Containerd)
+        && store.is_some_and(|store| is_containerd == (store == Store::Containerd))
 }
 
 /// What buildx says of a node: how it is, or why that cannot be said.
@@ -68,6 +97,7 @@ struct Node<'a> {
     name: &'a str,
     status: Option<&'a str>,
     error: Option<&'a str>,
+    platforms: Vec<String>,
 }
 
 fn nodes(text: &str) -> Vec<Node<'_>> {
@@ -81,33 +111,57 @@ fn nodes(text: &str) -> Vec<Node<'_>> {
                 name: value,
                 status: None,
                 error: None,
+                platforms: Vec::new(),
             }),
             ("Status", Some(node)) => node.status = Some(value),
             ("Error", Some(node)) => node.error = Some(value),
+            ("Platforms", Some(node)) => node.platforms = platforms(value),
             _ => {}
         }
     }
     nodes
 }
 
-/// Reads `docker buildx inspect`; none when it has no name or driver.
-pub(super) fn parse(text: &str, store: Store) -> Option<Builder> {
+fn platforms(list: &str) -> Vec<String> {
+    let platforms = list.split(',');
+    // A star marks the platforms that the user forced on a node.
+    let names = platforms.map(|platform| platform.trim().trim_end_matches('*').to_owned());
+    names.filter(|platform| !platform.is_empty()).collect()
+}
+
+/// Reads `docker buildx inspect`; none when it has no name or driver. `store` is the engine's.
+pub(super) fn parse(text: &str, store: Option<Store>) -> Option<Builder> {
     let field = |name: &str| {
         text.lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
             .map(str::trim)
     };
-    let platforms = text
+    let listed = text
         .lines()
         .filter_map(|line| line.strip_prefix("Platforms:"))
-        .flat_map(|list| list.split(','))
-        // A star marks the platforms that the user forced on a node.
-        .map(|platform| platform.trim().trim_end_matches('*').to_owned())
-        .filter(|platform| !platform.is_empty())
-        .collect();
+        .flat_map(platforms);
+    // Two nodes may build for the same, as the replicas of a pod do.
+    let mut all: Vec<String> = Vec::new();
+    for platform in listed {
+        if !all.contains(&platform) {
+            all.push(platform);
+        }
+    }
     let driver = field("Driver")?;
     let nodes = nodes(text);
     let is_idle = |node: &&Node| node.status.is_some_and(|status| status != "running");
+    let runs = |node: &&Node| node.status == Some("running");
+    // buildx takes the node that a platform was forced on, whatever others could emulate it.
+    let claimed: Vec<&String> = nodes
+        .iter()
+        .filter(is_idle)
+        .flat_map(|node| &node.platforms)
+        .collect();
+    let ready = nodes
+        .iter()
+        .filter(runs)
+        .flat_map(|node| &node.platforms)
+        .filter(|platform| !claimed.contains(platform));
     let idle = nodes.iter().filter(is_idle);
     let lost = nodes
         .iter()
@@ -115,7 +169,8 @@ pub(super) fn parse(text: &str, store: Store) -> Option<Builder> {
     Some(Builder {
         name: field("Name")?.to_owned(),
         driver: driver.to_owned(),
-        platforms,
+        platforms: all,
+        ready: ready.cloned().collect(),
         nodes: nodes.len().max(1),
         idle: idle.map(|node| node.name.to_owned()).collect(),
         lost: lost
@@ -129,12 +184,15 @@ pub(super) fn parse(text: &str, store: Store) -> Option<Builder> {
 mod tests {
     use super::*;
 
+    const CONTAINERD: Option<Store> = Some(Store::Containerd);
+    const CLASSIC: Option<Store> = Some(Store::Classic);
+
     #[test]
     fn a_builder_with_two_nodes() {
         let text = "Name:          farm\nDriver:        docker-container\nLast Activity: now\n\nNodes:\n\
                     Name:      farm0\nPlatforms: linux/amd64*, linux/amd64/v2\n\
                     Name:      farm1\nPlatforms: linux/arm64\n";
-        let builder = parse(text, Store::Containerd).unwrap();
+        let builder = parse(text, CONTAINERD).unwrap();
         assert_eq!(builder.name, "farm");
         assert_eq!(builder.driver, "docker-container");
         assert_eq!(
@@ -144,7 +202,7 @@ mod tests {
         assert_eq!(builder.nodes, 2);
         assert_eq!(builder.look, None);
         assert_eq!((builder.idle.len(), builder.lost.len()), (0, 0));
-        assert_eq!(parse("nothing here", Store::Containerd), None);
+        assert_eq!(parse("nothing here", CONTAINERD), None);
     }
 
     #[test]
@@ -169,11 +227,35 @@ mod tests {
                     Name:                  farm1\nStatus:                inactive\n\n\
                     Name:           farm2\nEndpoint:       unix:///x.sock\n\
                     Error:          Cannot connect to the Docker daemon at unix:///x.sock.\n";
-        let builder = parse(text, Store::Containerd).unwrap();
+        let builder = parse(text, CONTAINERD).unwrap();
         assert_eq!(builder.nodes, 3);
         assert_eq!(builder.idle, ["farm1"]);
         let why = "Cannot connect to the Docker daemon at unix:///x.sock.";
         assert_eq!(builder.lost, [("farm2".to_owned(), why.to_owned())]);
+    }
+
+    #[test]
+    fn what_must_start_for_a_build() {
+        // As buildx tells of one pod that runs and one that no node of the cluster can take.
+        let text = "Name:          cluster\nDriver:        kubernetes\n\nNodes:\n\
+                    Name:      cluster0\nStatus:    running\nPlatforms: linux/amd64*, linux/arm64\n\n\
+                    Name:      cluster1\nStatus:    stopped\nPlatforms: linux/arm64*\n";
+        let builder = parse(text, None).unwrap();
+        assert!(builder.is_kubernetes());
+        assert_eq!(builder.ready, ["linux/amd64"]);
+        assert_eq!(builder.idle, ["cluster1"]);
+        let (amd64, arm64) = (Platform::LinuxAmd64, Platform::LinuxArm64);
+        for (platforms, must_start) in [
+            (&[amd64][..], false),
+            (&[arm64], true),
+            (&[amd64, arm64], true),
+            (&[], true),
+        ] {
+            assert_eq!(builder.must_start(platforms), must_start, "{platforms:?}");
+        }
+        let both = parse(&text.replace("stopped", "running"), None).unwrap();
+        assert_eq!(both.platforms, ["linux/amd64", "linux/arm64"]);
+        assert!(!both.must_start(&[]));
     }
 
     #[test]
@@ -182,7 +264,7 @@ mod tests {
         let said = "Name:          default\nDriver:        docker\nLast Activity: now\n\nNodes:\n\
                     Name:      default\nPlatforms: linux/amd64\nLabels:\n \
                     org.mobyproject.buildkit.worker.containerd.uuid: 1\n";
-        let seen = look(said, Store::Containerd);
+        let seen = look(said, CONTAINERD);
         assert!(seen.is_some());
         for (from, to, is_same) in [
             ("Last Activity: now", "Last Activity: then", true),
@@ -190,22 +272,19 @@ mod tests {
             ("linux/amd64", "linux/amd64, linux/arm64", false),
             ("uuid: 1", "uuid: 2", false),
         ] {
-            let other = look(&said.replace(from, to), Store::Containerd);
+            let other = look(&said.replace(from, to), CONTAINERD);
             assert!(other.is_some());
             assert_eq!(other == seen, is_same, "{from}");
         }
         let classic = said.replace("worker.containerd.uuid", "worker.moby.host-gateway-ip");
-        assert!(look(&classic, Store::Classic).is_some());
+        assert!(look(&classic, CLASSIC).is_some());
         // Where the store cannot be seen, nothing is.
         for (from, to, store) in [
-            ("", "", Store::Classic),
-            ("worker.containerd.", "worker.moby.", Store::Containerd),
-            ("Labels:", "", Store::Containerd),
-            (
-                "        docker\n",
-                "        docker-container\n",
-                Store::Containerd,
-            ),
+            ("", "", CLASSIC),
+            ("", "", None),
+            ("worker.containerd.", "worker.moby.", CONTAINERD),
+            ("Labels:", "", CONTAINERD),
+            ("        docker\n", "        docker-container\n", CONTAINERD),
         ] {
             assert_eq!(look(&said.replace(from, to), store), None, "{from}");
         }

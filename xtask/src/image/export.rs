@@ -80,7 +80,7 @@ impl Export {
         platforms: &[Platform],
         purpose: Purpose,
     ) -> anyhow::Result<Export> {
-        let docker = super::observe_docker(ctx, args)?;
+        let docker = super::observe_docker(ctx, args, platforms)?;
         check(&docker, platforms)?;
         let nodes = docker.builder.as_ref().map_or(1, |builder| builder.nodes);
         let runs: Vec<&[Platform]> = if nodes > 1 {
@@ -148,7 +148,10 @@ impl Export {
         };
         built.map_err(|error| {
             let builder = self.builder.as_deref();
-            super::failed(ctx, builder, start, error, |docker| self.judge(docker))
+            let platforms = self.platforms();
+            super::failed(ctx, builder, (start, &platforms), error, |docker| {
+                check(docker, &platforms)
+            })
         })?;
         let seconds = start.elapsed().as_secs_f64();
         let mut all = Vec::new();
@@ -166,10 +169,9 @@ impl Export {
         Ok(all)
     }
 
-    /// Fails if docker is no more what the build needs.
-    fn judge(&self, docker: &Docker) -> anyhow::Result<()> {
+    fn platforms(&self) -> Vec<Platform> {
         let platforms = self.builds.iter().flat_map(|build| &build.platforms);
-        check(docker, &platforms.copied().collect::<Vec<_>>())
+        platforms.copied().collect()
     }
 
     fn side_by_side(&self, ctx: &Ctx) -> anyhow::Result<()> {

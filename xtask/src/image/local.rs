@@ -47,7 +47,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     let metadata_file = ctx.records().join("build-metadata.json");
     let plan = |docker: &Docker| plan(facts, docker, &tags, &metadata_file, &ctx.settings, args);
     if args.dry_run {
-        return plan(&super::observe_docker(ctx, args)?)?.print(ctx.json);
+        return plan(&super::observe_docker(ctx, args, &args.platform)?)?.print(ctx.json);
     }
     let built = apply(ctx, &Builds::new(ctx, args, plan))?;
     built.report(ctx)?;
@@ -147,8 +147,9 @@ where
     } else {
         let start = Instant::now();
         let seconds = builds.run(&known).map_err(|error| {
+            let builder = builds.args.builder();
             let judge = |docker: &Docker| (builds.plan)(docker).map(drop);
-            super::failed(ctx, builds.args.builder(), start, error, judge)
+            super::failed(ctx, builder, (start, &known.plan.platforms), error, judge)
         })?;
         (known, seconds)
     };

@@ -61,6 +61,7 @@ mod tests {
                 name: "default".into(),
                 driver: "docker".into(),
                 platforms: vec!["linux/amd64".into()],
+                ready: Vec::new(),
                 nodes: 1,
                 idle: Vec::new(),
                 lost: Vec::new(),

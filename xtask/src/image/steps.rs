@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::built::rounded;
 use super::cache;
-use crate::docker::Docker;
+use crate::docker::{Builder, Docker};
 use crate::exec::Exec;
 use crate::platform::Platform;
 
@@ -63,10 +63,13 @@ pub(super) fn ask(
     // A build may succeed without one.
     let text = std::fs::read(ran.metadata_file).unwrap_or_default();
     let metadata: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    // The history would start the nodes that were not needed.
+    let builds_alone = |builder: &Builder| !builder.idle.is_empty();
     let Some(id) = metadata["buildx.build.ref"]
         .as_str()
         .and_then(|path| path.rsplit('/').next())
         .filter(|_| ran.seconds >= WORTH_ASKING || ran.has_cache)
+        .filter(|_| !docker.builder.as_ref().is_some_and(builds_alone))
     else {
         return Ok(BTreeMap::new());
     };

@@ -135,6 +135,78 @@ fn a_builder_that_ends_during_a_build_is_named() {
     assert!(ran.stderr.contains(error), "{ran:#?}");
 }
 
+/// A cluster where no node can take the second pod, as buildx tells of it.
+const CLUSTER: &str = "Name: farm\nDriver: kubernetes\n\nNodes:\nName: farm0\nStatus: running\n\
+                       Platforms: linux/amd64*, linux/386\n\nName: farm1\nStatus: stopped\n\
+                       Platforms: linux/arm64*\n";
+
+/// `docker info` on a machine that has docker's client alone.
+const NO_ENGINE: &str = r#"{"ServerErrors":["no answer"],
+"ClientInfo":{"Plugins":[{"Name":"buildx","Version":"0.29.1"}]}}"#;
+
+#[test]
+fn only_the_nodes_that_a_build_needs_must_run() {
+    let sandbox = idle("printf '#1 waiting\\nERROR: expected 1 replicas, got 0\\n' >&2; exit 1");
+    sandbox.write("bin/builder", CLUSTER);
+    let image = ["image", "--builder", "farm", "--platform"];
+    let ran = sandbox.run(&[&image[..], &["linux/amd64"]].concat());
+    let ran = ran.succeeded();
+    assert!(!ran.stderr.contains("starting"), "{ran:#?}");
+    let error = "the builder `farm` does not start: expected 1 replicas, got 0\n  hint: `kubectl \
+                 describe pods` says why of the pods in the namespace that `docker buildx inspect \
+                 farm` names, or choose another with `--builder NAME`";
+    for platforms in ["linux/arm64", "linux/amd64,linux/arm64"] {
+        let ran = sandbox.run(&[&image[..], &[platforms]].concat());
+        ran.failed_after("starting the builder `farm`\n", error);
+    }
+    // What fails by itself is not laid on the node that was not needed.
+    sandbox.write("bin/build", "exit 1");
+    let ran = sandbox.run(&[&image[..], &["linux/amd64"]].concat());
+    assert!(!ran.stderr.contains("has ended"), "{ran:#?}");
+    assert_eq!(sandbox.builds().len(), 2);
+}
+
+#[test]
+fn a_push_by_another_builder_than_the_engines_needs_no_engine() {
+    let sandbox = Sandbox::new();
+    sandbox.write("bin/info", NO_ENGINE);
+    sandbox.write("bin/builder", CLUSTER);
+    let ran = sandbox.run(&["doctor", "--builder", "farm"]);
+    assert!(
+        ran.stdout.contains(
+            "farm (kubernetes): linux/amd64, linux/386, linux/arm64; `farm1` does not run, a build \
+             starts it (buildx says the same of a cluster that does not answer)\n"
+        ),
+        "{ran:#?}"
+    );
+    assert!(
+        ran.stdout.contains("\nimage --push  can be built\n"),
+        "{ran:#?}"
+    );
+    // A local build ends in the engine, so nothing is started for it.
+    let error = "error: the Docker Engine does not answer: no answer\n  hint: start it";
+    let ran = sandbox.run(&["image", "--builder", "farm", "--platform", "linux/arm64"]);
+    assert!(ran.stderr.starts_with(error), "{ran:#?}");
+    // This is what buildx says of the engine's own builder.
+    sandbox.write("bin/builder", "Name: default\nDriver: \nError: no answer\n");
+    let ran = sandbox.run(&["doctor"]);
+    assert!(ran.stdout.contains("\nbuilder  none\n"), "{ran:#?}");
+    assert!(!ran.stdout.contains("image --push"), "{ran:#?}");
+}
+
+#[test]
+fn a_pod_that_is_started_again_is_no_fault_of_the_build() {
+    let sandbox = Sandbox::new();
+    let runs = CLUSTER.replace("stopped", "running");
+    sandbox.write("bin/builder", &runs);
+    let gone = runs.replacen("Status: running", "Error: listing workers: not found", 1);
+    sandbox.write("bin/gone", &gone);
+    sandbox.write("bin/build", r#"cp "$here/gone" "$here/builder"; exit 1"#);
+    let ran = sandbox.run(&["image", "--builder", "farm", "--platform", "linux/amd64"]);
+    let error = "error: the build failed: the builder `farm` has ended\n  hint: run this again, ";
+    assert!(ran.stderr.contains(error), "{ran:#?}");
+}
+
 const CREATE: [&str; 2] = ["image", "--create-builder"];
 
 /// A docker without the builder `agentgate`, and what makes that one.

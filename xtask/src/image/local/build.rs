@@ -56,7 +56,7 @@ impl<'a, P: Fn(&Docker) -> anyhow::Result<Plan>> Builds<'a, P> {
 
     /// Looks at docker and decides.
     pub(super) fn observe(&self) -> anyhow::Result<Known> {
-        let docker = crate::image::observe_docker(self.ctx, self.args)?;
+        let docker = crate::image::observe_docker(self.ctx, self.args, &self.args.platform)?;
         let plan = (self.plan)(&docker)?;
         Ok(Known { docker, plan })
     }
@@ -194,6 +194,7 @@ mod tests {
                     name: "default".into(),
                     driver: "docker".into(),
                     platforms: Vec::new(),
+                    ready: Vec::new(),
                     nodes: 1,
                     idle: Vec::new(),
                     lost: Vec::new(),

@@ -133,6 +133,26 @@ pub(crate) fn look(
         .then(|| builder::look(&String::from_utf8_lossy(&ended.stdout))))
 }
 
+/// Whether a builder builds anything now; none where that cannot be said.
+pub(crate) fn builds(exec: &Exec, docker: &Docker, builder: &str) -> Option<bool> {
+    let ask = |args: &[&str]| {
+        let (program, args) = docker.buildx(args);
+        let ended = exec.within(program, args, LOOK).ok()?;
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        ended.is_success().then_some(said)
+    };
+    let seen = builder::parse(&ask(&inspect(Some(builder)))?, None)?;
+    if !seen.idle.is_empty() {
+        // The history would start these first.
+        let before = docker.builder.as_ref().map(|builder| &builder.idle);
+        return (before != Some(&seen.idle)).then_some(false);
+    }
+    let running = ["--filter", "status=running", "--format", "{{.Ref}}"];
+    let history = ["buildx", "history", "ls", "--builder", builder].into_iter();
+    let said = ask(&history.chain(running).collect::<Vec<_>>())?;
+    Some(!said.trim().is_empty())
+}
+
 /// Starts the nodes of a builder.
 pub(crate) fn wake(exec: &Exec, builder: &Builder) -> anyhow::Result<()> {
     let name = &builder.name;

@@ -2,6 +2,7 @@
 //! error, and passes signals on to those that are running.
 
 mod bounded;
+mod doubted;
 mod janitor;
 mod running;
 mod terminal;
@@ -123,20 +124,25 @@ impl Exec {
         program: &str,
         args: &[impl AsRef<str>],
     ) -> anyhow::Result<ExitStatus> {
+        let status = self.watched(program, args, Running::wait)?;
+        ended(status).map_err(Into::into)
+    }
+
+    /// Starts a program whose progress the user watches; `wait` waits for its end.
+    fn watched(
+        &self,
+        program: &str,
+        args: &[impl AsRef<str>],
+        wait: impl FnOnce(Running) -> io::Result<ExitStatus>,
+    ) -> anyhow::Result<ExitStatus> {
         check()?;
         let line = quoted(program, args);
         self.echo(&line);
         let mut command = Command::from(self.cmd(program, args));
         command.stdin(Stdio::null()).stdout(io::stderr());
-        let status = Running::foreground(&mut command)
-            .and_then(Running::wait)
-            .with_context(|| format!("failed to run `{line}`"))?;
-        // The terminal signals the program as well: its end may come before our own signal does.
-        let ours = running::signalled().filter(|_| !status.success());
-        match ours.or_else(|| interruption(status)) {
-            Some(signal) => Err(Stop::Interrupted(signal).into()),
-            None => Ok(status),
-        }
+        Running::foreground(&mut command)
+            .and_then(wait)
+            .with_context(|| format!("failed to run `{line}`"))
     }
 
     /// Runs a program that puts things away: even after an interruption, and out of the
@@ -193,6 +199,16 @@ fn short(program: &str, args: &[impl AsRef<str>]) -> String {
         .map(AsRef::as_ref)
         .take_while(|arg| !arg.starts_with('-'));
     shell_words::join(std::iter::once(program).chain(words))
+}
+
+/// The status of a program that was watched; an interruption is an error.
+fn ended(status: ExitStatus) -> Result<ExitStatus, Stop> {
+    // The terminal signals the program as well: its end may come before our own signal does.
+    let ours = running::signalled().filter(|_| !status.success());
+    match ours.or_else(|| interruption(status)) {
+        Some(signal) => Err(Stop::Interrupted(signal)),
+        None => Ok(status),
+    }
 }
 
 /// The signal that ended a program, whether it died of it or says so by its exit code.

@@ -11,6 +11,7 @@ mod layout;
 mod local;
 mod memory;
 mod merge;
+mod pulse;
 mod push;
 mod reproduce;
 mod saved;
@@ -288,10 +289,10 @@ fn failed(
     }
 }
 
-/// Runs buildx; GitHub Actions folds what it says.
-fn build(exec: &Exec, program: &str, args: &[String]) -> anyhow::Result<()> {
+/// Runs buildx for `docker`, which was looked at; GitHub Actions folds what it says.
+fn build(exec: &Exec, docker: &Docker, program: &str, args: &[String]) -> anyhow::Result<()> {
     let group = github::Group::start(exec, "docker buildx build");
-    let result = attempt(exec, program, args);
+    let result = attempt(exec, docker, program, args);
     group.end();
     result
 }
@@ -299,14 +300,14 @@ fn build(exec: &Exec, program: &str, args: &[String]) -> anyhow::Result<()> {
 /// Runs buildx, and once more without a cache if it fails with one: BuildKit asks for the layers of a
 /// step when it needs them, and gives up the build where it gets none; and where it cannot read the
 /// token.
-fn attempt(exec: &Exec, program: &str, args: &[String]) -> anyhow::Result<()> {
-    let result = exec.watch(program, args);
+fn attempt(exec: &Exec, docker: &Docker, program: &str, args: &[String]) -> anyhow::Result<()> {
+    let result = pulse::watch(exec, docker, program, args);
     match result {
         Err(error) if cache::is_in(args) && !error.is::<Stop>() => {
             anstream::eprintln!(
                 "note: building again without `--cache`, in case the failure is its doing"
             );
-            exec.watch(program, &cache::without(args))
+            pulse::watch(exec, docker, program, &cache::without(args))
         }
         result => result,
     }

@@ -135,6 +135,14 @@ impl Running {
     }
 }
 
+/// Tells a program that is watched, and still registered, to end.
+pub(super) fn end(pid: Pid, signal: Signal) {
+    let running = lock(&RUNNING);
+    if running.iter().any(|(running, _)| *running == pid) {
+        tell(pid, Told::Signal, signal.as_raw());
+    }
+}
+
 /// Kills a process group whose leader is still registered: none that has been waited for.
 pub(super) fn kill(pid: Pid) {
     let running = lock(&RUNNING);

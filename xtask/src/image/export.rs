@@ -143,7 +143,7 @@ impl Export {
         }
         let start = Instant::now();
         let built = match self.builds.as_slice() {
-            [only] => super::build(&ctx.exec, "docker", &only.command),
+            [only] => super::build(&ctx.exec, &self.docker, "docker", &only.command),
             _ => self.side_by_side(ctx),
         };
         built.map_err(|error| {
@@ -176,9 +176,9 @@ impl Export {
 
     fn side_by_side(&self, ctx: &Ctx) -> anyhow::Result<()> {
         let builds = self.builds.iter().map(|build| (build, ctx.exec.clone()));
-        threads::all(
-            builds.map(|(build, exec)| move || super::attempt(&exec, "docker", &build.command)),
-        )?;
+        threads::all(builds.map(|(build, exec)| {
+            move || super::attempt(&exec, &self.docker, "docker", &build.command)
+        }))?;
         Ok(())
     }
 

@@ -77,7 +77,7 @@ impl<'a, P: Fn(&Docker) -> anyhow::Result<Plan>> Builds<'a, P> {
         local::remove_old(&plan.metadata_file)?;
         let (program, args) = known.docker.buildx(&plan.command);
         let start = Instant::now();
-        crate::image::build(&exec, program, args)?;
+        crate::image::build(&exec, &known.docker, program, args)?;
         Ok(rounded(start.elapsed()))
     }
 

@@ -180,6 +180,8 @@ fn a_builder_is_created_once_and_pushes_both_platforms() {
         return;
     }
     let (workspace, builder) = (Workspace::new(), Builder::named("agentgate".to_owned()));
+    // A run of this test that was killed has left it.
+    docker(&["rm", "--force", "--volumes", &builder.container()]);
     add_step(&workspace);
     let create = |args: &[&str]| {
         let push = ["--push", "--create-builder"];

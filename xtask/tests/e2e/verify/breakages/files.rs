@@ -144,8 +144,8 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         "RUN touch /opt/late",
     ),
     broken(
-        "40 MB too large",
+        "70 MB too large",
         "image-size",
-        "RUN head -c 40000000 /dev/urandom >/opt/large",
+        "RUN head -c 70000000 /dev/urandom >/opt/large",
     ),
 ];

@@ -42,7 +42,7 @@ const fn package(
 }
 
 /// Newest first; what Debian 12 has itself comes from there where newer suites want a newer C library.
-const PACKAGES: [Package; 11] = [
+const PACKAGES: [Package; 12] = [
     package(
         "docker.io",
         &["sid", "trixie"],
@@ -107,6 +107,13 @@ const PACKAGES: [Package; 11] = [
         &["trixie", "bookworm"],
         &[("usr/sbin/runc", "bin/runc")],
         &["bin/runc", "--version"],
+    ),
+    // As Docker's own packages recommend: layers in gzip are unpacked by it where it is there.
+    package(
+        "pigz",
+        &["trixie", "bookworm"],
+        &[("usr/bin/unpigz", "bin/unpigz")],
+        &["bin/unpigz", "--version"],
     ),
     package(
         "tini",

@@ -1,5 +1,6 @@
 //! What the docker on this machine is and can do, as plain data; and what it says of an image.
 
+mod activity;
 mod builder;
 mod plugin;
 
@@ -9,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::activity::{Activity, activity};
 pub(crate) use self::builder::Builder;
 use crate::exec::Exec;
 use crate::oci::Digest;
@@ -131,26 +133,6 @@ pub(crate) fn look(
     Ok(ended
         .is_success()
         .then(|| builder::look(&String::from_utf8_lossy(&ended.stdout))))
-}
-
-/// Whether a builder builds anything now; none where that cannot be said.
-pub(crate) fn builds(exec: &Exec, docker: &Docker, builder: &str) -> Option<bool> {
-    let ask = |args: &[&str]| {
-        let (program, args) = docker.buildx(args);
-        let ended = exec.within(program, args, LOOK).ok()?;
-        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-        ended.is_success().then_some(said)
-    };
-    let seen = builder::parse(&ask(&inspect(Some(builder)))?, None)?;
-    if !seen.idle.is_empty() {
-        // The history would start these first.
-        let before = docker.builder.as_ref().map(|builder| &builder.idle);
-        return (before != Some(&seen.idle)).then_some(false);
-    }
-    let running = ["--filter", "status=running", "--format", "{{.Ref}}"];
-    let history = ["buildx", "history", "ls", "--builder", builder].into_iter();
-    let said = ask(&history.chain(running).collect::<Vec<_>>())?;
-    Some(!said.trim().is_empty())
 }
 
 /// Starts the nodes of a builder.

@@ -229,15 +229,24 @@ fn observe_docker(ctx: &Ctx, args: &Args, platforms: &[Platform]) -> anyhow::Res
     };
     // A local build ends in the engine.
     let may_build = docker.engine.is_some() || args.push || args.reproduce;
-    match &docker.builder {
-        // The build would start it, too, but what it can build for is not known before.
-        Some(builder) if may_build && builder.must_start(platforms) && !args.dry_run => {
-            anstream::eprintln!("starting the builder `{}`", builder.name);
-            docker::wake(&ctx.exec, builder)?;
-            docker::observe(&ctx.exec, args.builder())
+    let may_start = may_build && !args.dry_run;
+    let must_start = |builder: &&Builder| may_start && builder.must_start(platforms);
+    let Some(builder) = docker.builder.as_ref().filter(must_start) else {
+        return Ok(docker);
+    };
+    // The build would start it, too, but what it can build for is not known before.
+    anstream::eprintln!("starting the builder `{}`", builder.name);
+    let woken = docker::wake(&ctx.exec, builder);
+    let docker = docker::observe(&ctx.exec, args.builder())?;
+    let is_ready = |builder: &Builder| builder.lost.is_empty() && !builder.must_start(platforms);
+    if docker.builder.as_ref().is_some_and(is_ready) {
+        if woken.is_err() {
+            anstream::eprintln!("note: a node that this build does without does not start");
         }
-        _ => Ok(docker),
+    } else {
+        woken?;
     }
+    Ok(docker)
 }
 
 fn create_builder(ctx: &Ctx, create: &[&str]) -> anyhow::Result<()> {
@@ -277,8 +286,13 @@ fn failed(
                 || builder.is_kubernetes() && !builder.lost.is_empty()
                 || docker::has_died(&ctx.exec, builder, start.elapsed())
         });
-        if let Some(Builder { name, .. }) = ended {
-            bail!("the builder `{name}` has ended\n  hint: run this again, it is started anew");
+        if let Some(builder) = ended {
+            let hint = if builder.is_kubernetes() {
+                "`kubectl get events` says why; run this again"
+            } else {
+                "run this again, it is started anew"
+            };
+            bail!("the builder `{}` has ended\n  hint: {hint}", builder.name);
         }
         judge(&docker)
     };

@@ -14,14 +14,14 @@ use super::{Exec, ended, short};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Exec {
-    /// [`Exec::watch`] for a program that may wait for ever. `is_lost` is asked after each `pause`;
-    /// when it says so the program is ended, and the result is false.
+    /// [`Exec::watch`] for a program that may wait for ever. After each `pause`, `look` says how long the
+    /// next one is; when it says none the program is ended, and the result is false.
     pub(crate) fn watch_unless(
         &self,
         program: &str,
         args: &[impl AsRef<str>],
-        pause: Duration,
-        mut is_lost: impl FnMut() -> bool + Send,
+        mut pause: Duration,
+        mut look: impl FnMut() -> Option<Duration> + Send,
     ) -> anyhow::Result<bool> {
         let mut was_lost = false;
         let status = self.watched(program, args, |running| {
@@ -32,13 +32,14 @@ impl Exec {
                     let goes_on =
                         |time| is_done.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
                     while goes_on(pause) {
-                        if is_lost() {
+                        let Some(next) = look() else {
                             running::end(pid, Signal::INT);
                             if goes_on(PATIENCE) {
                                 running::end(pid, Signal::KILL);
                             }
                             return true;
-                        }
+                        };
+                        pause = next;
                     }
                     false
                 });
@@ -76,18 +77,18 @@ mod tests {
     #[test]
     fn what_has_lost_its_cause_is_ended() {
         let mut looks = 0;
-        let is_lost = || {
+        let look = || {
             looks += 1;
-            looks == 3
+            (looks < 3).then_some(OFTEN)
         };
-        let ended = exec().watch_unless("sh", &["-c", "exec sleep 600"], OFTEN, is_lost);
+        let ended = exec().watch_unless("sh", &["-c", "exec sleep 600"], OFTEN, look);
         assert!(!ended.unwrap());
         assert_eq!(looks, 3);
     }
 
     #[test]
     fn what_ends_by_itself_has_its_own_end() {
-        let ended = |script| exec().watch_unless("sh", &["-c", script], OFTEN, || false);
+        let ended = |script| exec().watch_unless("sh", &["-c", script], OFTEN, || Some(OFTEN));
         assert!(ended("exit 0").unwrap());
         let error = ended("exit 3").unwrap_err().to_string();
         assert_eq!(error, "`sh` failed (exit status: 3); its output is above");
@@ -99,7 +100,8 @@ mod tests {
         let ready = folder.path().join("ready");
         let script = "trap 'exit 0' INT; : >\"$0\"; while :; do sleep 0.01; done";
         let args = ["-c", script, ready.to_str().unwrap()];
-        let ended = exec().watch_unless("sh", &args, OFTEN, || ready.exists());
+        let look = || (!ready.exists()).then_some(OFTEN);
+        let ended = exec().watch_unless("sh", &args, OFTEN, look);
         assert!(ended.unwrap());
     }
 }

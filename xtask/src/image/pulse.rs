@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use crate::docker::{self, Builder, Docker};
+use crate::docker::{self, Activity, Builder, Docker};
 use crate::exec::Exec;
 
-/// Between two looks.
+/// Between two looks, the first few of which come sooner.
 const PAUSE: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// How often in turn nothing must be seen of the build: buildx has something left to do after it,
 /// and a cluster may be out of reach for a moment.
 const OFTEN: u32 = 4;
@@ -17,23 +18,30 @@ const OFTEN: u32 = 4;
 /// What the looks at a builder have shown.
 #[derive(Default)]
 struct Pulse {
+    looks: u32,
     was_felt: bool,
     missed: u32,
 }
 
 impl Pulse {
-    /// Takes whether the builder builds anything (none: that cannot be said); true if a build is
-    /// lost. One that was never seen is not: an old buildx or BuildKit shows none.
-    fn is_lost(&mut self, beats: Option<bool>) -> bool {
-        match beats {
-            Some(true) => {
+    /// Takes what a look shows, and says when to look again; not at all when the build is lost. One
+    /// that was never seen is not, while its nodes run: an old buildx or BuildKit shows none.
+    fn take(&mut self, activity: Option<Activity>) -> Option<Duration> {
+        match activity {
+            Some(Activity::Builds) => {
                 self.was_felt = true;
                 self.missed = 0;
             }
-            Some(false) if self.was_felt => self.missed += 1,
+            Some(Activity::IsGone) => self.missed += 1,
+            Some(Activity::Rests) if self.was_felt => self.missed += 1,
             _ => {}
         }
-        self.missed >= OFTEN
+        self.looks += 1;
+        if self.was_felt || self.missed > 0 {
+            return (self.missed < OFTEN).then_some(PAUSE);
+        }
+        let sooner = FIRST_PAUSE.saturating_mul(1 << self.looks.min(8));
+        Some(sooner.min(PAUSE))
     }
 }
 
@@ -53,8 +61,8 @@ pub(super) fn watch(
     };
     let mut pulse = Pulse::default();
     let own = exec.clone();
-    let is_lost = move || pulse.is_lost(docker::builds(&own, docker, name));
-    if exec.watch_unless(program, args, PAUSE, is_lost)? {
+    let look = move || pulse.take(docker::activity(&own, docker, name));
+    if exec.watch_unless(program, args, FIRST_PAUSE, look)? {
         return Ok(());
     }
     bail!(
@@ -67,19 +75,27 @@ pub(super) fn watch(
 mod tests {
     use super::*;
 
+    /// The seconds between the looks that show this, as far as the first that ends the build.
+    fn pauses(looks: &str) -> (Vec<u64>, bool) {
+        let mut pulse = Pulse::default();
+        let mut pauses = Vec::new();
+        for look in looks.chars() {
+            let activity = match look {
+                '+' => Some(Activity::Builds),
+                '-' => Some(Activity::Rests),
+                'x' => Some(Activity::IsGone),
+                _ => None,
+            };
+            match pulse.take(activity) {
+                Some(pause) => pauses.push(pause.as_secs()),
+                None => return (pauses, true),
+            }
+        }
+        (pauses, false)
+    }
+
     #[test]
     fn a_build_is_lost_when_nothing_is_seen_of_it_any_more() {
-        let is_lost = |looks: &str| {
-            let mut pulse = Pulse::default();
-            let mut ends = looks.chars().map(|look| {
-                pulse.is_lost(match look {
-                    '+' => Some(true),
-                    '-' => Some(false),
-                    _ => None,
-                })
-            });
-            ends.any(|end| end)
-        };
         for (looks, lost) in [
             ("+++++++", false),
             ("+----", true),
@@ -89,8 +105,18 @@ mod tests {
             ("-------", false),
             ("???????", false),
             ("-?-+?----", true),
+            ("xxxx", true),
+            ("-xx-xx", true),
+            ("xxx+xxx", false),
         ] {
-            assert_eq!(is_lost(looks), lost, "{looks}");
+            assert_eq!(pauses(looks).1, lost, "{looks}");
         }
+    }
+
+    #[test]
+    fn the_first_looks_come_soon() {
+        assert_eq!(pauses("-----+").0, [2, 4, 8, 10, 10, 10]);
+        assert_eq!(pauses("-+-").0, [2, 10, 10]);
+        assert_eq!(pauses("xxxx").0, [10, 10, 10]);
     }
 }

@@ -203,7 +203,8 @@ fn a_pod_that_is_started_again_is_no_fault_of_the_build() {
     sandbox.write("bin/gone", &gone);
     sandbox.write("bin/build", r#"cp "$here/gone" "$here/builder"; exit 1"#);
     let ran = sandbox.run(&["image", "--builder", "farm", "--platform", "linux/amd64"]);
-    let error = "error: the build failed: the builder `farm` has ended\n  hint: run this again, ";
+    let error =
+        "error: the build failed: the builder `farm` has ended\n  hint: `kubectl get events`";
     assert!(ran.stderr.contains(error), "{ran:#?}");
 }
 

@@ -1,0 +1,38 @@
+//! What a builder does while a build is said to run on it.
+
+use super::{Docker, LOOK, builder, inspect};
+use crate::exec::Exec;
+
+/// What a look at a builder shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// It builds, for whomever.
+    Builds,
+    Rests,
+    /// A node that ran does not.
+    IsGone,
+}
+
+/// What `builder`, which was as `docker` has it, does now; none where that cannot be said.
+pub(crate) fn activity(exec: &Exec, docker: &Docker, builder: &str) -> Option<Activity> {
+    let ask = |args: &[&str]| {
+        let (program, args) = docker.buildx(args);
+        let ended = exec.within(program, args, LOOK).ok()?;
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        ended.is_success().then_some(said)
+    };
+    let seen = builder::parse(&ask(&inspect(Some(builder)))?, None)?;
+    if !seen.idle.is_empty() {
+        // The history would start these first.
+        let before = docker.builder.as_ref().map(|builder| &builder.idle);
+        return (before != Some(&seen.idle)).then_some(Activity::IsGone);
+    }
+    let running = ["--filter", "status=running", "--format", "{{.Ref}}"];
+    let history = ["buildx", "history", "ls", "--builder", builder].into_iter();
+    let said = ask(&history.chain(running).collect::<Vec<_>>())?;
+    Some(if said.trim().is_empty() {
+        Activity::Rests
+    } else {
+        Activity::Builds
+    })
+}

@@ -4,14 +4,19 @@
 mod actions;
 mod agent;
 mod builders;
+mod cluster;
 mod containers;
 mod engines;
 mod faults;
 mod gha;
+mod held;
+mod kubernetes;
 mod merge;
+mod protobuf;
 pub(crate) mod proxy;
 mod reproduce;
 mod sbom;
+mod spdy;
 
 use std::fs;
 use std::path::PathBuf;
@@ -188,6 +193,12 @@ fn assert_whole(index: &Value) {
     let (images, attestations) = images(index);
     let platforms: Vec<&str> = images.iter().map(|(platform, _)| &**platform).collect();
     assert_eq!((platforms, attestations), (vec!["amd64", "arm64"], 2));
+}
+
+#[track_caller]
+fn nothing_is_published(workspace: &Workspace) {
+    let tags = [workspace.sha_tag(), "dev".to_owned()];
+    assert_eq!(tags.map(|tag| workspace.digest(&tag)), [None, None]);
 }
 
 #[track_caller]

@@ -20,7 +20,7 @@ fn socket() -> String {
     path.to_owned()
 }
 
-/// Listens for BuildKit's clients and passes them on to the engine's `/grpc`; its address.
+/// Listens for BuildKit's clients and passes them on to the engine's; its address.
 fn bridge() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -32,8 +32,8 @@ fn bridge() -> String {
     address
 }
 
-/// A connection that breaks is the client's to tell.
-fn pass_on(client: &TcpStream) -> Option<()> {
+/// A connection to the engine's BuildKit.
+pub(super) fn buildkit() -> Option<UnixStream> {
     let mut engine = UnixStream::connect(socket()).ok()?;
     let upgrade =
         "POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
@@ -44,6 +44,12 @@ fn pass_on(client: &TcpStream) -> Option<()> {
         head.extend(byte);
     }
     assert!(head.starts_with(b"HTTP/1.1 101"), "{head:?}");
+    Some(engine)
+}
+
+/// A connection that breaks is the client's to tell.
+fn pass_on(client: &TcpStream) -> Option<()> {
+    let engine = buildkit()?;
     thread::scope(|scope| {
         scope.spawn(|| {
             let _ = std::io::copy(&mut &*client, &mut &engine);

@@ -1,17 +1,14 @@
 //! Builders in a container (buildx's docker-container driver): made, idle, killed or interrupted in a
 //! build. On the test bed it is the engine's own BuildKit in that container, elsewhere the released one.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{DOCKERFILE, Workspace, assert_whole};
+use super::held::{Held, assert_hangs_up, ended, start};
+use super::{DOCKERFILE, Workspace, assert_whole, nothing_is_published};
 use crate::common::{Ran, command};
 use crate::world::{docker, inspect, root, unique_name};
 
@@ -77,71 +74,6 @@ impl Drop for Builder {
     }
 }
 
-/// A server that lets whoever asks it wait.
-struct Held(TcpListener);
-
-impl Held {
-    fn new() -> Held {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        Held(listener)
-    }
-
-    fn address(&self) -> String {
-        self.0.local_addr().unwrap().to_string()
-    }
-
-    /// A commit whose build needs a file of this server, and does nothing else until it has it: a
-    /// containerd that is killed while it makes a snapshot may have half of it.
-    fn commit(&self, workspace: &Workspace) {
-        let add = format!("ADD http://{}/file /\n", self.address());
-        let dockerfile = DOCKERFILE.replace("COPY --link content/ /\n", &add);
-        workspace.write("docker/Dockerfile.agent", &dockerfile);
-        workspace.commit("needs a file");
-    }
-
-    /// Waits until it is asked; `running` must not end before.
-    fn asked(&self, running: &mut Child) -> TcpStream {
-        loop {
-            if let Ok((client, _)) = self.0.accept() {
-                client.set_nonblocking(false).unwrap();
-                return client;
-            }
-            if running.try_wait().unwrap().is_some() {
-                let mut said = String::new();
-                let stderr = running.stderr.as_mut().unwrap();
-                stderr.read_to_string(&mut said).unwrap();
-                panic!("it ended without the file: {said}");
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// From now on nobody waits.
-    fn release(self) {
-        self.0.set_nonblocking(false).unwrap();
-        std::thread::spawn(move || {
-            for mut client in self.0.incoming().flatten() {
-                // One that is not read to its end would be reset by the close.
-                let _ = client.read(&mut [0; 4096]);
-                let answer =
-                    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nfile";
-                let _ = client.write_all(answer.as_bytes());
-            }
-        });
-    }
-}
-
-/// Starts it in a process group of its own, as a shell does.
-fn start(command: &mut Command) -> Child {
-    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.process_group(0).spawn().unwrap()
-}
-
-fn ended(running: Child) -> Ran {
-    Ran::from(running.wait_with_output().unwrap())
-}
-
 /// What a push reports that has to succeed, and what it said. Both platforms are published.
 fn pushed(workspace: &Workspace, push: &mut Command) -> (Value, String) {
     let ran = Ran::of(push).succeeded();
@@ -166,11 +98,6 @@ fn has_copied(said: &str) -> bool {
     let step = lines.find(|line| line.ends_with("] COPY content/file /copy"));
     let number = step.and_then(|step| step.split(' ').next());
     number.is_some_and(|number| said.contains(&format!("\n{number} DONE ")))
-}
-
-fn nothing_is_published(workspace: &Workspace) {
-    let tags = [workspace.sha_tag(), "dev".to_owned()];
-    assert_eq!(tags.map(|tag| workspace.digest(&tag)), [None, None]);
 }
 
 #[test]
@@ -280,7 +207,7 @@ fn an_interrupted_build_ends_in_the_builder_too_and_leaves_nothing() {
         let temporary = tempfile::tempdir().unwrap();
         let mut push = builder.push(&workspace, &[]);
         let mut push = start(push.env("TMPDIR", temporary.path()));
-        let mut asked = file.asked(&mut push);
+        let asked = file.asked(&mut push);
         let pid = Pid::from_child(&push);
         // A terminal's Ctrl-C reaches all, another program's signal xtask alone.
         let signal = if whole_group {
@@ -293,10 +220,7 @@ fn an_interrupted_build_ends_in_the_builder_too_and_leaves_nothing() {
         assert_eq!(ran.code, Some(130), "{ran:#?}");
         // A docker that is signalled twice at once may die before its plugin has said its last.
         assert!(ran.stderr.contains("error: interrupted\n"), "{ran:#?}");
-        // Whoever asked for the file hangs up, or this fails.
-        let limit = Some(Duration::from_mins(1));
-        asked.set_read_timeout(limit).unwrap();
-        asked.read_to_end(&mut Vec::new()).unwrap();
+        assert_hangs_up(asked);
         assert_eq!(builder.containers("{{.State}}"), ["running"]);
         let left = std::fs::read_dir(temporary.path()).unwrap();
         assert_eq!(left.count(), 0, "{}", temporary.path().display());

@@ -303,26 +303,37 @@ fn failed(
     }
 }
 
-/// Runs buildx for `docker`, which was looked at; GitHub Actions folds what it says.
-fn build(exec: &Exec, docker: &Docker, program: &str, args: &[String]) -> anyhow::Result<()> {
-    let group = github::Group::start(exec, "docker buildx build");
-    let result = attempt(exec, docker, program, args);
-    group.end();
-    result
+/// A run of buildx that builds.
+struct Run<'a> {
+    /// As it was before.
+    docker: &'a Docker,
+    platforms: &'a [Platform],
+    program: &'a str,
+    args: &'a [String],
 }
 
-/// Runs buildx, and once more without a cache if it fails with one: BuildKit asks for the layers of a
-/// step when it needs them, and gives up the build where it gets none; and where it cannot read the
-/// token.
-fn attempt(exec: &Exec, docker: &Docker, program: &str, args: &[String]) -> anyhow::Result<()> {
-    let result = pulse::watch(exec, docker, program, args);
-    match result {
-        Err(error) if cache::is_in(args) && !error.is::<Stop>() => {
-            anstream::eprintln!(
-                "note: building again without `--cache`, in case the failure is its doing"
-            );
-            pulse::watch(exec, docker, program, &cache::without(args))
+impl Run<'_> {
+    /// Runs it; GitHub Actions folds what it says.
+    fn start(&self, exec: &Exec) -> anyhow::Result<()> {
+        let group = github::Group::start(exec, "docker buildx build");
+        let result = self.attempt(exec);
+        group.end();
+        result
+    }
+
+    /// Runs it, and once more without a cache if it fails with one: BuildKit asks for the layers of a
+    /// step when it needs them, and gives up the build where it gets none; and where it cannot read
+    /// the token.
+    fn attempt(&self, exec: &Exec) -> anyhow::Result<()> {
+        match pulse::watch(exec, self) {
+            Err(error) if cache::is_in(self.args) && !error.is::<Stop>() => {
+                anstream::eprintln!(
+                    "note: building again without `--cache`, in case the failure is its doing"
+                );
+                let args = &cache::without(self.args);
+                pulse::watch(exec, &Run { args, ..*self })
+            }
+            result => result,
         }
-        result => result,
     }
 }

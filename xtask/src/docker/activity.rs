@@ -2,6 +2,7 @@
 
 use super::{Docker, LOOK, builder, inspect};
 use crate::exec::Exec;
+use crate::platform::Platform;
 
 /// What a look at a builder shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,12 +10,18 @@ pub(crate) enum Activity {
     /// It builds, for whomever.
     Builds,
     Rests,
-    /// A node that ran does not.
+    /// A node that the build needs does not run any more.
     IsGone,
 }
 
-/// What `builder`, which was as `docker` has it, does now; none where that cannot be said.
-pub(crate) fn activity(exec: &Exec, docker: &Docker, builder: &str) -> Option<Activity> {
+/// What `builder` does now, which ran all that a build of `platforms` needs; none where that cannot be
+/// said.
+pub(crate) fn activity(
+    exec: &Exec,
+    docker: &Docker,
+    builder: &str,
+    platforms: &[Platform],
+) -> Option<Activity> {
     let ask = |args: &[&str]| {
         let (program, args) = docker.buildx(args);
         let ended = exec.within(program, args, LOOK).ok()?;
@@ -22,10 +29,12 @@ pub(crate) fn activity(exec: &Exec, docker: &Docker, builder: &str) -> Option<Ac
         ended.is_success().then_some(said)
     };
     let seen = builder::parse(&ask(&inspect(Some(builder)))?, None)?;
+    if seen.must_start(platforms) {
+        return Some(Activity::IsGone);
+    }
     if !seen.idle.is_empty() {
         // The history would start these first.
-        let before = docker.builder.as_ref().map(|builder| &builder.idle);
-        return (before != Some(&seen.idle)).then_some(Activity::IsGone);
+        return None;
     }
     let running = ["--filter", "status=running", "--format", "{{.Ref}}"];
     let history = ["buildx", "history", "ls", "--builder", builder].into_iter();

@@ -18,7 +18,7 @@ use super::layout::Layout;
 use super::local::remove_old;
 use super::sizes::{BuiltPlatform, add_steps};
 use super::steps::{self, Ran, Steps};
-use super::{Args, Facts};
+use super::{Args, Facts, Run};
 use crate::ctx::Ctx;
 use crate::docker::Docker;
 use crate::oci::Digest;
@@ -143,7 +143,7 @@ impl Export {
         }
         let start = Instant::now();
         let built = match self.builds.as_slice() {
-            [only] => super::build(&ctx.exec, &self.docker, "docker", &only.command),
+            [only] => self.run_of(only).start(&ctx.exec),
             _ => self.side_by_side(ctx),
         };
         built.map_err(|error| {
@@ -176,10 +176,17 @@ impl Export {
 
     fn side_by_side(&self, ctx: &Ctx) -> anyhow::Result<()> {
         let builds = self.builds.iter().map(|build| (build, ctx.exec.clone()));
-        threads::all(builds.map(|(build, exec)| {
-            move || super::attempt(&exec, &self.docker, "docker", &build.command)
-        }))?;
+        threads::all(builds.map(|(build, exec)| move || self.run_of(build).attempt(&exec)))?;
         Ok(())
+    }
+
+    fn run_of<'a>(&'a self, build: &'a Build) -> Run<'a> {
+        Run {
+            docker: &self.docker,
+            platforms: &build.platforms,
+            program: "docker",
+            args: &build.command,
+        }
     }
 
     /// Two builds at once would write into, and clean, one folder.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use crate::docker::{self, Activity, Builder, Docker};
+use super::Run;
+use crate::docker::{self, Activity, Builder};
 use crate::exec::Exec;
 
 /// Between two looks, the first few of which come sooner.
@@ -45,24 +46,17 @@ impl Pulse {
     }
 }
 
-/// Runs a build by `docker`, and ends it where its pod is gone.
-pub(super) fn watch(
-    exec: &Exec,
-    docker: &Docker,
-    program: &str,
-    args: &[String],
-) -> anyhow::Result<()> {
-    let pods = docker
-        .builder
-        .as_ref()
-        .filter(|builder| builder.is_kubernetes());
+/// Runs a build, and ends it where its pod is gone.
+pub(super) fn watch(exec: &Exec, run: &Run) -> anyhow::Result<()> {
+    let (docker, platforms) = (run.docker, run.platforms);
+    let pods = docker.builder.as_ref().filter(|it| it.is_kubernetes());
     let Some(Builder { name, .. }) = pods else {
-        return exec.watch(program, args);
+        return exec.watch(run.program, run.args);
     };
     let mut pulse = Pulse::default();
     let own = exec.clone();
-    let look = move || pulse.take(docker::activity(&own, docker, name));
-    if exec.watch_unless(program, args, FIRST_PAUSE, look)? {
+    let look = move || pulse.take(docker::activity(&own, docker, name, platforms));
+    if exec.watch_unless(run.program, run.args, FIRST_PAUSE, look)? {
         return Ok(());
     }
     bail!(

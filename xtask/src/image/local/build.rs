@@ -11,7 +11,7 @@ use crate::image::built::rounded;
 use crate::image::cache;
 use crate::image::memory;
 use crate::image::steps::{self, Ran, Steps};
-use crate::image::{Args, local};
+use crate::image::{Args, Run, local};
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::stop::Stop;
@@ -76,8 +76,14 @@ impl<'a, P: Fn(&Docker) -> anyhow::Result<Plan>> Builds<'a, P> {
         let (exec, plan) = (quick(&self.ctx.exec), &known.plan);
         local::remove_old(&plan.metadata_file)?;
         let (program, args) = known.docker.buildx(&plan.command);
+        let run = Run {
+            docker: &known.docker,
+            platforms: &plan.platforms,
+            program,
+            args,
+        };
         let start = Instant::now();
-        crate::image::build(&exec, &known.docker, program, args)?;
+        run.start(&exec)?;
         Ok(rounded(start.elapsed()))
     }
 

@@ -127,12 +127,17 @@ pub(crate) fn look(
     docker: &Docker,
     builder: Option<&str>,
 ) -> anyhow::Result<Option<Digest>> {
-    let inspect = inspect(builder);
-    let (program, args) = docker.buildx(&inspect);
+    let said = ask(exec, docker, &inspect(builder))?;
+    Ok(said.map(|said| builder::look(&said)))
+}
+
+/// What buildx says; none when it does not answer.
+fn ask(exec: &Exec, docker: &Docker, args: &[&str]) -> anyhow::Result<Option<String>> {
+    let (program, args) = docker.buildx(args);
     let ended = exec.within(program, args, LOOK)?;
     Ok(ended
         .is_success()
-        .then(|| builder::look(&String::from_utf8_lossy(&ended.stdout))))
+        .then(|| String::from_utf8_lossy(&ended.stdout).into_owned()))
 }
 
 /// Starts the nodes of a builder.

@@ -12,7 +12,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use xshell::{Cmd, Shell};
 
@@ -107,13 +107,7 @@ impl Exec {
     /// our stderr, and a signal that we get is passed on and waited out.
     pub(crate) fn watch(&self, program: &str, args: &[impl AsRef<str>]) -> anyhow::Result<()> {
         let status = self.watch_status(program, args)?;
-        if !status.success() {
-            bail!(
-                "`{}` failed ({status}); its output is above",
-                short(program, args)
-            );
-        }
-        Ok(())
+        succeeded(status, program, args)
     }
 
     /// [`Exec::watch`] for a program whose exit status has a meaning.
@@ -158,13 +152,7 @@ impl Exec {
         let status = command
             .status()
             .with_context(|| format!("failed to run `{line}`"))?;
-        if !status.success() {
-            bail!(
-                "`{}` failed ({status}); its output is above",
-                short(program, args)
-            );
-        }
-        Ok(())
+        succeeded(status, program, args)
     }
 
     /// Becomes the program: its terminal, its output and its exit code are ours. Returns only
@@ -199,6 +187,16 @@ fn short(program: &str, args: &[impl AsRef<str>]) -> String {
         .map(AsRef::as_ref)
         .take_while(|arg| !arg.starts_with('-'));
     shell_words::join(std::iter::once(program).chain(words))
+}
+
+/// Fails unless a program whose output was shown ended well.
+fn succeeded(status: ExitStatus, program: &str, args: &[impl AsRef<str>]) -> anyhow::Result<()> {
+    let line = short(program, args);
+    ensure!(
+        status.success(),
+        "`{line}` failed ({status}); its output is above"
+    );
+    Ok(())
 }
 
 /// The status of a program that was watched; an interruption is an error.

@@ -271,7 +271,8 @@ fn create_builder(ctx: &Ctx, create: &[&str]) -> anyhow::Result<()> {
 fn failed(
     ctx: &Ctx,
     builder: Option<&str>,
-    (start, platforms): (Instant, &[Platform]),
+    start: Instant,
+    platforms: &[Platform],
     error: anyhow::Error,
     judge: impl FnOnce(&Docker) -> anyhow::Result<()>,
 ) -> anyhow::Error {

@@ -1,6 +1,6 @@
 //! What a builder does while a build is said to run on it.
 
-use super::{Docker, LOOK, builder, inspect};
+use super::{Docker, ask, builder, inspect};
 use crate::exec::Exec;
 use crate::platform::Platform;
 
@@ -22,12 +22,7 @@ pub(crate) fn activity(
     builder: &str,
     platforms: &[Platform],
 ) -> Option<Activity> {
-    let ask = |args: &[&str]| {
-        let (program, args) = docker.buildx(args);
-        let ended = exec.within(program, args, LOOK).ok()?;
-        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-        ended.is_success().then_some(said)
-    };
+    let ask = |args: &[&str]| ask(exec, docker, args).ok().flatten();
     let seen = builder::parse(&ask(&inspect(Some(builder)))?, None)?;
     if seen.must_start(platforms) {
         return Some(Activity::IsGone);

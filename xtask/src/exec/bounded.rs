@@ -3,12 +3,11 @@
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 
 use super::running::{self, Running};
 use super::{Exec, quoted};
@@ -126,19 +125,14 @@ pub(super) fn bounded(mut running: Running, limit: Duration) -> io::Result<Ended
 /// Does `work`, which ends when the program does, and kills the program at the limit; whether it
 /// had to.
 fn until_limit<T>(pid: Pid, limit: Duration, work: impl FnOnce() -> T) -> (bool, T) {
-    let (done, is_done) = channel::<()>();
-    thread::scope(|scope| {
-        let killer = scope.spawn(move || {
-            let late = is_done.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
-            if late {
-                running::kill(pid);
-            }
-            late
-        });
-        let result = work();
-        drop(done);
-        (killer.join().unwrap_or_default(), result)
-    })
+    let kill = move |goes_on: &dyn Fn(Duration) -> bool| {
+        let late = goes_on(limit);
+        if late {
+            running::end(pid, Signal::KILL);
+        }
+        late
+    };
+    running::beside(kill, work)
 }
 
 /// Reads to the end. A stream that breaks ends there: how the program ended says more.

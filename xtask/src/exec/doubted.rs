@@ -1,14 +1,11 @@
 //! Programs that may wait for ever for what is gone: somebody else looks whether it is.
 
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
 use std::time::Duration;
 
-use anyhow::bail;
 use rustix::process::Signal;
 
 use super::running::{self, check};
-use super::{Exec, ended, short};
+use super::{Exec, ended, succeeded};
 
 /// How long a program may take to end when it is told to; buildx took 3 s.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,40 +23,28 @@ impl Exec {
         let mut was_lost = false;
         let status = self.watched(program, args, |running| {
             let pid = running.pid();
-            let (done, is_done) = channel::<()>();
-            thread::scope(|scope| {
-                let doubter = scope.spawn(move || {
-                    let goes_on =
-                        |time| is_done.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
-                    while goes_on(pause) {
-                        let Some(next) = look() else {
-                            running::end(pid, Signal::INT);
-                            if goes_on(PATIENCE) {
-                                running::end(pid, Signal::KILL);
-                            }
-                            return true;
-                        };
-                        pause = next;
-                    }
-                    false
-                });
-                let status = running.wait();
-                drop(done);
-                was_lost = doubter.join().unwrap_or_default();
-                status
-            })
+            let doubt = move |goes_on: &dyn Fn(Duration) -> bool| {
+                while goes_on(pause) {
+                    let Some(next) = look() else {
+                        running::end(pid, Signal::INT);
+                        if goes_on(PATIENCE) {
+                            running::end(pid, Signal::KILL);
+                        }
+                        return true;
+                    };
+                    pause = next;
+                }
+                false
+            };
+            let (lost, status) = running::beside(doubt, || running.wait());
+            was_lost = lost;
+            status
         })?;
         if was_lost && !status.success() {
             check()?;
             return Ok(false);
         }
-        let status = ended(status)?;
-        if !status.success() {
-            bail!(
-                "`{}` failed ({status}); its output is above",
-                short(program, args)
-            );
-        }
+        succeeded(ended(status)?, program, args)?;
         Ok(true)
     }
 }

@@ -3,8 +3,10 @@
 use std::io;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::process::{
@@ -135,20 +137,28 @@ impl Running {
     }
 }
 
-/// Tells a program that is watched, and still registered, to end.
+/// Signals a program, as one of ours would, if it is still registered: none that has been waited for.
 pub(super) fn end(pid: Pid, signal: Signal) {
     let running = lock(&RUNNING);
-    if running.iter().any(|(running, _)| *running == pid) {
-        tell(pid, Told::Signal, signal.as_raw());
+    if let Some((_, told)) = running.iter().find(|(running, _)| *running == pid) {
+        tell(pid, *told, signal.as_raw());
     }
 }
 
-/// Kills a process group whose leader is still registered: none that has been waited for.
-pub(super) fn kill(pid: Pid) {
-    let running = lock(&RUNNING);
-    if running.iter().any(|(running, _)| *running == pid) {
-        let _ = kill_process_group(pid, Signal::KILL);
-    }
+/// Does `work`, and `watch` beside it; both results. `watch` is given what waits so long for the end
+/// of `work`: true while it goes on.
+pub(super) fn beside<T>(
+    watch: impl FnOnce(&dyn Fn(Duration) -> bool) -> bool + Send,
+    work: impl FnOnce() -> T,
+) -> (bool, T) {
+    let (done, is_done) = channel::<()>();
+    thread::scope(|scope| {
+        let goes_on = move |time| is_done.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+        let watcher = scope.spawn(move || watch(&goes_on));
+        let result = work();
+        drop(done);
+        (watcher.join().unwrap_or_default(), result)
+    })
 }
 
 #[cfg(test)]

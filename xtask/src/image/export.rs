@@ -149,7 +149,7 @@ impl Export {
         built.map_err(|error| {
             let builder = self.builder.as_deref();
             let platforms = self.platforms();
-            super::failed(ctx, builder, (start, &platforms), error, |docker| {
+            super::failed(ctx, builder, start, &platforms, error, |docker| {
                 check(docker, &platforms)
             })
         })?;

@@ -149,7 +149,7 @@ where
         let seconds = builds.run(&known).map_err(|error| {
             let builder = builds.args.builder();
             let judge = |docker: &Docker| (builds.plan)(docker).map(drop);
-            super::failed(ctx, builder, (start, &known.plan.platforms), error, judge)
+            super::failed(ctx, builder, start, &known.plan.platforms, error, judge)
         })?;
         (known, seconds)
     };

@@ -2,7 +2,7 @@
 //! its interface, and the storage that its signed addresses lead to.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read as _, Write as _};
+use std::io::{BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::proxy::read_head;
+use super::proxy::{read_head, respond};
 
 /// What the addresses of its methods have in common.
 pub(super) const METHODS: &str = "/twirp/github.actions.results.api.v1.CacheService/";
@@ -135,13 +135,7 @@ fn serve(client: &TcpStream, address: &str, state: &Mutex<State>) -> Option<()> 
     reader.take(length).read_to_end(&mut body).ok()?;
     let head = String::from_utf8(head).ok()?;
     let (status, answer) = answer(&head, body, address, &mut state.lock().unwrap());
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nx-ms-request-id: 1\r\nConnection: close\r\n\r\n",
-        answer.len()
-    );
-    let mut client = client;
-    client.write_all(head.as_bytes()).ok()?;
-    client.write_all(&answer).ok()
+    respond(client, status, "x-ms-request-id: 1\r\n", &answer)
 }
 
 fn answer(head: &str, body: Vec<u8>, address: &str, state: &mut State) -> Answer {

@@ -29,10 +29,13 @@ fn push(workspace: &Workspace, cluster: &Cluster, args: &[&str]) -> Command {
     push
 }
 
+/// A push of both platforms that has to succeed.
 #[track_caller]
-fn assert_published(workspace: &Workspace) {
+fn pushed(workspace: &Workspace, push: &mut Command) -> Ran {
+    let ran = Ran::of(push).succeeded();
     let (_, index) = workspace.published(&workspace.sha_tag()).unwrap();
     assert_whole(&index);
+    ran
 }
 
 #[test]
@@ -40,15 +43,14 @@ fn a_cluster_pushes_like_the_engines_own_builder_and_needs_no_engine() {
     let (workspace, cluster) = (Workspace::new(), Cluster::start());
     create(&cluster);
     let mut first = push(&workspace, &cluster, &[]);
-    let ran = Ran::of(first.env("DOCKER_HOST", "unix:///nowhere")).succeeded();
+    let ran = pushed(&workspace, first.env("DOCKER_HOST", "unix:///nowhere"));
     assert!(
         ran.stderr.contains("starting the builder `cluster`\n"),
         "{ran:#?}"
     );
-    assert_published(&workspace);
     assert_eq!(cluster.asked_for(), ["amd64", "arm64"]);
     // The pods run by now; what they made is what the engine's own builder makes.
-    let ran = Ran::of(&mut push(&workspace, &cluster, &["--rebuild"])).succeeded();
+    let ran = pushed(&workspace, &mut push(&workspace, &cluster, &["--rebuild"]));
     assert!(!ran.stderr.contains("starting"), "{ran:#?}");
     let again = workspace.image(&["--push", "--rebuild", "--no-cache"]);
     let said = again.succeeded().stderr;
@@ -74,8 +76,7 @@ fn a_pod_that_finds_no_machine_keeps_its_own_platform_alone() {
         assert!(ran.stderr.contains(error), "{ran:#?}");
     }
     cluster.grow();
-    Ran::of(&mut push(&workspace, &cluster, &[])).succeeded();
-    assert_published(&workspace);
+    pushed(&workspace, &mut push(&workspace, &cluster, &[]));
 }
 
 #[test]
@@ -97,8 +98,7 @@ fn a_build_whose_pod_is_gone_ends_and_the_next_push_finishes() {
     assert_eq!(workspace.digest(&tag), None);
     cluster.grow();
     file.release();
-    Ran::of(&mut push(&workspace, &cluster, &[])).succeeded();
-    assert_published(&workspace);
+    pushed(&workspace, &mut push(&workspace, &cluster, &[]));
 }
 
 #[test]
@@ -133,6 +133,5 @@ fn an_interrupted_build_ends_in_the_pod_too() {
     assert_hangs_up(asked);
     nothing_is_published(&workspace);
     file.release();
-    Ran::of(&mut push(&workspace, &cluster, &[])).succeeded();
-    assert_published(&workspace);
+    pushed(&workspace, &mut push(&workspace, &cluster, &[]));
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::builders::buildkit;
-use super::proxy::read_head;
+use super::proxy::{read_head, respond};
 use super::{protobuf, spdy};
 use crate::common::{Ran, command};
 use crate::world::root;
@@ -142,7 +142,6 @@ fn serve(client: &TcpStream, state: &Mutex<State>) -> Option<()> {
     let head = String::from_utf8(head).ok()?;
     let (method, rest) = head.split_once(' ')?;
     let path = rest.split([' ', '?']).next()?;
-    let mut writer = client;
     let of_pods = path.strip_prefix(PODS);
     if let Some(pod) = of_pods.and_then(|rest| rest.strip_suffix("/exec")) {
         let program = buildkit()?;
@@ -152,6 +151,7 @@ fn serve(client: &TcpStream, state: &Mutex<State>) -> Option<()> {
         let deployment = state.deployments.get_mut(name)?;
         deployment.connections.push(connection);
         drop(state);
+        let mut writer = client;
         writer.write_all(SWITCH.as_bytes()).ok()?;
         spdy::serve(client, reader, &program);
         return Some(());
@@ -159,13 +159,8 @@ fn serve(client: &TcpStream, state: &Mutex<State>) -> Option<()> {
     let mut body = Vec::new();
     reader.take(length).read_to_end(&mut body).ok()?;
     let (status, answer) = answer(method, path, &body, &mut state.lock().unwrap());
-    let answer = answer.to_string();
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n",
-        answer.len()
-    );
-    writer.write_all((head + &answer).as_bytes()).ok()
+    let json = "Content-Type: application/json\r\n";
+    respond(client, status, json, answer.to_string().as_bytes())
 }
 
 fn answer(method: &str, path: &str, body: &[u8], state: &mut State) -> (&'static str, Value) {

@@ -109,9 +109,7 @@ fn serve(client: &TcpStream, upstream: &str, state: &Mutex<State>) -> Option<()>
         Some(Fault::Hangup) => return client.shutdown(Shutdown::Both).ok(),
         Some(Fault::Answer(status)) => {
             std::io::copy(&mut body, &mut std::io::sink()).ok()?;
-            let text = "Content-Length: 0\r\nConnection: close";
-            let answer = format!("HTTP/1.1 {status}\r\n{text}\r\n\r\n");
-            return client.write_all(answer.as_bytes()).ok();
+            return respond(client, status, "", &[]);
         }
         _ => {}
     }
@@ -155,6 +153,21 @@ pub(crate) fn read_head(reader: &mut impl BufRead) -> Option<(Vec<u8>, u64)> {
             head.extend(line.into_bytes());
         }
     }
+}
+
+/// Answers a request with a status line's end, headers (each with its line's end) and a body.
+pub(crate) fn respond(
+    mut client: &TcpStream,
+    status: &str,
+    headers: &str,
+    body: &[u8],
+) -> Option<()> {
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{headers}Connection: close\r\n\r\n"
+    );
+    client.write_all(head.as_bytes()).ok()?;
+    client.write_all(body).ok()
 }
 
 /// Changes the digest in an answer's header, and the first one in its body.

@@ -9,6 +9,7 @@ mod compression;
 mod export;
 mod layout;
 mod local;
+mod lock;
 mod memory;
 mod merge;
 mod pulse;

@@ -4,7 +4,6 @@
 //! at a time (its nodes would else write into one folder), so it is asked once for each.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -16,6 +15,7 @@ use super::command::{Line, csv_field};
 use super::compression::Compression;
 use super::layout::Layout;
 use super::local::remove_old;
+use super::lock::Lock;
 use super::sizes::{BuiltPlatform, add_steps};
 use super::steps::{self, Ran, Steps};
 use super::{Args, Facts, Run};
@@ -133,9 +133,8 @@ impl Export {
         self.builds.iter().map(|build| build.command.clone())
     }
 
-    /// Builds, those for several nodes side by side.
+    /// Builds, those for several nodes side by side; to be called with [`Export::lock`] held.
     pub(super) fn run(&self, ctx: &Ctx) -> anyhow::Result<Vec<Exported>> {
-        let _lock = self.lock()?;
         let mut layouts = Vec::new();
         for build in &self.builds {
             layouts.push(Layout::prepare(&build.folder)?);
@@ -189,17 +188,10 @@ impl Export {
         }
     }
 
-    /// Two builds at once would write into, and clean, one folder.
-    fn lock(&self) -> anyhow::Result<File> {
-        let path = self.folder.with_extension("lock");
-        let failed = || format!("failed to lock `{}`", path.display());
-        fs::create_dir_all(&self.folder).with_context(failed)?;
-        let file = File::create(&path).with_context(failed)?;
-        if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
-            anstream::eprintln!("waiting for another build in `{}`", self.folder.display());
-            file.lock().with_context(failed)?;
-        }
-        Ok(file)
+    /// Two builds at once would write into, and clean, one folder; so it is kept until what was built
+    /// there is no longer needed.
+    pub(super) fn lock(&self) -> anyhow::Result<Lock> {
+        Lock::take(&self.folder.with_extension("lock"))
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use self::build::Builds;
 use super::built::{Built, RECORD};
 use super::command::Line;
+use super::lock::Lock;
 use super::saved::Saved;
 use super::sizes::{self, BuiltPlatform};
 use super::{Args, Facts, export};
@@ -129,6 +130,8 @@ fn apply<P>(ctx: &Ctx, builds: &Builds<P>) -> anyhow::Result<Built>
 where
     P: Fn(&Docker) -> anyhow::Result<Plan>,
 {
+    // Two at once would take each other's metadata file.
+    let _lock = Lock::take(&ctx.records().join("local.lock"))?;
     let remembered = builds.remembered()?;
     let is_remembered = remembered.is_some();
     let known = match remembered {
@@ -136,12 +139,9 @@ where
         None => builds.observe()?,
     };
     tell_dirty(&known.plan.dirty);
-    let records = ctx.records();
-    std::fs::create_dir_all(&records)
-        .with_context(|| format!("failed to create `{}`", records.display()))?;
     let previous = Built::last(ctx).ok().flatten();
     let unpacked = export::known(ctx);
-    remove_old(&records.join(RECORD))?;
+    remove_old(&ctx.records().join(RECORD))?;
     let (known, seconds) = if is_remembered {
         builds.run_remembered(known)?
     } else {

@@ -222,6 +222,7 @@ impl Publish<'_> {
 
     fn build(&self, export: &Export, published: Option<&Tree>) -> anyhow::Result<Built> {
         let wanted = &self.plan.wanted;
+        let _lock = export.lock()?;
         let exported = export.run(self.ctx)?;
         let trees: Vec<Tree> = exported.iter().map(|part| part.tree.clone()).collect();
         let tree = match trees.as_slice() {

@@ -52,6 +52,8 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
         }
         return Ok(());
     }
+    let locks: anyhow::Result<Vec<_>> = exports.iter().map(Export::lock).collect();
+    let _locks = locks?;
     let mut builds = Vec::new();
     for export in &exports {
         builds.push(export.run(ctx)?);

@@ -12,6 +12,7 @@ mod cache;
 #[path = "../common/mod.rs"]
 mod common;
 mod image;
+mod lock;
 mod refusals;
 mod remembered;
 mod sandbox;

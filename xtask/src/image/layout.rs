@@ -12,6 +12,7 @@ use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::local::remove_old;
 use crate::oci::{Descriptor, Digest};
 use crate::tree::{Blobs, Content, Store, Tree};
 
@@ -24,19 +25,20 @@ impl Layout {
     pub(super) fn prepare(folder: &Path) -> anyhow::Result<Layout> {
         let failed = || format!("failed to prepare `{}`", folder.display());
         fs::create_dir_all(folder).with_context(failed)?;
-        // What buildx had not written to its end when it was ended.
-        let halves = fs::remove_dir_all(folder.join("ingest"));
-        for removed in [fs::remove_file(folder.join("index.json")), halves] {
-            match removed {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    Err(error).with_context(failed)?;
-                }
-                _ => {}
-            }
-        }
-        Ok(Layout {
+        remove_old(&folder.join("index.json"))?;
+        let layout = Layout {
             folder: folder.to_owned(),
-        })
+        };
+        layout.remove_halves().with_context(failed)?;
+        Ok(layout)
+    }
+
+    /// Removes what buildx had not written to its end when it ended.
+    pub(super) fn remove_halves(&self) -> io::Result<()> {
+        match fs::remove_dir_all(self.folder.join("ingest")) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 
     /// What the build led to.

@@ -1,14 +1,15 @@
 //! A registry that fails at any request of a push: what is published is whole or absent, and one
 //! more run finishes it.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::proxy::{Fault, Proxy, When};
-use super::{Workspace, images};
-use crate::common::Ran;
+use super::{Workspace, images, nothing_is_published};
+use crate::common::{Ran, command};
 use crate::world::Registry;
 
 /// A workspace whose registry stands behind a proxy.
@@ -152,6 +153,57 @@ fn a_push_that_is_ended_is_finished_by_the_next() {
         let digest = workspace.digest(&workspace.sha_tag());
         assert_eq!(pushed["digest"].as_str(), digest.as_deref());
     }
+}
+
+/// The folder that a push builds into is on a disk that is smaller than the image.
+#[test]
+fn a_full_disk_is_named_and_with_room_the_next_push_finishes() {
+    let workspace = Workspace::new();
+    let mut random = vec![0; 1 << 20];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut random))
+        .and_then(|()| fs::write(workspace.path("content/large"), random))
+        .unwrap();
+    workspace.commit("too large");
+    let folder = workspace.path("target/xtask");
+    fs::create_dir_all(&folder).unwrap();
+    let push = workspace.xtask(&["image", "--push", "--progress", "plain"]);
+    let script = "mount -t tmpfs -o size=512k tmpfs \"$1\"\nshift\n\"$@\"\nstatus=$?\n\
+                  ls target/xtask/layout/*/ingest >&2\nexit $status";
+    let mut small = command("unshare", &workspace.path("."));
+    small
+        .args([
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            script,
+            "sh",
+        ])
+        .args([folder.as_os_str(), push.get_program()])
+        .args(push.get_args());
+    for (name, value) in push.get_envs() {
+        match value {
+            Some(value) => small.env(name, value),
+            None => small.env_remove(name),
+        };
+    }
+    let ran = Ran::of(&mut small);
+    if ran.stderr.starts_with("unshare: ") {
+        // Here nobody but root may mount anything.
+        eprintln!("NOT RUN: a_full_disk_is_named_and_with_room_the_next_push_finishes: {ran:?}");
+        return;
+    }
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let named = "error: the build failed: no space is left for `";
+    for said in [named, "\n  hint: make room", "ingest': No such file"] {
+        assert!(ran.stderr.contains(said), "`{said}`: {ran:#?}");
+    }
+    nothing_is_published(&workspace);
+    let pushed = workspace.push(&[]);
+    let digest = workspace.digest(&workspace.sha_tag());
+    assert_eq!(pushed["digest"].as_str(), digest.as_deref());
 }
 
 #[test]

@@ -19,7 +19,7 @@ mod saved;
 mod sizes;
 mod steps;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{bail, ensure};
@@ -267,8 +267,8 @@ fn create_builder(ctx: &Ctx, create: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The error of a build of `platforms` that began at `start` and failed: what docker lacks by now, as
-/// `judge` sees it, if anything.
+/// The error of a build of `platforms` that began at `start` and failed: that the disk is full, or what
+/// docker lacks by now, as `judge` sees it, if anything.
 fn failed(
     ctx: &Ctx,
     builder: Option<&str>,
@@ -281,6 +281,13 @@ fn failed(
         return error;
     }
     let look = || {
+        let records = ctx.records();
+        ensure!(
+            !is_full(&records),
+            "no space is left for `{}`\n  hint: make room, at least for the image's size, and run \
+             this again",
+            records.display()
+        );
         let docker = docker::observe(&ctx.exec, builder)?;
         let ended = docker.builder.as_ref().filter(|builder| {
             // One that is started again looks as before, or not as if it could be used, by now.
@@ -303,6 +310,12 @@ fn failed(
         Err(why) if why.is::<Stop>() => why,
         Err(why) => why.context("the build failed"),
     }
+}
+
+/// True if the disk of `folder` has as good as no room for whoever runs this.
+fn is_full(folder: &Path) -> bool {
+    const ROOM: u64 = 1 << 20;
+    rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail * disk.f_frsize < ROOM)
 }
 
 /// A run of buildx that builds.

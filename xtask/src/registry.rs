@@ -14,8 +14,7 @@ use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
@@ -140,7 +139,7 @@ impl Registry {
                 .or_else(home)
                 .map(|folder| folder.join("config.json")),
             authorization: Mutex::new(None),
-            sleep,
+            sleep: exec::sleep,
         }
     }
 
@@ -284,19 +283,6 @@ impl Registry {
                  the repository's name",
                 self.base
             ),
-        }
-    }
-}
-
-/// Sleeps, but no longer than until a signal comes.
-pub(crate) fn sleep(time: Duration) -> Result<(), Stop> {
-    const LOOK: Duration = Duration::from_millis(100);
-    let until = Instant::now() + time;
-    loop {
-        exec::check()?;
-        match until.saturating_duration_since(Instant::now()) {
-            Duration::ZERO => return Ok(()),
-            left => thread::sleep(left.min(LOOK)),
         }
     }
 }

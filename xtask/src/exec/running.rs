@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rustix::process::{
@@ -45,6 +45,19 @@ pub(crate) fn signalled() -> Option<i32> {
 /// Fails after a signal: whoever asked for the end gets it, nothing more is started.
 pub(crate) fn check() -> Result<(), Stop> {
     signalled().map_or(Ok(()), |signal| Err(Stop::Interrupted(signal)))
+}
+
+/// Sleeps, but no longer than until a signal comes.
+pub(crate) fn sleep(time: Duration) -> Result<(), Stop> {
+    const LOOK: Duration = Duration::from_millis(100);
+    let until = Instant::now() + time;
+    loop {
+        check()?;
+        match until.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => return Ok(()),
+            left => thread::sleep(left.min(LOOK)),
+        }
+    }
 }
 
 /// From now on SIGINT, SIGTERM and SIGHUP go to the programs being watched, whose end we then

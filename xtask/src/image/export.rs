@@ -4,10 +4,11 @@
 //! at a time (its nodes would else write into one folder), so it is asked once for each.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 
 use super::built::Built;
 use super::cache::{self, slug};
@@ -15,7 +16,7 @@ use super::command::{Line, csv_field};
 use super::compression::Compression;
 use super::layout::Layout;
 use super::local::remove_old;
-use super::lock::Lock;
+use super::lock;
 use super::sizes::{BuiltPlatform, add_steps};
 use super::steps::{self, Ran, Steps};
 use super::{Args, Facts, Run};
@@ -25,7 +26,6 @@ use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::preflight;
 use crate::registry::Registry;
-use crate::stop::Stop;
 use crate::threads;
 use crate::tree::{Blobs as _, Content, Image, Tree};
 use crate::unpack;
@@ -146,7 +146,17 @@ impl Export {
             [only] => self.run_of(only).start(&ctx.exec),
             _ => self.side_by_side(ctx),
         };
-        built.map_err(|error| self.failed(ctx, start, &layouts, error))?;
+        built.map_err(|error| {
+            let (builder, platforms) = (self.builder.as_deref(), self.platforms());
+            let error = super::failed(ctx, builder, start, &platforms, error, |docker| {
+                check(docker, &platforms)
+            });
+            for layout in &layouts {
+                // The next build tries again, and says it.
+                let _ = layout.remove_halves();
+            }
+            error
+        })?;
         let seconds = start.elapsed().as_secs_f64();
         let mut all = Vec::new();
         for (build, layout) in self.builds.iter().zip(layouts) {
@@ -161,33 +171,6 @@ impl Export {
             all.push(exported(layout, steps)?);
         }
         Ok(all)
-    }
-
-    /// What a failed build is reported as. Nothing half-written stays, least of all on a full disk.
-    fn failed(
-        &self,
-        ctx: &Ctx,
-        start: Instant,
-        layouts: &[Layout],
-        error: anyhow::Error,
-    ) -> anyhow::Error {
-        let is_full = is_full(&self.folder);
-        for layout in layouts {
-            // The next build tries again, and says it.
-            let _ = layout.remove_halves();
-        }
-        if is_full && !error.is::<Stop>() {
-            return anyhow!(
-                "no space is left for `{}`\n  hint: make room, at least for the image's size, and \
-                 run this again",
-                self.folder.display()
-            )
-            .context("the build failed");
-        }
-        let (builder, platforms) = (self.builder.as_deref(), self.platforms());
-        super::failed(ctx, builder, start, &platforms, error, |docker| {
-            check(docker, &platforms)
-        })
     }
 
     fn platforms(&self) -> Vec<Platform> {
@@ -212,8 +195,8 @@ impl Export {
 
     /// Two builds at once would write into, and clean, one folder; so it is kept until what was built
     /// there is no longer needed.
-    pub(super) fn lock(&self) -> anyhow::Result<Lock> {
-        Lock::take(&self.folder.with_extension("lock"))
+    pub(super) fn lock(&self) -> anyhow::Result<File> {
+        lock::take(&self.folder.with_extension("lock"))
     }
 }
 
@@ -234,12 +217,6 @@ fn exported(layout: Layout, steps: BTreeMap<Platform, Steps>) -> anyhow::Result<
         tree,
         steps,
     })
-}
-
-/// True if the disk of `folder` has as good as no room for whoever runs this.
-fn is_full(folder: &Path) -> bool {
-    const ROOM: u64 = 1 << 20;
-    rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail * disk.f_frsize < ROOM)
 }
 
 /// The exporter's `rewrite-timestamp` is not needed, as the Dockerfile dates what its steps write;

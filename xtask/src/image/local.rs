@@ -12,7 +12,7 @@ use serde::Serialize;
 use self::build::Builds;
 use super::built::{Built, RECORD};
 use super::command::Line;
-use super::lock::Lock;
+use super::lock;
 use super::saved::Saved;
 use super::sizes::{self, BuiltPlatform};
 use super::{Args, Facts, export};
@@ -131,7 +131,7 @@ where
     P: Fn(&Docker) -> anyhow::Result<Plan>,
 {
     // Two at once would take each other's metadata file.
-    let _lock = Lock::take(&ctx.records().join("local.lock"))?;
+    let _lock = lock::take(&ctx.records().join("local.lock"))?;
     let remembered = builds.remembered()?;
     let is_remembered = remembered.is_some();
     let known = match remembered {

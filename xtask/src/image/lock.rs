@@ -6,37 +6,33 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::registry;
+use crate::exec;
 
 /// How long another build is left in peace before it is looked for again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Keeps other builds out until it is dropped, or its process ends in any way.
-pub(super) struct Lock(#[expect(dead_code, reason = "the lock ends with the open file")] File);
-
-impl Lock {
-    /// Takes the lock that is the file `path`, which is made where there is none; waits while another
-    /// build has it, and says so. A file system that knows no locks keeps nobody out.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be made; or a signal asks for an end of the waiting.
-    pub(super) fn take(path: &Path) -> anyhow::Result<Lock> {
-        let file = path
-            .parent()
-            .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| File::create(path))
-            .with_context(|| format!("failed to make the lock `{}`", path.display()))?;
-        let mut is_told = false;
-        while let Err(TryLockError::WouldBlock) = file.try_lock() {
-            if !is_told {
-                anstream::eprintln!("waiting for another build, which has `{}`", path.display());
-                is_told = true;
-            }
-            registry::sleep(PAUSE)?;
+/// Takes the lock that is the file `path`, which is made where there is none; waits while another
+/// build has it, and says so. It keeps other builds out until the file is dropped, or the process ends
+/// in any way. A file system that knows no locks keeps nobody out.
+///
+/// # Errors
+///
+/// The file cannot be made; or a signal asks for an end of the waiting.
+pub(super) fn take(path: &Path) -> anyhow::Result<File> {
+    let file = path
+        .parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| File::create(path))
+        .with_context(|| format!("failed to make the lock `{}`", path.display()))?;
+    let mut is_told = false;
+    while let Err(TryLockError::WouldBlock) = file.try_lock() {
+        if !is_told {
+            anstream::eprintln!("waiting for another build, which has `{}`", path.display());
+            is_told = true;
         }
-        Ok(Lock(file))
+        exec::sleep(PAUSE)?;
     }
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -50,10 +46,10 @@ mod tests {
     fn it_has_one_holder_at_a_time_and_another_when_that_lets_go() {
         let folder = tempfile::tempdir().unwrap();
         let path = &folder.path().join("records/one.lock");
-        let first = Lock::take(path).unwrap();
+        let first = take(path).unwrap();
         let (tell, told) = channel();
         thread::scope(|scope| {
-            scope.spawn(move || tell.send(Lock::take(path).map(drop)).unwrap());
+            scope.spawn(move || tell.send(take(path).map(drop)).unwrap());
             let waited = told.recv_timeout(3 * PAUSE);
             assert_eq!(waited.err(), Some(RecvTimeoutError::Timeout));
             drop(first);

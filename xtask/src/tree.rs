@@ -83,6 +83,12 @@ impl Image {
         label.map(String::as_str)
     }
 
+    /// The time of that commit, as the image says it (RFC 3339, UTC).
+    pub(crate) fn created(&self) -> Option<&str> {
+        let label = self.config.config.labels.get(CREATED);
+        label.map(String::as_str)
+    }
+
     /// The version that the image says to be built as; none when it says none.
     pub(crate) fn version(&self) -> Option<Version> {
         self.config.config.labels.get(VERSION)?.parse().ok()
@@ -111,6 +117,9 @@ impl Image {
 
 /// The label that names the commit an image is built from.
 pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
+
+/// The label that names the time of that commit.
+const CREATED: &str = "org.opencontainers.image.created";
 
 /// The label that names the version an image is built as.
 const VERSION: &str = "org.opencontainers.image.version";

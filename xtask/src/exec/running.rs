@@ -60,6 +60,12 @@ pub(crate) fn sleep(time: Duration) -> Result<(), Stop> {
     }
 }
 
+/// From now on a signal is reported by [`check`], as after the first program that is watched: what is
+/// begun elsewhere must be told, too, if it is half done.
+pub(crate) fn report_signals() {
+    WATCHING.store(true, Ordering::Relaxed);
+}
+
 /// From now on SIGINT, SIGTERM and SIGHUP go to the programs being watched, whose end we then
 /// report; before there is one they end us as they would by default.
 pub(crate) fn forward_signals() -> anyhow::Result<()> {

@@ -49,14 +49,14 @@ pub(crate) fn file(folder: &Path, commit: &str, path: &Path) -> anyhow::Result<O
     Ok(object.as_blob().map(|blob| blob.content().to_vec()))
 }
 
-/// Whether `later` comes after `earlier` in history; false where the repository lacks one of them.
-pub(crate) fn descends(folder: &Path, later: &str, earlier: &str) -> anyhow::Result<bool> {
+/// Whether `later` comes after `earlier` in history; none where the repository lacks one of them.
+pub(crate) fn descends(folder: &Path, later: &str, earlier: &str) -> anyhow::Result<Option<bool>> {
     let repo = open(folder)?;
     let (Some(later), Some(earlier)) = (find(&repo, later)?, find(&repo, earlier)?) else {
-        return Ok(false);
+        return Ok(None);
     };
-    repo.graph_descendant_of(later.id(), earlier.id())
-        .context("failed to walk the history")
+    let descends = repo.graph_descendant_of(later.id(), earlier.id());
+    descends.map(Some).context("failed to walk the history")
 }
 
 /// None when nothing in the repository has the name, or what has it is no commit.

@@ -44,6 +44,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     }
     let publish = Publish {
         ctx,
+        facts,
         registry: &registry,
         plan: &plan,
     };
@@ -68,7 +69,7 @@ pub(super) enum Joined {
 
 /// Joins the parts, or says all that is wrong with them.
 fn decide(whole: &Wanted, parts: &[(Wanted, Found)], published: &Found) -> Result<Joined, String> {
-    let (mut trees, mut refusals) = (Vec::new(), Vec::new());
+    let (mut good, mut refusals) = (Vec::new(), Vec::new());
     for (wanted, found) in parts {
         match found {
             Found::Absent => {
@@ -83,7 +84,7 @@ fn decide(whole: &Wanted, parts: &[(Wanted, Found)], published: &Found) -> Resul
             }
             Found::Broken(why) => refusals.push(refusal(wanted, None, why)),
             Found::There(tree) => match objections(tree, wanted) {
-                none if none.is_empty() => trees.push(tree.clone()),
+                none if none.is_empty() => good.push((wanted, tree)),
                 objections => {
                     let why = objections.join("; ");
                     refusals.push(refusal(wanted, Some(&tree.digest), &why));
@@ -109,17 +110,27 @@ fn decide(whole: &Wanted, parts: &[(Wanted, Found)], published: &Found) -> Resul
     };
     if let Some(published) = published {
         // A part that is missing by now is no harm: what it was is in the index.
-        let twice = trees.iter().filter_map(|part| difference(part, published));
-        let twice: Vec<String> = twice.map(|difference| difference.said).collect();
-        if twice.is_empty() {
+        let twice = good.iter().filter_map(|(wanted, part)| {
+            let said = difference(part, published)?.said;
+            Some((said, format!("`{}`", wanted.reference)))
+        });
+        let (said, parts): (Vec<_>, Vec<_>) = twice.unzip();
+        if parts.is_empty() {
             return Ok(Joined::Published(published.clone()));
         }
-        let twice = format!("a platform was built twice, {}", twice.join("; "));
-        return Err(refusal(whole, Some(&published.digest), &twice));
+        return Err(format!(
+            "`{}` ({}) is published, and a platform was built twice, {}\n  hint: a published tag is \
+             never rewritten; delete {} in the registry",
+            whole.reference,
+            published.digest,
+            said.join("; "),
+            parts.join(" and "),
+        ));
     }
     if !refusals.is_empty() {
         return Err(refusals.join("\n"));
     }
+    let trees: Vec<Tree> = good.into_iter().map(|(_, tree)| tree.clone()).collect();
     let joined = join(&trees).map_err(|error| format!("{error:#}"))?;
     Ok(Joined::New(joined))
 }

@@ -4,27 +4,26 @@
 //! do that, and what is published is what was looked at.
 
 mod plan;
+mod publish;
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::bail;
 use serde::Serialize;
 
 pub(crate) use self::plan::{Found, Wanted, objections};
-use self::plan::{Goal, goal, may_be_dev, platforms};
+use self::plan::{Goal, goal, later, may_be_dev, platforms};
 pub(super) use self::plan::{difference, part_tag, refusal};
-use super::built::{Built, TagState};
-use super::export::{self, Export, Exported};
-use super::sizes::{self, BuiltPlatform};
+pub(super) use self::publish::Publish;
+use super::export::Export;
 use super::{Args, Facts};
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::registry::Registry;
 use crate::stop::Stop;
-use crate::tree::{Broken, Content, Sent, Tree, join, upload};
-use crate::{git, report, threads};
+use crate::tree::{Broken, Tree};
+use crate::{exec, git, report};
 
 /// A push that is decided.
 #[derive(Serialize)]
@@ -39,7 +38,7 @@ pub(super) struct Plan {
 }
 
 /// What becomes of `dev`.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Dev {
     /// It will lead to the commit's index; with the digest that it leads to now.
@@ -58,19 +57,21 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
         _ => sha_tag.clone(),
     };
     let is_whole = tag == sha_tag;
-    let wanted = wanted(ctx, facts, tag, platforms);
+    let mut wanted = wanted(ctx, facts, tag, platforms);
     super::enter_testbed(ctx, args)?;
     let registry = Registry::to_push(&ctx.exec, &ctx.settings.repository);
     let mut found = look(&registry, &wanted.tag)?;
     let mut goal = goal(&found, &wanted, args.rebuild).map_err(Stop::Refused)?;
-    if !is_whole && goal == Goal::Build && !args.rebuild {
-        // Where all platforms are published, one needs no waiting room.
-        let whole = self::wanted(ctx, facts, sha_tag, all.clone());
+    if !is_whole {
+        // Where all platforms are published, one needs no waiting room, and is not built otherwise.
+        let whole = whole(ctx, facts, sha_tag);
         if let Found::There(tree) = look(&registry, &whole.tag)?
             && objections(&tree, &whole).is_empty()
         {
             anstream::eprintln!("note: `{}` is published for all platforms", whole.reference);
-            (found, goal) = (Found::There(tree), Goal::Adopt);
+            found = Found::There(tree);
+            goal = Goal::of_published(args.rebuild);
+            (wanted.tag, wanted.reference) = (whole.tag, whole.reference);
         }
     }
     let dev = if is_whole {
@@ -79,7 +80,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
         Dev::Stays("it waits for all platforms: `cargo xtask image --merge`".to_owned())
     };
     let export = match goal {
-        Goal::Adopt => None,
+        Goal::Adopt | Goal::Join => None,
         Goal::Build => Some(Export::plan(ctx, args, facts, &wanted.platforms)?),
     };
     let published = match &found {
@@ -98,6 +99,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     }
     let publish = Publish {
         ctx,
+        facts,
         registry: &registry,
         plan: &plan,
     };
@@ -149,13 +151,14 @@ pub(super) fn dev(ctx: &Ctx, facts: &Facts, registry: &Registry) -> anyhow::Resu
         Found::Absent | Found::Broken(_) => return Ok(Dev::Moves { from: None }),
         Found::There(tree) => tree,
     };
-    let theirs = tree.images.iter().find_map(|image| image.revision());
-    if let Some(theirs) = theirs
-        && git::descends(&ctx.root, theirs, &facts.head.revision)?
+    let head = &facts.head;
+    if let Some(image) = tree.images.first()
+        && let Some(theirs) = image.revision()
     {
-        return Ok(Dev::Stays(format!(
-            "it leads to `{theirs}`, a later commit"
-        )));
+        let order = git::descends(&ctx.root, theirs, &head.revision)?;
+        if let Some(why) = later(order, image.created(), &head.created()?) {
+            return Ok(Dev::Stays(format!("it leads to `{theirs}`, {why}")));
+        }
     }
     Ok(Dev::Moves {
         from: Some(tree.digest),
@@ -169,7 +172,7 @@ impl Plan {
             goal: if published.is_some() {
                 Goal::Adopt
             } else {
-                Goal::Build
+                Goal::Join
             },
             wanted,
             published,
@@ -183,14 +186,14 @@ impl Plan {
             return report::print_json(self);
         }
         for command in &self.commands {
-            anstream::println!("{}", crate::exec::quoted("docker", command));
+            anstream::println!("{}", exec::quoted("docker", command));
         }
         let what = match (self.goal, &self.published) {
             (Goal::Adopt, Some(digest)) => format!("is published ({digest}): nothing is built"),
             (Goal::Build, Some(digest)) => {
                 format!("would be built and compared with what is published ({digest})")
             }
-            (_, None) => "would be pushed".to_owned(),
+            (Goal::Join, _) | (_, None) => "would be pushed".to_owned(),
         };
         anstream::println!("{} {what}", self.wanted.reference);
         match &self.dev {
@@ -199,177 +202,5 @@ impl Plan {
             Dev::Stays(why) => anstream::println!("dev stays: {why}"),
         }
         Ok(())
-    }
-}
-
-/// The effects of a push.
-pub(super) struct Publish<'a> {
-    pub(super) ctx: &'a Ctx,
-    pub(super) registry: &'a Registry,
-    pub(super) plan: &'a Plan,
-}
-
-impl Publish<'_> {
-    fn adopt(&self, published: &Tree) -> anyhow::Result<Built> {
-        let wanted = &self.plan.wanted;
-        anstream::eprintln!(
-            "`{}` is published already ({}): nothing is built",
-            wanted.reference,
-            published.digest
-        );
-        self.finish(published, TagState::Present, Vec::new())
-    }
-
-    fn build(&self, export: &Export, published: Option<&Tree>) -> anyhow::Result<Built> {
-        let wanted = &self.plan.wanted;
-        let _lock = export.lock()?;
-        let exported = export.run(self.ctx)?;
-        let trees: Vec<Tree> = exported.iter().map(|part| part.tree.clone()).collect();
-        let tree = match trees.as_slice() {
-            [one] if one.is_index() => one.clone(),
-            several => join(several)?,
-        };
-        let objections = objections(&tree, wanted);
-        ensure!(
-            objections.is_empty(),
-            "what was built is not what was asked for: {}; hint: check the builder and the \
-             Dockerfile's labels",
-            objections.join("; ")
-        );
-        if let Some(published) = published {
-            self.compare(&tree, published)?;
-        }
-        let before = self.before()?;
-        let sizes = |unpacked: &BTreeMap<Digest, u64>| -> Vec<BuiltPlatform> {
-            let sizes = |part: &Exported| part.sizes(&wanted.platforms, unpacked, before.as_ref());
-            exported.iter().flat_map(sizes).collect()
-        };
-        let known = export::known(self.ctx);
-        if let Some(published) = published {
-            let sizes = sizes(&export::unpacked(&exported, known)?);
-            return self.finish(published, TagState::Present, sizes);
-        }
-        if let Some(excess) = sizes::over_budget(&sizes(&known), &self.ctx.settings) {
-            let unpacked = export::unpacked(&exported, known)?;
-            anstream::eprint!("{}", sizes::table(&sizes(&unpacked)));
-            return Err(Stop::Refused(format!("nothing was pushed: {excess}")).into());
-        }
-        // The table alone needs to know how large layers are unpacked: that need not delay the push.
-        let count = || export::unpacked(&exported, known);
-        let (unpacked, sent) = threads::beside(count, || self.send(&exported));
-        let (sent, sizes) = (sent?, sizes(&unpacked?));
-        let (reference, size) = (&wanted.reference, report::bytes(sent.bytes));
-        anstream::eprintln!(
-            "{} blobs ({size}) were pushed, {} were there",
-            sent.blobs,
-            sent.present
-        );
-        // Somebody else may have pushed meanwhile: theirs stands, if it is the same image.
-        match look(self.registry, &wanted.tag)? {
-            Found::Absent => {}
-            found => {
-                goal(&found, wanted, false).map_err(Stop::Refused)?;
-                if let Found::There(theirs) = found {
-                    anstream::eprintln!("note: `{reference}` was pushed meanwhile");
-                    self.compare(&tree, &theirs)?;
-                    return self.finish(&theirs, TagState::Present, sizes);
-                }
-            }
-        }
-        self.tag(&tree)?;
-        self.finish(&tree, TagState::Pushed, sizes)
-    }
-
-    /// Gives the commit's tag to an index whose manifests the registry has.
-    pub(super) fn tag(&self, tree: &Tree) -> anyhow::Result<()> {
-        let wanted = &self.plan.wanted;
-        let tagged = self
-            .registry
-            .push_manifest(&wanted.tag, &tree.media_type, &tree.bytes);
-        tagged.with_context(|| {
-            format!(
-                "whether `{}` was pushed is not known, and no other tag was given; run this \
-                 again, it goes on where it ended",
-                wanted.reference
-            )
-        })
-    }
-
-    fn send(&self, exported: &[Exported]) -> anyhow::Result<Sent> {
-        let mut contents = Vec::new();
-        for part in exported {
-            contents.push(Content::read(&part.tree.bytes, &part.layout)?);
-        }
-        let layouts = exported.iter().map(|part| &part.layout);
-        let parts: Vec<_> = layouts.zip(&contents).collect();
-        upload(self.registry, &parts).with_context(|| {
-            format!(
-                "`{}` was not pushed, and no other tag was given; run this again, it goes on \
-                 where it ended",
-                self.plan.wanted.reference
-            )
-        })
-    }
-
-    /// What is published stays; what was built must be the same images.
-    fn compare(&self, built: &Tree, published: &Tree) -> anyhow::Result<()> {
-        let reference = &self.plan.wanted.reference;
-        if let Some(difference) = difference(built, published) {
-            return Err(Stop::Refused(format!(
-                "`{reference}` is published ({}) with other images than were built now: \
-                 {}\n  hint: a published tag is never rewritten; {}",
-                published.digest,
-                difference.said,
-                difference.remedy()
-            ))
-            .into());
-        }
-        anstream::eprintln!("the same images are published as `{reference}`: nothing was changed");
-        Ok(())
-    }
-
-    /// Moves `dev`, and says what was done.
-    pub(super) fn finish(
-        &self,
-        tree: &Tree,
-        state: TagState,
-        sizes: Vec<BuiltPlatform>,
-    ) -> anyhow::Result<Built> {
-        let wanted = &self.plan.wanted;
-        let mut tags = vec![(wanted.reference.clone(), state)];
-        let dev = self.ctx.settings.repository.reference("dev");
-        match &self.plan.dev {
-            Dev::Stays(why) => anstream::eprintln!("note: `{dev}` stays: {why}"),
-            Dev::Moves { from: Some(from) } if *from == tree.digest => {
-                tags.push((dev, TagState::Present));
-            }
-            Dev::Moves { .. } => {
-                let moved = self
-                    .registry
-                    .push_manifest("dev", &tree.media_type, &tree.bytes);
-                moved.with_context(|| {
-                    format!(
-                        "`{}` is published ({}), but `{dev}` may not be moved to it; run this \
-                         again, it goes on where it ended",
-                        wanted.reference, tree.digest
-                    )
-                })?;
-                tags.push((dev, TagState::Pushed));
-            }
-        }
-        let sizes = if sizes.is_empty() {
-            export::sizes_of(tree, &wanted.platforms, &export::known(self.ctx), None)
-        } else {
-            sizes
-        };
-        Ok(Built::published(tree, tags, wanted.revision.clone(), sizes))
-    }
-
-    /// The image that sizes are compared with: the one that `dev` leads to.
-    fn before(&self) -> anyhow::Result<Option<Tree>> {
-        match look(self.registry, "dev")? {
-            Found::There(tree) => Ok(Some(tree)),
-            Found::Absent | Found::Broken(_) => Ok(None),
-        }
     }
 }

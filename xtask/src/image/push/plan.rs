@@ -36,6 +36,15 @@ pub(crate) enum Goal {
     /// It is published already.
     Adopt,
     Build,
+    /// It is made of what is published for each platform.
+    Join,
+}
+
+impl Goal {
+    /// What is to be done where the image is published.
+    pub(super) fn of_published(rebuild: bool) -> Goal {
+        if rebuild { Goal::Build } else { Goal::Adopt }
+    }
 }
 
 /// The tag that one platform's image of a commit waits under until all are joined.
@@ -105,7 +114,7 @@ pub(super) fn goal(found: &Found, wanted: &Wanted, rebuild: bool) -> Result<Goal
     if !objections.is_empty() {
         return Err(refusal(wanted, Some(&tree.digest), &objections.join("; ")));
     }
-    Ok(if rebuild { Goal::Build } else { Goal::Adopt })
+    Ok(Goal::of_published(rebuild))
 }
 
 /// A published tag is never rewritten, whatever is wrong with it.
@@ -200,6 +209,24 @@ pub(super) fn may_be_dev(
         None => Err(format!(
             "it moves only from the default branch `{default}`, and HEAD is on none"
         )),
+    }
+}
+
+/// Why the commit that `dev` leads to comes after the one that is pushed, if it does.
+///
+/// `descends` is what git knows of it, and the times are those of the commits (RFC 3339, UTC). A
+/// repository that lacks the other commit may be shallow, or not have fetched it yet.
+pub(super) fn later(
+    descends: Option<bool>,
+    theirs: Option<&str>,
+    ours: &str,
+) -> Option<&'static str> {
+    match descends {
+        Some(true) => Some("a later commit"),
+        None if theirs.is_some_and(|theirs| theirs > ours) => {
+            Some("which is younger, and which this repository lacks; hint: `git fetch`")
+        }
+        Some(false) | None => None,
     }
 }
 
@@ -312,6 +339,21 @@ mod tests {
             part_tag("sha-0123456", Platform::LinuxArm64),
             "sha-0123456-linux-arm64"
         );
+    }
+
+    #[test]
+    fn dev_stays_where_it_leads_to_a_later_commit() {
+        let (old, new) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+        for (descends, theirs, is_later) in [
+            (Some(true), Some(old), true),
+            (Some(false), Some(new), false),
+            (None, Some(new), true),
+            (None, Some(old), false),
+            (None, None, false),
+        ] {
+            let later = later(descends, theirs, "2026-01-01T12:00:00Z");
+            assert_eq!(later.is_some(), is_later, "{descends:?}, {theirs:?}");
+        }
     }
 
     #[test]

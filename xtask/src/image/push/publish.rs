@@ -1,0 +1,212 @@
+//! The effects of a push, each of which says on failure what was done before it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, ensure};
+
+use super::plan::{Found, difference, goal, objections};
+use super::{Dev, Plan, dev, look};
+use crate::ctx::Ctx;
+use crate::image::Facts;
+use crate::image::built::{Built, TagState};
+use crate::image::export::{self, Export, Exported};
+use crate::image::sizes::{self, BuiltPlatform};
+use crate::oci::Digest;
+use crate::registry::Registry;
+use crate::stop::Stop;
+use crate::tree::{Content, Sent, Tree, join, upload};
+use crate::{exec, report, threads};
+
+/// The effects of a push.
+pub(in crate::image) struct Publish<'a> {
+    pub(in crate::image) ctx: &'a Ctx,
+    pub(in crate::image) facts: &'a Facts,
+    pub(in crate::image) registry: &'a Registry,
+    pub(in crate::image) plan: &'a Plan,
+}
+
+impl Publish<'_> {
+    pub(super) fn adopt(&self, published: &Tree) -> anyhow::Result<Built> {
+        let wanted = &self.plan.wanted;
+        anstream::eprintln!(
+            "`{}` is published already ({}): nothing is built",
+            wanted.reference,
+            published.digest
+        );
+        self.finish(published, TagState::Present, Vec::new())
+    }
+
+    pub(super) fn build(&self, export: &Export, published: Option<&Tree>) -> anyhow::Result<Built> {
+        let wanted = &self.plan.wanted;
+        let _lock = export.lock()?;
+        let exported = export.run(self.ctx)?;
+        let trees: Vec<Tree> = exported.iter().map(|part| part.tree.clone()).collect();
+        let tree = match trees.as_slice() {
+            [one] if one.is_index() => one.clone(),
+            several => join(several)?,
+        };
+        let objections = objections(&tree, wanted);
+        ensure!(
+            objections.is_empty(),
+            "what was built is not what was asked for: {}; hint: check the builder and the \
+             Dockerfile's labels",
+            objections.join("; ")
+        );
+        if let Some(published) = published {
+            self.compare(&tree, published)?;
+        }
+        let before = self.before()?;
+        let sizes = |unpacked: &BTreeMap<Digest, u64>| -> Vec<BuiltPlatform> {
+            let sizes = |part: &Exported| part.sizes(&wanted.platforms, unpacked, before.as_ref());
+            exported.iter().flat_map(sizes).collect()
+        };
+        let known = export::known(self.ctx);
+        if let Some(published) = published {
+            let sizes = sizes(&export::unpacked(&exported, known)?);
+            return self.finish(published, TagState::Present, sizes);
+        }
+        if let Some(excess) = sizes::over_budget(&sizes(&known), &self.ctx.settings) {
+            let unpacked = export::unpacked(&exported, known)?;
+            anstream::eprint!("{}", sizes::table(&sizes(&unpacked)));
+            return Err(Stop::Refused(format!("nothing was pushed: {excess}")).into());
+        }
+        // The table alone needs to know how large layers are unpacked: that neither delays nor ends
+        // the push.
+        let count = || export::unpacked(&exported, known);
+        let (unpacked, sent) = threads::beside(count, || self.send(&exported));
+        let sent = sent?;
+        let sizes = sizes(&unpacked.unwrap_or_else(|why| {
+            anstream::eprintln!("note: unpacked sizes are not known: {why:#}");
+            BTreeMap::new()
+        }));
+        let (reference, size) = (&wanted.reference, report::bytes(sent.bytes));
+        anstream::eprintln!(
+            "{} blobs ({size}) were pushed, {} were there",
+            sent.blobs,
+            sent.present
+        );
+        // Somebody else may have pushed meanwhile: theirs stands, if it is the same image.
+        let found = look(self.registry, &wanted.tag).with_context(|| self.not_pushed())?;
+        match found {
+            Found::Absent => {}
+            found => {
+                goal(&found, wanted, false).map_err(Stop::Refused)?;
+                if let Found::There(theirs) = found {
+                    anstream::eprintln!("note: `{reference}` was pushed meanwhile");
+                    self.compare(&tree, &theirs)?;
+                    return self.finish(&theirs, TagState::Present, sizes);
+                }
+            }
+        }
+        self.tag(&tree)?;
+        self.finish(&tree, TagState::Pushed, sizes)
+    }
+
+    /// Gives the commit's tag to an index whose manifests the registry has.
+    pub(in crate::image) fn tag(&self, tree: &Tree) -> anyhow::Result<()> {
+        exec::report_signals();
+        let wanted = &self.plan.wanted;
+        let tagged = self
+            .registry
+            .push_manifest(&wanted.tag, &tree.media_type, &tree.bytes);
+        tagged.with_context(|| {
+            format!(
+                "whether `{}` was pushed is not known, and no other tag was given; run this \
+                 again, it goes on where it ended",
+                wanted.reference
+            )
+        })
+    }
+
+    fn send(&self, exported: &[Exported]) -> anyhow::Result<Sent> {
+        let mut contents = Vec::new();
+        for part in exported {
+            contents.push(Content::read(&part.tree.bytes, &part.layout)?);
+        }
+        let layouts = exported.iter().map(|part| &part.layout);
+        let parts: Vec<_> = layouts.zip(&contents).collect();
+        upload(self.registry, &parts).with_context(|| self.not_pushed())
+    }
+
+    fn not_pushed(&self) -> String {
+        format!(
+            "`{}` was not pushed, and no other tag was given; run this again, it goes on where it \
+             ended",
+            self.plan.wanted.reference
+        )
+    }
+
+    /// What is published stays; what was built must be the same images.
+    fn compare(&self, built: &Tree, published: &Tree) -> anyhow::Result<()> {
+        let reference = &self.plan.wanted.reference;
+        if let Some(difference) = difference(built, published) {
+            return Err(Stop::Refused(format!(
+                "`{reference}` is published ({}) with other images than were built now: \
+                 {}\n  hint: a published tag is never rewritten; {}",
+                published.digest,
+                difference.said,
+                difference.remedy()
+            ))
+            .into());
+        }
+        anstream::eprintln!("the same images are published as `{reference}`: nothing was changed");
+        Ok(())
+    }
+
+    /// Moves `dev`, and says what was done.
+    pub(in crate::image) fn finish(
+        &self,
+        tree: &Tree,
+        state: TagState,
+        sizes: Vec<BuiltPlatform>,
+    ) -> anyhow::Result<Built> {
+        let wanted = &self.plan.wanted;
+        let mut tags = vec![(wanted.reference.clone(), state)];
+        let dev = self.ctx.settings.repository.reference("dev");
+        let unfinished = || {
+            format!(
+                "`{}` is published ({}), but `{dev}` may not be moved to it; run this again, it \
+                 goes on where it ended",
+                wanted.reference, tree.digest
+            )
+        };
+        match self.dev_by_now().with_context(unfinished)? {
+            Dev::Stays(why) => anstream::eprintln!("note: `{dev}` stays: {why}"),
+            Dev::Moves { from: Some(from) } if from == tree.digest => {
+                tags.push((dev, TagState::Present));
+            }
+            Dev::Moves { .. } => {
+                exec::report_signals();
+                let (kind, bytes) = (&tree.media_type, &tree.bytes);
+                let moved = self.registry.push_manifest("dev", kind, bytes);
+                moved.with_context(unfinished)?;
+                tags.push((dev, TagState::Pushed));
+            }
+        }
+        let sizes = if sizes.is_empty() {
+            export::sizes_of(tree, &wanted.platforms, &export::known(self.ctx), None)
+        } else {
+            sizes
+        };
+        Ok(Built::published(tree, tags, wanted.revision.clone(), sizes))
+    }
+
+    /// What becomes of `dev`: decided anew if somebody has moved it since.
+    fn dev_by_now(&self) -> anyhow::Result<Dev> {
+        if let Dev::Moves { from } = &self.plan.dev {
+            let now = self.registry.manifest("dev")?;
+            if now.map(|(digest, _)| digest) != *from {
+                return dev(self.ctx, self.facts, self.registry);
+            }
+        }
+        Ok(self.plan.dev.clone())
+    }
+
+    /// The image that sizes are compared with: the one that `dev` leads to.
+    fn before(&self) -> anyhow::Result<Option<Tree>> {
+        match look(self.registry, "dev")? {
+            Found::There(tree) => Ok(Some(tree)),
+            Found::Absent | Found::Broken(_) => Ok(None),
+        }
+    }
+}

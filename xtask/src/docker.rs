@@ -90,6 +90,7 @@ pub(crate) fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Dock
         return Ok(Docker::default());
     };
     let info = exec.output("docker", &["info", "--format", "{{json .}}"])?;
+    crate::exec::check()?;
     let mut docker = parse_info(
         &String::from_utf8_lossy(&info.stdout),
         &String::from_utf8_lossy(&info.stderr),

@@ -19,7 +19,7 @@ mod saved;
 mod sizes;
 mod steps;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{bail, ensure};
@@ -31,7 +31,7 @@ pub(crate) use self::push::{Found, Wanted, look, objections};
 use crate::ca_bundle;
 use crate::ctx::Ctx;
 use crate::docker::{self, Builder, Docker};
-use crate::exec::Exec;
+use crate::exec::{self, Exec};
 use crate::git::{self, Head};
 use crate::github::{self, Ci};
 use crate::platform::Platform;
@@ -214,7 +214,7 @@ fn observe_docker(ctx: &Ctx, args: &Args, platforms: &[Platform]) -> anyhow::Res
     if args.create_builder && docker.engine.is_some() && docker.builder_error.is_some() {
         let create = preflight::CREATE_BUILDER;
         if args.dry_run {
-            let create = crate::exec::quoted("docker", &create);
+            let create = exec::quoted("docker", &create);
             anstream::eprintln!("note: first `{create}`");
             docker.builder_error = None;
             docker.builder = Some(Builder::in_container(preflight::BUILDER));
@@ -250,21 +250,36 @@ fn observe_docker(ctx: &Ctx, args: &Args, platforms: &[Platform]) -> anyhow::Res
     Ok(docker)
 }
 
+/// Makes the builder, and then starts it: one that we have made, and that does not start, is removed.
 fn create_builder(ctx: &Ctx, create: &[&str]) -> anyhow::Result<()> {
-    if let Err(error) = ctx.exec.watch("docker", create) {
+    let (exec, name) = (&ctx.exec, preflight::BUILDER);
+    let create: Vec<&str> = create
+        .iter()
+        .copied()
+        .filter(|it| *it != "--bootstrap")
+        .collect();
+    let mut made = exec.watch("docker", &create);
+    if made.is_ok() {
+        made = exec.watch("docker", &["buildx", "inspect", "--bootstrap", name]);
         // Half a builder would be taken for a whole one by the next run.
-        let remove = ["buildx", "rm", "--force", preflight::BUILDER];
-        ctx.exec.output("docker", &remove)?;
-        if error.is::<Stop>() {
-            return Err(error);
+        if made.is_err()
+            && let Err(why) = exec.clean_up("docker", &["buildx", "rm", "--force", name])
+        {
+            anstream::eprintln!(
+                "note: `{name}` is half made: {why:#}; hint: `docker buildx rm {name}`"
+            );
         }
-        bail!(
-            "the builder `{}` cannot be made: {error:#}\n  hint: it needs BuildKit's image from \
-             Docker Hub; `--builder NAME` takes one that you have",
-            preflight::BUILDER
-        );
+    } else if exec::check().is_ok() && docker::observe(exec, Some(name))?.builder.is_some() {
+        anstream::eprintln!("note: somebody else has made `{name}` meanwhile");
+        return Ok(());
     }
-    Ok(())
+    match made {
+        Err(error) if !error.is::<Stop>() => bail!(
+            "the builder `{name}` cannot be made: {error:#}\n  hint: it needs BuildKit's image from \
+             Docker Hub; `--builder NAME` takes one that you have"
+        ),
+        made => made,
+    }
 }
 
 /// The error of a build of `platforms` that began at `start` and failed: that the disk is full, or what
@@ -281,13 +296,7 @@ fn failed(
         return error;
     }
     let look = || {
-        let records = ctx.records();
-        ensure!(
-            !is_full(&records),
-            "no space is left for `{}`\n  hint: make room, at least for the image's size, and run \
-             this again",
-            records.display()
-        );
+        check_room(ctx)?;
         let docker = docker::observe(&ctx.exec, builder)?;
         let ended = docker.builder.as_ref().filter(|builder| {
             // One that is started again looks as before, or not as if it could be used, by now.
@@ -312,10 +321,23 @@ fn failed(
     }
 }
 
-/// True if the disk of `folder` has as good as no room for whoever runs this.
-fn is_full(folder: &Path) -> bool {
+/// Fails if the disk of our records has as good as no room for whoever runs this.
+fn check_room(ctx: &Ctx) -> anyhow::Result<()> {
     const ROOM: u64 = 1 << 20;
-    rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail * disk.f_frsize < ROOM)
+    let records = ctx.records();
+    let is_full = rustix::fs::statvfs(&records).is_ok_and(|disk| {
+        // What is kept back is for root.
+        let is_root = rustix::process::geteuid().is_root();
+        let blocks = if is_root { disk.f_bfree } else { disk.f_bavail };
+        blocks * disk.f_frsize < ROOM
+    });
+    ensure!(
+        !is_full,
+        "no space is left for `{}`\n  hint: make room, at least for the image's size, and run this \
+         again",
+        records.display()
+    );
+    Ok(())
 }
 
 /// A run of buildx that builds.
@@ -341,7 +363,9 @@ impl Run<'_> {
     /// the token.
     fn attempt(&self, exec: &Exec) -> anyhow::Result<()> {
         match pulse::watch(exec, self) {
-            Err(error) if cache::is_in(self.args) && !error.is::<Stop>() => {
+            Err(error)
+                if cache::is_in(self.args) && !error.is::<Stop>() && !error.is::<pulse::Lost>() =>
+            {
                 anstream::eprintln!(
                     "note: building again without `--cache`, in case the failure is its doing"
                 );

@@ -84,11 +84,6 @@ impl Built {
     }
 
     pub(super) fn report(&self, ctx: &Ctx) -> anyhow::Result<()> {
-        let record = ctx.records().join(RECORD);
-        let text = serde_json::to_string_pretty(self)?;
-        std::fs::create_dir_all(ctx.records())
-            .and_then(|()| std::fs::write(&record, text))
-            .with_context(|| format!("failed to write `{}`", record.display()))?;
         if ctx.json {
             report::print_json(self)?;
         } else {
@@ -105,7 +100,10 @@ impl Built {
                 ("revision", self.revision.clone()),
             ],
         )?;
-        github::write_summary(&ctx.exec, &self.markdown())
+        github::write_summary(&ctx.exec, &self.markdown())?;
+        let record = ctx.records().join(RECORD);
+        report::write_whole(&record, &serde_json::to_string_pretty(self)?)
+            .with_context(|| format!("failed to write `{}`", record.display()))
     }
 
     /// What to type next, after `enter`.

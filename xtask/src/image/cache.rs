@@ -31,7 +31,11 @@ impl FromStr for Cache {
                 Ok(repository) => Ok(Cache::Registry(repository)),
                 Err(why) => Err(format!("{why}; the tags are the platforms")),
             },
-            Some(("local", folder)) if !folder.is_empty() => Ok(Cache::Local(folder.into())),
+            // docker is started elsewhere than we are.
+            Some(("local", folder)) if !folder.is_empty() => match std::path::absolute(folder) {
+                Ok(folder) => Ok(Cache::Local(folder)),
+                Err(why) => Err(format!("`{folder}` is no folder: {why}")),
+            },
             _ => Err(format!(
                 "unknown cache `{text}`: expected `gha`, `registry=REPOSITORY` or `local=DIR`"
             )),

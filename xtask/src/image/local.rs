@@ -50,6 +50,8 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     if args.dry_run {
         return plan(&super::observe_docker(ctx, args, &args.platform)?)?.print(ctx.json);
     }
+    // Two at once would take each other's metadata file and record.
+    let _lock = lock::take(&ctx.records().join("local.lock"))?;
     let built = apply(ctx, &Builds::new(ctx, args, plan))?;
     built.report(ctx)?;
     match sizes::over_budget(&built.platforms, &ctx.settings) {
@@ -130,8 +132,6 @@ fn apply<P>(ctx: &Ctx, builds: &Builds<P>) -> anyhow::Result<Built>
 where
     P: Fn(&Docker) -> anyhow::Result<Plan>,
 {
-    // Two at once would take each other's metadata file.
-    let _lock = lock::take(&ctx.records().join("local.lock"))?;
     let remembered = builds.remembered()?;
     let is_remembered = remembered.is_some();
     let known = match remembered {
@@ -155,19 +155,19 @@ where
     };
     let is_containerd = known.is_containerd();
     let steps = builds.steps(&known, seconds)?;
-    let plan = &builds.keep(known)?;
+    let plan = &builds.keep(known);
     let text = std::fs::read_to_string(&plan.metadata_file)
         .with_context(|| format!("failed to read `{}`", plan.metadata_file.display()))?;
     let digest = parse_digest(&text)?;
     let previous = previous.filter(|previous| !previous.is_pushed);
     let mut platforms = match previous {
-        Some(previous) if digest.is_some() && previous.digest == digest => previous
-            .platforms
-            .iter()
-            .map(BuiltPlatform::again)
-            .collect(),
+        Some(previous) if digest.is_some() && previous.digest == digest => {
+            let platforms = previous.platforms.iter();
+            platforms.map(BuiltPlatform::again).collect()
+        }
         previous if is_containerd => match measure(ctx, plan, unpacked, previous.as_ref()) {
             Ok(platforms) => platforms,
+            Err(why) if why.is::<Stop>() => return Err(why),
             // The build is there all the same.
             Err(why) => {
                 anstream::eprintln!("note: its layers cannot be measured: {why:#}");

@@ -14,6 +14,7 @@ use super::local::remove_old;
 use crate::ctx::Ctx;
 use crate::docker::Docker;
 use crate::oci::Digest;
+use crate::report;
 
 /// The file among the records.
 const RECORD: &str = "docker.json";
@@ -45,7 +46,8 @@ fn recall(text: &str, choice: &Digest) -> Option<Docker> {
 pub(super) fn keep(ctx: &Ctx, choice: Digest, docker: Docker) -> anyhow::Result<()> {
     let record = ctx.records().join(RECORD);
     let text = serde_json::to_string_pretty(&Memory { choice, docker })?;
-    std::fs::write(&record, text).with_context(|| format!("failed to write `{}`", record.display()))
+    report::write_whole(&record, &text)
+        .with_context(|| format!("failed to write `{}`", record.display()))
 }
 
 #[cfg(test)]

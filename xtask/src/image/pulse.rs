@@ -1,9 +1,9 @@
 //! A build on a pod: buildx before 0.36 waits for ever for a pod that was deleted, evicted or
 //! restarted, so the builder is asked whether it still builds.
 
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
-
-use anyhow::bail;
 
 use super::Run;
 use crate::docker::{self, Activity, Builder};
@@ -59,11 +59,28 @@ pub(super) fn watch(exec: &Exec, run: &Run) -> anyhow::Result<()> {
     if exec.watch_unless(run.program, run.args, FIRST_PAUSE, look)? {
         return Ok(());
     }
-    bail!(
-        "the builder `{name}` has lost the build: its pod was deleted, evicted or restarted\n  \
-         hint: `kubectl get events` says why; run this again"
-    )
+    let builder = name.clone();
+    Err(Lost { builder }.into())
 }
+
+/// A build whose pod is gone.
+#[derive(Debug)]
+pub(super) struct Lost {
+    builder: String,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the builder `{}` has lost the build: its pod was deleted, evicted or restarted\n  \
+             hint: `kubectl get events` says why; run this again",
+            self.builder
+        )
+    }
+}
+
+impl Error for Lost {}
 
 #[cfg(test)]
 mod tests {

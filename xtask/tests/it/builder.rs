@@ -224,33 +224,57 @@ fn a_builder_is_created_unless_it_is_there() {
     let sandbox = without_builder(r#"cp "$here/made" "$here/builder""#);
     sandbox.write("bin/made", IDLE);
     sandbox.write("bin/start", STARTS);
-    let create = "buildx create --name agentgate --driver docker-container --bootstrap\n";
+    let create = "buildx create --name agentgate --driver docker-container";
     let mut dry = CREATE.to_vec();
     dry.extend(["--dry-run", "--json"]);
     let ran = sandbox.run(&dry).succeeded();
-    let note = format!("note: first `docker {}`\n", create.trim_end());
+    let note = format!("note: first `docker {create} --bootstrap`\n");
     assert_eq!(ran.stderr, note);
     serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap();
     assert!(!sandbox.read("bin/calls").contains("create"));
     for _ in 0..2 {
         sandbox.run(&CREATE).succeeded();
-        assert_eq!(sandbox.read("bin/calls").matches(create).count(), 1);
+        let calls = sandbox.read("bin/calls");
+        for call in [create, "buildx inspect --bootstrap agentgate"] {
+            assert_eq!(calls.matches(&format!("{call}\n")).count(), 1, "{calls}");
+        }
     }
     assert_eq!(sandbox.builds().len(), 2);
 }
 
 #[test]
 fn a_builder_that_cannot_be_created_leaves_no_half_of_it() {
-    let sandbox = without_builder("echo 'ERROR: not found' >&2; exit 1");
+    let sandbox = without_builder(r#"cp "$here/made" "$here/builder""#);
+    sandbox.write("bin/made", IDLE);
+    sandbox.write("bin/start", "echo 'ERROR: not found' >&2; exit 1");
     sandbox.run(&CREATE).failed_after(
         "ERROR: not found\n",
-        "the builder `agentgate` cannot be made: `docker buildx create` failed (exit status: 1); \
+        "the builder `agentgate` cannot be made: `docker buildx inspect` failed (exit status: 1); \
          its output is above\n  hint: it needs BuildKit's image from Docker Hub; `--builder NAME` \
          takes one that you have",
     );
     let calls = sandbox.read("bin/calls");
     assert!(calls.contains("buildx rm --force agentgate\n"), "{calls}");
     assert_eq!(sandbox.builds(), [""; 0]);
+}
+
+#[test]
+fn a_builder_that_somebody_else_makes_meanwhile_is_used_and_left_alone() {
+    let exists = r#"cp "$here/made" "$here/builder"; echo 'ERROR: existing instance' >&2; exit 1"#;
+    let sandbox = without_builder(exists);
+    sandbox.write("bin/made", IDLE);
+    sandbox.write("bin/start", STARTS);
+    let ran = sandbox.run(&CREATE).succeeded();
+    let note = "note: somebody else has made `agentgate` meanwhile\n";
+    assert!(ran.stderr.contains(note), "{ran:#?}");
+    assert!(!sandbox.read("bin/calls").contains("buildx rm"));
+    assert_eq!(sandbox.builds().len(), 1);
+    // Where none is there after all, there is nothing to remove either.
+    let sandbox = without_builder("echo 'ERROR: no such driver' >&2; exit 1");
+    let ran = sandbox.run(&CREATE);
+    let error = "error: the builder `agentgate` cannot be made: `docker buildx create` failed";
+    assert!(ran.stderr.contains(error), "{ran:#?}");
+    assert!(!sandbox.read("bin/calls").contains("buildx rm"));
 }
 
 #[test]

@@ -107,7 +107,10 @@ impl<'a, P: Fn(&Docker) -> anyhow::Result<Plan>> Builds<'a, P> {
             now => now?,
         };
         if now.builds_like(&known) {
-            return Ok((now, end?));
+            return match (end, crate::image::check_room(self.ctx)) {
+                (Err(_), Err(why)) => Err(why.context("the build failed")),
+                (end, _) => Ok((now, end?)),
+            };
         }
         anstream::eprintln!("note: docker has changed since the last build; building again");
         let seconds = self.run(&now)?;
@@ -131,11 +134,14 @@ impl<'a, P: Fn(&Docker) -> anyhow::Result<Plan>> Builds<'a, P> {
     }
 
     /// Remembers the docker of a build that succeeded.
-    pub(super) fn keep(&self, known: Known) -> anyhow::Result<Plan> {
+    pub(super) fn keep(&self, known: Known) -> Plan {
         if let Some(choice) = self.choice.clone() {
-            memory::keep(self.ctx, choice, known.docker)?;
+            // All it saves is time.
+            if let Err(why) = memory::keep(self.ctx, choice, known.docker) {
+                anstream::eprintln!("note: {why:#}");
+            }
         }
-        Ok(known.plan)
+        known.plan
     }
 }
 

@@ -11,7 +11,7 @@ pub(crate) fn find(exec: &Exec, asked: Option<&Path>) -> anyhow::Result<Option<P
     if let Some(path) = asked {
         ensure!(
             path.is_file(),
-            "the CA bundle `{}` (`--ca-bundle`) is not a file",
+            "the CA bundle `{}` (`--ca-bundle`) is not a file; hint: name one with certificates (PEM)",
             path.display()
         );
         return Ok(Some(std::path::absolute(path)?));

@@ -68,12 +68,12 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["tag", "platform"])]
     merge: bool,
     /// Build twice without a cache and compare, layer by layer
-    #[arg(long, conflicts_with = "tag")]
+    #[arg(long, conflicts_with_all = ["tag", "cache"])]
     reproduce: bool,
     /// Build although the commit's index is published; refused unless it is the same images
     #[arg(long, requires = "push")]
     rebuild: bool,
-    /// Platforms to build, comma-separated [default: the engine's own; all with `--push`]
+    /// Platforms to build, comma-separated [default: the engine's own; all with `--push` and `--reproduce`]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     platform: Vec<Platform>,
     /// Tag to give instead of `dev` and `sha-…` (repeatable)

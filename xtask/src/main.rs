@@ -1,6 +1,6 @@
 //! `cargo xtask`: builds the agent image and everything around it.
 //!
-//! One file per command; the foreign worlds stand alone in `git.rs`, `docker.rs` and `exec.rs`.
+//! One file per command; the foreign worlds stand alone in `git.rs`, `docker.rs`, `exec.rs` and `registry.rs`.
 
 mod audit;
 mod ca_bundle;

@@ -154,19 +154,24 @@ impl Registry {
         let url = self.url(&format!("manifests/{tag}"));
         // Docker Hub counts a GET as a pull, and a HEAD not.
         let answer = self.ask(|| self.agent.head(&url), &reference)?;
+        let named = |answer: &Answer| {
+            let digest = answer.headers().get("docker-content-digest");
+            let digest = digest.and_then(|value| value.to_str().ok());
+            let digest = digest.with_context(|| {
+                format!("`{}` answers for `{reference}` without a digest", self.base)
+            })?;
+            Ok(Some(digest.to_owned()))
+        };
         match answer.status() {
-            StatusCode::OK => {
-                let digest = answer.headers().get("docker-content-digest");
-                let digest = digest.and_then(|value| value.to_str().ok());
-                let digest = digest.with_context(|| {
-                    format!("`{}` answers for `{reference}` without a digest", self.base)
-                })?;
-                Ok(Some(digest.to_owned()))
-            }
+            StatusCode::OK => named(&answer),
             // Anything on the way may answer 404; only the registry says what is not there, and
             // the answer to a HEAD has no text.
             StatusCode::NOT_FOUND => {
                 let mut answer = self.ask(|| self.agent.get(&url), &reference)?;
+                if let (StatusCode::OK, Ok(digest)) = (answer.status(), named(&answer)) {
+                    // It was pushed meanwhile.
+                    return Ok(digest);
+                }
                 let text = answer.body_mut().read_to_string().unwrap_or_default();
                 if answer.status() == StatusCode::NOT_FOUND && says_absent(&text) {
                     return Ok(None);

@@ -1,4 +1,4 @@
-//! The command line of `docker buildx build`: a pure decision over what was observed.
+//! The command line of `docker buildx build`, decided by what was observed.
 
 use std::path::Path;
 
@@ -18,6 +18,8 @@ pub(super) struct Line<'a> {
     /// Where to, and in which form.
     pub(super) output: String,
     pub(super) metadata_file: &'a Path,
+    /// buildx's `--progress`.
+    pub(super) progress: &'a str,
     pub(super) no_cache: bool,
     /// Whether the builder can write to a cache.
     pub(super) writes_cache: bool,
@@ -48,7 +50,7 @@ impl Line<'_> {
         if let Some(builder) = args.builder() {
             flag("--builder", builder);
         }
-        flag("--progress", &args.progress);
+        flag("--progress", self.progress);
         flag("--metadata-file", &self.metadata_file.display().to_string());
         flag("--provenance", self.provenance);
         flag("--sbom", self.sbom);

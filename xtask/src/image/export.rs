@@ -22,6 +22,7 @@ use super::steps::{self, Ran, Steps};
 use super::{Args, Facts, Run};
 use crate::ctx::Ctx;
 use crate::docker::Docker;
+use crate::github;
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::preflight;
@@ -97,6 +98,11 @@ impl Export {
             Purpose::Push => sbom(ctx, args)?,
             Purpose::Compare(_) => "false".to_owned(),
         };
+        // Two that draw on one terminal would draw over each other.
+        let progress = match args.progress.as_str() {
+            "auto" if runs.len() > 1 => "plain",
+            progress => progress,
+        };
         let mut builds = Vec::new();
         for platforms in runs {
             let names: Vec<String> = platforms.iter().map(|platform| slug(*platform)).collect();
@@ -112,6 +118,7 @@ impl Export {
                 sbom: &sbom,
                 output: output(&own, args.compression),
                 metadata_file: &metadata_file,
+                progress,
                 no_cache: args.no_cache || purpose != Purpose::Push,
                 writes_cache: true,
             };
@@ -179,9 +186,12 @@ impl Export {
     }
 
     fn side_by_side(&self, ctx: &Ctx) -> anyhow::Result<()> {
+        let group = github::Group::start(&ctx.exec, "docker buildx build");
         let builds = self.builds.iter().map(|build| (build, ctx.exec.clone()));
-        threads::all(builds.map(|(build, exec)| move || self.run_of(build).attempt(&exec)))?;
-        Ok(())
+        let ran =
+            threads::all(builds.map(|(build, exec)| move || self.run_of(build).attempt(&exec)));
+        group.end();
+        ran.map(drop)
     }
 
     fn run_of<'a>(&'a self, build: &'a Build) -> Run<'a> {
@@ -251,7 +261,9 @@ fn sbom(ctx: &Ctx, args: &Args) -> anyhow::Result<String> {
             anstream::eprintln!("note: no SBOM: its generator cannot be had: {why:#}");
             Ok("false".to_owned())
         }
-        (Ok(false), Some(_)) => bail!("there is no image `{image}` (`--sbom`)"),
+        (Ok(false), Some(_)) => {
+            bail!("there is no image `{image}` (`--sbom`); hint: `--sbom off` goes without an SBOM")
+        }
         (Err(why), Some(_)) => Err(why.context("the generator of `--sbom` cannot be had")),
     }
 }

@@ -48,14 +48,18 @@ impl Layout {
             manifests: Vec<Descriptor>,
         }
         let path = self.folder.join("index.json");
-        let of = || format!("bad OCI layout `{}`", self.folder.display());
+        let folder = self.folder.display();
+        let of = || format!("bad OCI layout `{folder}`; hint: `rm -r {folder}` and build again");
         let text = fs::read(&path)
             .with_context(|| format!("failed to read `{}`", path.display()))
             .with_context(of)?;
         let root: Root = serde_json::from_slice(&text).with_context(of)?;
         let [root] = root.manifests.as_slice() else {
             let count = root.manifests.len();
-            anyhow::bail!("{}: it leads to {count} images, not to one", of());
+            anyhow::bail!(
+                "bad OCI layout `{folder}`: it leads to {count} images, not to one; hint: `rm -r \
+                 {folder}` and build again"
+            );
         };
         let bytes = self.read(&root.digest).with_context(of)?;
         Tree::read(bytes.context("its root is missing").with_context(of)?, self).with_context(of)

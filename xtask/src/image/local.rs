@@ -104,6 +104,7 @@ fn plan(
             "type=docker,oci-mediatypes=true".to_owned()
         },
         metadata_file,
+        progress: &args.progress,
         no_cache: args.no_cache,
         writes_cache: !docker.builds_in_classic_store(),
     };

@@ -45,7 +45,8 @@ impl Registry {
         };
         ensure!(
             Digest::of(&bytes) == *digest,
-            "`{}` answers for `{digest}` with other bytes",
+            "`{}` answers for `{digest}` with other bytes; hint: a proxy or the registry's store is \
+             broken, ask its operator",
             self.base
         );
         let json = serde_json::from_slice(&bytes);

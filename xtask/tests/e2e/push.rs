@@ -5,7 +5,9 @@ mod actions;
 mod agent;
 mod builders;
 mod cluster;
+mod compression;
 mod containers;
+mod dev;
 mod engines;
 mod faults;
 mod gha;
@@ -268,6 +270,17 @@ fn a_published_tag_is_never_rewritten() {
         &["with other images than were built now", "`linux/arm64`"],
     );
     assert_eq!(workspace.digest(&tag), digest);
+    // One platform alone is compared with the index's; no tag is left that could not be merged.
+    let one = [
+        "--push",
+        "--platform",
+        "linux/amd64",
+        "--rebuild",
+        "--no-cache",
+    ];
+    let said = ["with other images than were built now", "`linux/amd64`"];
+    refused(&workspace.image(&one), &said);
+    assert_eq!(workspace.digest(&format!("{tag}-linux-amd64")), None);
     // Another commit whose seven digits were the same would find the tag taken.
     let (_, index) = workspace.published(&tag).unwrap();
     workspace.commit("another");
@@ -322,39 +335,25 @@ impl Workspace {
 }
 
 #[test]
-fn dev_moves_from_the_default_branch_alone_and_never_back() {
-    let workspace = Workspace::new();
-    workspace.push(&[]);
-    let first = workspace.digest("dev").unwrap();
-    let old = workspace.revision();
-    workspace.git(&["checkout", "--quiet", "-b", "topic"]);
-    workspace.write("content/file", "two");
-    workspace.commit("second");
-    workspace.push(&[]);
-    assert_eq!(workspace.digest("dev").as_ref(), Some(&first));
-    workspace.git(&["checkout", "--quiet", "main"]);
-    workspace.git(&["merge", "--quiet", "--ff-only", "topic"]);
-    workspace.push(&[]);
-    let second = workspace.digest(&workspace.sha_tag());
-    assert_ne!(workspace.digest("dev"), Some(first));
-    assert_eq!(workspace.digest("dev"), second);
-    // A job of an older commit that runs late.
-    workspace.git(&["reset", "--quiet", "--hard", &old]);
-    let late = workspace.image(&["--push"]).succeeded();
-    assert!(late.stderr.contains("a later commit"), "{late:#?}");
-    assert_eq!(workspace.digest("dev"), second);
-}
-
-#[test]
 fn what_is_over_its_budget_is_not_pushed() {
     let workspace = Workspace::new();
     let manifest = fs::read_to_string(workspace.folder.path().join("Cargo.toml")).unwrap();
-    let budget = "size-budget = { \"linux/arm64\" = 10 }\n";
+    let budget = "size-budget = { \"linux/amd64\" = 10, \"linux/arm64\" = 10 }\n";
     workspace.write("Cargo.toml", &format!("{manifest}{budget}"));
     workspace.commit("a small budget");
     let ran = workspace.image(&["--push"]);
-    refused(&ran, &["`linux/arm64` has", "by `COPY content/ /`"]);
+    let layer = "by `COPY content/ /`";
+    refused(&ran, &["`linux/arm64` has", layer]);
     assert_eq!(workspace.digest(&workspace.sha_tag()), None);
+    // A local build is there, and told, all the same.
+    let ran = workspace.image(&["--platform", "linux/amd64"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let error = "error: the image is too large: `linux/amd64` has";
+    for said in [error, layer] {
+        assert!(ran.stderr.contains(said), "`{said}`: {ran:#?}");
+    }
+    let built: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(built["pushed"], false);
 }
 
 #[test]

@@ -69,6 +69,17 @@ fn a_build_that_fails_with_a_cache_is_run_once_more_without() {
 }
 
 #[test]
+fn a_folder_is_where_the_shell_is() {
+    let sandbox = Sandbox::new();
+    let mut xtask = sandbox.xtask(&["image", "--cache", "local=c", "--json"]);
+    Ran::of(xtask.current_dir(sandbox.path("work/docker"))).succeeded();
+    let folder = sandbox.path("work/docker/c/linux-amd64");
+    let write = format!(" --cache-to type=local,dest={},", folder.display());
+    let build = &sandbox.builds()[0];
+    assert!(build.contains(&write), "{build}");
+}
+
+#[test]
 fn the_classic_stores_builder_writes_none() {
     let sandbox = Sandbox::new();
     let containerd = r#"["driver-type","io.containerd.snapshotter.v1"]"#;

@@ -207,7 +207,8 @@ fn a_ca_bundle_that_is_not_there() {
         &Sandbox::new(),
         &["image", "--ca-bundle", "/nowhere/ca.pem"],
         1,
-        "the CA bundle `/nowhere/ca.pem` (`--ca-bundle`) is not a file",
+        "the CA bundle `/nowhere/ca.pem` (`--ca-bundle`) is not a file; hint: name one with \
+         certificates (PEM)",
     );
 }
 

@@ -233,6 +233,25 @@ fn after_an_interruption_nothing_more_is_asked() {
 }
 
 #[test]
+fn an_interruption_while_layers_are_counted_ends_the_run() {
+    let sandbox = Sandbox::new();
+    let save = "save*) echo \"this docker gives no image out\" >&2; exit 1 ;;";
+    let waits = "save*) : >\"$here/saving\"; exec sleep 600 ;;";
+    sandbox.edit("bin/docker", save, waits);
+    let mut image = xtask(&sandbox, &[]);
+    let child = image.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let child = child.unwrap();
+    while !sandbox.path("bin/saving").exists() {
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{ran:#?}");
+    assert!(ran.stderr.ends_with("error: interrupted\n"), "{ran:#?}");
+    assert!(!sandbox.path("work/target/xtask/image.json").exists());
+}
+
+#[test]
 fn what_a_local_build_leaves_out_can_be_asked_for() {
     let sandbox = built();
     sandbox.edit(

@@ -85,7 +85,13 @@ fn push(workspace: &Workspace, config: &Path) -> Ran {
         "plain",
     ];
     let mut push = workspace.xtask(&args);
-    let ran = Ran::of(push.env("BUILDX_CONFIG", config)).succeeded();
+    // However many runs of buildx there are, GitHub folds them into one group.
+    push.env("BUILDX_CONFIG", config)
+        .env("GITHUB_ACTIONS", "true");
+    let ran = Ran::of(&mut push).succeeded();
+    for line in ["::group::docker buildx build\n", "::endgroup::\n"] {
+        assert_eq!(ran.stderr.matches(line).count(), 1, "{ran:#?}");
+    }
     let (_, index) = workspace.published(&workspace.sha_tag()).unwrap();
     assert_whole(&index);
     ran

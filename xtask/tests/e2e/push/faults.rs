@@ -61,6 +61,12 @@ fn fails_from(fault: Fault, step: usize) {
         assert_eq!(ran.code, Some(1), "{fault:?} from {number}: {ran:#?}");
         assert!(ran.stderr.contains("hint: "), "{number}: {ran:#?}");
         let [sha, dev] = state(&workspace);
+        let is_half = sha.is_some() && dev != sha;
+        let told = ["is published (", "was pushed is not known"];
+        assert!(
+            !is_half || told.iter().any(|told| ran.stderr.contains(told)),
+            "{fault:?} from {number}: {ran:#?}"
+        );
         assert!(
             workspace.digest("dev") == before || dev == sha,
             "{fault:?} from {number}: dev is neither what it was nor the commit's"
@@ -71,8 +77,35 @@ fn fails_from(fault: Fault, step: usize) {
 }
 
 #[test]
-fn a_registry_that_is_gone_leaves_nothing_half() {
+fn a_registry_that_refuses_in_the_middle_leaves_nothing_half() {
     fails_from(Fault::Answer("403 Forbidden"), 3);
+}
+
+/// Gone, or busy, for longer than anybody waits.
+#[test]
+fn a_registry_that_stays_away_is_given_up_and_what_was_pushed_is_told() {
+    let (workspace, proxy) = behind_a_proxy();
+    workspace.push(&[]);
+    let busy = Fault::Answer("429 Too Many Requests\r\nRetry-After: 0");
+    let (upload, dev) = (("POST", "/blobs/uploads/"), ("PUT", "/manifests/dev"));
+    for (fault, (method, end), told) in [
+        (Fault::Hangup, upload, "was not pushed"),
+        (busy, upload, "was not pushed"),
+        (Fault::Hangup, dev, "is published (sha256:"),
+        (busy, dev, "is published (sha256:"),
+    ] {
+        let what = format!("{fault:?} at {method} {end}");
+        workspace.write("content/file", &what);
+        workspace.commit("another");
+        proxy.reset(When::On(method, end, fault));
+        let ran = workspace.image(&["--push"]);
+        assert_eq!(ran.code, Some(1), "{what}: {ran:#?}");
+        assert!(ran.stderr.contains(told), "{what}: {ran:#?}");
+        let is_published = workspace.digest(&workspace.sha_tag()).is_some();
+        assert_eq!(is_published, method == "PUT", "{what}: {ran:#?}");
+        proxy.reset(When::Never);
+        finishes(&workspace, &what);
+    }
 }
 
 #[test]
@@ -150,6 +183,35 @@ fn a_push_that_is_ended_is_finished_by_the_next() {
         proxy.reset(When::Never);
         finishes(&workspace, &format!("{signal:?}"));
     }
+}
+
+/// Nothing but the registry is asked, so there is no program that would end of the signal.
+#[test]
+fn a_merge_that_is_ended_between_its_tags_says_so() {
+    let (workspace, proxy) = behind_a_proxy();
+    for platform in ["linux/amd64", "linux/arm64"] {
+        workspace.push(&["--platform", platform]);
+    }
+    let busy = Fault::Answer("429 Too Many Requests\r\nRetry-After: 30");
+    proxy.reset(When::On("PUT", "/dev", busy));
+    let mut merge = workspace.xtask(&["image", "--merge"]);
+    let merge = merge.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let merge = merge.unwrap();
+    let is_dev = |request: &String| request.starts_with("PUT") && request.ends_with("/dev");
+    while !proxy.requests().iter().any(is_dev) {
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&merge), Signal::INT).unwrap();
+    let ran = Ran::from(merge.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{ran:#?}");
+    for said in ["` is published (sha256:", "run this again", "interrupted"] {
+        assert!(ran.stderr.contains(said), "`{said}`: {ran:#?}");
+    }
+    assert_eq!(state(&workspace)[1], None);
+    proxy.reset(When::Never);
+    Ran::of(&mut workspace.xtask(&["image", "--merge"])).succeeded();
+    let [sha, dev] = state(&workspace);
+    assert!(sha.is_some() && sha == dev);
 }
 
 /// The folder that a push builds into is on a disk that is smaller than the image.

@@ -2,6 +2,8 @@
 
 mod diff;
 
+use std::io::ErrorKind;
+
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
@@ -11,10 +13,18 @@ use super::{Args, Facts};
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::report;
+use crate::{exec, report};
 
 /// Where the two builds are kept until they are compared.
 const FOLDERS: [&str; 2] = ["reproduce-1", "reproduce-2"];
+
+/// Two builds that are decided; as `--dry-run --json` prints it.
+#[derive(Serialize)]
+struct Plan {
+    revision: String,
+    platforms: Vec<Platform>,
+    commands: Vec<Vec<String>>,
+}
 
 /// Two builds, compared; as `--json` prints it.
 #[derive(Serialize)]
@@ -47,17 +57,24 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
         exports.push(Export::of(ctx, args, facts, &platforms, purpose)?);
     }
     if args.dry_run {
-        for command in exports.iter().flat_map(Export::commands) {
-            anstream::println!("{}", crate::exec::quoted("docker", &command));
+        let revision = facts.head.revision_label();
+        let commands: Vec<_> = exports.iter().flat_map(Export::commands).collect();
+        if ctx.json {
+            return report::print_json(&Plan {
+                revision,
+                platforms,
+                commands,
+            });
+        }
+        for command in commands {
+            anstream::println!("{}", exec::quoted("docker", &command));
         }
         return Ok(());
     }
     let locks: anyhow::Result<Vec<_>> = exports.iter().map(Export::lock).collect();
     let _locks = locks?;
-    let mut builds = Vec::new();
-    for export in &exports {
-        builds.push(export.run(ctx)?);
-    }
+    let builds: anyhow::Result<Vec<_>> = exports.iter().map(|export| export.run(ctx)).collect();
+    let builds = builds.inspect_err(|_| remove(ctx))?;
     let [first, second] = builds.as_slice() else {
         bail!("there are not two builds to compare");
     };
@@ -74,11 +91,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
         .iter()
         .all(|one| one.difference.is_none());
     if equal {
-        for folder in FOLDERS {
-            let folder = ctx.records().join(folder);
-            std::fs::remove_dir_all(&folder)
-                .with_context(|| format!("failed to remove `{}`", folder.display()))?;
-        }
+        remove(ctx);
     }
     if ctx.json {
         report::print_json(&comparison)?;
@@ -88,11 +101,25 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     if !equal {
         let folder = ctx.records().join(FOLDERS[0]);
         bail!(
-            "two builds of one commit differ; both are kept for a look (`{}` and beside it)",
+            "two builds of one commit differ; both are kept for a look (`{}` and beside it)\n  hint: \
+             what is named must depend neither on when nor on where it is built",
             folder.display()
         );
     }
     Ok(())
+}
+
+/// Removes both builds, as large as an image each; where that fails they are in nobody's way.
+fn remove(ctx: &Ctx) {
+    for folder in FOLDERS {
+        let folder = ctx.records().join(folder);
+        match std::fs::remove_dir_all(&folder) {
+            Err(why) if why.kind() != ErrorKind::NotFound => {
+                anstream::eprintln!("note: failed to remove `{}`: {why}", folder.display());
+            }
+            _ => {}
+        }
+    }
 }
 
 fn compare(

@@ -67,7 +67,15 @@ pub(super) fn first_difference(
 struct Entry {
     path: String,
     /// A name and a value each.
-    fields: Vec<(&'static str, String)>,
+    fields: Vec<(String, String)>,
+}
+
+impl Entry {
+    fn field(&self, name: &str) -> &str {
+        let mut fields = self.fields.iter();
+        let found = fields.find(|(other, _)| other == name);
+        found.map_or("none", |(_, value)| value)
+    }
 }
 
 fn entries(archive: impl Read) -> anyhow::Result<Vec<Entry>> {
@@ -77,31 +85,29 @@ fn entries(archive: impl Read) -> anyhow::Result<Vec<Entry>> {
         let mut entry = entry?;
         let header = entry.header();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let mut fields = vec![
+        let mut fields = [
             ("type", format!("{:?}", header.entry_type())),
             ("mode", format!("{:o}", header.mode()?)),
             ("uid", header.uid()?.to_string()),
             ("gid", header.gid()?.to_string()),
             ("mtime", header.mtime()?.to_string()),
             ("size", entry.size().to_string()),
-        ];
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec();
         let link = entry.link_name_bytes().map(|name| text(&name));
-        fields.extend(link.map(|link| ("link", link)));
+        fields.extend(link.map(|link| ("link".to_owned(), link)));
         let path = text(&entry.path_bytes());
         if let Some(extensions) = entry.pax_extensions()? {
             for extension in extensions {
                 let extension = extension?;
-                let pair = format!(
-                    "{}={}",
-                    text(extension.key_bytes()),
-                    text(extension.value_bytes())
-                );
-                fields.push(("attribute", pair));
+                let name = format!("attribute {}", text(extension.key_bytes()));
+                fields.push((name, text(extension.value_bytes())));
             }
         }
         let mut hash = Hash::default();
         io::copy(&mut entry, &mut hash)?;
-        fields.push(("content", hash.digest().to_string()));
+        fields.push(("content".to_owned(), hash.digest().to_string()));
         all.push(Entry { path, fields });
     }
     Ok(all)
@@ -137,19 +143,14 @@ fn in_archives(one: &[Entry], other: &[Entry]) -> Option<String> {
         if mine.fields == theirs.fields {
             continue;
         }
-        let differing = mine
-            .fields
-            .iter()
-            .zip(&theirs.fields)
-            .filter(|(a, b)| a != b);
-        let said: Vec<String> = differing
-            .map(|((name, mine), (_, theirs))| format!("{name} {mine} and {theirs}"))
-            .collect();
-        let said = if said.is_empty() {
-            "its extended attributes".to_owned()
-        } else {
-            said.join(", ")
-        };
+        let own =
+            |(name, _): &&(String, String)| !mine.fields.iter().any(|(other, _)| other == name);
+        let names = mine.fields.iter().chain(theirs.fields.iter().filter(own));
+        let differing = names.filter_map(|(name, _)| {
+            let (mine, theirs) = (mine.field(name), theirs.field(name));
+            (mine != theirs).then(|| format!("{name} {mine} and {theirs}"))
+        });
+        let said = differing.collect::<Vec<_>>().join(", ");
         return Some(format!("`{}`: {said}", mine.path));
     }
     let longer = if one.len() > other.len() { one } else { other };
@@ -229,6 +230,28 @@ mod tests {
             said.starts_with("`etc/a`: size 1 and 2, content sha256:"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn an_attribute_that_one_entry_alone_has_is_named() {
+        let [one] = &archive(&[("etc/a", "x", 1)])[..] else {
+            panic!("not one entry");
+        };
+        let mut other = one.clone();
+        let attribute = ("attribute SCHILY.xattr.user.x", "1");
+        let at = other.fields.len() - 1;
+        other
+            .fields
+            .insert(at, (attribute.0.to_owned(), attribute.1.to_owned()));
+        let (one, other) = ([one.clone()], [other]);
+        let said = "`etc/a`: attribute SCHILY.xattr.user.x ";
+        for (pair, values) in [
+            ([&one, &other], "none and 1"),
+            ([&other, &one], "1 and none"),
+        ] {
+            let expected = format!("{said}{values}");
+            assert_eq!(in_archives(pair[0], pair[1]), Some(expected));
+        }
     }
 
     #[test]

@@ -73,7 +73,8 @@ pub(crate) struct Args {
     /// Build although the commit's index is published; refused unless it is the same images
     #[arg(long, requires = "push")]
     rebuild: bool,
-    /// Platforms to build, comma-separated [default: the engine's own; all with `--push` and `--reproduce`]
+    /// Platforms to build, comma-separated [default: the engine's own; all with `--push` and
+    /// `--reproduce`]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     platform: Vec<Platform>,
     /// Tag to give instead of `dev` and `sha-…` (repeatable)

@@ -77,7 +77,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     let dev = if is_whole {
         dev(ctx, facts, &registry)?
     } else {
-        Dev::Stays("it waits for all platforms: `cargo xtask image --merge`".to_owned())
+        Dev::Stays("one platform does not move it: `cargo xtask image --merge`".to_owned())
     };
     let export = match goal {
         Goal::Adopt | Goal::Join => None,
@@ -198,6 +198,9 @@ impl Plan {
         anstream::println!("{} {what}", self.wanted.reference);
         match &self.dev {
             Dev::Moves { from: None } => anstream::println!("dev would be given"),
+            Dev::Moves { from } if *from == self.published => {
+                anstream::println!("dev leads there already");
+            }
             Dev::Moves { from: Some(from) } => anstream::println!("dev would move, from {from}"),
             Dev::Stays(why) => anstream::println!("dev stays: {why}"),
         }

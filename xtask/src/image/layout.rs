@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -35,10 +35,7 @@ impl Layout {
 
     /// Removes what buildx had not written to its end when it ended.
     pub(super) fn remove_halves(&self) -> io::Result<()> {
-        match fs::remove_dir_all(self.folder.join("ingest")) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        }
+        remove_folder(&self.folder.join("ingest"))
     }
 
     /// What the build led to.
@@ -56,10 +53,7 @@ impl Layout {
         let root: Root = serde_json::from_slice(&text).with_context(of)?;
         let [root] = root.manifests.as_slice() else {
             let count = root.manifests.len();
-            anyhow::bail!(
-                "bad OCI layout `{folder}`: it leads to {count} images, not to one; hint: `rm -r \
-                 {folder}` and build again"
-            );
+            return Err(anyhow!("it leads to {count} images, not to one")).with_context(of);
         };
         let bytes = self.read(&root.digest).with_context(of)?;
         Tree::read(bytes.context("its root is missing").with_context(of)?, self).with_context(of)
@@ -105,6 +99,14 @@ impl Layout {
             self.folder.display()
         );
         Ok(Some(bytes))
+    }
+}
+
+/// Removes a folder, if it is there.
+pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

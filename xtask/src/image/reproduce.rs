@@ -2,13 +2,12 @@
 
 mod diff;
 
-use std::io::ErrorKind;
-
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
 use self::diff::first_difference;
 use super::export::{Export, Exported, Purpose};
+use super::layout::remove_folder;
 use super::{Args, Facts};
 use crate::ctx::Ctx;
 use crate::oci::Digest;
@@ -113,11 +112,8 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
 fn remove(ctx: &Ctx) {
     for folder in FOLDERS {
         let folder = ctx.records().join(folder);
-        match std::fs::remove_dir_all(&folder) {
-            Err(why) if why.kind() != ErrorKind::NotFound => {
-                anstream::eprintln!("note: failed to remove `{}`: {why}", folder.display());
-            }
-            _ => {}
+        if let Err(why) = remove_folder(&folder) {
+            anstream::eprintln!("note: failed to remove `{}`: {why}", folder.display());
         }
     }
 }

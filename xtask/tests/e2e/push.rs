@@ -85,12 +85,19 @@ impl Workspace {
     }
 
     pub(crate) fn git(&self, args: &[&str]) -> String {
+        let ran = Ran::of(&mut self.git_command(args)).succeeded();
+        ran.stdout.trim().to_owned()
+    }
+
+    /// [`Workspace::git`] that is not run yet.
+    fn git_command(&self, args: &[&str]) -> std::process::Command {
         let mut git = command("git", self.folder.path());
         for (name, value) in [("NAME", "Ada"), ("EMAIL", "ada@example.org")] {
             git.env(format!("GIT_AUTHOR_{name}"), value);
             git.env(format!("GIT_COMMITTER_{name}"), value);
         }
-        Ran::of(git.args(args)).succeeded().stdout.trim().to_owned()
+        git.args(args);
+        git
     }
 
     pub(crate) fn commit(&self, message: &str) {

@@ -104,18 +104,21 @@ impl Publish<'_> {
 
     /// Gives the commit's tag to an index whose manifests the registry has.
     pub(in crate::image) fn tag(&self, tree: &Tree) -> anyhow::Result<()> {
-        exec::report_signals();
         let wanted = &self.plan.wanted;
-        let tagged = self
-            .registry
-            .push_manifest(&wanted.tag, &tree.media_type, &tree.bytes);
-        tagged.with_context(|| {
+        self.give(&wanted.tag, tree).with_context(|| {
             format!(
                 "whether `{}` was pushed is not known, and no other tag was given; run this \
                  again, it goes on where it ended",
                 wanted.reference
             )
         })
+    }
+
+    /// Whoever ends us from now on is told what was done before.
+    fn give(&self, tag: &str, tree: &Tree) -> anyhow::Result<()> {
+        exec::report_signals();
+        self.registry
+            .push_manifest(tag, &tree.media_type, &tree.bytes)
     }
 
     fn send(&self, exported: &[Exported]) -> anyhow::Result<Sent> {
@@ -176,10 +179,7 @@ impl Publish<'_> {
                 tags.push((dev, TagState::Present));
             }
             Dev::Moves { .. } => {
-                exec::report_signals();
-                let (kind, bytes) = (&tree.media_type, &tree.bytes);
-                let moved = self.registry.push_manifest("dev", kind, bytes);
-                moved.with_context(unfinished)?;
+                self.give("dev", tree).with_context(unfinished)?;
                 tags.push((dev, TagState::Pushed));
             }
         }
@@ -194,8 +194,8 @@ impl Publish<'_> {
     /// What becomes of `dev`: decided anew if somebody has moved it since.
     fn dev_by_now(&self) -> anyhow::Result<Dev> {
         if let Dev::Moves { from } = &self.plan.dev {
-            let now = self.registry.manifest("dev")?;
-            if now.map(|(digest, _)| digest) != *from {
+            let now = self.registry.digest("dev")?;
+            if now.as_deref() != from.as_ref().map(Digest::as_str) {
                 return dev(self.ctx, self.facts, self.registry);
             }
         }

@@ -2,7 +2,7 @@
 
 use super::held::{Held, answer, ended, start};
 use super::{DOCKERFILE, Workspace};
-use crate::common::{Ran, command};
+use crate::common::Ran;
 
 #[test]
 fn dev_moves_from_the_default_branch_alone_and_never_back() {
@@ -60,15 +60,11 @@ fn dev_stays_with_a_younger_commit_that_the_repository_lacks() {
     let workspace = Workspace::new();
     workspace.write("docker/Dockerfile.agent", &format!("{DOCKERFILE}{created}"));
     let commit_of = |year: u32| {
-        let mut git = command("git", &workspace.path("."));
-        for (name, value) in [("NAME", "Ada"), ("EMAIL", "ada@example.org")] {
-            git.env(format!("GIT_AUTHOR_{name}"), value);
-            git.env(format!("GIT_COMMITTER_{name}"), value);
-        }
-        git.env("GIT_COMMITTER_DATE", format!("{year}-01-01T00:00:00Z"));
         let message = year.to_string();
-        git.args(["commit", "--quiet", "--all", "--allow-empty"]);
-        Ran::of(git.args(["--message", &message])).succeeded();
+        let commit = ["commit", "--quiet", "--all", "--allow-empty", "--message"];
+        let mut git = workspace.git_command(&[&commit[..], &[&message]].concat());
+        git.env("GIT_COMMITTER_DATE", format!("{year}-01-01T00:00:00Z"));
+        Ran::of(&mut git).succeeded();
         workspace.revision()
     };
     let (older, _) = (commit_of(2020), commit_of(2022));

@@ -15,6 +15,14 @@ use crate::text::Text;
 
 const LONGEST_PATH: usize = 4096;
 
+/// A command that was started.
+#[derive(Clone, Copy)]
+pub struct Child {
+    pub pid: Pid,
+    /// Its stdin is a terminal, whose foreground it was given.
+    pub has_terminal: bool,
+}
+
 /// Starts the command as the leader of a new process group; the group has the child's number.
 ///
 /// What keeps the program from running is said by the child, which then exits with 126 or 127.
@@ -22,10 +30,10 @@ pub fn spawn(
     command: &Words<'_>,
     environment: &Words<'_>,
     caller: CallerSignals,
-) -> Result<Pid, Errno> {
+) -> Result<Child, Errno> {
     let has_terminal = rustix::termios::isatty(sys::STDIN);
     match sys::fork()? {
-        Side::Parent(child) => Ok(child),
+        Side::Parent(pid) => Ok(Child { pid, has_terminal }),
         Side::Child => become_command(command, environment, caller, has_terminal),
     }
 }

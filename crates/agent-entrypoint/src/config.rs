@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use crate::exit::Refusal;
 use crate::headless::Headless;
 use crate::help;
+use crate::keep_alive;
 use crate::sys::{Word, Words};
 
 pub const WORKSPACE: &str = "WORKSPACE";
@@ -32,7 +33,7 @@ pub enum Config<'a> {
 /// Command mode, or keep-alive mode when there is no command.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Run<'a> {
-    /// The program and its arguments.
+    /// The program and its arguments; none in keep-alive mode.
     pub command: Option<&'a Words<'a>>,
     pub workspace: &'a CStr,
     /// Leave out the notes; warnings and errors stay.
@@ -146,9 +147,10 @@ fn tail<'b, 'a>(words: &'b Words<'a>) -> &'b Words<'a> {
     words.get(1..).unwrap_or_default()
 }
 
-/// The words as a command, if there is one.
+/// The words as a command; none if there are no words, or if they only ask to keep alive.
 fn command<'a>(words: &'a Words<'a>) -> Option<&'a Words<'a>> {
-    first(words).map(|_| words)
+    let has_words = first(words).is_some();
+    (has_words && !keep_alive::is_asked(words)).then_some(words)
 }
 
 /// The value of a variable, which `read` understands or refuses.

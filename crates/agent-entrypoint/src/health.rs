@@ -37,7 +37,7 @@ type Runs = [Option<Result<Running, Errno>>; Probe::ALL.len()];
 
 /// Runs all probes and prints what they found; returns the exit code.
 #[inline(never)]
-pub fn check(asked: &Probes<'_>, start: &Start, caller: CallerSignals) -> u8 {
+pub fn check(asked: &Probes<'_>, start: &Start<'_>, caller: CallerSignals) -> u8 {
     sys::take_child_signal(caller);
     // What a probe leaves behind stays a descendant, to be found if it hangs.
     let _ = set_child_subreaper(Some(getpid()));
@@ -62,7 +62,7 @@ pub fn check(asked: &Probes<'_>, start: &Start, caller: CallerSignals) -> u8 {
 fn begin_probe(
     probe: Probe,
     asked: &Probes<'_>,
-    start: &Start,
+    start: &Start<'_>,
     caller: CallerSignals,
 ) -> Result<Running, Errno> {
     let (pipe, other_end) = pipe_with(PipeFlags::CLOEXEC)?;

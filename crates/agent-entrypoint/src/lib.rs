@@ -15,6 +15,7 @@ pub mod exit;
 pub mod headless;
 pub mod health;
 pub mod help;
+pub mod keep_alive;
 pub mod mounts;
 pub mod root;
 pub mod say;
@@ -26,15 +27,16 @@ pub mod text;
 pub mod workspace;
 
 use rustix::fs::Mode;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use config::{Config, Env, Run};
-use environment::User;
+use environment::{Room, User};
 use exit::Refusal;
 use scope::Scope;
 use sys::{CallerSignals, Start, Words};
 
 /// Does what was asked for; returns this process's exit code.
-pub fn main(start: &Start) -> u8 {
+pub fn main(start: &Start<'static>) -> u8 {
     // Before anything else: a SIGTERM that comes now must wait for us, not get lost. The kernel
     // drops what PID 1 neither handles nor blocks.
     let caller = sys::take_signals();
@@ -44,7 +46,10 @@ pub fn main(start: &Start) -> u8 {
             .command()
             .map_err(Refusal::NoMemory)
             .and_then(|command| be_headless(start, command, run, caller)),
-        Ok(Config::Health(probes)) => Ok(health::check(&probes, start, caller)),
+        Ok(Config::Health(probes)) => {
+            let mut room = environment::ROOM;
+            as_agent(start, &mut room).map(|start| health::check(&probes, &start, caller))
+        }
         Ok(Config::Print(text)) => Ok(say::data(text.as_bytes())),
         Err(refusal) => Err(refusal),
     };
@@ -55,14 +60,18 @@ pub fn main(start: &Start) -> u8 {
 }
 
 /// Command mode and keep-alive mode.
-fn live<'a>(start: &Start, run: &Run<'a>, caller: CallerSignals) -> Result<u8, Refusal<'a>> {
+fn live<'a>(start: &Start<'_>, run: &Run<'a>, caller: CallerSignals) -> Result<u8, Refusal<'a>> {
     let mut workspace = workspace::look(run.workspace)?;
     let mut user = start.user;
     let is_root = root::is_real(user);
     if is_root {
-        root::step_down(&mut workspace, run)?;
-        user = root::AGENT;
+        root::give_workspace(&mut workspace, run);
+        user = root::step_down()?;
+        root::report(run.quiet);
     }
+    // An agent has the same UID. It could trace PID 1 otherwise, stop it, and write to its memory. A
+    // command is what its own program is: `execve` makes it dumpable again.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     workspace.report(user, run.quiet);
     let me = User {
         uid: user.uid,
@@ -91,7 +100,7 @@ fn live<'a>(start: &Start, run: &Run<'a>, caller: CallerSignals) -> Result<u8, R
 
 /// As PID 1, this is command mode; by `docker exec` there is nothing to look after.
 fn be_headless(
-    start: &Start,
+    start: &Start<'static>,
     command: &'static Words<'static>,
     mut run: Run<'static>,
     caller: CallerSignals,
@@ -100,9 +109,30 @@ fn be_headless(
         run.command = Some(command);
         return live(start, &run, caller);
     }
+    let mut room = environment::ROOM;
+    let start = as_agent(start, &mut room)?;
     sys::give_back(caller);
     let refusal = child::run(command, start.environment);
     // As in `child::spawn`: for the message that comes now.
     sys::take_signals();
     Err(refusal)
+}
+
+/// For what comes by `docker exec`, and by HEALTHCHECK: in a container that was started as root they are
+/// root, too, while the agent is not. What root leaves under HOME would lock the agent out.
+fn as_agent<'a>(start: &Start<'a>, room: &'a mut Room) -> Result<Start<'a>, Refusal<'static>> {
+    if !root::is_real(start.user) {
+        return Ok(*start);
+    }
+    let user = root::step_down()?;
+    let me = User {
+        uid: user.uid,
+        is_new: true,
+    };
+    let environment = environment::complete(start.environment, me, room);
+    Ok(Start {
+        environment: environment.map_err(Refusal::NoMemory)?,
+        user,
+        ..*start
+    })
 }

@@ -46,17 +46,26 @@ fn is_whole(map: &[u8]) -> bool {
     expected.iter().all(|word| words.next() == Some(word)) && words.next().is_none()
 }
 
-/// Gives the workspace to the agent's user if it is somebody else's, and becomes that user.
+/// Gives the workspace to the agent's user if it is somebody else's.
 #[inline(never)]
-pub fn step_down(workspace: &mut Workspace<'_>, run: &Run<'_>) -> Result<(), Refusal<'static>> {
+pub fn give_workspace(workspace: &mut Workspace<'_>, run: &Run<'_>) {
     if workspace.owner != AGENT || run.chown_all {
         give(workspace, run);
     }
+}
+
+/// Becomes the agent's user, for good.
+pub fn step_down() -> Result<Ids, Refusal<'static>> {
     drop_privileges().map_err(|(step, errno)| Refusal::StaysRoot(step, errno))?;
-    if !run.quiet {
-        say::note(format_args!("started as root, going on as {AGENT}"));
+    Ok(AGENT)
+}
+
+/// Says who is at work now, and who is not: `docker exec` takes its user from the container's settings.
+pub fn report(quiet: bool) {
+    if !quiet {
+        let hint = "hint: `docker exec` still comes as root: `docker exec --user agentgate …`";
+        say::note(format_args!("started as root, going on as {AGENT}; {hint}"));
     }
-    Ok(())
 }
 
 const NO_CAPABILITIES: CapabilitySets = CapabilitySets {

@@ -1,7 +1,8 @@
 //! Whom this process looks after: as PID 1 the whole container, otherwise its own descendants.
 
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitId, WaitIdOptions, getpid, set_child_subreaper, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, getpgid, getpid, set_child_subreaper, waitid};
+use rustix::termios::tcgetpgrp;
 
 use crate::descendants;
 use crate::say;
@@ -71,6 +72,18 @@ impl Scope {
 pub fn forward(child: Pid, to_group: bool, signal: Signal) {
     if !to_group || !send(Target::Group(child), signal) {
         send(Target::Process(child), signal);
+    }
+}
+
+/// Continues a stopped process if its group is in the foreground of the terminal.
+///
+/// A shell with job control takes the terminal back when its job stops. Where the stopped group still
+/// has it, nobody can say `fg`, and the terminal would be dead.
+pub fn resume(pid: Pid) {
+    if let (Ok(group), Ok(foreground)) = (getpgid(Some(pid)), tcgetpgrp(sys::STDIN))
+        && group == foreground
+    {
+        send(Target::Group(group), Signal::CONT);
     }
 }
 

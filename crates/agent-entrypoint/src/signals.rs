@@ -1,8 +1,42 @@
-//! Signals by number, real-time ones included, and what each is to this program.
+//! Signals by number, real-time ones included, what each is to this program, and who sent one.
 
 /// The number of a signal, 1 to 64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signal(u8);
+
+/// A signal that came, and who sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    pub signal: Signal,
+    pub sender: Sender,
+}
+
+/// Who sent a signal, as PID 1 of a PID namespace sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// The kernel (a terminal's Ctrl-C), or a process outside the namespace (the engine's `docker stop`).
+    Outside,
+    /// A process of the namespace, by its PID; the PID is only a claim where `sigqueue` sent the signal.
+    Inside(i32),
+}
+
+impl Sender {
+    /// `SI_USER` and `SI_KERNEL` of the kernel's `siginfo_t`.
+    const BY_KILL: i32 = 0;
+    const BY_KERNEL: i32 = 0x80;
+
+    /// Reads the `si_code` and `si_pid` of a signal.
+    ///
+    /// The kernel sets `si_pid` of a `kill` to 0 when the sender is in a parent PID namespace
+    /// (`send_signal_locked` in `kernel/signal.c`). A process of this namespace can write any `si_pid`
+    /// with `rt_sigqueueinfo`, but no `si_code` of 0 or above; what `F_SETSIG` sends has the codes 1 to 6.
+    pub fn of(code: i32, pid: i32) -> Self {
+        match (code, pid) {
+            (Self::BY_KERNEL, _) | (Self::BY_KILL, 0) => Self::Outside,
+            _ => Self::Inside(pid),
+        }
+    }
+}
 
 /// A set of signals as the kernel has it: bit n-1 for signal n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,9 +44,7 @@ pub struct Signal(u8);
 pub struct Signals(u64);
 
 impl Signal {
-    pub const HUP: Self = Self(1);
     pub const INT: Self = Self(2);
-    pub const QUIT: Self = Self(3);
     pub const KILL: Self = Self(9);
     pub const TERM: Self = Self(15);
     pub const CHLD: Self = Self(17);
@@ -36,12 +68,9 @@ impl Signal {
         self != Self::CHLD && matches!(self.0, 1..=31 | 34..=64)
     }
 
-    /// Returns true if the signal ends keep-alive mode: the ways in which people end a program.
-    ///
-    /// HUP is one of them because `docker run` passes it on when the user's terminal goes away, and
-    /// there is no configuration that could be read anew.
+    /// Returns true if the signal ends keep-alive mode: `docker stop` and Ctrl-C.
     pub fn ends_keep_alive(self) -> bool {
-        [Self::HUP, Self::INT, Self::QUIT, Self::TERM].contains(&self)
+        [Self::INT, Self::TERM].contains(&self)
     }
 }
 
@@ -81,11 +110,23 @@ mod tests {
     }
 
     #[test]
-    fn four_signals_end_keep_alive() {
+    fn two_signals_end_keep_alive() {
         let ending: Vec<_> = all().filter(|signal| signal.ends_keep_alive()).collect();
-        assert_eq!(
-            ending,
-            [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM]
-        );
+        assert_eq!(ending, [Signal::INT, Signal::TERM]);
+    }
+
+    #[test]
+    fn only_the_kernel_and_a_parent_namespace_are_outside() {
+        for (what, code, pid, expected) in [
+            ("kill, from a parent namespace", 0, 0, Sender::Outside),
+            ("kill, from this namespace", 0, 42, Sender::Inside(42)),
+            ("a terminal's Ctrl-C", 0x80, 0, Sender::Outside),
+            ("sigqueue, honest", -1, 42, Sender::Inside(42)),
+            ("sigqueue, forged", -1, 0, Sender::Inside(0)),
+            ("tkill", -6, 42, Sender::Inside(42)),
+            ("F_SETSIG", 1, 0, Sender::Inside(0)),
+        ] {
+            assert_eq!(Sender::of(code, pid), expected, "{what}");
+        }
     }
 }

@@ -10,11 +10,12 @@ use core::mem::take;
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, WaitOptions, wait};
 
+use crate::child::Child;
 use crate::config::Run;
 use crate::exit;
 use crate::say;
 use crate::scope::{self, Scope};
-use crate::signals::{Signal, Signals};
+use crate::signals::{Received, Sender, Signal, Signals};
 use crate::sys;
 
 /// From SIGKILL to giving up on what does not even die of that (then the kernel's turn), in milliseconds.
@@ -26,9 +27,11 @@ const TICK: u64 = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    Signal(Signal),
+    Signal(Received),
     /// A process has ended and was collected, with its raw status.
     Reaped(Pid, i32),
+    /// A child has stopped; only reported where the command has a terminal.
+    Stopped(Pid),
     /// Nobody is left.
     Empty,
     /// Somebody is left, and the clock has run out.
@@ -49,6 +52,10 @@ pub enum Action {
     AllowLast,
     /// Say that somebody did not end in time.
     Warn,
+    /// Say that a signal of this process of the container does not end it.
+    Decline(Signal, i32),
+    /// Continue a process if it holds the terminal.
+    Resume(Pid),
     Exit(u8),
 }
 
@@ -73,16 +80,21 @@ pub struct State {
     /// Everyone has had SIGTERM. One is enough: a second one makes many programs drop their orderly end.
     all_told: bool,
     to_group: bool,
+    scope: Scope,
+    /// It was said that a signal from inside does not end the container. Once is enough.
+    has_declined: bool,
 }
 
 impl State {
-    pub fn new(child: Option<Pid>, to_group: bool) -> Self {
+    pub fn new(child: Option<Pid>, scope: Scope, to_group: bool) -> Self {
         Self {
             child,
             code: None,
             clock: Clock::Off,
             all_told: false,
             to_group,
+            scope,
+            has_declined: false,
         }
     }
 
@@ -94,13 +106,9 @@ impl State {
             }
             // What is killed needs no further signal.
             (Event::Signal(_), _) if self.clock == Clock::Last => [None; 3],
-            (Event::Signal(Signal::TERM), Some(child)) => self.term(child),
-            (Event::Signal(signal), Some(child)) if signal.is_forwarded() => {
-                [Some(Action::Forward(child, signal)), None, None]
-            }
-            (Event::Signal(signal), None) if self.code.is_none() && signal.ends_keep_alive() => {
-                self.end(exit::OK)
-            }
+            (Event::Signal(received), Some(child)) => self.pass_on(child, received.signal),
+            (Event::Signal(received), None) if self.code.is_none() => self.keep_alive(received),
+            (Event::Stopped(pid), _) => [Some(Action::Resume(pid)), None, None],
             (Event::Empty, None) => [self.code.map(Action::Exit), None, None],
             (Event::TimeUp, _) => self.time_up(),
             // Again and again: outside PID 1 a process can fork while the list of them is read.
@@ -108,6 +116,28 @@ impl State {
                 [Some(Action::Tell(Signal::KILL)), None, None]
             }
             _ => [None; 3],
+        }
+    }
+
+    /// Command mode's answer to a signal.
+    fn pass_on(&mut self, child: Pid, signal: Signal) -> Actions {
+        if signal == Signal::TERM {
+            return self.term(child);
+        }
+        let forward = Action::Forward(child, signal);
+        [signal.is_forwarded().then_some(forward), None, None]
+    }
+
+    /// Keep-alive mode's answer to a signal. As PID 1 it ends by one from outside alone: `pkill -u
+    /// agentgate` in an agent's hands sends SIGTERM to PID 1, too.
+    fn keep_alive(&mut self, Received { signal, sender }: Received) -> Actions {
+        match sender {
+            _ if !signal.ends_keep_alive() => [None; 3],
+            Sender::Inside(pid) if self.scope == Scope::Namespace => {
+                let is_first = !core::mem::replace(&mut self.has_declined, true);
+                [is_first.then_some(Action::Decline(signal, pid)), None, None]
+            }
+            _ => self.end(exit::OK),
         }
     }
 
@@ -157,9 +187,11 @@ impl State {
 /// Looks after the command, if any, and everyone else in the scope; returns this process's exit code.
 ///
 /// All signals must be blocked, and the command started, before.
-pub fn supervise(child: Option<Pid>, scope: Scope, run: &Run<'_>) -> u8 {
-    let mut state = State::new(child, run.to_group);
-    let mut watch = Watch::new(scope);
+pub fn supervise(child: Option<Child>, scope: Scope, run: &Run<'_>) -> u8 {
+    let has_terminal = child.is_some_and(|child| child.has_terminal);
+    let child = child.map(|child| child.pid);
+    let mut state = State::new(child, scope, run.to_group);
+    let mut watch = Watch::new(scope, has_terminal);
     loop {
         for action in state.step(watch.next()).into_iter().flatten() {
             match action {
@@ -172,10 +204,21 @@ pub fn supervise(child: Option<Pid>, scope: Scope, run: &Run<'_>) -> u8 {
                     "what outlived SIGTERM by {} s is killed",
                     run.grace_seconds
                 )),
+                Action::Decline(..) if run.quiet => {}
+                Action::Decline(signal, pid) => decline(signal, pid),
+                Action::Resume(pid) => scope::resume(pid),
                 Action::Exit(code) => return code,
             }
         }
     }
+}
+
+#[inline(never)]
+fn decline(signal: Signal, pid: i32) {
+    let number = signal.as_usize();
+    say::note(format_args!(
+        "ignored signal {number} of process {pid}: only SIGTERM or SIGINT from outside the container ends it; hint: `docker stop`"
+    ));
 }
 
 /// The clock of the thin loop.
@@ -193,13 +236,18 @@ struct Watch {
     clock: Timer,
     /// Known before anybody looked.
     is_empty: bool,
-    /// A child has ended. SIGCHLD is not queued, one may stand for many ends.
+    /// A child has ended or stopped. SIGCHLD is not queued, one may stand for many.
     has_ended: bool,
+    /// What to wait for of the children.
+    options: WaitOptions,
 }
 
 impl Watch {
-    fn new(scope: Scope) -> Self {
+    fn new(scope: Scope, has_terminal: bool) -> Self {
+        let mut options = WaitOptions::NOHANG;
+        options.set(WaitOptions::UNTRACED, has_terminal);
         Self {
+            options,
             scope,
             clock: Timer::Off,
             is_empty: false,
@@ -215,7 +263,8 @@ impl Watch {
         }
         loop {
             while self.has_ended {
-                match retry_on_intr(|| wait(WaitOptions::NOHANG)) {
+                match retry_on_intr(|| wait(self.options)) {
+                    Ok(Some((pid, status))) if status.stopped() => return Event::Stopped(pid),
                     Ok(Some((pid, status))) => return Event::Reaped(pid, status.as_raw()),
                     Ok(None) | Err(_) => self.has_ended = false,
                 }
@@ -225,8 +274,8 @@ impl Watch {
             }
             let limit = matches!(self.clock, Timer::Until(_)).then_some(TICK);
             match sys::wait_signal(Signals::ALL, limit) {
-                Some(Signal::CHLD) => self.has_ended = true,
-                Some(signal) => return Event::Signal(signal),
+                Some(received) if received.signal == Signal::CHLD => self.has_ended = true,
+                Some(received) => return Event::Signal(received),
                 None => return Event::Tick,
             }
         }

@@ -18,7 +18,7 @@ use syscalls::{Sysno, syscall1, syscall2, syscall3, syscall4, syscall5, syscall6
 #[cfg(test)]
 pub(crate) use self::words::tests::{words, words_of_bytes};
 pub use self::words::{Start, Word, Words, each};
-use crate::signals::{Signal, Signals};
+use crate::signals::{Received, Sender, Signal, Signals};
 
 // SAFETY: nothing here closes these three. Where the caller has closed one, or it is another file by
 // now, a call on it fails or writes there, as for every program.
@@ -114,17 +114,28 @@ fn set_on_child(handler: usize) -> usize {
     before[0]
 }
 
+/// The kernel's `siginfo_t`: 128 bytes, of which the third word is `si_code` and the fifth `si_pid`.
+#[repr(C, align(8))]
+struct SignalInfo([i32; 32]);
+
 /// Takes the next of these signals, sleeping until there is one; `None` when the time is over first.
 ///
 /// The signals must be blocked. The time is in milliseconds.
-pub fn wait_signal(among: Signals, limit: Option<u64>) -> Option<Signal> {
+pub fn wait_signal(among: Signals, limit: Option<u64>) -> Option<Received> {
     let time = limit.map(|limit| [limit / 1000, limit % 1000 * 1_000_000]);
     let time = time.as_ref().map_or(0, |time| time.as_ptr() as usize);
     let set = (&raw const among) as usize;
-    // SAFETY: the set is live, and so is the `timespec` if there is one; the null pointers are allowed.
-    let number = unsafe { syscall4(Sysno::rt_sigtimedwait, set, 0, time, size_of::<Signals>()) };
+    let mut info = SignalInfo([0; 32]);
+    let place = (&raw mut info) as usize;
+    let size = size_of::<Signals>();
+    // SAFETY: the set and the `siginfo_t` are live, and so is the `timespec` if there is one, which may
+    // be a null pointer.
+    let number = unsafe { syscall4(Sysno::rt_sigtimedwait, set, place, time, size) };
     // An interruption (a debugger attached) looks like the end of the time; every caller loops.
-    number.ok().and_then(Signal::from_usize)
+    let signal = number.ok().and_then(Signal::from_usize)?;
+    let [_, _, code, _, pid, ..] = info.0;
+    let sender = Sender::of(code, pid);
+    Some(Received { signal, sender })
 }
 
 /// Milliseconds since some moment of the past; they never run backwards.

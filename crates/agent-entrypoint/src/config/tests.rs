@@ -55,7 +55,15 @@ fn the_first_argument_decides() {
     for (arguments, expected) in [
         (&[][..], runs(&[])),
         (&["--"], runs(&[])),
-        (&["sleep", "infinity"], runs(&["sleep", "infinity"])),
+        (&["sleep", "infinity"], Config::Run(defaults())),
+        (
+            &["--child", "tail", "-f", "/dev/null"],
+            Config::Run(Run {
+                to_group: false,
+                ..defaults()
+            }),
+        ),
+        (&["--", "sleep", "infinity"], Config::Run(defaults())),
         (&["--", "sleep", "1"], runs(&["sleep", "1"])),
         (&["--", "health", "x"], runs(&["health", "x"])),
         (&["--", "--", "x"], runs(&["--", "x"])),

@@ -86,7 +86,7 @@ impl Probe {
     pub fn run(
         self,
         asked: &Probes<'_>,
-        start: &Start,
+        start: &Start<'_>,
         caller: CallerSignals,
         pipe: &OwnedFd,
     ) -> u8 {

@@ -12,6 +12,16 @@ fn signal(number: usize) -> Signal {
     Signal::from_usize(number).unwrap()
 }
 
+fn from_outside(signal: Signal) -> Event {
+    let sender = Sender::Outside;
+    Event::Signal(Received { signal, sender })
+}
+
+fn from_inside(signal: Signal) -> Event {
+    let sender = Sender::Inside(42);
+    Event::Signal(Received { signal, sender })
+}
+
 fn ended(number: i32, code: i32) -> Event {
     Event::Reaped(pid(number), code << 8)
 }
@@ -25,7 +35,7 @@ fn tell(mut state: State, story: &[(Event, &[Action])]) {
 }
 
 fn command() -> State {
-    State::new(Some(pid(7)), true)
+    State::new(Some(pid(7)), Scope::Namespace, true)
 }
 
 #[test]
@@ -34,12 +44,9 @@ fn a_command_that_ends_ends_everything() {
     tell(
         command(),
         &[
-            (Event::Signal(int), &[Action::Forward(pid(7), int)]),
-            (
-                Event::Signal(realtime),
-                &[Action::Forward(pid(7), realtime)],
-            ),
-            (Event::Signal(Signal::CHLD), &[]),
+            (from_outside(int), &[Action::Forward(pid(7), int)]),
+            (from_outside(realtime), &[Action::Forward(pid(7), realtime)]),
+            (from_outside(Signal::CHLD), &[]),
             (ended(8, 1), &[]),
             (
                 ended(7, 3),
@@ -50,8 +57,8 @@ fn a_command_that_ends_ends_everything() {
                 ],
             ),
             (Event::Tick, &[]),
-            (Event::Signal(int), &[]),
-            (Event::Signal(Signal::TERM), &[]),
+            (from_outside(int), &[]),
+            (from_outside(Signal::TERM), &[]),
             (ended(9, 1), &[]),
             (Event::Empty, &[Action::Exit(3)]),
         ],
@@ -60,7 +67,7 @@ fn a_command_that_ends_ends_everything() {
 
 #[test]
 fn term_is_told_to_everyone_and_the_rest_is_not_told_again() {
-    let term = Event::Signal(Signal::TERM);
+    let term = from_outside(Signal::TERM);
     tell(
         command(),
         &[
@@ -86,9 +93,9 @@ fn term_is_told_to_everyone_and_the_rest_is_not_told_again() {
 
 #[test]
 fn to_the_child_alone_term_reaches_the_rest_when_it_has_ended() {
-    let term = Event::Signal(Signal::TERM);
+    let term = from_outside(Signal::TERM);
     tell(
-        State::new(Some(pid(7)), false),
+        State::new(Some(pid(7)), Scope::Namespace, false),
         &[
             (
                 term,
@@ -113,7 +120,7 @@ fn a_command_that_ignores_term_is_killed() {
     let killed = Event::Reaped(pid(7), 9);
     let story = [
         (
-            Event::Signal(Signal::TERM),
+            from_outside(Signal::TERM),
             &[
                 Action::Tell(Signal::TERM),
                 Action::Tell(Signal::CONT),
@@ -133,21 +140,21 @@ fn a_command_that_ignores_term_is_killed() {
 #[test]
 fn keep_alive_ends_when_asked_and_kills_the_stubborn() {
     let kill = Action::Tell(Signal::KILL);
-    for asked in [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM] {
+    for asked in [Signal::INT, Signal::TERM] {
         tell(
-            State::new(None, true),
+            State::new(None, Scope::Namespace, true),
             &[
-                (Event::Signal(signal(SOME_SIGNAL)), &[]),
+                (from_outside(signal(SOME_SIGNAL)), &[]),
                 (ended(8, 1), &[]),
                 (
-                    Event::Signal(asked),
+                    from_outside(asked),
                     &[
                         Action::Tell(Signal::TERM),
                         Action::Tell(Signal::CONT),
                         Action::AllowGrace,
                     ],
                 ),
-                (Event::Signal(asked), &[]),
+                (from_outside(asked), &[]),
                 (Event::Tick, &[]),
                 (Event::TimeUp, &[Action::Warn, kill, Action::AllowLast]),
                 (Event::Tick, &[kill]),
@@ -157,6 +164,54 @@ fn keep_alive_ends_when_asked_and_kills_the_stubborn() {
     }
 }
 
+#[test]
+fn nothing_inside_ends_keep_alive_as_pid_1() {
+    let (term, int) = (Signal::TERM, Signal::INT);
+    let end = [
+        Action::Tell(term),
+        Action::Tell(Signal::CONT),
+        Action::AllowGrace,
+    ];
+    tell(
+        State::new(None, Scope::Namespace, true),
+        &[
+            (from_inside(signal(SOME_SIGNAL)), &[]),
+            (from_inside(term), &[Action::Decline(term, 42)]),
+            // Said once: an agent may send thousands.
+            (from_inside(int), &[]),
+            (from_inside(term), &[]),
+            (from_outside(int), &end),
+            (from_inside(term), &[]),
+        ],
+    );
+    // Beside another init (`docker run --init`) its signals come from inside, too.
+    tell(
+        State::new(None, Scope::Descendants, true),
+        &[(from_inside(term), &end)],
+    );
+    // A command is told whoever sent the signal.
+    tell(
+        command(),
+        &[
+            (from_inside(int), &[Action::Forward(pid(7), int)]),
+            (from_inside(term), &end),
+        ],
+    );
+}
+
+#[test]
+fn what_stops_on_a_terminal_is_to_be_resumed() {
+    let resumed = |number| [Action::Resume(pid(number))];
+    tell(
+        command(),
+        &[
+            (Event::Stopped(pid(7)), &resumed(7)),
+            // An orphan that this process has adopted.
+            (Event::Stopped(pid(8)), &resumed(8)),
+        ],
+    );
+}
+
 mod properties {
     use proptest::prelude::*;
 
@@ -164,7 +219,9 @@ mod properties {
 
     fn event() -> impl Strategy<Value = Event> {
         prop_oneof![
-            (1..=64_usize).prop_map(|number| Event::Signal(signal(number))),
+            (1..=64_usize).prop_map(|number| from_outside(signal(number))),
+            (1..=64_usize).prop_map(|number| from_inside(signal(number))),
+            (5..10_i32).prop_map(|number| Event::Stopped(pid(number))),
             ((5..10_i32), any::<u16>())
                 .prop_map(|(number, status)| Event::Reaped(pid(number), i32::from(status))),
             Just(Event::Empty),
@@ -181,7 +238,7 @@ mod properties {
             to_group: bool,
             events in proptest::collection::vec(event(), 0..40),
         ) {
-            let mut state = State::new(child, to_group);
+            let mut state = State::new(child, Scope::Namespace, to_group);
             let mut child = child;
             let mut asked = false;
             let mut clock_started = 0;
@@ -199,8 +256,11 @@ mod properties {
                     asked = true;
                     code = Some(exit::code(status));
                 }
-                if let Event::Signal(signal) = event {
-                    asked |= signal == Signal::TERM || child.is_none() && signal.ends_keep_alive();
+                if let Event::Signal(Received { signal, sender }) = event {
+                    asked |= match child {
+                        Some(_) => signal == Signal::TERM,
+                        None => signal.ends_keep_alive() && sender == Sender::Outside,
+                    };
                 }
                 let is_first_time_up = event == Event::TimeUp && !killing;
                 for action in state.step(event).into_iter().flatten() {
@@ -208,9 +268,11 @@ mod properties {
                         // Only a running command gets a signal, only one that came, and never CHLD.
                         Action::Forward(to, signal) => {
                             prop_assert_eq!(Some(to), child);
-                            let is_its_own = event == Event::Signal(signal);
-                            let ends = event == Event::Signal(Signal::TERM);
-                            prop_assert!(is_its_own || ends && signal == Signal::CONT);
+                            let Event::Signal(Received { signal: came, .. }) = event else {
+                                panic!("{event:?} is forwarded");
+                            };
+                            let ends = came == Signal::TERM;
+                            prop_assert!(came == signal || ends && signal == Signal::CONT);
                             prop_assert!(signal.is_forwarded());
                         }
                         // Nobody is killed before the time that they were given is over.
@@ -224,6 +286,12 @@ mod properties {
                         Action::AllowGrace => clock_started += 1,
                         Action::AllowLast => killing = true,
                         Action::Warn => prop_assert!(is_first_time_up),
+                        // A signal from inside leads to words alone, and only in keep-alive mode.
+                        Action::Decline(signal, _) => {
+                            prop_assert_eq!(event, from_inside(signal));
+                            prop_assert!(child.is_none() && !asked);
+                        }
+                        Action::Resume(pid) => prop_assert_eq!(event, Event::Stopped(pid)),
                         // The end comes when nobody is left, or when killing was of no use.
                         Action::Exit(_) => {
                             let is_over = event == Event::Empty && child.is_none();
@@ -247,14 +315,14 @@ mod properties {
             to_group: bool,
             events in proptest::collection::vec(event(), 0..20),
         ) {
-            let mut state = State::new(has_child.then(|| pid(7)), to_group);
+            let mut state = State::new(has_child.then(|| pid(7)), Scope::Namespace, to_group);
             for event in events {
                 if matches!(event, Event::Empty | Event::TimeUp) {
                     continue;
                 }
                 state.step(event);
             }
-            state.step(Event::Signal(Signal::TERM));
+            state.step(from_outside(Signal::TERM));
             let first = state.step(Event::TimeUp);
             let second = state.step(Event::TimeUp);
             let exits = |actions: Actions| {

@@ -65,11 +65,12 @@ pub fn each<'a, 'b>(words: &'b Words<'a>) -> impl Iterator<Item = &'a CStr> + Cl
     words.iter().map_while(|word| word.map(Word::as_c_str))
 }
 
-/// What the kernel put on the stack of a program that it starts.
-pub struct Start {
+/// What a program is started with.
+#[derive(Clone, Copy)]
+pub struct Start<'a> {
     /// The name of the program itself, and its arguments.
-    pub arguments: &'static Words<'static>,
-    pub environment: &'static Words<'static>,
+    pub arguments: &'a Words<'a>,
+    pub environment: &'a Words<'a>,
     /// The effective user and group; root also if it is only the real user.
     pub user: Ids,
 }
@@ -80,9 +81,9 @@ const REAL_UID: usize = 11;
 const EFFECTIVE_UID: usize = 12;
 const EFFECTIVE_GID: usize = 14;
 
-impl Start {
-    /// Reads the stack as the System V ABI lays it out: the number of arguments, pointers to them, a
-    /// null pointer, pointers to the environment, a null pointer, pairs of numbers that a 0 ends.
+impl Start<'static> {
+    /// Reads what the kernel put on the stack, laid out by the System V ABI: the number of arguments,
+    /// pointers to them, a null pointer, pointers to the environment, a null pointer, pairs of numbers that a 0 ends.
     ///
     /// # Safety
     ///

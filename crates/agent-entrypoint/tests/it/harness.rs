@@ -18,6 +18,12 @@ use crate::watch::{PATIENCE, children, end_tree, eventually, mask, state};
 /// What every run outside a PID namespace says first.
 pub const NOT_PID_1: &str = "agent-entrypoint: note: this is not PID 1: orphans are reaped and processes ended among its own descendants only\n";
 
+/// What root says once it has become the agent's user.
+pub const STEPPED_DOWN: &str = "agent-entrypoint: note: started as root, going on as 1000:1000; hint: `docker exec` still comes as root: `docker exec --user agentgate …`\n";
+
+/// The program's name, cut as the kernel cuts it.
+const NAME: &str = "agent-entrypoin";
+
 /// What the entrypoint gives to those that were told to end; an end before that was not waited out.
 pub const GRACE: Duration = Duration::from_secs(4);
 
@@ -262,10 +268,11 @@ impl Running {
     /// The PID of the entrypoint itself, as seen from here, once signals wait for it.
     pub fn init(&self) -> u32 {
         // While it waits for a signal the kernel shows an empty mask; before, it never sleeps unmasked.
+        // Its `/proc/PID/exe` is for root alone.
         let own = |pid: &u32| {
-            let exe = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             let is_masked = mask(*pid, "SigBlk").is_some_and(|mask| mask & (1 << 14) != 0);
-            exe == Path::new(binary()) && (is_masked || state(*pid) == Some('S'))
+            name.trim_end() == NAME && (is_masked || state(*pid) == Some('S'))
         };
         eventually("the entrypoint to be up", || {
             let pid = self.pid();

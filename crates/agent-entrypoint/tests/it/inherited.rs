@@ -62,7 +62,7 @@ fn asleep(pid: u32) {
 
 /// What `sleep` has open without an entrypoint: more than the caller opened, where tests inherit some.
 fn descriptors_without(caller: &[&str], file: &Path) -> Vec<u32> {
-    let words = [caller, &["sleep", "infinity"]].concat();
+    let words = [caller, &["sleep", "1000000"]].concat();
     let running = Running::start(program(words[0]).args(&words[1..]).env("FILE", file));
     asleep(running.pid());
     descriptors(running.pid())
@@ -117,7 +117,7 @@ fn closed_streams_stay_closed_and_nothing_takes_their_place() {
         let expected = descriptors_without(&caller, Path::new(""));
         assert!(streams(&expected).len() < 3, "{closed}");
         for how in As::every() {
-            let arguments = ["sleep", "infinity"];
+            let arguments = ["sleep", "1000000"];
             let running = Running::start(&mut entrypoint_via(how, &caller, &arguments));
             let (init, child) = (running.init(), running.child());
             asleep(child);

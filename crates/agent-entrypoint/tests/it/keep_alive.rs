@@ -1,4 +1,4 @@
-//! Keep-alive mode: no command, nothing on either stream, an orderly end.
+//! Keep-alive mode: no command, nothing on either stream, an orderly end, and by nothing from inside.
 
 use std::time::{Duration, Instant};
 
@@ -16,12 +16,18 @@ fn exec(init: u32, script: &str) -> Running {
 }
 
 #[test]
-fn the_ending_signals_end_it_with_0_and_others_do_not() {
+fn term_and_int_end_it_with_0_and_others_do_not() {
     for how in As::every() {
-        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+        for signal in [libc::SIGINT, libc::SIGTERM] {
             let running = Running::start(&mut entrypoint(how, &[]));
             let init = running.init();
-            for harmless in [libc::SIGUSR1, libc::SIGWINCH, libc::SIGPIPE, 34] {
+            for harmless in [
+                libc::SIGHUP,
+                libc::SIGQUIT,
+                libc::SIGUSR1,
+                libc::SIGPIPE,
+                34,
+            ] {
                 kill(init, harmless);
             }
             let start = Instant::now();
@@ -35,13 +41,59 @@ fn the_ending_signals_end_it_with_0_and_others_do_not() {
 #[test]
 fn it_sleeps_without_a_child() {
     for how in As::every() {
-        let running = Running::start(&mut entrypoint(how, &["--"]));
-        let init = running.init();
-        eventually("sleep", || (state(init) == Some('S')).then_some(()));
-        assert_eq!(children(init), [0; 0]);
-        kill(init, libc::SIGTERM);
-        assert_eq!(running.wait(), Outcome::new(0, "", ""));
+        for arguments in [
+            &["--"][..],
+            &["sleep", "infinity"],
+            &["--child", "/bin/sleep", "inf"],
+            &["tail", "-f", "/dev/null"],
+            &["sh", "-c", "exec sleep infinity"],
+        ] {
+            let running = Running::start(&mut entrypoint(how, arguments));
+            let init = running.init();
+            eventually("sleep", || (state(init) == Some('S')).then_some(()));
+            assert_eq!(children(init), [0; 0], "{how:?} {arguments:?}");
+            kill(init, libc::SIGTERM);
+            assert_eq!(running.wait(), Outcome::new(0, "", ""));
+        }
     }
+}
+
+/// What agents type to clean up, and what ends a program otherwise (anthropics/claude-code#3068,
+/// alp82/curia#385): each as the agent's user, whose UID PID 1 has, too.
+#[test]
+fn nothing_that_is_killed_inside_ends_it() {
+    if needs_root("nothing_that_is_killed_inside_ends_it") {
+        return;
+    }
+    let mut start = entrypoint(As::Pid1, &["sleep", "infinity"]);
+    let running = Running::start(start.env("AGENT_ENTRYPOINT_QUIET", "0"));
+    let init = running.init();
+    for script in [
+        "pkill sleep; pkill -f '[s]leep infinity'; killall -q sleep agent-entrypoint; true",
+        "for signal in HUP INT QUIT ILL ABRT FPE KILL SEGV PIPE ALRM TERM STOP TSTP; do kill -s $signal 1; done",
+        "trap '' TERM INT; pkill -TERM -u 1000; pkill -INT -u 1000; true",
+        "bash -c 'kill -s TERM 1; kill -n 2 1'",
+        "(sleep 1000 &) >/dev/null 2>&1; trap '' TERM; kill -s TERM -- -1; true",
+    ] {
+        let job = exec(init, script);
+        assert_eq!(job.wait(), Outcome::new(0, "", ""), "{script}");
+    }
+    assert_eq!(exec(init, "kill -s KILL -- -1").wait().stdout, "");
+    assert_eq!(exec(init, "echo up").wait(), Outcome::new(0, "up\n", ""));
+    kill(init, libc::SIGTERM);
+    let outcome = running.wait();
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""));
+    let note = "agent-entrypoint: note: ignored signal ";
+    let declined: Vec<_> = outcome
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix(note))
+        .collect();
+    let reason = "only SIGTERM or SIGINT from outside the container ends it; hint: `docker stop`";
+    assert!(
+        declined.len() == 1 && declined[0].ends_with(reason),
+        "{outcome:?}"
+    );
 }
 
 #[test]

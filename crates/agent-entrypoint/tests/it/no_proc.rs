@@ -8,8 +8,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::harness::{
-    As, GRACE, NOT_PID_1, Outcome, Running, binary, entrypoint_after, folder, needs_root, program,
-    run, set_up,
+    As, GRACE, NOT_PID_1, Outcome, Running, STEPPED_DOWN, binary, entrypoint_after, folder,
+    needs_root, program, run, set_up,
 };
 use crate::watch::kill;
 
@@ -68,7 +68,7 @@ fn root_steps_down_and_the_notes_are_the_same() {
     // Whether it is a mount says the kernel itself, not `/proc`.
     let told = format!(
         "agent-entrypoint: note: gave workspace `{name}` (top level only) to 1000:1000\n\
-         agent-entrypoint: note: started as root, going on as 1000:1000\n\
+         {STEPPED_DOWN}\
          agent-entrypoint: note: workspace `{name}` is not a mount, what is written there goes with the container; hint: docker run -v \"$PWD:{name}\" …\n"
     );
     for how in As::every() {

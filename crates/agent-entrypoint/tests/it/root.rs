@@ -5,11 +5,10 @@ use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::Path;
 
 use crate::harness::{
-    As, Outcome, Running, binary, entrypoint, folder, needs_root, program, run, set_up,
+    As, Outcome, Running, STEPPED_DOWN, binary, entrypoint, folder, needs_root, program, run,
+    set_up, write_program,
 };
 use crate::watch::{eventually, kill};
-
-const DOWN: &str = "agent-entrypoint: note: started as root, going on as 1000:1000\n";
 
 fn owner(path: &Path) -> (u32, u32) {
     let metadata = fs::symlink_metadata(path).unwrap();
@@ -41,10 +40,13 @@ fn root_gives_the_top_level_to_the_agent_once() {
     let first = told(As::Pid1, dir.path(), &["true"]);
     assert_eq!(
         first,
-        Outcome::new(0, "", &format!("{given}{DOWN}{unmounted}"))
+        Outcome::new(0, "", &format!("{given}{STEPPED_DOWN}{unmounted}"))
     );
     let second = told(As::Pid1, dir.path(), &["true"]);
-    assert_eq!(second, Outcome::new(0, "", &format!("{DOWN}{unmounted}")));
+    assert_eq!(
+        second,
+        Outcome::new(0, "", &format!("{STEPPED_DOWN}{unmounted}"))
+    );
     assert_eq!(owner(dir.path()), (1000, 1000));
     assert_eq!(owner(&inside), (0, 0));
 }
@@ -248,5 +250,54 @@ fn root_in_any_of_its_forms_steps_down_or_starts_nothing() {
         let down = "Uid:\t1000\t1000\t1000\t1000\nCapInh:\t0000000000000000\n";
         let expected = if code == 0 { down } else { "" };
         assert_eq!(outcome.stdout, expected, "{flags:?}");
+    }
+}
+
+/// In a container that was started as root, HEALTHCHECK and `docker exec` are root as well
+/// (desplega-ai/agent-swarm#1078): what they write would be root's, in the agent's home.
+#[test]
+fn health_and_headless_step_down_and_leave_nothing_of_roots() {
+    if needs_root("health_and_headless_step_down_and_leave_nothing_of_roots") {
+        return;
+    }
+    let (path, home) = (folder(), folder());
+    let mark = home.path().join("mark");
+    let name = mark.display();
+    let body = format!(
+        "#!/bin/sh\nfor word; do :; done\ntouch \"{name}-${{0##*/}}-$word\"; echo \"$(id -u) $(id -G) $USER\"; grep -q 'NoNewPrivs:.1' /proc/self/status"
+    );
+    for program in ["node", "claude", "git"] {
+        write_program(&path.path().join(program), &body);
+    }
+    for arguments in [&["health"][..], &["health", "--deep"], &["headless", "hi"]] {
+        let mut command = entrypoint(As::Ordinary, arguments);
+        command.env("PATH", format!("{}:/usr/bin:/bin", path.path().display()));
+        command.env("HOME", "/root").env("USER", "root");
+        let outcome = run(&mut command);
+        assert!(outcome.stdout.contains("1000 1000 "), "{outcome:?}");
+        assert!(!outcome.stdout.contains("root"), "{outcome:?}");
+    }
+    let marks = fs::read_dir(home.path()).unwrap();
+    let owners: Vec<_> = marks.map(|mark| owner(&mark.unwrap().path())).collect();
+    assert!(owners.len() >= 4, "{owners:?}");
+    assert!(
+        owners.iter().all(|owner| *owner == (1000, 1000)),
+        "{owners:?}"
+    );
+}
+
+#[test]
+fn health_of_a_root_that_cannot_step_down_is_refused() {
+    if needs_root("health_of_a_root_that_cannot_step_down_is_refused") {
+        return;
+    }
+    for word in ["health", "headless"] {
+        let mut command = program("setpriv");
+        command.args(["--bounding-set=-all", "--inh-caps=-all", binary(), word]);
+        set_up(&mut command);
+        let outcome = run(&mut command);
+        let reason = "started as root, and cannot become 1000:1000: setgroups: ";
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(77), ""));
+        assert!(outcome.stderr.contains(reason), "{outcome:?}");
     }
 }

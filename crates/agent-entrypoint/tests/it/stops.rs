@@ -85,7 +85,7 @@ fn a_stopped_command_that_is_killed_is_noticed() {
 #[test]
 fn what_is_stopped_goes_on_to_obey() {
     for how in As::every() {
-        let running = Running::start(&mut entrypoint(how, &["sleep", "infinity"]));
+        let running = Running::start(&mut entrypoint(how, &["sleep", "1000000"]));
         let child = running.child();
         kill(child, libc::SIGSTOP);
         wait_for(child, 'T');

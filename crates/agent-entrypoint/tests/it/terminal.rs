@@ -169,16 +169,57 @@ fn a_hang_up_is_passed_on_and_ends_it_all() {
 }
 
 #[test]
-fn a_hang_up_by_default_ends_the_command_and_keep_alive_mode() {
+fn a_hang_up_by_default_ends_the_command_and_not_keep_alive_mode() {
     for how in As::every() {
-        for (arguments, code) in [(&["sleep", "infinity"][..], 129), (&[], 0)] {
-            let (running, terminal) = leads_a_session(how, arguments);
-            let init = running.init();
-            let up = if code == 0 { init } else { running.child() };
-            eventually("sleep", || (state(up) == Some('S')).then_some(()));
-            drop(terminal);
-            let outcome = running.wait();
-            assert_eq!(outcome, Outcome::new(code, "", ""), "{how:?}");
+        let (running, terminal) = leads_a_session(how, &["sleep", "1000000"]);
+        sleeps(running.child());
+        drop(terminal);
+        assert_eq!(running.wait(), Outcome::new(129, "", ""), "{how:?}");
+
+        let (running, terminal) = leads_a_session(how, &[]);
+        let init = running.init();
+        sleeps(init);
+        drop(terminal);
+        sleeps(init);
+        kill(init, libc::SIGTERM);
+        assert_eq!(running.wait(), Outcome::new(0, "", ""), "{how:?}");
+    }
+}
+
+fn sleeps(pid: u32) {
+    eventually("sleep", || (state(pid) == Some('S')).then_some(()));
+}
+
+#[test]
+fn control_c_ends_keep_alive_mode() {
+    for how in As::every() {
+        let (running, mut terminal) = leads_a_session(how, &["sleep", "infinity"]);
+        sleeps(running.init());
+        terminal.write_all(b"\x03").unwrap();
+        assert_eq!(running.wait(), Outcome::new(0, "", ""), "{how:?}");
+    }
+}
+
+/// Yelp/dumb-init#184, anthropics/claude-code#36976: a terminal whose command has stopped, and no shell
+/// to say `fg` to.
+#[test]
+fn a_command_that_stops_on_its_terminal_goes_on() {
+    let script = "trap 'echo continued' CONT; echo ready
+        while :; do read -r line && { echo \"got $line\"; [ \"$line\" != stop ] || kill -STOP $$; }; done";
+    for how in As::every() {
+        let (running, mut terminal) = leads_a_session(how, &["sh", "-c", script]);
+        let mut type_in = |keys: &[u8]| terminal.write_all(keys).unwrap();
+        assert_eq!(running.line(), "ready");
+        for _ in 0..3 {
+            type_in(b"\x1a");
+            assert_eq!(running.line(), "continued", "{how:?}");
         }
+        type_in(b"stop\n");
+        assert_eq!(running.line(), "got stop");
+        assert_eq!(running.line(), "continued", "{how:?}");
+        type_in(b"hello\n");
+        assert_eq!(running.line(), "got hello");
+        kill(running.init(), libc::SIGTERM);
+        assert_eq!(running.wait().code, Some(143), "{how:?}");
     }
 }

@@ -5,8 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use crate::harness::{
-    As, NOT_PID_1, Outcome, binary, entrypoint, entrypoint_as, folder, is_root, needs_root,
-    program, run, set_up, workspace,
+    As, NOT_PID_1, Outcome, STEPPED_DOWN, binary, entrypoint, entrypoint_as, folder, is_root,
+    needs_root, program, run, set_up, workspace,
 };
 
 fn entrypoint_in(path: &Path) -> Outcome {
@@ -19,11 +19,7 @@ fn run_as(uid: u32, path: &Path) -> Outcome {
 
 /// What root says, as these tests often are run by.
 fn stepped_down() -> &'static str {
-    if is_root() {
-        "agent-entrypoint: note: started as root, going on as 1000:1000\n"
-    } else {
-        ""
-    }
+    if is_root() { STEPPED_DOWN } else { "" }
 }
 
 fn open(path: &Path, mode: u32) {

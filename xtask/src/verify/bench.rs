@@ -112,6 +112,12 @@ impl<'a> Bench<'a> {
         Start::contract(self)
     }
 
+    /// The same where the server finds Claude Code on its own host: that is mounted into HOME, the root
+    /// file system is writable, and there is a network (the contract's second way).
+    pub(crate) fn mounted(&self) -> anyhow::Result<Start<'_>> {
+        Start::mounted(self)
+    }
+
     /// A container as `docker run IMAGE` starts it: no options, no command.
     pub(crate) fn plain(&self) -> Start<'_> {
         Start::plain(self)

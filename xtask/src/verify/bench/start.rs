@@ -6,28 +6,20 @@ use super::container::Container;
 use super::ran::{Ran, Session};
 use super::{Bench, trouble};
 
-/// How AgentGate's server starts the image (contract, "How the container is created"), but for
-/// user, workspace and command.
-const CONTRACT: [&str; 32] = [
+/// What both ways of the contract have in common, but for user, workspace and command.
+const COMMON: [&str; 25] = [
     "--workdir",
     "/workspace",
-    "--network",
-    "none",
-    "--read-only",
     "--cap-drop",
     "ALL",
     "--security-opt",
     "no-new-privileges",
     "--pids-limit",
     "256",
-    "--memory",
-    "2g",
     "--cpus",
     "2",
     "--tmpfs",
     "/tmp:rw,noexec,nosuid,size=512m",
-    "--tmpfs",
-    "/home/agentgate:rw,noexec,nosuid,size=256m",
     "--env",
     "NODE_ENV=production",
     "--env",
@@ -42,6 +34,22 @@ const CONTRACT: [&str; 32] = [
     "FORCE_COLOR=0",
     "--stop-timeout=5",
 ];
+/// How AgentGate's server starts the image (contract, "How the container is created").
+const FIRST_WAY: [&str; 7] = [
+    "--network",
+    "none",
+    "--read-only",
+    "--memory",
+    "2g",
+    "--tmpfs",
+    "/home/agentgate:rw,noexec,nosuid,size=256m",
+];
+/// The same where the server finds Claude Code on its own host (contract, "The second way").
+const SECOND_WAY: [&str; 4] = ["--network", "bridge", "--memory", "4g"];
+/// Where the server mounts the host's Claude Code.
+const HOST_CLAUDE: &str = "/home/agentgate/.local/bin/claude";
+/// Where it mounts the host's `~/.claude`.
+const HOST_SETTINGS: &str = "/home/agentgate/.claude";
 
 /// What is mounted at `/workspace`.
 enum Workspace {
@@ -64,12 +72,25 @@ pub(crate) struct Start<'a> {
 
 impl<'a> Start<'a> {
     pub(super) fn contract(bench: &'a Bench<'a>) -> Start<'a> {
+        Start::common(bench).options(&FIRST_WAY)
+    }
+
+    /// With stand-ins for what is mounted from the host: a script, and an empty folder that everyone may
+    /// write to.
+    pub(super) fn mounted(bench: &'a Bench<'a>) -> anyhow::Result<Start<'a>> {
+        let settings = bench.workspace()?;
+        let volume = format!("{}:{HOST_SETTINGS}:rw", settings.display());
+        let start = Start::common(bench).options(&SECOND_WAY);
+        start.options(&["--volume", &volume]).with_host_claude()
+    }
+
+    fn common(bench: &'a Bench<'a>) -> Start<'a> {
         Start {
-            options: CONTRACT.map(str::to_owned).to_vec(),
             user: Some("agentgate".to_owned()),
             workspace: Workspace::New,
             ..Start::plain(bench)
         }
+        .options(&COMMON)
         .command(&["sleep", "infinity"])
     }
 
@@ -126,6 +147,12 @@ impl<'a> Start<'a> {
     pub(crate) fn mount(self, source: &Path, target: &str) -> Start<'a> {
         let volume = format!("{}:{target}:ro", source.display());
         self.options(&["--volume", &volume])
+    }
+
+    /// Mounts a stand-in for the host's `claude` where the server does; it prints `the host`.
+    pub(crate) fn with_host_claude(self) -> anyhow::Result<Start<'a>> {
+        let fake = self.bench.file("#!/bin/sh\necho the host\n", 0o755)?;
+        Ok(self.mount(&fake, HOST_CLAUDE))
     }
 
     /// What follows the image's name.

@@ -3,6 +3,7 @@
 
 mod account;
 mod commands;
+mod mounted;
 mod processes;
 mod start;
 mod stop;
@@ -30,11 +31,12 @@ pub(crate) const CHECKS: &[Check] = &[
         how: How::Alone(start::time),
     },
     Check {
-        id: "contract-child",
-        proves: "the entrypoint is PID 1, and `sleep infinity` is its child",
-        source: "contract: the image's ENTRYPOINT stays, so the entrypoint runs `sleep infinity`",
-        remedy: "set `ENTRYPOINT [\"/usr/local/bin/agent-entrypoint\"]` in docker/Dockerfile.agent",
-        how: How::Exec(processes::LIST, processes::child),
+        id: "contract-keep-alive",
+        proves: "the entrypoint is PID 1, and starts no process for `sleep infinity`",
+        source: "contract: command `sleep infinity`; the image's ENTRYPOINT stays",
+        remedy: "set `ENTRYPOINT [\"/usr/local/bin/agent-entrypoint\"]` in docker/Dockerfile.agent; \
+                 what `pkill sleep` ends must not be what keeps the container",
+        how: How::Exec(processes::LIST, processes::keep_alive),
     },
     Check {
         id: "contract-user",
@@ -201,6 +203,21 @@ pub(crate) const CHECKS: &[Check] = &[
         source: "contract, Traps: a plain `docker run --rm -it … bash` must still work",
         remedy: "`/workspace` must be a folder of `agentgate` in the image",
         how: How::Containers(workspace::no_mount),
+    },
+    Check {
+        id: "contract-mounted",
+        proves: "the checks of one command hold where the server mounts the host's Claude Code, too",
+        source: "contract, The second way, which is the server's default",
+        remedy: "nothing may depend on a read-only root file system, or on a tmpfs over HOME",
+        how: How::Containers(mounted::works),
+    },
+    Check {
+        id: "contract-mounted-home",
+        proves: "beside what the server mounts in HOME, programs can keep their files there",
+        source: "contract, The second way: parents of bind targets are made for root alone",
+        remedy: "make `.local/bin`, `.local/share`, `.local/state`, `.cache`, `.config` and `.claude` for \
+                 agentgate in docker/Dockerfile.agent",
+        how: How::Containers(mounted::home),
     },
 ];
 

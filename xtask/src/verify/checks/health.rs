@@ -2,7 +2,7 @@
 //! something that an agent needs is missing.
 
 use super::look::lines;
-use crate::verify::bench::{Bench, Container, Start};
+use crate::verify::bench::{Bench, Container, Ran, Start};
 use crate::verify::check::{Check, How, Verdict};
 
 pub(crate) const CHECKS: &[Check] = &[
@@ -33,6 +33,14 @@ pub(crate) const CHECKS: &[Check] = &[
         source: "seed 6.3.4: check Node.js is working",
         remedy: "the health check must run `node --version`",
         how: How::Waiting(no_node),
+    },
+    Check {
+        id: "health-root",
+        proves: "in a container that was started as root, the health check and headless Claude Code \
+                 are the agent's",
+        source: "seed 6.3.2: set correct permissions; the entrypoint steps down from root",
+        remedy: "`health` and `headless` must become agentgate, and leave no file of root's behind",
+        how: How::Waiting(as_root),
     },
 ];
 
@@ -77,9 +85,35 @@ fn no_node(bench: &Bench) -> anyhow::Result<Verdict> {
     Ok(judge_unhealthy(&ask(start, "1")?, "node"))
 }
 
+/// Claude Code refuses this flag to root. Then files of root's that lock an agent out are listed.
+const ROOT: &str = "agent-entrypoint headless --dangerously-skip-permissions hello 2>&1 | grep root
+find \"$HOME\" /tmp -mindepth 1 -uid 0; true";
+
+fn as_root(bench: &Bench) -> anyhow::Result<Verdict> {
+    let folder = bench.workspace()?;
+    let start = bench.plain().user("root").workspace(&folder, "rw");
+    let container = start.options(&SOON).options(&["3"]).start()?;
+    let health = answer(&container)?;
+    let left = container.exec(&["sh", "-c", ROOT])?;
+    Ok(judge_root(&health, &left))
+}
+
+fn judge_root(health: &Health, left: &Ran) -> Verdict {
+    const EXPECTED: &str = "healthy, and no file of root's in HOME and /tmp";
+    match (health.status.as_str(), left.code, left.stdout.trim()) {
+        ("healthy", 0, "") => Verdict::passed(EXPECTED),
+        ("healthy", 0, found) => Verdict::failed(lines(found), EXPECTED),
+        ("healthy", ..) => Verdict::failed(left.told(), EXPECTED),
+        _ => Verdict::failed(told(health), EXPECTED),
+    }
+}
+
 /// Waits for a good answer, or for so many bad ones.
 fn ask(start: Start, retries: &str) -> anyhow::Result<Health> {
-    let container = start.options(&SOON).options(&[retries]).start()?;
+    answer(&start.options(&SOON).options(&[retries]).start()?)
+}
+
+fn answer(container: &Container) -> anyhow::Result<Health> {
     let answer = |container: &Container| {
         let status = container.inspect(STATUS)?;
         Ok((status != "starting").then_some(status))
@@ -159,6 +193,28 @@ mod tests {
         ] {
             let told = said(judge_unhealthy(&health(status, words), "claude"));
             assert_eq!(told.starts_with("passed"), passes, "{told}");
+        }
+    }
+
+    #[test]
+    fn what_root_leaves_behind_is_named() {
+        let left = |code: i32, stdout: &str| Ran {
+            code,
+            stdout: stdout.to_owned(),
+            stderr: String::new(),
+        };
+        let (well, sick) = (health("healthy", ""), health("unhealthy", "fail home: x\n"));
+        for (health, left, expected) in [
+            (
+                &well,
+                left(0, ""),
+                "passed: healthy, and no file of root's in HOME and /tmp",
+            ),
+            (&well, left(0, "/tmp/a\n"), "failed: `/tmp/a`"),
+            (&well, left(127, ""), "failed: exit 127, no output"),
+            (&sick, left(0, ""), "failed: unhealthy: `fail home: x`"),
+        ] {
+            assert_eq!(said(judge_root(health, &left)), expected);
         }
     }
 }

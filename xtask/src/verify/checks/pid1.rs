@@ -1,5 +1,6 @@
 //! The entrypoint as PID 1: whom it starts, what it passes on, and how it ends.
 
+mod agent;
 #[cfg(test)]
 mod tests;
 
@@ -68,6 +69,27 @@ pub(crate) const CHECKS: &[Check] = &[
         source: "contract: nothing else may write to an exec's stdout",
         remedy: "what the entrypoint says goes to stderr",
         how: How::Containers(stdout),
+    },
+    Check {
+        id: "pid1-kill",
+        proves: "nothing that an agent kills ends the container",
+        source: "contract: command `sleep infinity`; design: PID 1 outlives the agent's clean-up",
+        remedy: "in keep-alive mode only a signal from outside the PID namespace may end PID 1",
+        how: How::Containers(agent::kill),
+    },
+    Check {
+        id: "pid1-trace",
+        proves: "an agent cannot trace PID 1, or write to its memory",
+        source: "design: PID 1 is out of the agent's reach",
+        remedy: "the entrypoint must set `PR_SET_DUMPABLE` to 0",
+        how: How::Exec(agent::TRACE, agent::trace),
+    },
+    Check {
+        id: "pid1-terminal",
+        proves: "a command that stops on its terminal goes on",
+        source: "seed 6.4: `docker run --rm -it`; nobody can type `fg` (Yelp/dumb-init#184)",
+        remedy: "PID 1 must continue a stopped command that holds the terminal",
+        how: How::Containers(agent::terminal),
     },
 ];
 

@@ -127,13 +127,10 @@ pub(super) fn network(_: &Expected, ran: &Ran) -> Verdict {
     }
 }
 
-const CLAUDE: &str = "/usr/local/bin/claude";
-/// Where the server mounts the host's own.
-const OF_THE_HOST: &str = "/home/agentgate/.local/bin/claude";
+pub(super) const CLAUDE: &str = "/usr/local/bin/claude";
 
 pub(super) fn path(bench: &Bench) -> anyhow::Result<Verdict> {
-    let fake = bench.file("#!/bin/sh\necho the host\n", 0o755)?;
-    let container = bench.contract().mount(&fake, OF_THE_HOST).start()?;
+    let container = bench.contract().with_host_claude()?.start()?;
     let find = "command -v claude";
     Ok(judge_path(&[
         ("`sh`", container.exec(&["sh", "-c", find])?),

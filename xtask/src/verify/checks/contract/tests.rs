@@ -31,21 +31,21 @@ pub(super) fn judged(id: &str, ran: &Ran) -> String {
 }
 
 pub(super) const NOT_FOUND: &str = "exec: \"env\": executable file not found in $PATH: unknown\n";
-const PROCESSES: &str = "1 0 (agent-entrypoin) /usr/local/bin/agent-entrypoint sleep infinity\n\
-    33 0 (bash) bash -c for process in /proc/[0-9]*; do …\n\
-    7 1 (sleep) sleep infinity\n";
-const EMULATED: &str = "1 0 (agent-entrypoin) /opt/bin/qemu-aarch64 /usr/local/bin/agent-entrypoint sleep infinity\n\
-    8 1 (sleep) /opt/bin/qemu-aarch64 /bin/sleep infinity\n\
-    11 0 (bash) /bin/bash -c for process in /proc/[0-9]*; do …\n";
+const PROCESSES: &str = "1 (agent-entrypoin) /usr/local/bin/agent-entrypoint sleep infinity\n\
+    33 (bash) bash -c for process in /proc/[0-9]*; do …\n\
+    7 (sleep) sleep 0.05\n";
+const EMULATED: &str = "1 (agent-entrypoin) /opt/bin/qemu-aarch64 /usr/local/bin/agent-entrypoint sleep infinity\n\
+    11 (bash) /bin/bash -c for process in /proc/[0-9]*; do …\n";
 
 #[test]
-fn the_command_is_a_child_of_the_entrypoint() {
+fn no_process_keeps_the_container_alive() {
+    let passed = "passed: PID 1 keeps the container, and no process does";
     for (stdout, expected) in [
-        (PROCESSES, "passed: `sleep infinity` is PID 7"),
-        (EMULATED, "passed: `sleep infinity` is PID 8"),
+        (PROCESSES, passed),
+        (EMULATED, passed),
         ("", "failed: no PID 1"),
     ] {
-        assert_eq!(judged("contract-child", &ran(0, stdout, "")), expected);
+        assert_eq!(judged("contract-keep-alive", &ran(0, stdout, "")), expected);
     }
     for (old, new, seen) in [
         (
@@ -59,19 +59,50 @@ fn the_command_is_a_child_of_the_entrypoint() {
             "PID 1 is `/sbin/docker-init -- /usr/bin/agent-entrypoint sleep infinity`",
         ),
         (
-            "7 1 (sleep)",
-            "6 1 (sh) sh -c \"$@\"; exit $? sh sleep infinity\n7 6 (sleep)",
-            "`sleep infinity` is a child of PID 6",
+            "entrypoint sleep infinity",
+            "entrypoint sh -c \"$@\"; exit $?",
+            "PID 1 is `/usr/local/bin/agent-entrypoint sh -c \"$@\"; exit $?`",
         ),
-        (
-            "sleep) sleep infinity",
-            "sleep) sleep 5",
-            "no `sleep infinity`",
-        ),
+        ("sleep 0.05", "sleep infinity", "`sleep infinity` is PID 7"),
     ] {
         assert!(PROCESSES.contains(old), "{old:?}");
         let ran = ran(0, &PROCESSES.replace(old, new), "");
-        assert_eq!(judged("contract-child", &ran), format!("failed: {seen}"));
+        let expected = format!("failed: {seen}");
+        assert_eq!(judged("contract-keep-alive", &ran), expected);
+    }
+}
+
+#[test]
+fn the_second_way_is_the_agents_home_as_well() {
+    for (code, stdout, stderr, expected) in [
+        (
+            0,
+            "/usr/local/bin/claude\nthe host\n",
+            "",
+            "passed: every folder is the agent's, and the image's `claude` is found first",
+        ),
+        (
+            0,
+            "/home/agentgate/.local/bin/claude\nthe host\n",
+            "",
+            "failed: `/home/agentgate/.local/bin/claude` is found first",
+        ),
+        (
+            1,
+            "",
+            "mkdir: can't create directory '.local/share/': Permission denied\n",
+            "failed: exit 1, `mkdir: can't create directory '.local/share/': Permission denied`",
+        ),
+    ] {
+        let verdict = mounted::judge_home(&ran(code, stdout, stderr));
+        assert_eq!(said(verdict), expected);
+    }
+    for (code, expected) in [
+        (0, "passed: 9 checks, and an end in 0.2 s"),
+        (137, "failed: it ends with exit 137"),
+    ] {
+        let stopped = Stopped { code, seconds: 0.2 };
+        assert_eq!(said(mounted::judge_end(9, &stopped)), expected);
     }
 }
 

@@ -113,3 +113,67 @@ fn nothing_is_on_stdout_but_the_commands_own() {
         "failed: exit 1, no output"
     );
 }
+
+#[test]
+fn what_an_agent_kills_leaves_the_container() {
+    for (status, answer, code, expected) in [
+        (
+            "running",
+            ran(0, "here\n", ""),
+            0,
+            "passed: running, answers `docker exec`, and ends by `docker stop` with 0",
+        ),
+        (
+            "running",
+            ran(0, "here\n", ""),
+            137,
+            "failed: `docker stop` ends it with exit 137",
+        ),
+        ("running", ran(1, "", "no\n"), 0, "failed: exit 1, `no`"),
+        (
+            "exited",
+            Ran::default(),
+            143,
+            "failed: exited with exit 143",
+        ),
+    ] {
+        assert_eq!(said(agent::judge_kill(status, &answer, code)), expected);
+    }
+}
+
+#[test]
+fn whatever_an_agent_can_do_to_pid_1_is_named() {
+    for (ran, expected) in [
+        (
+            ran(0, "nothing\n", ""),
+            "passed: PID 1 can neither be traced nor read",
+        ),
+        (
+            ran(0, "tracing it, opening /proc/1/mem\n", ""),
+            "failed: tracing it, opening /proc/1/mem works",
+        ),
+        (
+            ran(127, "", "no python3\n"),
+            "failed: exit 127, `no python3`",
+        ),
+    ] {
+        assert_eq!(judged("pid1-trace", &ran), expected);
+    }
+}
+
+#[test]
+fn a_terminal_that_freezes_is_seen() {
+    for (ran, expected) in [
+        (
+            ran(0, "continued\n", ""),
+            "passed: a stopped command goes on",
+        ),
+        (
+            ran(0, "", ""),
+            "failed: it is still stopped after ten seconds",
+        ),
+        (ran(126, "", "no\n"), "failed: exit 126, `no`"),
+    ] {
+        assert_eq!(said(agent::judge_terminal(&ran)), expected);
+    }
+}

@@ -1,0 +1,70 @@
+//! The contract's second way, which is the server's default: the host's Claude Code is mounted into
+//! HOME, the root file system is writable, and there is a network.
+
+use super::{account, start};
+use crate::verify::bench::{Bench, Ran, Stopped};
+use crate::verify::check::{How, Verdict};
+
+/// Where a network is, a request does not fail at once.
+const FIRST_WAY_ALONE: [&str; 1] = ["contract-network"];
+
+/// The contract's checks of one command, one after the other in one container; then its end.
+pub(super) fn works(bench: &Bench) -> anyhow::Result<Verdict> {
+    let container = bench.mounted()?.start()?;
+    let started = start::in_container(&container)?;
+    if matches!(started, Verdict::Failed(_)) {
+        return Ok(started);
+    }
+    let mut count = 1;
+    for check in super::CHECKS {
+        let How::Exec(command, judge) = check.how else {
+            continue;
+        };
+        if FIRST_WAY_ALONE.contains(&check.id) {
+            continue;
+        }
+        match judge(bench.expected(), &container.exec(command)?) {
+            Verdict::Failed(failure) => {
+                let seen = format!("{}: {}", check.id, failure.seen);
+                return Ok(Verdict::failed(seen, failure.expected));
+            }
+            Verdict::Passed(_) | Verdict::NotApplicable(_) => count += 1,
+        }
+    }
+    Ok(judge_end(count, &container.stop()?))
+}
+
+pub(super) fn judge_end(count: usize, stopped: &Stopped) -> Verdict {
+    match stopped.code {
+        0 => Verdict::passed(format!(
+            "{count} checks, and an end in {:.1} s",
+            stopped.seconds
+        )),
+        code => Verdict::failed(
+            format!("it ends with exit {code}"),
+            "exit 0 at `docker stop`",
+        ),
+    }
+}
+
+/// Writes into each folder that programs expect, and into the one that is mounted; says which of both
+/// `claude` is the first in PATH.
+const HOME: &str = r#"cd ~ || exit
+for folder in .local/bin .local/share/x .local/state/x .cache/x .config/x .claude; do
+    { mkdir -p "$folder" && echo x >"$folder/written"; } || exit
+done
+command -v claude; .local/bin/claude"#;
+
+pub(super) fn home(bench: &Bench) -> anyhow::Result<Verdict> {
+    let container = bench.mounted()?.start()?;
+    Ok(judge_home(&container.exec(&["bash", "-c", HOME])?))
+}
+
+pub(super) fn judge_home(ran: &Ran) -> Verdict {
+    const EXPECTED: &str = "every folder is the agent's, and the image's `claude` is found first";
+    match (ran.code, ran.stdout.lines().collect::<Vec<_>>().as_slice()) {
+        (0, [account::CLAUDE, "the host"]) => Verdict::passed(EXPECTED),
+        (0, [other, "the host"]) => Verdict::failed(format!("`{other}` is found first"), EXPECTED),
+        _ => Verdict::failed(ran.told(), EXPECTED),
+    }
+}

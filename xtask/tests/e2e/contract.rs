@@ -154,12 +154,12 @@ fn claudes_settings_reach_an_exec() {
 }
 
 #[test]
-fn stop_ends_an_obedient_container_with_its_childs_status() {
+fn stop_ends_an_idle_container_as_asked() {
     let workspace = workspace();
     let container = Container::start_hardened(workspace.path());
     container.docker(&["stop"]).succeeded();
     // 137 would mean that the five seconds ran out and the engine killed it.
-    assert_eq!(container.state("ExitCode"), "143");
+    assert_eq!(container.state("ExitCode"), "0");
 }
 
 #[test]
@@ -240,4 +240,34 @@ fn nothing_is_setuid_and_no_build_tool_is_left() {
     says(look(find), "");
     let caches = "ls -A /var/cache/apk /root/.npm /home/agentgate /etc/apk/cache 2>/dev/null | grep -v : | grep -v '^$'; true";
     says(look(caches), "");
+}
+
+/// The server's default: the host's Claude Code is mounted into HOME, which is the image's own.
+#[test]
+fn the_second_way_mounts_the_hosts_claude_code() {
+    let (work, host) = (workspace(), workspace());
+    let claude = host.path().join("claude-of-the-host");
+    fs::write(&claude, "#!/bin/sh\necho the host\n").unwrap();
+    fs::set_permissions(&claude, fs::Permissions::from_mode(0o755)).unwrap();
+    let container = Container::start_mounted(work.path(), &claude, host.path());
+    says(
+        container.exec(&["sh", "-c", "command -v claude; ~/.local/bin/claude"]),
+        "/usr/local/bin/claude\nthe host\n",
+    );
+    let folders = "mkdir -p ~/.local/share/a ~/.local/state/a ~/.cache/a ~/.config/a && echo x >~/.claude/a && stat -c %u ~/.local ~/.local/share/a";
+    says(container.exec(&["sh", "-c", folders]), "1000\n1000\n");
+    assert_eq!(fs::read_to_string(host.path().join("a")).unwrap(), "x\n");
+    // A network, but no more rights than without.
+    container
+        .exec(&["test", "-d", "/sys/class/net/eth0"])
+        .succeeded();
+    assert_eq!(container.exec(&["touch", "/usr/x"]).code, Some(1));
+    let commit = "git init -q . && git commit -q --allow-empty -m m && git log --format=%s";
+    says(container.exec(&["sh", "-c", commit]), "m\n");
+    container
+        .exec(&["agent-entrypoint", "health", "--deep"])
+        .succeeded();
+    container.docker(&["stop"]).succeeded();
+    assert_eq!(container.state("ExitCode"), "0");
+    says(container.docker(&["logs"]), "");
 }

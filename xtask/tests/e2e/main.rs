@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should say so by panicking"
 )]
 
+mod agents_hands;
 mod build;
 #[path = "../common/mod.rs"]
 mod common;

@@ -103,29 +103,22 @@ pub(crate) fn pinned_claude(arch: &str) -> String {
     package["version"].as_str().unwrap().to_owned()
 }
 
-/// How AgentGate's server starts the image (the contract), but for name, workspace and command.
-pub(crate) const HARDENED: [&str; 34] = [
+/// What both ways of the contract have in common, but for name, workspace and command.
+const COMMON: [&str; 27] = [
     "--user",
     "agentgate",
     "--workdir",
     "/workspace",
-    "--network",
-    "none",
-    "--read-only",
     "--cap-drop",
     "ALL",
     "--security-opt",
     "no-new-privileges",
     "--pids-limit",
     "256",
-    "--memory",
-    "2g",
     "--cpus",
     "2",
     "--tmpfs",
     "/tmp:rw,noexec,nosuid,size=512m",
-    "--tmpfs",
-    "/home/agentgate:rw,noexec,nosuid,size=256m",
     "-e",
     "NODE_ENV=production",
     "-e",
@@ -140,6 +133,25 @@ pub(crate) const HARDENED: [&str; 34] = [
     "FORCE_COLOR=0",
     "--stop-timeout=5",
 ];
+const FIRST_WAY: [&str; 7] = [
+    "--network",
+    "none",
+    "--read-only",
+    "--memory",
+    "2g",
+    "--tmpfs",
+    "/home/agentgate:rw,noexec,nosuid,size=256m",
+];
+const SECOND_WAY: [&str; 4] = ["--network", "bridge", "--memory", "4g"];
+
+/// How AgentGate's server starts the image (the contract), but for name, workspace and command.
+pub(crate) const HARDENED: [&str; COMMON.len() + FIRST_WAY.len()] = {
+    let mut options = [""; COMMON.len() + FIRST_WAY.len()];
+    let (common, own) = options.split_at_mut(COMMON.len());
+    common.copy_from_slice(&COMMON);
+    own.copy_from_slice(&FIRST_WAY);
+    options
+};
 
 /// A running container, removed when the test ends, however it ends.
 pub(crate) struct Container {
@@ -164,6 +176,20 @@ impl Container {
     pub(crate) fn start_hardened(workspace: &Path) -> Container {
         let bind = format!("{}:/workspace:rw", workspace.display());
         let options: Vec<&str> = HARDENED.into_iter().chain(["-v", &bind]).collect();
+        Container::start(&options, &["sleep", "infinity"])
+    }
+
+    /// The contract's second way: the host's `claude` and `~/.claude` are mounted into HOME, where no
+    /// tmpfs is, the root file system is writable, and there is a network.
+    pub(crate) fn start_mounted(workspace: &Path, claude: &Path, settings: &Path) -> Container {
+        let bind = |from: &Path, to: &str, how: &str| format!("{}:{to}:{how}", from.display());
+        let binds = [
+            bind(workspace, "/workspace", "rw"),
+            bind(claude, "/home/agentgate/.local/bin/claude", "ro"),
+            bind(settings, "/home/agentgate/.claude", "rw"),
+        ];
+        let mut options: Vec<&str> = COMMON.into_iter().chain(SECOND_WAY).collect();
+        options.extend(binds.iter().flat_map(|bind| ["-v", bind]));
         Container::start(&options, &["sleep", "infinity"])
     }
 

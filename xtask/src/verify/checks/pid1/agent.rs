@@ -68,7 +68,7 @@ const COMMAND: &str =
 /// Stops it with all of its group, as a terminal's Ctrl-Z does, and waits (at most ten seconds) until it goes on.
 const STOP: &str = r#"n=0
 wait_for() { until [ -s "$1" ]; do n=$((n + 1)); [ "$n" -lt 100 ] || exit; sleep 0.1; done; }
-wait_for /tmp/pid; kill -s TSTP -- "-$(cat /tmp/pid)"
+wait_for /tmp/pid; kill -s TSTP -- "-$(cat /tmp/pid)" || exit
 wait_for /tmp/continued; echo continued"#;
 
 pub(super) fn terminal(bench: &Bench) -> anyhow::Result<Verdict> {

@@ -61,7 +61,7 @@ EOF",
     ),
     broken(
         "a shell between PID 1 and its command",
-        "contract-child",
+        "contract-keep-alive",
         r#"{AROUND} exec "$REAL" sh -c '"$@"; exit $?' sh "$@""#,
     ),
     broken(
@@ -178,5 +178,15 @@ EOF"#,
         "without a mount nothing can be written",
         "contract-no-mount",
         "RUN chown root:root /workspace && chmod 755 /workspace",
+    ),
+    broken(
+        "a HOME of the image's own is complained of",
+        "contract-mounted",
+        r#"{AROUND} grep -q " /home/agentgate tmpfs " /proc/mounts || echo no tmpfs >&2; exec "$REAL" "$@""#,
+    ),
+    broken(
+        "no folders in HOME",
+        "contract-mounted-home",
+        "RUN rm -rf /home/agentgate/.local",
     ),
 ];

@@ -43,7 +43,27 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         "pid1-stdout",
         r#"{AROUND} echo hello; exec "$REAL" "$@""#,
     ),
+    broken(
+        "a process keeps the container alive",
+        "pid1-kill",
+        r#"{AROUND} exec "$REAL" sleep 1000000"#,
+    ),
+    broken(
+        "PID 1 can be traced",
+        "pid1-trace",
+        r#"{AROUND} "$REAL" "$@" & wait"#,
+    ),
+    broken(
+        "what stops on a terminal stays stopped",
+        "pid1-terminal",
+        r#"{AROUND} "$@"; exit $?"#,
+    ),
     broken("never healthy", "health-healthy", "HEALTHCHECK CMD false"),
+    broken(
+        "the health check stays root",
+        "health-root",
+        "HEALTHCHECK CMD touch /home/agentgate/.health && node --version",
+    ),
     broken(
         "the health check forgets the workspace",
         "health-no-workspace",

@@ -28,9 +28,29 @@ const fn broken(what: &'static str, owner: &'static str, layer: &'static str) ->
     Breakage { what, owner, layer }
 }
 
+/// Those that need an image each, and those of which none touches what another's check inspects.
+const APART: [&[Breakage]; 2] = [contract::BREAKAGES, running::BREAKAGES];
+const TOGETHER: [&[Breakage]; 1] = [files::BREAKAGES];
+
 /// All of them, in the order of the docs.
 pub(super) fn breakages() -> impl Iterator<Item = &'static Breakage> {
-    [contract::BREAKAGES, running::BREAKAGES, files::BREAKAGES]
-        .into_iter()
-        .flatten()
+    APART.into_iter().chain(TOGETHER).flatten()
+}
+
+/// The images to build for the chosen ones, by what is broken in each: as few as name each check once.
+pub(super) fn images(is_chosen: impl Fn(&Breakage) -> bool) -> Vec<Vec<&'static Breakage>> {
+    let mut images: Vec<Vec<&Breakage>> = Vec::new();
+    for breakage in TOGETHER.into_iter().flatten().filter(|one| is_chosen(one)) {
+        let is_free = |image: &&mut Vec<&Breakage>| {
+            let mut owners = image.iter().map(|one| one.owner);
+            owners.all(|owner| owner != breakage.owner)
+        };
+        match images.iter_mut().find(is_free) {
+            Some(image) => image.push(breakage),
+            None => images.push(vec![breakage]),
+        }
+    }
+    let apart = APART.into_iter().flatten().filter(|one| is_chosen(one));
+    images.extend(apart.map(|breakage| vec![breakage]));
+    images
 }

@@ -114,9 +114,9 @@ pub(super) const BREAKAGES: &[Breakage] = &[
     broken("a VOLUME", "image-volumes", "VOLUME /data"),
     broken("a port", "image-ports", "EXPOSE 8080"),
     broken(
-        "the entrypoint is a script",
+        "the entrypoint needs a loader",
         "image-entrypoint-static",
-        "RUN printf '#!/bin/sh\\nexec \"$@\"\\n' >/usr/local/bin/agent-entrypoint",
+        "RUN cat /bin/busybox >/usr/local/bin/agent-entrypoint",
     ),
     broken(
         "the entrypoint is for another machine",

@@ -370,7 +370,11 @@ size-budget = { "linux/amd64" = 340_000_000 }
             ),
             ("\"main\"", "\"\"", "`default-branch` is empty"),
             ("340_000_000", "-1", "size-budget"),
-            ("size-b", "extra-packages = [\"a=1\"]\nsize-b", "names `a=1`"),
+            (
+                "size-b",
+                "extra-packages = [\"a=1\"]\nsize-b",
+                "names `a=1`",
+            ),
             (
                 "{ \"linux/amd64\"",
                 "{ \"linux/arm\"",

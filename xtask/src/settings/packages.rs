@@ -68,8 +68,26 @@ mod tests {
     #[test]
     fn what_is_not_a_name_is_refused() {
         for name in [
-            "", " ", "make gcc", "make=4.4", "make>4", "!make", "-t", "--root", "@edge", "make@edge",
-            "Make", "mäke", "a\nb", "a;b", "$(id)", "*", "../x", ".hidden", "+x", "_x",
+            "",
+            " ",
+            "make gcc",
+            "make=4.4",
+            "make>4",
+            "!make",
+            "-t",
+            "--root",
+            "@edge",
+            "make@edge",
+            "Make",
+            "mäke",
+            "a\nb",
+            "a;b",
+            "$(id)",
+            "*",
+            "../x",
+            ".hidden",
+            "+x",
+            "_x",
         ] {
             let error = packages(&["jq", name]).unwrap_err();
             assert!(error.contains("is not a package name"), "{name}: {error}");

@@ -1,5 +1,6 @@
 //! Ways to break the image by one more layer, and the check that each is for.
 
+mod agent;
 mod contract;
 mod files;
 mod running;
@@ -30,7 +31,12 @@ const fn broken(what: &'static str, owner: &'static str, layer: &'static str) ->
 
 /// All of them, in the order of the docs.
 pub(super) fn breakages() -> impl Iterator<Item = &'static Breakage> {
-    [contract::BREAKAGES, running::BREAKAGES, files::BREAKAGES]
-        .into_iter()
-        .flatten()
+    [
+        contract::BREAKAGES,
+        agent::BREAKAGES,
+        running::BREAKAGES,
+        files::BREAKAGES,
+    ]
+    .into_iter()
+    .flatten()
 }

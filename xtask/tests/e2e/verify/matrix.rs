@@ -30,7 +30,7 @@ fn build(breakage: &Breakage) -> Image {
     let last = if layer.starts_with("USER") {
         ""
     } else {
-        "USER agentgate"
+        "USER 1000:1000"
     };
     Image::build(&format!("FROM {}\nUSER root\n{layer}\n{last}\n", image()))
 }

@@ -42,11 +42,11 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         id: "agent-npm-prefix",
-        proves: "`npm ls --global` works where a tmpfs lies over the home",
-        source: "contract: tmpfs `/home/agentgate`; npm fails without the folder of its prefix",
-        remedy: "keep `NPM_CONFIG_PREFIX` outside the home, and its `lib/node_modules`, in \
+        proves: "npm's global prefix is a folder of the agent's that no tmpfs hides",
+        source: "contract: tmpfs `/home/agentgate`; npx and `npm ls --global` fail without the folder",
+        remedy: "keep `NPM_CONFIG_PREFIX` outside the home, and its folders, in \
                  docker/Dockerfile.agent",
-        how: How::Exec(commands::NPM_PREFIX, commands::npm_prefix),
+        how: How::Files(files::npm_prefix),
     },
     Check {
         id: "agent-global-install",

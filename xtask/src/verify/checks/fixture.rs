@@ -165,6 +165,7 @@ fn process() -> Process {
         path,
         "HOME=/home/agentgate",
         "NODE_VERSION=20.20.2",
+        "NPM_CONFIG_PREFIX=/opt/npm-global",
         "YARN_VERSION=",
     ];
     Process {

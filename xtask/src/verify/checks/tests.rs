@@ -63,6 +63,7 @@ fn the_good_image_passes_every_check() {
 #[test]
 fn an_image_of_nothing_is_told_what_it_lacks() {
     let expected = [
+        "agent-npm-prefix",
         "agent-home-folders",
         "agent-path",
         "agent-packages",

@@ -86,7 +86,7 @@ try 'mktemp --suffix' ok sh -c 'mktemp --suffix=.x >/dev/null && echo ok'
 try 'ps -p' 1 sh -c 'ps --no-headers -o pid -p 1 | tr -d " "'
 try pgrep 1 pgrep -o .
 try patch xyz sh -c 'patch -s a p && cat a'
-try ssh 'hostname x' sh -c 'ssh -G x | grep ^hostname'"#,
+try ssh 'hostname x' sh -c 'ssh -TG x | grep ^hostname'"#,
 ];
 
 pub(super) fn gnu_tools(_: &Expected, ran: &Ran) -> Verdict {
@@ -102,12 +102,6 @@ pub(super) fn gnu_tools(_: &Expected, ran: &Ran) -> Verdict {
         [] => Verdict::passed(EXPECTED),
         wrong => Verdict::none_of(wrong, EXPECTED),
     }
-}
-
-pub(super) const NPM_PREFIX: &[&str] = &["npm", "ls", "--global", "--parseable"];
-
-pub(super) fn npm_prefix(_: &Expected, ran: &Ran) -> Verdict {
-    printed(ran, &["/opt/npm-global/lib"])
 }
 
 /// How the server starts the image where it finds Claude Code on its host, but for the binds: the
@@ -139,11 +133,11 @@ mkdir .cache/x .config/x .local/share/x .local/state/x
 touch .claude/x .local/bin/git
 chmod 755 .local/bin/git
 cd "$(mktemp -d)"
-mkdir tool
-echo '{"name":"tool","version":"1.0.0","bin":"tool.js"}' >tool/package.json
-printf '#!/usr/bin/env node\nconsole.log("it runs")\n' >tool/tool.js
-npm pack --silent ./tool >/dev/null
-npm install --global --offline --silent ./tool-1.0.0.tgz
+mkdir package
+echo '{"name":"tool","version":"1.0.0","bin":"tool.js"}' >package/package.json
+printf '#!/usr/bin/env node\nconsole.log("it runs")\n' >package/tool.js
+tar -czf tool.tgz package
+npm install --global --offline --silent ./tool.tgz
 tool
 command -v git
 command -v claude"#,

@@ -43,6 +43,31 @@ pub(super) fn home_folders(facts: &Facts) -> Verdict {
     )
 }
 
+pub(super) fn npm_prefix(facts: &Facts) -> Verdict {
+    let root = Root::of(facts);
+    let Some(prefix) = facts.image.config.config.env("NPM_CONFIG_PREFIX") else {
+        return Verdict::failed(
+            "no NPM_CONFIG_PREFIX",
+            "a folder that the agent can write to",
+        );
+    };
+    let is_hidden = ["/home/agentgate", "/tmp", "/workspace"].map(|top| prefix.starts_with(top));
+    if is_hidden.contains(&true) {
+        let expected = "a folder that neither a tmpfs nor the workspace's mount hides";
+        return Verdict::failed(format!("`{prefix}`"), expected);
+    }
+    let is_own = |path: &String| {
+        let entry = root.follow(path);
+        entry.is_some_and(|entry| entry.kind == Kind::Folder && entry.uid == AGENT)
+    };
+    let folders = ["/bin", "/lib", "/lib/node_modules"].map(|name| format!("{prefix}{name}"));
+    let wrong: Vec<String> = folders.into_iter().filter(|path| !is_own(path)).collect();
+    match wrong.as_slice() {
+        [] => Verdict::passed(prefix),
+        wrong => Verdict::failed(wrong.join(", "), "folders of `agentgate`"),
+    }
+}
+
 /// Where the agent's own programs go.
 const OWN: [&str; 2] = ["/home/agentgate/.local/bin", "/opt/npm-global/bin"];
 

@@ -111,6 +111,32 @@ fn the_folders_of_the_home_are_the_agents() {
 }
 
 #[test]
+fn the_global_prefix_is_a_folder_that_nothing_hides() {
+    let id = "agent-npm-prefix";
+    assert_eq!(said(id, &good()), "passed: /opt/npm-global");
+    for (prefix, told) in [
+        (
+            "/home/agentgate/.npm-global",
+            "`/home/agentgate/.npm-global`",
+        ),
+        ("/tmp/npm", "`/tmp/npm`"),
+        (
+            "/usr/local",
+            "/usr/local/bin, /usr/local/lib, /usr/local/lib/node_modules",
+        ),
+    ] {
+        let pair = format!("NPM_CONFIG_PREFIX={prefix}");
+        let seen = said_with(id, |process| process.env = vec![pair]);
+        assert_eq!(seen, format!("failed: {told}"));
+    }
+    let none = said_with(id, |process| process.env.clear());
+    assert_eq!(none, "failed: no NPM_CONFIG_PREFIX");
+    let mut facts = good();
+    change(&mut facts, "opt/npm-global/lib", |entry| entry.uid = 0);
+    assert_eq!(said(id, &facts), "failed: /opt/npm-global/lib");
+}
+
+#[test]
 fn nothing_of_the_agents_comes_before_the_images_own_in_path() {
     let id = "agent-path";
     assert_eq!(said(id, &good()), "passed: the last 2 of 8");

@@ -51,7 +51,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
     ),
     broken(
         "npm's global prefix is root's",
-        "agent-global-install",
+        "agent-npm-prefix",
         "RUN chown -R 0:0 /opt/npm-global",
     ),
     broken(

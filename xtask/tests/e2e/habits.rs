@@ -105,8 +105,8 @@ print(datetime.datetime.fromtimestamp(0, zoneinfo.ZoneInfo(\"Europe/Berlin\")))'
 const GNU: [(&str, &str); 13] = [
     ("echo abc | grep -oP 'a(?=b)'", "a\n"),
     (
-        "grep -rl --include=package.json --exclude-dir=app tool .",
-        "./tool/package.json\n",
+        "grep -rl --include=package.json --exclude-dir=app name tool app",
+        "tool/package.json\n",
     ),
     (
         "find tool -name tool.js -printf '%f %m\\n'",
@@ -137,7 +137,7 @@ const GNU: [(&str, &str); 13] = [
 fn git_has_an_identity_that_any_other_overrides(container: &Container) {
     let commit =
         "git -C repo commit --quiet --allow-empty --message x; git -C repo log -1 --format";
-    let own = format!("git init --quiet repo; {commit}='%an <%ae> %D'");
+    let own = format!("git init repo >/dev/null; {commit}='%an <%ae> %D'");
     let of_user = format!(
         "git config --global user.name Me; git config --global user.email me@example.com; {commit}='%an <%ae>'"
     );
@@ -186,7 +186,7 @@ fn with_the_hosts_claude_the_home_stays_the_agents() {
     sh(&container, PACK).succeeded();
     let owners = "cd; stat --format '%u:%g %a %n' . .cache .config .local .local/bin .local/share .local/state";
     let shadow = "printf '#!/bin/sh\\n' >~/.local/bin/git; chmod +x ~/.local/bin/git; \
-                  command -v git claude";
+                  command -v git; command -v claude";
     all_say(
         &container,
         &[

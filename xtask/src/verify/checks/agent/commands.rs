@@ -54,7 +54,7 @@ pub(super) const GIT_IDENTITY: &[&str] = &[
     "-c",
     r#"set -e
 cd "$(mktemp -d)"
-git init --quiet
+git init >/dev/null
 said() { git commit --quiet --allow-empty --message x; git log -1 --format="$1"; }
 said '%an <%ae>, %cn <%ce>'
 git config user.name Somebody

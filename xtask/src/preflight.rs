@@ -1,5 +1,7 @@
 //! What is missing for a build: a pure judgement over what docker is and what is asked of it.
 
+mod engine_version;
+
 use std::fmt;
 
 use serde::Serialize;
@@ -30,6 +32,7 @@ pub(crate) fn lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
     if docker.client.is_none() {
         return lacks;
     }
+    lacks.extend(engine_version::too_old(docker));
     if docker.buildx.is_none() {
         lacks.push(lack(
             "docker has no `buildx` plugin".into(),

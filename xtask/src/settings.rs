@@ -1,5 +1,7 @@
 //! `[workspace.metadata.image]`: what the image is, read and validated in one place.
 
+mod packages;
+
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -7,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 
+use self::packages::Packages;
 use crate::platform::Platform;
 use crate::reference::Repository;
 
@@ -24,6 +27,9 @@ pub(crate) struct Settings {
     pub(crate) default_branch: Option<String>,
     /// The major version of Node.js in the image.
     pub(crate) node: NodeVersion,
+    /// What the image has beyond its default packages.
+    #[serde(default)]
+    pub(crate) extra_packages: Packages,
     /// Bytes, compressed, that the image of a platform may have; none sets no limit.
     #[serde(default)]
     pub(crate) size_budget: BTreeMap<Platform, u64>,
@@ -364,6 +370,11 @@ size-budget = { "linux/amd64" = 340_000_000 }
             ),
             ("\"main\"", "\"\"", "`default-branch` is empty"),
             ("340_000_000", "-1", "size-budget"),
+            (
+                "size-b",
+                "extra-packages = [\"a=1\"]\nsize-b",
+                "names `a=1`",
+            ),
             (
                 "{ \"linux/amd64\"",
                 "{ \"linux/arm\"",

@@ -92,6 +92,8 @@ fn build_args(
         // cache would keep the moment that it was built at, and no two builders make the same image.
         ("SOURCE_DATE_EPOCH", facts.head.epoch.to_string()),
     ];
+    let packages = settings.extra_packages.build_arg();
+    all.extend(packages.map(|packages| ("EXTRA_PACKAGES", packages)));
     all.extend(
         facts
             .head

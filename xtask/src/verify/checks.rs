@@ -1,5 +1,6 @@
 //! Everything that is proven of an image, one file per group of the report.
 
+pub(crate) mod agent;
 pub(crate) mod claude;
 pub(crate) mod contract;
 pub(crate) mod contract_files;
@@ -16,9 +17,10 @@ pub(crate) mod seed;
 use super::check::Check;
 
 /// The groups, in the order of the report.
-pub(crate) const GROUPS: [&str; 8] = [
+pub(crate) const GROUPS: [&str; 9] = [
     "seed",
     "contract",
+    "agent",
     "pid1",
     "health",
     "hardening",
@@ -39,6 +41,7 @@ fn all() -> impl Iterator<Item = &'static Check> {
         seed::CHECKS,
         contract::CHECKS,
         contract_files::CHECKS,
+        agent::CHECKS,
         pid1::CHECKS,
         health::CHECKS,
         hardening::CHECKS,

@@ -13,6 +13,7 @@ mod cache;
 mod common;
 mod image;
 mod lock;
+mod packages;
 mod refusals;
 mod remembered;
 mod sandbox;

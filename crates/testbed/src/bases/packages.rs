@@ -47,7 +47,7 @@ pub(crate) const LIBRARIES: Package = Package {
     post_install: "",
 };
 
-pub(crate) const PROGRAMS: [Package; 5] = [
+pub(crate) const PROGRAMS: [Package; 13] = [
     Package {
         name: "bash",
         debs: &["bash-static"],
@@ -56,8 +56,18 @@ pub(crate) const PROGRAMS: [Package; 5] = [
         post_install: "add-shell /bin/bash",
     },
     Package {
+        name: "coreutils",
+        debs: &["coreutils"],
+        ..PLAIN
+    },
+    Package {
         name: "curl",
         debs: &["curl"],
+        ..PLAIN
+    },
+    Package {
+        name: "findutils",
+        debs: &["findutils"],
         ..PLAIN
     },
     Package {
@@ -67,8 +77,37 @@ pub(crate) const PROGRAMS: [Package; 5] = [
         ..PLAIN
     },
     Package {
+        name: "grep",
+        debs: &["grep"],
+        ..PLAIN
+    },
+    Package {
         name: "jq",
         debs: &["jq"],
+        ..PLAIN
+    },
+    // Not installed by default: for builds with `EXTRA_PACKAGES`.
+    Package {
+        name: "make",
+        debs: &["make"],
+        prepare: "rm -r usr/include",
+        ..PLAIN
+    },
+    Package {
+        name: "openssh-client-default",
+        debs: &["openssh-client"],
+        prepare: "rm -r usr/lib/systemd usr/share",
+        ..PLAIN
+    },
+    Package {
+        name: "patch",
+        debs: &["patch"],
+        ..PLAIN
+    },
+    Package {
+        name: "procps-ng",
+        debs: &["procps"],
+        prepare: "rm -r etc",
         ..PLAIN
     },
     Package {
@@ -83,6 +122,14 @@ pub(crate) const PROGRAMS: [Package; 5] = [
         ],
         // Debian's OpenSSL looks there for the certificates to trust.
         prepare: "mkdir usr/lib/ssl && ln -s /etc/ssl/cert.pem /etc/ssl/certs usr/lib/ssl/",
+        ..PLAIN
+    },
+    Package {
+        name: "tzdata",
+        debs: &["tzdata"],
+        // Alpine's has neither a second copy of each zone nor those that count leap seconds.
+        prepare: "rm -rf usr/share/zoneinfo/posix usr/share/zoneinfo/right",
+        depends: "",
         ..PLAIN
     },
 ];

@@ -155,18 +155,28 @@ fn process() -> Process {
         ("title", "AgentGate agent"),
         ("version", "0.2.13"),
     ];
-    let labels = labels.map(|(name, value)| {
+    let labels = labels.into_iter().map(|(name, value)| {
         let name = format!("org.opencontainers.image.{name}");
         (name, value.to_owned())
     });
-    let path = "PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let path = "PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin:\
+                /home/agentgate/.local/bin:/opt/npm-global/bin";
+    let env = [
+        path,
+        "HOME=/home/agentgate",
+        "NODE_VERSION=20.20.2",
+        "NPM_CONFIG_PREFIX=/opt/npm-global",
+        "YARN_VERSION=",
+    ];
     Process {
-        user: "agentgate".to_owned(),
-        env: [path, "HOME=/home/agentgate"].map(str::to_owned).to_vec(),
+        user: "1000:1000".to_owned(),
+        env: env.map(str::to_owned).to_vec(),
         entrypoint: vec![ENTRYPOINT.to_owned()],
         working_dir: "/workspace".to_owned(),
         stop_signal: Some("SIGTERM".to_owned()),
-        labels: labels.into(),
+        labels: labels
+            .chain([("io.agentgate.extra-packages".to_owned(), String::new())])
+            .collect(),
         healthcheck: Some(Healthcheck {
             test: ["CMD", ENTRYPOINT, "health"].map(str::to_owned).to_vec(),
             interval: 30 * second,

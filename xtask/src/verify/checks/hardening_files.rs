@@ -5,6 +5,7 @@ mod passwords;
 #[cfg(test)]
 mod tests;
 
+use super::agent::{FOLDERS, is_stray};
 use super::look::{Root, count};
 use super::secrets;
 use crate::verify::check::{Check, How, Verdict};
@@ -102,7 +103,7 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         id: "hardening-home",
-        proves: "nothing that the tmpfs over the home would hide is there",
+        proves: "nothing that the tmpfs over the home would hide is there, but empty folders",
         source: "contract, Traps: whatever the image keeps under /home/agentgate is hidden",
         remedy: "keep settings in `/etc` and programs in `/usr/local`",
         how: How::Files(home),
@@ -217,13 +218,12 @@ fn world_writable(facts: &Facts) -> Verdict {
 
 fn home(facts: &Facts) -> Verdict {
     let root = Root::of(facts);
-    let files = root.files.iter();
-    let found: Vec<String> = files
-        .filter(|(path, _)| path.starts_with("home/agentgate/"))
-        .map(|(_, file)| root.name(file))
-        .collect();
+    let strays = root.files.values().filter(|file| is_stray(file.entry));
+    let found: Vec<String> = strays.map(|file| root.name(file)).collect();
     if found.is_empty() {
-        return Verdict::passed("nothing in `/home/agentgate`");
+        return Verdict::passed("only empty folders in `/home/agentgate`");
     }
-    Verdict::none_of(&found, "nothing in `/home/agentgate`")
+    let folders = FOLDERS.map(|(path, _)| path.trim_start_matches("home/agentgate/"));
+    let expected = format!("only {} in `/home/agentgate`", folders.join(", "));
+    Verdict::none_of(&found, &expected)
 }

@@ -19,7 +19,7 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         id: "image-configuration",
-        proves: "a container starts the entrypoint as `agentgate` in `/workspace`",
+        proves: "a container starts the entrypoint as `agentgate`, by number, in `/workspace`",
         source: "contract: the image's ENTRYPOINT stays, PATH comes from the image",
         remedy: "mend `USER`, `WORKDIR`, `ENTRYPOINT`, `CMD` and `ENV PATH` in \
                  docker/Dockerfile.agent",

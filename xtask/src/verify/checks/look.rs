@@ -101,6 +101,21 @@ impl<'a> Root<'a> {
     }
 }
 
+/// How many of the layers, counted from below, are the base's: those below the first with Git, or
+/// else those up to the one that names the distribution.
+pub(super) fn layers_of_base(image: &Image) -> usize {
+    let first_with = |path: &str| {
+        let has = |entry: &Entry| entry.path == path;
+        image
+            .layers
+            .iter()
+            .position(|layer| layer.entries.iter().any(has))
+    };
+    first_with("usr/bin/git")
+        .or_else(|| first_with("etc/os-release").map(|layer| layer + 1))
+        .unwrap_or(0)
+}
+
 /// A path and its layer, for people.
 pub(super) fn name(image: &Image, layer: usize, path: &str) -> String {
     format!("`/{path}` ({})", origin(image, layer))

@@ -4,19 +4,21 @@
 use std::collections::BTreeSet;
 
 use super::fixture::{self, judge};
-use super::{catalogue, contract_files, hardening_files, image, index};
+use super::{agent, catalogue, contract_files, hardening_files, image, index};
 use crate::oci::Config;
-use crate::verify::check::{Check, Verdict};
+use crate::verify::check::{Check, How, Verdict};
 use crate::verify::facts::{Facts, IndexFacts};
 
 fn checks() -> impl Iterator<Item = &'static Check> {
     let all = [
+        agent::CHECKS,
         contract_files::CHECKS,
         hardening_files::CHECKS,
         image::CHECKS,
         index::CHECKS,
     ];
-    all.into_iter().flatten()
+    let files = |check: &&Check| matches!(check.how, How::Files(_));
+    all.into_iter().flatten().filter(files)
 }
 
 /// The ids of the checks that fail; every failure says what it saw, what it expected and what to do.
@@ -61,6 +63,10 @@ fn the_good_image_passes_every_check() {
 #[test]
 fn an_image_of_nothing_is_told_what_it_lacks() {
     let expected = [
+        "agent-npm-prefix",
+        "agent-home-folders",
+        "agent-path",
+        "agent-packages",
         "contract-home-mode",
         "contract-passwd",
         "contract-safe-directory",

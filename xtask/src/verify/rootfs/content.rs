@@ -75,6 +75,7 @@ fn is_kept(path: &str) -> bool {
         "etc/passwd"
             | "etc/group"
             | "etc/shadow"
+            | "etc/apk/world"
             | "etc/gitconfig"
             | "etc/os-release"
             | "lib/apk/db/installed"

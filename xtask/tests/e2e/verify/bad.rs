@@ -90,7 +90,7 @@ fn an_engine_that_is_not_there_is_told_so() {
 #[test]
 fn a_claude_that_hangs_does_not_hang_the_run() {
     let script = "COPY --chmod=755 <<'EOF' /usr/local/bin/claude\n#!/bin/sh\nsleep 600\nEOF";
-    let line = format!("FROM {}\nUSER root\n{script}\nUSER agentgate\n", image());
+    let line = format!("FROM {}\nUSER root\n{script}\nUSER 1000:1000\n", image());
     let broken = Image::build(&line);
     let receipts = tempfile::tempdir().unwrap();
     let only = [

@@ -1,5 +1,6 @@
 //! Ways to break the image by one more layer, and the check that each is for.
 
+mod agent;
 mod contract;
 mod files;
 mod running;
@@ -28,19 +29,30 @@ const fn broken(what: &'static str, owner: &'static str, layer: &'static str) ->
     Breakage { what, owner, layer }
 }
 
-/// Those that need an image each, and those of which none touches what another's check inspects.
+/// Those that need an image each.
 const APART: [&[Breakage]; 2] = [contract::BREAKAGES, running::BREAKAGES];
-const TOGETHER: [&[Breakage]; 1] = [files::BREAKAGES];
+/// Those of which none, in one list, touches what another's check inspects.
+const TOGETHER: [&[Breakage]; 2] = [agent::BREAKAGES, files::BREAKAGES];
 
 /// All of them, in the order of the docs.
 pub(super) fn breakages() -> impl Iterator<Item = &'static Breakage> {
     APART.into_iter().chain(TOGETHER).flatten()
 }
 
-/// The images to build for the chosen ones, by what is broken in each: as few as name each check once.
+/// The images to build for the chosen ones, by what is broken in each.
 pub(super) fn images(is_chosen: impl Fn(&Breakage) -> bool) -> Vec<Vec<&'static Breakage>> {
+    let chosen = |list: &'static [Breakage]| list.iter().filter(|breakage| is_chosen(breakage));
+    let together = TOGETHER.into_iter().flat_map(|list| share(chosen(list)));
+    let apart = APART.into_iter().flat_map(chosen);
+    together
+        .chain(apart.map(|breakage| vec![breakage]))
+        .collect()
+}
+
+/// Shares images out: as few as have no two breakages of one check.
+fn share(breakages: impl Iterator<Item = &'static Breakage>) -> Vec<Vec<&'static Breakage>> {
     let mut images: Vec<Vec<&Breakage>> = Vec::new();
-    for breakage in TOGETHER.into_iter().flatten().filter(|one| is_chosen(one)) {
+    for breakage in breakages {
         let is_free = |image: &&mut Vec<&Breakage>| {
             let mut owners = image.iter().map(|one| one.owner);
             owners.all(|owner| owner != breakage.owner)
@@ -50,7 +62,5 @@ pub(super) fn images(is_chosen: impl Fn(&Breakage) -> bool) -> Vec<Vec<&'static 
             None => images.push(vec![breakage]),
         }
     }
-    let apart = APART.into_iter().flatten().filter(|one| is_chosen(one));
-    images.extend(apart.map(|breakage| vec![breakage]));
     images
 }

@@ -17,7 +17,7 @@ const END: &str = "<!-- end of matrix -->";
 fn build(breakages: &[&Breakage]) -> Image {
     let layers: Vec<String> = breakages.iter().map(|breakage| layer(breakage)).collect();
     let is_of_user = layers.iter().any(|layer| layer.starts_with("USER"));
-    let last = if is_of_user { "" } else { "USER agentgate" };
+    let last = if is_of_user { "" } else { "USER 1000:1000" };
     let layers = layers.join("\n");
     Image::build(&format!("FROM {}\nUSER root\n{layers}\n{last}\n", image()))
 }

@@ -1,13 +1,14 @@
 //! What a build needs and an image does not: caches, compilers, headers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::programs;
 use crate::report;
 use crate::verify::check::Verdict;
+use crate::verify::checks::agent::extra_packages;
 use crate::verify::checks::look::{self, Root, count};
 use crate::verify::facts::Facts;
-use crate::verify::rootfs::{Entry, Image, Kind};
+use crate::verify::rootfs::{Entry, Kind, Visible};
 
 /// Folders that only ever hold what can be had again; `*` is one user's folder.
 const CACHES: [&str; 9] = [
@@ -76,7 +77,7 @@ impl Heap {
 fn hidden_caches(root: &Root<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let layers = root.image.layers.iter().enumerate();
-    for (number, layer) in layers.skip(layers_of_base(root.image)) {
+    for (number, layer) in layers.skip(look::layers_of_base(root.image)) {
         let is_visible = |entry: &Entry| {
             let file = root.files.get(entry.path.as_str());
             file.is_some_and(|file| file.layer == number)
@@ -97,21 +98,6 @@ fn hidden_caches(root: &Root<'_>) -> Vec<String> {
         }
     }
     found
-}
-
-/// How many of the layers, counted from below, are the base's: those below the first with Git, or
-/// else those up to the one that names the distribution.
-fn layers_of_base(image: &Image) -> usize {
-    let first_with = |path: &str| {
-        let has = |entry: &Entry| entry.path == path;
-        image
-            .layers
-            .iter()
-            .position(|layer| layer.entries.iter().any(has))
-    };
-    first_with("usr/bin/git")
-        .or_else(|| first_with("etc/os-release").map(|layer| layer + 1))
-        .unwrap_or(0)
 }
 
 fn is_download(entry: &Entry) -> bool {
@@ -141,15 +127,30 @@ fn is_in(path: &str, folder: &str) -> bool {
 pub(super) fn build_tools(facts: &Facts) -> Verdict {
     let root = Root::of(facts);
     let programs = programs(facts, &root);
+    let packages = packages(&root);
+    // Who asks for further packages may ask for build tools, but for what apk installs alone.
+    let extra = extra_packages(facts).unwrap_or_default();
+    let asked = if extra.is_empty() {
+        BTreeSet::new()
+    } else {
+        installed(&root)
+    };
     let tools = programs.iter().filter(|path| is_tool(path));
     let mut found: Vec<String> = tools
         .filter_map(|path| root.files.get(path))
+        .filter(|file| !asked.contains(&file.entry.path))
         .map(|file| root.name(file))
         .collect();
-    let packages = packages(&root);
-    let unwanted = packages.iter().filter(|name| is_for_building(name));
-    found.extend(unwanted.map(|name| format!("package `{name}`")));
-    found.extend(headers(&root));
+    if extra.is_empty() {
+        let unwanted = packages.iter().filter(|name| is_for_building(name));
+        found.extend(unwanted.map(|name| format!("package `{name}`")));
+    }
+    let is_unasked = |file: &Visible<'_>| !asked.contains(&file.entry.path);
+    found.extend(headers(&root, is_unasked));
+    if found.is_empty() && !extra.is_empty() {
+        let extra = extra.join(" ");
+        return Verdict::passed(format!("none but what EXTRA_PACKAGES asked for: {extra}"));
+    }
     if found.is_empty() {
         let programs = count(programs.len(), "program");
         let packages = count(packages.len(), "package");
@@ -167,15 +168,33 @@ fn is_tool(path: &str) -> bool {
             .any(|end| name.ends_with(end))
 }
 
-/// The names of the packages that apk installed, from its database.
-fn packages<'a>(root: &Root<'a>) -> Vec<&'a str> {
+/// The lines of apk's database.
+fn database<'a>(root: &Root<'a>) -> impl Iterator<Item = &'a str> {
     ["lib/apk/db/installed", "usr/lib/apk/db/installed"]
         .into_iter()
         .find_map(|path| root.text(path).ok())
         .into_iter()
         .flat_map(str::lines)
-        .filter_map(|line| line.strip_prefix("P:"))
-        .collect()
+}
+
+/// The names of the packages that apk installed.
+fn packages<'a>(root: &Root<'a>) -> Vec<&'a str> {
+    let lines = database(root);
+    lines.filter_map(|line| line.strip_prefix("P:")).collect()
+}
+
+/// The paths that apk installed: a line for each folder, then one for each of its files.
+fn installed(root: &Root<'_>) -> BTreeSet<String> {
+    let mut folder = "";
+    let files = database(root).filter_map(|line| match line.split_once(':') {
+        Some(("F", path)) => {
+            folder = path;
+            None
+        }
+        Some(("R", name)) => Some(format!("{folder}/{name}")),
+        _ => None,
+    });
+    files.collect()
 }
 
 fn is_for_building(package: &str) -> bool {
@@ -184,7 +203,7 @@ fn is_for_building(package: &str) -> bool {
 
 /// The folders with headers. Node.js brings its own under `/usr/local/include`, and Python reads
 /// its `pyconfig.h` when it runs.
-fn headers(root: &Root<'_>) -> Vec<String> {
+fn headers(root: &Root<'_>, is_unasked: impl Fn(&Visible<'_>) -> bool) -> Vec<String> {
     let mut folders: BTreeMap<(&str, usize), usize> = BTreeMap::new();
     for (path, file) in &root.files {
         let is_header = path.starts_with("usr/include/")
@@ -192,7 +211,7 @@ fn headers(root: &Root<'_>) -> Vec<String> {
             && file.entry.kind != Kind::Folder;
         let (folder, name) = path.rsplit_once('/').unwrap_or_default();
         let is_pythons = name == "pyconfig.h" && folder.starts_with("usr/include/python");
-        if is_header && !is_pythons {
+        if is_header && !is_pythons && is_unasked(file) {
             *folders.entry((folder, file.layer)).or_default() += 1;
         }
     }

@@ -243,14 +243,38 @@ fn build_tools_are_found() {
 }
 
 #[test]
-fn the_home_is_empty() {
+fn build_tools_may_be_asked_for() {
+    let id = "hardening-build-tools";
+    let mut facts = good();
+    let database = "P:make\nF:usr/bin\nR:make\nF:usr/include\nR:gnumake.h\n";
+    add(&mut facts, 1, text("lib/apk/db/installed", database));
+    add(&mut facts, 1, file("usr/bin/make", 0o755));
+    add(&mut facts, 1, file("usr/include/gnumake.h", 0o644));
+    assert!(said(id, &facts).starts_with("failed: `/usr/bin/make`"));
+    let labels = &mut facts.image.config.config.labels;
+    labels.insert("io.agentgate.extra-packages".to_owned(), "make".to_owned());
+    let asked = "passed: none but what EXTRA_PACKAGES asked for: make";
+    assert_eq!(said(id, &facts), asked);
+    // What apk did not install nobody asked for.
+    add(&mut facts, 1, file("usr/local/bin/gcc", 0o755));
+    let failed = format!("failed: `/usr/local/bin/gcc` ({SYSTEM})");
+    assert_eq!(said(id, &facts), failed);
+}
+
+#[test]
+fn the_home_has_empty_folders_alone() {
     let id = "hardening-home";
-    let entry = owned(folder("home/agentgate/.claude", 0o755), 1000);
-    let expected = format!("failed: `/home/agentgate/.claude` ({SYSTEM})");
-    assert_eq!(said_with(id, entry), expected);
+    for entry in [
+        owned(folder("home/agentgate/.npm", 0o755), 1000),
+        file("home/agentgate/.claude/settings.json", 0o644),
+        symlink("home/agentgate/.config", "/workspace"),
+    ] {
+        let expected = format!("failed: `/{}` ({SYSTEM})", entry.path);
+        assert_eq!(said_with(id, entry), expected);
+    }
     assert_eq!(
         said_with(id, folder("home/agentgates", 0o755)),
-        "passed: nothing in `/home/agentgate`"
+        "passed: only empty folders in `/home/agentgate`"
     );
     let mut facts = good();
     change(&mut facts, "home/agentgate", |entry| entry.mode = 0o755);

@@ -35,7 +35,8 @@ fn told(check: &Healthcheck) -> String {
 pub(super) fn configuration(facts: &Facts) -> Verdict {
     let process = &facts.image.config.config;
     let rows = [
-        ("user", process.user.clone(), "agentgate"),
+        // By number, as Kubernetes admits no name where it says `runAsNonRoot`.
+        ("user", process.user.clone(), "1000:1000"),
         (
             "working directory",
             process.working_dir.clone(),
@@ -70,7 +71,7 @@ pub(super) fn configuration(facts: &Facts) -> Verdict {
         expected.push("PATH with `/usr/local/bin` first".to_owned());
     }
     if seen.is_empty() {
-        return Verdict::passed(format!("{ENTRYPOINT} as agentgate in /workspace"));
+        return Verdict::passed(format!("{ENTRYPOINT} as 1000:1000 in /workspace"));
     }
     Verdict::failed(seen.join(", "), expected.join(", "))
 }

@@ -62,12 +62,14 @@ fn a_container_starts_the_entrypoint() {
     let id = "image-configuration";
     assert_eq!(
         said(id, &good()),
-        format!("passed: /{ENTRYPOINT} as agentgate in /workspace")
+        format!("passed: /{ENTRYPOINT} as 1000:1000 in /workspace")
     );
     let root = said_with(id, |process| process.user.clear());
     assert_eq!(root, "failed: user none");
-    let by_number = said_with(id, |process| process.user = "1000".to_owned());
-    assert_eq!(by_number, "failed: user `1000`");
+    for user in ["agentgate", "1000", "1000:0", "agentgate:agentgate"] {
+        let other = said_with(id, |process| process.user = user.to_owned());
+        assert_eq!(other, format!("failed: user `{user}`"));
+    }
     let bases = said_with(id, |process| process.cmd = words(&["node"]));
     assert_eq!(bases, "failed: command `node`");
     let wrapped = said_with(id, |process| {

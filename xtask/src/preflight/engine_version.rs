@@ -1,0 +1,106 @@
+//! Whether an engine's own builder is new enough for the Dockerfile.
+
+use super::Lack;
+use crate::docker::{Builder, Docker};
+
+/// The first Docker Engine whose builder knows `HEALTHCHECK --start-interval`, and which obeys it.
+pub(crate) const OLDEST: u64 = 25;
+
+/// The majors of Docker Engine that are older. There is none between 1 and 17: Podman, which
+/// answers to the same client, has versions such as 5.4.0.
+const OLDER: [std::ops::RangeInclusive<u64>; 2] = [1..=1, 17..=OLDEST - 1];
+
+/// That the engine's own builder is too old, if it is. Another builder brings a BuildKit of its own,
+/// and an older engine runs what that has built: it ignores the interval.
+pub(super) fn too_old(docker: &Docker) -> Option<Lack> {
+    let engine = docker.engine.as_ref()?;
+    let is_own = docker.builder.as_ref().is_none_or(Builder::is_engine);
+    (is_own && is_older(&engine.version)).then(|| Lack {
+        what: format!(
+            "the builder of Docker Engine {} does not know `HEALTHCHECK --start-interval` of the \
+             Dockerfile",
+            engine.version
+        ),
+        remedy: format!(
+            "upgrade to Docker Engine {OLDEST} or later, or use a builder in a container, which \
+             brings a newer BuildKit (`--create-builder`, or `--builder NAME`)"
+        ),
+    })
+}
+
+/// False, too, for what is not a version of Docker Engine: the build then says what is wrong.
+fn is_older(version: &str) -> bool {
+    let digits = version.trim_start_matches('v');
+    let end = digits.find(|c: char| !c.is_ascii_digit());
+    let (major, rest) = digits.split_at(end.unwrap_or(digits.len()));
+    let is_version = rest.is_empty() || rest.starts_with(['.', '-', '+', '~']);
+    let Ok(major) = major.parse::<u64>() else {
+        return false;
+    };
+    is_version && OLDER.iter().any(|older| older.contains(&major))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::{Engine, Store};
+
+    #[test]
+    fn engines_before_25_are_older() {
+        for (version, expected) in [
+            ("1.13.1", true),
+            ("17.03.2-ce", true),
+            ("20.10", true),
+            ("20.10.24+dfsg1", true),
+            ("23.0.6", true),
+            ("v24.0.9", true),
+            ("24.0.9-rc.1", true),
+            ("25.0.0", false),
+            ("25.0.0-beta.1", false),
+            ("28.5.2+dfsg4", false),
+            ("29", false),
+            ("100.0", false),
+            // Podman's.
+            ("5.4.0", false),
+            ("", false),
+            ("dev", false),
+            ("24hours", false),
+            ("master-24", false),
+            ("99999999999999999999999", false),
+        ] {
+            assert_eq!(is_older(version), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn a_builder_of_its_own_makes_up_for_an_older_engine() {
+        let docker = |version: &str, builder: Option<Builder>| Docker {
+            engine: Some(Engine {
+                version: version.to_owned(),
+                platform: None,
+                store: Store::Classic,
+            }),
+            builder,
+            ..Docker::default()
+        };
+        let contained = || Some(Builder::in_container("b"));
+        let own = || {
+            contained().map(|builder| Builder {
+                driver: "docker".to_owned(),
+                ..builder
+            })
+        };
+        for (docker, is_lacking) in [
+            (docker("24.0.9", own()), true),
+            (docker("24.0.9", None), true),
+            (docker("24.0.9", contained()), false),
+            (docker("25.0.0", own()), false),
+            (Docker::default(), false),
+        ] {
+            assert_eq!(too_old(&docker).is_some(), is_lacking, "{docker:?}");
+        }
+        let lack = too_old(&docker("20.10.24", own())).unwrap();
+        assert!(lack.what.contains("Docker Engine 20.10.24"), "{lack}");
+        assert!(lack.remedy.contains("Docker Engine 25 or later"), "{lack}");
+    }
+}

@@ -1,0 +1,57 @@
+//! Packages beyond the default ones, and engines that are too old: what is decided before a build.
+
+use crate::sandbox::Sandbox;
+
+#[test]
+fn extra_packages_of_the_settings_are_the_commits_own() {
+    let sandbox = Sandbox::new();
+    let more = "node = \"20\"\nextra-packages = [\"make\", \"py3-pip\"]";
+    sandbox.edit("work/Cargo.toml", "node = \"20\"", more);
+    sandbox.git(&["commit", "--quiet", "--all", "--message", "more"]);
+    let sha = format!("--tag agentgate/agent:sha-{}", &sandbox.revision()[..7]);
+    let ran = sandbox.run(&["image", "--dry-run"]).succeeded();
+    assert!(ran.stdout.contains(&sha), "{ran:#?}");
+    let argument = "--build-arg 'EXTRA_PACKAGES=make py3-pip'";
+    assert!(ran.stdout.contains(argument), "{ran:#?}");
+
+    // Those of the command line replace them, and the image is no longer what the commit says.
+    let other = ["image", "--dry-run", "--build-arg", "EXTRA_PACKAGES=file"];
+    let ran = sandbox.run(&other).succeeded();
+    assert!(!ran.stdout.contains(&sha), "{ran:#?}");
+    let arguments = ran.stdout.matches("EXTRA_PACKAGES=").count();
+    assert_eq!(arguments, 1, "{ran:#?}");
+    let push = ["image", "--push", "--build-arg", "EXTRA_PACKAGES=file"];
+    let ran = sandbox.run(&push);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+}
+
+#[test]
+fn a_bad_name_in_the_settings_is_refused() {
+    let sandbox = Sandbox::new();
+    let more = "node = \"20\"\nextra-packages = [\"make=4.4\"]";
+    sandbox.edit("work/Cargo.toml", "node = \"20\"", more);
+    let ran = sandbox.run(&["image", "--dry-run"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.stderr.contains("`make=4.4`"), "{ran:#?}");
+    assert_eq!(sandbox.builds(), [""; 0]);
+}
+
+/// docker/cli#4486: an older engine's builder says only `unknown flag: start-interval`.
+#[test]
+fn an_engine_whose_builder_is_too_old_is_named_before_a_build() {
+    for version in ["20.10.24+dfsg1", "23.0.6", "24.0.9"] {
+        let sandbox = Sandbox::new();
+        sandbox.edit("bin/info", "28.5.2", version);
+        for command in [&["image"][..], &["image", "--dry-run"], &["doctor"]] {
+            let ran = sandbox.run(command);
+            assert_eq!(ran.code, Some(1), "{ran:#?}");
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(said.contains(&format!("Docker Engine {version}")), "{said}");
+            assert!(said.contains("Docker Engine 25 or later"), "{said}");
+        }
+        assert_eq!(sandbox.builds(), [""; 0]);
+        // A builder in a container brings its own BuildKit.
+        sandbox.edit("bin/builder", "Driver: docker", "Driver: docker-container");
+        sandbox.run(&["image", "--dry-run"]).succeeded();
+    }
+}

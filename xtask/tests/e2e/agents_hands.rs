@@ -30,7 +30,7 @@ fcntl.fcntl(reader, fcntl.F_SETOWN, 1)
 fcntl.fcntl(reader, 10, signal.SIGTERM)  # F_SETSIG
 fcntl.fcntl(reader, fcntl.F_SETFL, os.O_ASYNC)
 os.write(writer, b'x')
-shell('pkill -u agentgate -x sh; trap "" TERM; kill -s TERM -- -1; kill -s KILL -- -1')
+shell('pkill -u agentgate -x sh; trap "" TERM; kill -s TERM -1; kill -s KILL -1')
 "#;
 
 /// An agent that cleans up ended its own sandbox (exit 143), and the `claude` that was at work.

@@ -12,7 +12,7 @@ kill -s TERM -- -1; kill -s KILL -- -1"#;
 
 pub(super) fn kill(bench: &Bench) -> anyhow::Result<Verdict> {
     let container = bench.contract().start()?;
-    container.exec(&["sh", "-c", KILL])?;
+    container.exec(&["bash", "-c", KILL])?;
     let answer = container.exec(&["echo", "here"]);
     let status = container.state("Status")?;
     // A container that has ended answers nothing.
@@ -74,7 +74,7 @@ wait_for /tmp/continued; echo continued"#;
 pub(super) fn terminal(bench: &Bench) -> anyhow::Result<Verdict> {
     let start = bench.contract().options(&["--tty", "--interactive"]);
     let container = start.command(&["sh", "-c", COMMAND]).start()?;
-    Ok(judge_terminal(&container.exec(&["sh", "-c", STOP])?))
+    Ok(judge_terminal(&container.exec(&["bash", "-c", STOP])?))
 }
 
 pub(super) fn judge_terminal(ran: &Ran) -> Verdict {

@@ -189,7 +189,16 @@ pub fn set_up(command: &mut Command) {
     }
     command
         .env("WORKSPACE", workspace())
+        .env("HOME", home())
         .env("AGENT_ENTRYPOINT_QUIET", "1");
+}
+
+/// A home that everyone may write to, as the image's is.
+fn home() -> PathBuf {
+    let path = public_place().join("home");
+    fs::create_dir_all(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    path
 }
 
 /// All that a finished run shows.

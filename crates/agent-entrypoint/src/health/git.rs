@@ -1,0 +1,79 @@
+//! The probe of git: the look that [`repository`] takes; deep, git itself opens the repository.
+
+use core::ffi::CStr;
+
+use rustix::fd::OwnedFd;
+
+use super::probe::{Asked, VERSION, fail, run_program};
+use crate::exit::Refusal;
+use crate::repository;
+use crate::say;
+use crate::sys::{self, CallerSignals, Word, Words};
+use crate::text::Text;
+
+/// What keeps git, whatever the repository's own settings ask for, from executing anything and from
+/// the network: an object that is missing is missing, also where a remote promises it.
+const SAFE: [&CStr; 5] = [
+    c"GIT_NO_LAZY_FETCH=1",
+    c"GIT_ALLOW_PROTOCOL=",
+    c"GIT_OPTIONAL_LOCKS=0",
+    c"GIT_TERMINAL_PROMPT=0",
+    // The words of its errors.
+    c"LC_ALL=C",
+];
+
+/// Answers for the repository, or becomes git.
+pub fn run(asked: &Asked<'_>, caller: CallerSignals, pipe: &OwnedFd) -> u8 {
+    let workspace = asked.probes.workspace;
+    let mut room = repository::Path::new();
+    let is_repository = match repository::check(workspace, asked.me, &mut room) {
+        Ok(is_repository) => is_repository,
+        Err(trouble) => return fail(&trouble),
+    };
+    let folder = Text::<1024>::path(workspace.to_bytes(), b".git");
+    let folder = folder.as_c_str().unwrap_or_default();
+    match (is_repository, asked.probes.deep) {
+        (true, false) => say::data(folder.to_bytes()),
+        (false, false) => say::data(b"no repository"),
+        (false, true) => run_program(&[c"git", VERSION], asked.environment, caller, None),
+        (true, true) => open(folder, asked.environment, caller, pipe),
+    }
+}
+
+/// Has git look up HEAD and each ref, and the index: it reads its settings for that, and fails if one
+/// of them names a commit that is not there. It is content with no commits at all.
+///
+/// `.git` is named: git searches no folder above, and takes no folder with the files of a bare
+/// repository for one. Of what settings of a repository make git execute, `rev-list` has use for
+/// `core.fsmonitor` alone, which answers for the index.
+fn open(folder: &CStr, environment: &Words<'_>, caller: CallerSignals, pipe: &OwnedFd) -> u8 {
+    let mut option = Text::<1040>::new();
+    option.push(b"--git-dir=").push(folder.to_bytes_with_nul());
+    let command = [
+        c"git",
+        c"--no-pager",
+        option.as_c_str().unwrap_or_default(),
+        c"-c",
+        c"core.fsmonitor=false",
+        c"-c",
+        c"core.hooksPath=/dev/null",
+        c"rev-list",
+        c"--max-count=1",
+        c"--all",
+        c"--single-worktree",
+        c"--indexed-objects",
+    ];
+    let safe = SAFE.map(Word::new).into_iter();
+    let most = environment.len().saturating_add(SAFE.len());
+    // The first of two variables of one name is the one that counts.
+    match sys::keep_words(most, safe.chain(environment.iter().flatten().copied())) {
+        Ok(environment) => run_program(&command, environment, caller, Some(pipe)),
+        Err(errno) => fail(&Refusal::NoMemory(errno)),
+    }
+}
+
+/// The line of git's in which it says why it ends.
+pub fn reason(answer: &[u8]) -> Option<&[u8]> {
+    let mut lines = answer.split(|byte| *byte == b'\n');
+    lines.find(|line| line.starts_with(b"fatal: "))
+}

@@ -194,11 +194,18 @@ pub fn set_up(command: &mut Command) {
 }
 
 /// A home that everyone may write to, as the image's is.
-fn home() -> PathBuf {
+pub fn home() -> PathBuf {
     let path = public_place().join("home");
     fs::create_dir_all(&path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
     path
+}
+
+/// What `health` says of all that the settings of [`set_up`] leave as it should be.
+pub fn rest_is_well() -> String {
+    let home = home();
+    let home = home.display();
+    format!("ok git no repository\nok home {home}\nok tmp /tmp\nok credentials none\n")
 }
 
 /// All that a finished run shows.

@@ -10,7 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::{
-    As, Outcome, binary, entrypoint, folder, needs_root, program, run, write_program,
+    As, Outcome, binary, entrypoint, folder, home, needs_root, program, rest_is_well, run,
+    write_program,
 };
 use crate::watch::{eventually, is_over, kill};
 
@@ -50,10 +51,13 @@ fn all_is_well_on_a_mounted_workspace() {
     let mut command = program("unshare");
     command.args(["--mount", "sh", "-c", script, binary()]);
     command.arg(workspace.path()).arg(path.path());
-    let outcome = run(command.env("WORKSPACE", workspace.path()));
+    let outcome = run(command
+        .env("WORKSPACE", workspace.path())
+        .env("HOME", home()));
     let stdout = format!(
-        "ok node v20.20.2\nok claude 2.1.330 (Claude Code)\nok workspace {}\n",
-        workspace.path().display()
+        "ok node v20.20.2\nok claude 2.1.330 (Claude Code)\nok workspace {}\n{}",
+        workspace.path().display(),
+        rest_is_well()
     );
     assert_eq!(outcome, Outcome::new(0, &stdout, ""));
 }
@@ -65,14 +69,16 @@ fn each_failure_has_its_line() {
     let name = workspace.path().display();
     let outcome = run(&mut health(&path, workspace.path()));
     let stdout = format!(
-        "fail node: `node` exited with 3\nfail claude: command not found: `claude`\nfail workspace: workspace `{name}` is not mounted; hint: docker run -v \"$PWD:{name}\" …\n"
+        "fail node: `node` exited with 3\nfail claude: command not found: `claude`\nfail workspace: workspace `{name}` is not mounted; hint: docker run -v \"$PWD:{name}\" …\n{}",
+        rest_is_well()
     );
     assert_eq!(outcome, Outcome::new(1, &stdout, ""));
 
     let path = programs(&[("node", "kill -KILL $$"), ("claude", "echo nothing >&2")]);
     let outcome = run(&mut health(&path, Path::new("/etc/passwd")));
     let stdout = "fail node: `node` was ended by signal 9\nfail claude: `claude` answered nothing\nfail workspace: workspace `/etc/passwd` is not a directory; hint: docker run -v \"$PWD:/etc/passwd\" …\n";
-    assert_eq!(outcome, Outcome::new(1, stdout, ""));
+    let stdout = format!("{stdout}{}", rest_is_well());
+    assert_eq!(outcome, Outcome::new(1, &stdout, ""));
 }
 
 #[test]
@@ -81,7 +87,8 @@ fn a_program_that_may_not_run_is_told_from_a_missing_one() {
     fs::set_permissions(path.path().join("node"), fs::Permissions::from_mode(0o644)).unwrap();
     let outcome = run(&mut health(&path, Path::new("/proc")));
     let stdout = "fail node: cannot execute `node`: Permission denied (errno 13)\nok claude 2\nok workspace /proc\n";
-    assert_eq!(outcome, Outcome::new(1, stdout, ""));
+    let stdout = format!("{stdout}{}", rest_is_well());
+    assert_eq!(outcome, Outcome::new(1, &stdout, ""));
 }
 
 #[test]
@@ -100,7 +107,8 @@ fn a_probe_that_hangs_is_ended_with_all_it_started() {
         .env("AGENT_ENTRYPOINT_PROBE_SECONDS", "1")
         .env("PIDS", &pids);
     let stdout = "ok node v20\nfail claude: no answer within 1 s\nok workspace /proc\n";
-    assert_eq!(run(&mut command), Outcome::new(1, stdout, ""));
+    let stdout = format!("{stdout}{}", rest_is_well());
+    assert_eq!(run(&mut command), Outcome::new(1, &stdout, ""));
     for pid in fs::read_to_string(pids).unwrap().split_whitespace() {
         let pid = pid.parse().unwrap();
         eventually("the end of what hung", || is_over(pid).then_some(()));
@@ -113,7 +121,8 @@ fn a_probe_that_never_stops_talking_has_no_more_time_than_others() {
     let mut command = health(&path, Path::new("/proc"));
     command.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "1");
     let stdout = "fail node: no answer within 1 s\nok claude 2\nok workspace /proc\n";
-    assert_eq!(run(&mut command), Outcome::new(1, stdout, ""));
+    let stdout = format!("{stdout}{}", rest_is_well());
+    assert_eq!(run(&mut command), Outcome::new(1, &stdout, ""));
 }
 
 /// A run with `--json`: the exit code and the one document, which is one line.
@@ -156,10 +165,16 @@ fn json_says_the_same_in_good_and_bad_times() {
         ("git", "echo 3"),
     ]);
     let (code, document) = json(&mut health(&path, Path::new("/proc")));
+    let public = home();
+    let rest = [("tmp", Ok("/tmp")), ("credentials", Ok("none"))];
     let shallow = [
         ("node", Ok("v20")),
         ("claude", Ok("2")),
         ("workspace", Ok("/proc")),
+        ("git", Ok("no repository")),
+        ("home", Ok(public.to_str().unwrap())),
+        rest[0],
+        rest[1],
     ];
     assert_eq!((code, told(&document)), (0, shallow.to_vec()));
 
@@ -174,6 +189,8 @@ fn json_says_the_same_in_good_and_bad_times() {
         ("workspace", Err(reason)),
         ("git", Ok("3")),
         ("home", Ok(home.path().to_str().unwrap())),
+        rest[0],
+        rest[1],
     ];
     assert_eq!((code, told(&document)), (1, deep.to_vec()));
     // What was written to find that out is gone.
@@ -183,7 +200,8 @@ fn json_says_the_same_in_good_and_bad_times() {
     let mut command = health(&empty, Path::new("/etc/passwd"));
     let (code, document) = json(&mut command);
     assert_eq!(code, 1);
-    assert!(told(&document).iter().all(|(_, said)| said.is_err()));
+    let told = told(&document);
+    assert!(told[..3].iter().all(|(_, said)| said.is_err()), "{told:?}");
 }
 
 #[test]
@@ -218,7 +236,7 @@ fn odd_answers_are_one_harmless_line_and_valid_json() {
         let outcome = run(&mut health(&path, Path::new("/proc")));
         let line = format!("ok node {expected}\n");
         assert!(outcome.stdout.starts_with(&line), "{body}: {outcome:?}");
-        assert_eq!(outcome.stdout.lines().count(), 3, "{body}: {outcome:?}");
+        assert_eq!(outcome.stdout.lines().count(), 7, "{body}: {outcome:?}");
     }
 }
 

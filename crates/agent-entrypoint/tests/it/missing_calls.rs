@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::harness::{
-    NOT_PID_1, Outcome, Running, binary, folder, is_root, needs_root, program, run, set_up,
-    workspace, write_program,
+    NOT_PID_1, Outcome, Running, binary, folder, is_root, needs_root, program, rest_is_well, run,
+    set_up, workspace, write_program,
 };
 use crate::watch::kill;
 
@@ -238,7 +238,7 @@ fn health_sees_the_mount_without_statx() {
         command.args([binary(), "health"]);
         set_up(&mut command);
         command.env("WORKSPACE", workspace);
-        let stdout = format!("ok node 1\nok claude 1\n{line}");
+        let stdout = format!("ok node 1\nok claude 1\n{line}{}", rest_is_well());
         assert_eq!(run(&mut command), Outcome::new(code, &stdout, ""));
     }
 }

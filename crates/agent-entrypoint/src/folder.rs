@@ -76,7 +76,10 @@ impl<'a> Folder<'a> {
     }
 
     fn denied(self, errno: Errno) -> Fault {
-        let seen = statat(CWD, self.path, AtFlags::empty()).ok();
+        let seen = match errno {
+            Errno::NOENT => None,
+            _ => statat(CWD, self.path, AtFlags::empty()).ok(),
+        };
         let is_folder = |seen: &Stat| FileType::from_raw_mode(seen.st_mode) == FileType::Directory;
         let errno = match seen {
             Some(seen) if errno == Errno::ACCESS && !is_folder(&seen) => Errno::NOTDIR,
@@ -84,7 +87,7 @@ impl<'a> Folder<'a> {
         };
         let parent = Text::<1024>::path(self.path.to_bytes(), b"..");
         let parent = parent.as_c_str().unwrap_or_default();
-        let parent = statat(CWD, parent, AtFlags::empty()).ok();
+        let parent = seen.and_then(|_| statat(CWD, parent, AtFlags::empty()).ok());
         Fault::Denied {
             errno,
             owner: Ids {

@@ -4,12 +4,12 @@ use core::ffi::CStr;
 
 use rustix::fd::OwnedFd;
 
-use super::probe::{Asked, VERSION, fail, run_program};
+use super::probe::{Answer, Asked, VERSION, Verdict, fail, run_program};
 use crate::exit::Refusal;
 use crate::repository;
 use crate::say;
 use crate::sys::{self, CallerSignals, Word, Words};
-use crate::text::Text;
+use crate::text::{Shown, Text};
 
 /// What keeps git, whatever the repository's own settings ask for, from executing anything and from
 /// the network: an object that is missing is missing, also where a remote promises it.
@@ -72,8 +72,57 @@ fn open(folder: &CStr, environment: &Words<'_>, caller: CallerSignals, pipe: &Ow
     }
 }
 
-/// The line of git's in which it says why it ends.
-pub fn reason(answer: &[u8]) -> Option<&[u8]> {
+/// Judges what is git's alone: a repository without commits, where it has nothing to say, one that it
+/// cannot open, and warnings before the commit.
+pub fn judge(answer: &[u8], status: i32) -> Option<Verdict> {
     let mut lines = answer.split(|byte| *byte == b'\n');
-    lines.find(|line| line.starts_with(b"fatal: "))
+    if status != 0 {
+        let why = Shown(lines.find(|line| line.starts_with(b"fatal: "))?);
+        return Some(Verdict::fail(format_args!(
+            "git cannot open the repository: {why}; hint: `git fsck` in the workspace says more"
+        )));
+    }
+    let mut text = Answer::new();
+    match lines.next_back() {
+        Some(last) if !last.is_empty() => text.push(last),
+        _ => text.push(b"no commits yet"),
+    };
+    let is_well = true;
+    Some(Verdict { is_well, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_git_are_judged() {
+        const FAILED: i32 = 128 << 8;
+        let hint = "hint: `git fsck` in the workspace says more";
+        for (answer, status, expected) in [
+            ("git version 2.52.0", 0, Ok("git version 2.52.0")),
+            ("warning: odd\n0123abc", 0, Ok("0123abc")),
+            ("", 0, Ok("no commits yet")),
+            (
+                "error: object file x is empty\nfatal: loose object x is corrupt\nmore",
+                FAILED,
+                Err(format!(
+                    "git cannot open the repository: fatal: loose object x is corrupt; {hint}"
+                )),
+            ),
+        ] {
+            let verdict = judge(answer.as_bytes(), status).unwrap();
+            assert_eq!(verdict.is_well, expected.is_ok(), "{answer}");
+            let text = expected.map_or_else(|error| error, str::to_owned);
+            assert_eq!(verdict.text.as_bytes(), text.as_bytes());
+        }
+        // Said by this program, or by nobody.
+        for (answer, status) in [
+            ("command not found: `git`", 127 << 8),
+            ("", 9),
+            ("odd", 1 << 8),
+        ] {
+            assert!(judge(answer.as_bytes(), status).is_none());
+        }
+    }
 }

@@ -98,21 +98,21 @@ impl Probe {
         }
     }
 
-    /// A probe is well if it ends with 0. The first line says what was found; of git, which may warn
-    /// before, the last one.
+    /// A probe is well if it ends with 0 and says something; the first line of that is its answer.
     #[inline(never)]
     pub fn judge(self, answer: &[u8], status: i32) -> Verdict {
         let name = self.name();
         let answer = answer.trim_ascii();
-        let mut lines = answer.split(|byte| *byte == b'\n');
         let code = exit::code(status);
-        let line = match (self, code) {
-            (Self::Git, exit::OK) => lines.next_back(),
-            (Self::Git, _) => git::reason(answer).or_else(|| lines.next()),
-            _ => lines.next(),
-        };
-        let mut text = Answer::new();
-        text.push(line.unwrap_or_default().trim_ascii_end());
+        if self == Self::Git
+            && let Some(verdict) = git::judge(answer, status)
+        {
+            return verdict;
+        }
+        let mut first = Answer::new();
+        for line in answer.split(|byte| *byte == b'\n').take(1) {
+            first.push(line.trim_ascii_end());
+        }
         // This program says itself what is wrong, also with one that it cannot start.
         let could_not_start = code == exit::NOT_FOUND || code == exit::NOT_EXECUTABLE;
         let is_ours = could_not_start || !matches!(self, Self::Node | Self::Claude);
@@ -122,11 +122,11 @@ impl Probe {
             }
             (0, exit::OK) => Verdict {
                 is_well: true,
-                text,
+                text: first,
             },
             (0, _) if is_ours && !answer.is_empty() => Verdict {
                 is_well: false,
-                text,
+                text: first,
             },
             (0, code) => Verdict::fail(format_args!("`{name}` exited with {code}")),
             (signal, _) => Verdict::fail(format_args!("`{name}` was ended by signal {signal}")),

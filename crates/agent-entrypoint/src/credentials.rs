@@ -7,7 +7,7 @@ use core::fmt::{self, Display, Formatter};
 use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, statat};
 use rustix::io::Errno;
 
-use crate::text::{Ids, Text, shown};
+use crate::text::{Ids, shown};
 
 /// Why Claude Code cannot log in by its credentials; as a piece of text, with the remedy.
 pub struct Trouble<'a> {
@@ -28,10 +28,8 @@ enum Fault {
     Replaced,
 }
 
-/// The credentials in the folder that Claude Code keeps them in.
-pub fn path(folder: &CStr) -> Text<1024> {
-    Text::path(folder.to_bytes(), b".credentials.json")
-}
+/// Where they are in the folder that Claude Code keeps what is its own in.
+pub const FILE: &[u8] = b"/.credentials.json";
 
 /// Returns whether there are credentials; fails if `me`, which this process is, cannot use them.
 ///
@@ -50,15 +48,13 @@ pub fn check(path: &CStr, me: Ids) -> Result<bool, Trouble<'_>> {
         uid: seen.st_uid,
         gid: seen.st_gid,
     };
-    #[expect(clippy::unnecessary_cast, reason = "architectures differ in the type")]
-    let links = seen.st_nlink as u64;
-    match judge(seen.st_mode, links, owner, is_readable) {
+    match judge(seen.st_mode, seen.st_nlink != 0, owner, is_readable) {
         Some(fault) => Err(Trouble { path, fault, me }),
         None => Ok(true),
     }
 }
 
-fn judge(mode: u32, links: u64, owner: Ids, is_readable: bool) -> Option<Fault> {
+fn judge(mode: u32, is_linked: bool, owner: Ids, is_readable: bool) -> Option<Fault> {
     if FileType::from_raw_mode(mode) == FileType::Directory {
         return Some(Fault::Folder);
     }
@@ -66,7 +62,7 @@ fn judge(mode: u32, links: u64, owner: Ids, is_readable: bool) -> Option<Fault> 
         let mode = mode & 0o7777;
         return Some(Fault::Unreadable { owner, mode });
     }
-    (links == 0).then_some(Fault::Replaced)
+    (!is_linked).then_some(Fault::Replaced)
 }
 
 impl Display for Trouble<'_> {
@@ -107,18 +103,21 @@ mod tests {
         const DEVICE: u32 = 0o020_666;
         let owner = Ids { uid: 1, gid: 2 };
         let unreadable = Some(Fault::Unreadable { owner, mode: 0o600 });
-        for (mode, links, is_readable, expected) in [
-            (FILE, 1, true, None),
-            (FILE, 2, true, None),
-            (FILE, 0, true, Some(Fault::Replaced)),
-            (FILE, 1, false, unreadable),
-            (FILE, 0, false, unreadable),
-            (FOLDER, 2, true, Some(Fault::Folder)),
-            (FOLDER, 2, false, Some(Fault::Folder)),
+        for (mode, is_linked, is_readable, expected) in [
+            (FILE, true, true, None),
+            (FILE, false, true, Some(Fault::Replaced)),
+            (FILE, true, false, unreadable),
+            (FILE, false, false, unreadable),
+            (FOLDER, true, true, Some(Fault::Folder)),
+            (FOLDER, true, false, Some(Fault::Folder)),
             // `/dev/null` is mounted for none.
-            (DEVICE, 1, true, None),
+            (DEVICE, true, true, None),
         ] {
-            assert_eq!(judge(mode, links, owner, is_readable), expected, "{mode:o}");
+            assert_eq!(
+                judge(mode, is_linked, owner, is_readable),
+                expected,
+                "{mode:o}"
+            );
         }
     }
 

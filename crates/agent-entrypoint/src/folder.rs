@@ -8,7 +8,7 @@ use core::fmt::{self, Display, Formatter};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Stat, accessat, statat, statfs};
 use rustix::io::Errno;
 
-use crate::text::{Ids, Text, Why, shown};
+use crate::text::{Ids, Path, Why, shown};
 
 /// What a folder is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +85,8 @@ impl<'a> Folder<'a> {
             Some(seen) if errno == Errno::ACCESS && !is_folder(&seen) => Errno::NOTDIR,
             _ => errno,
         };
-        let parent = Text::<1024>::path(self.path.to_bytes(), b"..");
-        let parent = parent.as_c_str().unwrap_or_default();
+        let mut room = Path::new();
+        let parent = room.set_path(&[self.path.to_bytes(), b"/.."]);
         let parent = seen.and_then(|_| statat(CWD, parent, AtFlags::empty()).ok());
         Fault::Denied {
             errno,
@@ -106,22 +106,18 @@ pub fn space(path: &CStr) -> Result<(), Full> {
     let Ok(seen) = statfs(path) else {
         return Ok(());
     };
-    #[expect(clippy::unnecessary_cast, reason = "architectures differ in the types")]
-    let [blocks, free, inodes, free_inodes] = [
-        seen.f_blocks as u64,
-        seen.f_bavail as u64,
-        seen.f_files as u64,
-        seen.f_ffree as u64,
-    ];
-    judge_space((blocks, free), (inodes, free_inodes))
+    judge_space(
+        (seen.f_blocks != 0, seen.f_bavail != 0),
+        (seen.f_files != 0, seen.f_ffree != 0),
+    )
 }
 
-/// Each pair is how many there are and how many are free. A file system that counts none of a kind
-/// sets no limit to it: btrfs for inodes, a tmpfs with `size=0` for blocks.
-fn judge_space(blocks: (u64, u64), inodes: (u64, u64)) -> Result<(), Full> {
+/// Each pair is whether any are counted and whether any are free. A file system that counts none of a
+/// kind sets no limit to it: btrfs for inodes, a tmpfs with `size=0` for blocks.
+fn judge_space(blocks: (bool, bool), inodes: (bool, bool)) -> Result<(), Full> {
     match (blocks, inodes) {
-        ((1.., 0), _) => Err(Full::Space),
-        (_, (1.., 0)) => Err(Full::Inodes),
+        ((true, false), _) => Err(Full::Space),
+        (_, (true, false)) => Err(Full::Inodes),
         _ => Ok(()),
     }
 }
@@ -239,16 +235,18 @@ mod tests {
 
     #[test]
     fn full_is_what_has_a_limit_and_nothing_left() {
+        const NONE: (bool, bool) = (false, false);
+        const FREE: (bool, bool) = (true, true);
+        const GONE: (bool, bool) = (true, false);
         for (blocks, inodes, expected) in [
-            ((100, 1), (100, 1), Ok(())),
-            ((100, 0), (100, 1), Err(Full::Space)),
-            ((100, 0), (100, 0), Err(Full::Space)),
-            ((100, 1), (100, 0), Err(Full::Inodes)),
-            // No inodes are counted, or no blocks are.
-            ((100, 1), (0, 0), Ok(())),
-            ((100, 0), (0, 0), Err(Full::Space)),
-            ((0, 0), (100, 1), Ok(())),
-            ((0, 0), (0, 0), Ok(())),
+            (FREE, FREE, Ok(())),
+            (GONE, FREE, Err(Full::Space)),
+            (GONE, GONE, Err(Full::Space)),
+            (FREE, GONE, Err(Full::Inodes)),
+            (FREE, NONE, Ok(())),
+            (GONE, NONE, Err(Full::Space)),
+            (NONE, FREE, Ok(())),
+            (NONE, NONE, Ok(())),
         ] {
             assert_eq!(
                 judge_space(blocks, inodes),

@@ -10,10 +10,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, accessat, openat, statat};
 use rustix::io::Errno;
 
-use crate::text::{Ids, Shown, Text, Why, shown};
-
-/// A longer path is not inspected; `health --deep` has git do it.
-pub type Path = Text<1024>;
+use crate::text::{Ids, Path, Shown, Why, shown};
 
 /// The folder that `.git` is, or names.
 const ITSELF: &str = ".git";
@@ -44,14 +41,15 @@ enum Fault {
     Denied(&'static str, Errno),
 }
 
+/// Where it is in the workspace.
+pub const FILE: &[u8] = b"/.git";
+
 /// Returns whether there is a repository; fails if git cannot use it as `me`, which this process is.
 ///
 /// One system call if there is none. In `room` the text of a `.git` file is kept.
 pub fn check<'a>(workspace: &'a CStr, me: Ids, room: &'a mut Path) -> Result<bool, Trouble<'a>> {
-    let path = Path::path(workspace.to_bytes(), b".git");
-    let Some(name) = path.as_c_str() else {
-        return Ok(false);
-    };
+    let mut path = Path::new();
+    let name = path.set_path(&[workspace.to_bytes(), FILE]);
     let Ok(seen) = statat(CWD, name, AtFlags::empty()) else {
         return Ok(false);
     };
@@ -81,15 +79,16 @@ fn is_writable(workspace: &CStr) -> bool {
 fn check_pointer(workspace: &CStr, file: &CStr, text: &mut Path) -> Result<(), Fault> {
     *text = Path::read(CWD, file).map_err(|errno| Fault::Denied(ITSELF, errno))?;
     let target = target(text.as_bytes()).ok_or(Fault::NoPointer)?;
-    let mut path = Path::new();
-    if !target.starts_with(b"/") {
-        path.push(workspace.to_bytes()).push(b"/");
-    }
-    path.push(target).push(b"\0");
-    let is_whole = !text.is_full();
-    let Some(name) = path.as_c_str().filter(|_| is_whole) else {
-        return Ok(());
+    let folder = match target {
+        [b'/', ..] => b"",
+        _ => workspace.to_bytes(),
     };
+    let mut path = Path::new();
+    let name = path.set_path(&[folder, b"/", target]);
+    // A longer path is for git to follow.
+    if name.is_empty() || text.is_full() {
+        return Ok(());
+    }
     match check_folder(name) {
         Err(Fault::Missing(ITSELF)) => Err(Fault::Elsewhere),
         checked => checked,
@@ -140,8 +139,7 @@ fn common_folder(folder: &OwnedFd) -> Result<Option<OwnedFd>, Fault> {
         Err(errno) => return Err(fault(part, errno)),
     };
     let mut path = Path::new();
-    path.push(trim_line_end(text.as_bytes())).push(b"\0");
-    let path = path.as_c_str().ok_or(Fault::Missing(part))?;
+    let path = path.set_path(&[trim_line_end(text.as_bytes())]);
     match open(folder.as_fd(), path) {
         Ok(common) => Ok(Some(common)),
         Err(Errno::NOENT | Errno::NOTDIR) => Err(Fault::NoCommonFolder),

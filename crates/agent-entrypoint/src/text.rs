@@ -15,6 +15,9 @@ pub struct Text<const N: usize> {
     is_cut: bool,
 }
 
+/// The path of something that is inspected; a longer one is not.
+pub type Path = Text<1024>;
+
 impl<const N: usize> Text<N> {
     #[expect(clippy::new_without_default, reason = "a `const` needs it")]
     pub const fn new() -> Self {
@@ -33,11 +36,16 @@ impl<const N: usize> Text<N> {
         new
     }
 
-    /// The path of a name in a folder, as C has it.
-    pub fn path(folder: &[u8], name: &[u8]) -> Self {
-        let mut path = Self::new();
-        path.push(folder).push(b"/").push(name).push(b"\0");
-        path
+    /// Becomes these parts of a path, and returns it as C has it; an empty one, which is of no file,
+    /// where it is too long.
+    #[inline(never)]
+    pub fn set_path(&mut self, parts: &[&[u8]]) -> &CStr {
+        (self.length, self.is_cut) = (0, false);
+        for part in parts {
+            self.push(part);
+        }
+        self.push(b"\0");
+        self.as_c_str().unwrap_or_default()
     }
 
     /// The beginning of a file.

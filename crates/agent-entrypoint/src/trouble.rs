@@ -12,32 +12,24 @@ use crate::environment::{self, User};
 use crate::folder::{Folder, Role};
 use crate::repository;
 use crate::say;
-use crate::text::{Ids, Text};
-
-/// A longer path is not inspected.
-pub type Path = Text<1024>;
+use crate::text::{Ids, Path};
 
 /// Warns of what `me`, which this process is, will miss in HOME and the temporary folder, of
 /// credentials that cannot be used, and of a repository in the workspace that git cannot use.
 #[inline(never)]
 pub fn report(workspace: &CStr, env: Env<'_>, user: User, me: Ids) {
+    let mut room = Path::new();
     for role in [Role::Tmp, Role::Home, Role::Claude] {
-        let path = path(role, env, user);
-        let Some(path) = path.as_c_str() else {
-            continue;
-        };
+        let path = path(role, b"", env, user, &mut room);
         match (Folder { role, path }).check(me) {
             // The command may make it, as may what is mounted later.
             Err(trouble) if role == Role::Home && trouble.is_missing() => {}
             Err(trouble) if trouble.is_bearable() => {}
             checked => warn(&checked),
         }
-        if role == Role::Claude {
-            let file = credentials::path(path);
-            warn(&credentials::check(name(&file), me));
-        }
     }
-    let mut room = Path::new();
+    let file = path(Role::Claude, credentials::FILE, env, user, &mut room);
+    warn(&credentials::check(file, me));
     warn(&repository::check(workspace, me, &mut room));
 }
 
@@ -47,11 +39,18 @@ fn warn<T>(checked: &Result<T, impl Display>) {
     }
 }
 
-/// Where programs put temporary files, the user's home, and where Claude Code keeps what is its own.
+/// The path of what lies `below` the folder where programs put temporary files, the user's home, or
+/// where Claude Code keeps what is its own.
 #[inline(never)]
-pub fn path(role: Role, env: Env<'_>, user: User) -> Path {
+pub fn path<'a>(
+    role: Role,
+    below: &[u8],
+    env: Env<'_>,
+    user: User,
+    room: &'a mut Path,
+) -> &'a CStr {
     let home = environment::home(env, user);
-    let (folder, below): (&[u8], &[u8]) = match role {
+    let (folder, name): (&[u8], &[u8]) = match role {
         Role::Tmp => (env.filled("TMPDIR").unwrap_or(c"/tmp").to_bytes(), b""),
         Role::Claude => match env.filled("CLAUDE_CONFIG_DIR") {
             Some(folder) => (folder.to_bytes(), b""),
@@ -59,12 +58,5 @@ pub fn path(role: Role, env: Env<'_>, user: User) -> Path {
         },
         Role::Home | Role::InHome => (home, b""),
     };
-    let mut path = Path::new();
-    path.push(folder).push(below).push(b"\0");
-    path
-}
-
-/// The path as C has it; an empty one, which is of no file, where it is too long.
-pub fn name(path: &Path) -> &CStr {
-    path.as_c_str().unwrap_or_default()
+    room.set_path(&[folder, name, below])
 }

@@ -13,8 +13,8 @@ use crate::environment::User;
 use crate::folder::{self, Folder, Role, Trouble};
 use crate::say;
 use crate::sys;
-use crate::text::{Text, Why, shown};
-use crate::trouble::{self, Path, name};
+use crate::text::{Path, Text, Why, shown};
+use crate::trouble;
 use crate::workspace::{self, MountHint};
 
 pub fn workspace(asked: &Asked<'_>) -> u8 {
@@ -52,48 +52,45 @@ pub fn home(asked: &Asked<'_>) -> u8 {
     if Env(asked.environment).filled("HOME").is_none() {
         return fail(&"`HOME` is not set; hint: `-e HOME=/home/agentgate`");
     }
+    let mut room = Path::new();
     for role in [Role::Home, Role::Claude] {
-        let path = path(role, asked);
-        match check(&path, role, asked) {
+        match check(role, b"", asked, &mut room) {
             Err(trouble) if !asked.probes.deep && trouble.is_bearable() => {}
             Err(trouble) => return fail(&trouble),
-            Ok(()) => {}
+            Ok(_) => {}
         }
     }
-    let home = path(Role::Home, asked);
     if asked.probes.deep {
         // What an engine makes on the way to something that is mounted in it is root's.
         for below in EXPECTED {
-            let path = Path::path(name(&home).to_bytes(), below);
-            if let Err(trouble) = check(&path, Role::InHome, asked) {
+            if let Err(trouble) = check(Role::InHome, below, asked, &mut room) {
                 return fail(&trouble);
             }
         }
     }
-    well(name(&home), asked.probes.deep)
+    well(path(Role::Home, b"", asked, &mut room), asked.probes.deep)
 }
 
 /// Folders in HOME that programs write to.
 const EXPECTED: [&[u8]; 6] = [
-    b".local",
-    b".local/bin",
-    b".local/share",
-    b".local/state",
-    b".cache",
-    b".config",
+    b"/.local",
+    b"/.local/bin",
+    b"/.local/share",
+    b"/.local/state",
+    b"/.cache",
+    b"/.config",
 ];
 
 pub fn tmp(asked: &Asked<'_>) -> u8 {
-    let path = path(Role::Tmp, asked);
-    match check(&path, Role::Tmp, asked) {
-        Ok(()) => well(name(&path), asked.probes.deep),
+    match check(Role::Tmp, b"", asked, &mut Path::new()) {
+        Ok(path) => well(path, asked.probes.deep),
         Err(trouble) => fail(&trouble),
     }
 }
 
 pub fn credentials(asked: &Asked<'_>) -> u8 {
-    let path = credentials::path(name(&path(Role::Claude, asked)));
-    let path = name(&path);
+    let mut room = Path::new();
+    let path = path(Role::Claude, credentials::FILE, asked, &mut room);
     match credentials::check(path, asked.me) {
         Ok(true) => say::data(path.to_bytes()),
         Ok(false) => say::data(b"none"),
@@ -101,18 +98,23 @@ pub fn credentials(asked: &Asked<'_>) -> u8 {
     }
 }
 
-fn path(role: Role, asked: &Asked<'_>) -> Path {
+fn path<'a>(role: Role, below: &[u8], asked: &Asked<'_>, room: &'a mut Path) -> &'a CStr {
     // The environment is that of this user.
     let user = User {
         uid: asked.me.uid,
         is_new: false,
     };
-    trouble::path(role, Env(asked.environment), user)
+    trouble::path(role, below, Env(asked.environment), user, room)
 }
 
-fn check<'a>(path: &'a Path, role: Role, asked: &Asked<'_>) -> Result<(), Trouble<'a>> {
-    let path = name(path);
-    Folder { role, path }.check(asked.me)
+fn check<'a>(
+    role: Role,
+    below: &[u8],
+    asked: &Asked<'_>,
+    room: &'a mut Path,
+) -> Result<&'a CStr, Trouble<'a>> {
+    let path = path(role, below, asked, room);
+    Folder { role, path }.check(asked.me).map(|()| path)
 }
 
 /// The answer of a good folder, after something was written to it if `is_deep`.

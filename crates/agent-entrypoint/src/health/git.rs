@@ -9,7 +9,7 @@ use crate::exit::Refusal;
 use crate::repository;
 use crate::say;
 use crate::sys::{self, CallerSignals, Word, Words};
-use crate::text::{Shown, Text};
+use crate::text::{Path, Shown};
 
 /// What keeps git, whatever the repository's own settings ask for, from executing anything and from
 /// the network: an object that is missing is missing, also where a remote promises it.
@@ -25,13 +25,12 @@ const SAFE: [&CStr; 5] = [
 /// Answers for the repository, or becomes git.
 pub fn run(asked: &Asked<'_>, caller: CallerSignals, pipe: &OwnedFd) -> u8 {
     let workspace = asked.probes.workspace;
-    let mut room = repository::Path::new();
+    let mut room = Path::new();
     let is_repository = match repository::check(workspace, asked.me, &mut room) {
         Ok(is_repository) => is_repository,
         Err(trouble) => return fail(&trouble),
     };
-    let folder = Text::<1024>::path(workspace.to_bytes(), b".git");
-    let folder = folder.as_c_str().unwrap_or_default();
+    let folder = room.set_path(&[workspace.to_bytes(), repository::FILE]);
     match (is_repository, asked.probes.deep) {
         (true, false) => say::data(folder.to_bytes()),
         (false, false) => say::data(b"no repository"),
@@ -47,12 +46,12 @@ pub fn run(asked: &Asked<'_>, caller: CallerSignals, pipe: &OwnedFd) -> u8 {
 /// repository for one. Of what settings of a repository make git execute, `rev-list` has use for
 /// `core.fsmonitor` alone, which answers for the index.
 fn open(folder: &CStr, environment: &Words<'_>, caller: CallerSignals, pipe: &OwnedFd) -> u8 {
-    let mut option = Text::<1040>::new();
-    option.push(b"--git-dir=").push(folder.to_bytes_with_nul());
+    let mut room = Path::new();
+    let option = room.set_path(&[b"--git-dir=", folder.to_bytes()]);
     let command = [
         c"git",
         c"--no-pager",
-        option.as_c_str().unwrap_or_default(),
+        option,
         c"-c",
         c"core.fsmonitor=false",
         c"-c",

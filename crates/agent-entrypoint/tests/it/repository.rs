@@ -166,15 +166,15 @@ fn a_repository_that_is_not_in_the_container_is_said_at_the_start() {
         ),
     ] {
         let [start, plain, deep] = seen(&stage(script));
-        let text = format!("git repository `DIR/w/.git` {expected}");
+        let why = format!("git repository `DIR/w/.git` {expected}");
         assert_eq!(
             start,
-            format!("agent-entrypoint: warning: {text}\n"),
+            format!("agent-entrypoint: warning: {why}\n"),
             "{script}"
         );
         assert_eq!(
             [plain, deep],
-            [(); 2].map(|()| format!("fail git: {text}")),
+            [(); 2].map(|()| format!("fail git: {why}")),
             "{script}"
         );
     }
@@ -188,10 +188,10 @@ fn a_repository_of_another_user_is_said_unless_the_workspace_is_too() {
         return;
     }
     let make = format!("{GIT}; new w; chmod 755 \"$DIR/w\"");
-    let text = "git repository `DIR/w/.git` cannot be used: `objects`: Permission denied (errno 13); hint: on the host: `sudo chown -R 1000:1000 .git`";
+    let why = "git repository `DIR/w/.git` cannot be used: `objects`: Permission denied (errno 13); hint: on the host: `sudo chown -R 1000:1000 .git`";
     let [start, plain, _] = seen(&Stage::new(&format!("{make}; chown 1000:1000 \"$DIR/w\"")));
-    assert_eq!(start, format!("agent-entrypoint: warning: {text}\n"));
-    assert_eq!(plain, format!("fail git: {text}"));
+    assert_eq!(start, format!("agent-entrypoint: warning: {why}\n"));
+    assert_eq!(plain, format!("fail git: {why}"));
     let [start, plain, _] = seen(&Stage::new(&make));
     assert!(
         start.contains("workspace `DIR/w` is not writable"),
@@ -231,7 +231,7 @@ fn what_only_git_can_see_is_seen_by_deep_health() {
             "not a git repository",
         ),
         (
-            format!("new w; git -C \"$DIR/w\" config core.repositoryformatversion 9"),
+            "new w; git -C \"$DIR/w\" config core.repositoryformatversion 9".to_owned(),
             "Expected git repo version",
         ),
         (

@@ -120,7 +120,9 @@ fn pointers(bytes: &[u8]) {
         assert!(!path.is_empty() && !path.contains(&0));
         assert!(text[b"gitdir: ".len()..].starts_with(path));
         if let Some(folder) = repository::repository_of(path) {
-            assert!(path.starts_with(folder) && folder.starts_with(b"/") && folder.ends_with(b"/.git"));
+            assert!(
+                path.starts_with(folder) && folder.starts_with(b"/") && folder.ends_with(b"/.git")
+            );
             // It gets into a command that somebody may copy into a shell.
             let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+@".contains(byte);
             assert!(folder.iter().all(is_plain));

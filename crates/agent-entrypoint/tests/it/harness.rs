@@ -242,6 +242,28 @@ pub fn entrypoint_as(uid: u32, arguments: &[&str]) -> Command {
     command
 }
 
+/// What comes before the program for it to begin as the agent's user, where tests are root's: root
+/// becomes that user by itself, but with another HOME.
+pub const AS_AGENT: &str = "exec setpriv --reuid=1000 --regid=1000 --clear-groups \"$0\" \"$@\"";
+
+/// `health` as the agent's user, with this PATH; the caller's is left for what comes before.
+pub fn health(path: &Path, workspace: &Path) -> Command {
+    let mut command = program("sh");
+    let agent = if is_root() {
+        AS_AGENT
+    } else {
+        "exec \"$0\" \"$@\""
+    };
+    let path = format!("PATH={}", path.display());
+    command.args(["-c", agent, "env", &path, binary(), "health"]);
+    set_up(&mut command);
+    command.env("WORKSPACE", workspace);
+    command
+}
+
+/// A mount that everyone may write to, and that is everywhere.
+pub const MOUNT: &str = "/dev/shm";
+
 /// Writes a file that can be executed at once.
 ///
 /// Another process does it: if this one held the file open for writing while another test's thread

@@ -9,8 +9,8 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use crate::harness::{
-    As, GRACE, Outcome, Running, binary, entrypoint, entrypoint_after, entrypoint_as, folder,
-    needs_root, program, run, set_up, write_program,
+    AS_AGENT, As, GRACE, Outcome, Running, binary, entrypoint, entrypoint_after, entrypoint_as,
+    folder, needs_root, program, run, set_up, write_program,
 };
 use crate::via::entrypoint_via;
 use crate::watch::{eventually, kill};
@@ -175,7 +175,7 @@ fn a_full_disk_is_seen() {
     }
     let (programs, home, workspace) = (answering(), folder(), folder());
     let name = workspace.path().display();
-    let fill_up = "mount -t tmpfs -o size=64k none \"$WORKSPACE\" && ! cat /dev/zero 2>/dev/null >\"$WORKSPACE/full\"";
+    let fill_up = "mount -t tmpfs -o mode=777,size=64k none \"$WORKSPACE\" && ! cat /dev/zero 2>/dev/null >\"$WORKSPACE/full\"";
     let full = format!(
         "ok node 1\nok claude 1\nfail workspace: workspace `{name}` is full: no space is left (`df`); hint: remove files there, on the host or here\n"
     );
@@ -188,7 +188,8 @@ fn a_full_disk_is_seen() {
         (&["health", "--deep"], "1"),
     ] {
         let stdout = format!("{full}ok git {git}\n{rest}");
-        let mut command = entrypoint_after(fill_up, As::Ordinary, arguments);
+        let script = format!("{fill_up} && {AS_AGENT}");
+        let mut command = entrypoint_after(&script, As::Ordinary, arguments);
         command
             .env("WORKSPACE", workspace.path())
             .env("PATH", path(&programs))
@@ -292,11 +293,18 @@ fn every_mode_works_on_a_read_only_root() {
         kill(running.init(), libc::SIGTERM);
         assert_eq!(running.wait(), Outcome::new(0, "", ""), "{how:?}");
     }
-    let (name, tmp) = (workspace.path().display(), tmp.display());
+    let (name, own) = (workspace.path().display(), tmp.display());
     let stdout = format!(
-        "ok node 1\nok claude 1\nok workspace {name}\nok git no repository\nok home {tmp}\nok tmp {tmp}\nok credentials none\n"
+        "ok node 1\nok claude 1\nok workspace {name}\nok git no repository\nok home {own}\nok tmp {own}\nok credentials none\n"
     );
-    let outcome = run(&mut sealed(As::Ordinary, &["health"]));
+    let seal = format!("{seal} && {AS_AGENT}");
+    let mut command = entrypoint_after(&seal, As::Ordinary, &["health"]);
+    command
+        .env("WORKSPACE", workspace.path())
+        .env("HOME", tmp.as_os_str())
+        .env("TMPDIR", tmp.as_os_str())
+        .env("PATH", path(&programs));
+    let outcome = run(&mut command);
     assert_eq!(outcome, Outcome::new(0, &stdout, ""));
 }
 

@@ -14,6 +14,7 @@ mod common;
 mod compose;
 mod contract;
 mod emulation;
+mod health;
 mod pid1;
 mod push;
 mod release;

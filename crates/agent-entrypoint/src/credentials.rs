@@ -1,79 +1,157 @@
 //! Claude Code's credentials, mounted from the host: a file that this user may not read is taken for
 //! none, and Claude Code says "Not logged in". This says why.
 
+use core::ffi::CStr;
 use core::fmt::{self, Display, Formatter};
 
-use rustix::fs::{Access, AtFlags, CWD, accessat, statat};
+use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, statat};
 use rustix::io::Errno;
 
-use crate::config::Env;
-use crate::environment::{self, User};
-use crate::say;
-use crate::text::{Ids, Text, shown};
+use crate::text::{Ids, shown};
 
-/// A longer path is not looked at.
-type Path = Text<1024>;
-
-/// A file that is there and cannot be read; as a piece of text, with the remedy.
-struct Unreadable<'a> {
-    path: &'a Path,
-    owner: Ids,
-    mode: u32,
+/// Why Claude Code cannot log in by its credentials; as a piece of text, with the remedy.
+pub struct Trouble<'a> {
+    path: &'a CStr,
+    fault: Fault,
     me: Ids,
 }
 
-/// Warns of credentials that `me`, which this process is, cannot read. One system call where there
-/// are none, or all is well.
-pub fn report(env: Env<'_>, user: User, me: Ids) {
-    let path = path(env, user);
-    if let Some(unreadable) = look(&path, me) {
-        say::warning(unreadable);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// The engine makes a folder on the host where the file to be mounted is missing.
+    Folder,
+    Unreadable {
+        owner: Ids,
+        mode: u32,
+    },
+    /// A mount of a file keeps the file it was made of, also when the host puts another one there.
+    Replaced,
+}
+
+/// Where they are in the folder that Claude Code keeps what is its own in.
+pub const FILE: &[u8] = b"/.credentials.json";
+
+/// Returns whether there are credentials; fails if `me`, which this process is, cannot use them.
+///
+/// One system call if there are none, else two.
+pub fn check(path: &CStr, me: Ids) -> Result<bool, Trouble<'_>> {
+    let is_readable = match accessat(CWD, path, Access::READ_OK, AtFlags::empty()) {
+        Ok(()) => true,
+        Err(Errno::ACCESS) => false,
+        Err(_) => return Ok(false),
+    };
+    // What cannot be seen either is not known to be there.
+    let Ok(seen) = statat(CWD, path, AtFlags::empty()) else {
+        return Ok(false);
+    };
+    let owner = Ids {
+        uid: seen.st_uid,
+        gid: seen.st_gid,
+    };
+    match judge(seen.st_mode, seen.st_nlink != 0, owner, is_readable) {
+        Some(fault) => Err(Trouble { path, fault, me }),
+        None => Ok(true),
     }
 }
 
-/// Where Claude Code looks for them.
-fn path(env: Env<'_>, user: User) -> Path {
-    let mut path = Path::new();
-    let folder = env.filled("CLAUDE_CONFIG_DIR");
-    match folder {
-        Some(folder) => path.push(folder.to_bytes()),
-        None => path.push(environment::home(env, user)).push(b"/.claude"),
-    };
-    path.push(b"/.credentials.json\0");
-    path
+fn judge(mode: u32, is_linked: bool, owner: Ids, is_readable: bool) -> Option<Fault> {
+    if FileType::from_raw_mode(mode) == FileType::Directory {
+        return Some(Fault::Folder);
+    }
+    if !is_readable {
+        let mode = mode & 0o7777;
+        return Some(Fault::Unreadable { owner, mode });
+    }
+    (!is_linked).then_some(Fault::Replaced)
 }
 
-/// None where the file can be read, is not there, or cannot be seen either.
-fn look(path: &Path, me: Ids) -> Option<Unreadable<'_>> {
-    let name = path.as_c_str()?;
-    let Err(Errno::ACCESS) = accessat(CWD, name, Access::READ_OK, AtFlags::empty()) else {
-        return None;
-    };
-    let seen = statat(CWD, name, AtFlags::empty()).ok()?;
-    Some(Unreadable {
-        path,
-        owner: Ids {
-            uid: seen.st_uid,
-            gid: seen.st_gid,
-        },
-        mode: seen.st_mode & 0o7777,
-        me,
-    })
-}
-
-impl Display for Unreadable<'_> {
+impl Display for Trouble<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { owner, me, .. } = self;
-        let path = self.path.as_c_str().unwrap_or_default();
-        write!(f, "credentials `{}` cannot be read: ", shown(path))?;
-        write!(f, "they belong to {owner}, mode {:04o}, ", self.mode)?;
-        write!(
-            f,
-            "and this is {me}; hint: on the host: `sudo chown {me} FILE`"
-        )?;
-        if owner.uid != 0 && owner.uid != me.uid {
-            write!(f, ", or run the container with `--user {owner}`")?;
+        let me = self.me;
+        write!(f, "credentials `{}` ", shown(self.path))?;
+        match self.fault {
+            Fault::Folder => f.write_str(
+                "are a folder, which the engine makes if the host has no such file; hint: on the host: remove the folder, log in, and start a new container",
+            ),
+            Fault::Replaced => f.write_str(
+                "were replaced on the host, and the mount keeps the old file; hint: start a new container, or mount the folder and not the file",
+            ),
+            Fault::Unreadable { owner, mode } if owner.uid == me.uid => write!(
+                f,
+                "cannot be read: they belong to {owner}, mode {mode:04o}, and this is {me}; hint: on the host: `chmod u+r FILE`"
+            ),
+            Fault::Unreadable { owner, mode } => {
+                write!(f, "cannot be read: they belong to {owner}, mode {mode:04o}, ")?;
+                write!(f, "and this is {me}; hint: on the host: `sudo chown {me} FILE`")?;
+                if owner.uid != 0 {
+                    write!(f, ", or run the container with `--user {owner}`")?;
+                }
+                Ok(())
+            }
         }
-        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_judged() {
+        const FOLDER: u32 = 0o040_755;
+        const FILE: u32 = 0o100_600;
+        const DEVICE: u32 = 0o020_666;
+        let owner = Ids { uid: 1, gid: 2 };
+        let unreadable = Some(Fault::Unreadable { owner, mode: 0o600 });
+        for (mode, is_linked, is_readable, expected) in [
+            (FILE, true, true, None),
+            (FILE, false, true, Some(Fault::Replaced)),
+            (FILE, true, false, unreadable),
+            (FILE, false, false, unreadable),
+            (FOLDER, true, true, Some(Fault::Folder)),
+            (FOLDER, true, false, Some(Fault::Folder)),
+            // `/dev/null` is mounted for none.
+            (DEVICE, true, true, None),
+        ] {
+            assert_eq!(
+                judge(mode, is_linked, owner, is_readable),
+                expected,
+                "{mode:o}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_trouble_has_its_remedy() {
+        let ids = |id| Ids { uid: id, gid: id };
+        let unreadable = |uid| Fault::Unreadable {
+            owner: ids(uid),
+            mode: 0o600,
+        };
+        for (fault, expected) in [
+            (
+                Fault::Folder,
+                "credentials `/c` are a folder, which the engine makes if the host has no such file; hint: on the host: remove the folder, log in, and start a new container",
+            ),
+            (
+                Fault::Replaced,
+                "credentials `/c` were replaced on the host, and the mount keeps the old file; hint: start a new container, or mount the folder and not the file",
+            ),
+            (
+                unreadable(1000),
+                "credentials `/c` cannot be read: they belong to 1000:1000, mode 0600, and this is 1000:1000; hint: on the host: `chmod u+r FILE`",
+            ),
+            (
+                unreadable(0),
+                "credentials `/c` cannot be read: they belong to 0:0, mode 0600, and this is 1000:1000; hint: on the host: `sudo chown 1000:1000 FILE`",
+            ),
+            (
+                unreadable(7),
+                "credentials `/c` cannot be read: they belong to 7:7, mode 0600, and this is 1000:1000; hint: on the host: `sudo chown 1000:1000 FILE`, or run the container with `--user 7:7`",
+            ),
+        ] {
+            let (path, me) = (c"/c", ids(1000));
+            assert_eq!(Trouble { path, fault, me }.to_string(), expected);
+        }
     }
 }

@@ -1,9 +1,12 @@
-//! `agent-entrypoint health`: does Node answer, does Claude, is the workspace mounted and writable?
+//! `agent-entrypoint health`: do Node and Claude answer, and can an agent use the workspace, its git
+//! repository, HOME, the temporary folder and Claude Code's credentials?
 //!
 //! The probes run together, each a process of its own that can be killed: any of them can hang, even a
-//! look at a folder whose network file system is gone. It works beside a running PID 1: `HEALTHCHECK`
+//! look at a folder whose network file system is gone. A fork costs less than a tenth of a millisecond. It works beside a running PID 1: `HEALTHCHECK`
 //! and `docker exec` start it as just another process.
 
+mod folders;
+mod git;
 mod probe;
 
 use core::fmt::{self, Display, Formatter, Write};
@@ -14,7 +17,7 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, setpgid, wait};
 
-use self::probe::{Answer, Probe, Verdict};
+use self::probe::{Answer, Asked, Probe, Verdict};
 use crate::config::Probes;
 use crate::descendants;
 use crate::exit::{self, Refusal};
@@ -33,20 +36,22 @@ struct Running {
     end: Option<(i32, u64)>,
 }
 
-type Runs = [Option<Result<Running, Errno>>; Probe::ALL.len()];
+type Runs = [Result<Running, Errno>; Probe::ALL.len()];
 
 /// Runs all probes and prints what they found; returns the exit code.
 #[inline(never)]
 pub fn check(asked: &Probes<'_>, start: &Start<'_>, caller: CallerSignals) -> u8 {
     sys::take_child_signal(caller);
+    let question = Asked {
+        probes: asked,
+        environment: start.environment,
+        me: start.user,
+    };
     // What a probe leaves behind stays a descendant, to be found if it hangs.
     let _ = set_child_subreaper(Some(getpid()));
     let begin = sys::now();
     let deadline = begin.saturating_add(u64::from(asked.seconds) * 1000);
-    let mut runs: Runs = Probe::ALL.map(|probe| {
-        let is_wanted = asked.deep || !probe.is_deep();
-        is_wanted.then(|| begin_probe(probe, asked, start, caller))
-    });
+    let mut runs: Runs = Probe::ALL.map(|probe| begin_probe(probe, &question, caller));
     loop {
         collect(&mut runs, begin);
         let left = deadline.saturating_sub(sys::now());
@@ -59,19 +64,15 @@ pub fn check(asked: &Probes<'_>, start: &Start<'_>, caller: CallerSignals) -> u8
 }
 
 /// Starts a probe in a process group of its own, so that all of it can be ended.
-fn begin_probe(
-    probe: Probe,
-    asked: &Probes<'_>,
-    start: &Start<'_>,
-    caller: CallerSignals,
-) -> Result<Running, Errno> {
+#[inline(never)]
+fn begin_probe(probe: Probe, asked: &Asked<'_>, caller: CallerSignals) -> Result<Running, Errno> {
     let (pipe, other_end) = pipe_with(PipeFlags::CLOEXEC)?;
     // What the probe has started may hold the other end open for ever: nobody waits for its end.
     fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
     match sys::fork()? {
         Side::Child => {
             let _ = setpgid(None, None);
-            sys::exit(probe.run(asked, start, caller, &other_end))
+            sys::exit(probe.run(asked, caller, &other_end))
         }
         Side::Parent(pid) => Ok(Running {
             probe,
@@ -83,7 +84,7 @@ fn begin_probe(
 }
 
 fn each(runs: &mut Runs) -> impl Iterator<Item = &mut Running> {
-    runs.iter_mut().flatten().flatten()
+    runs.iter_mut().flatten()
 }
 
 /// Collects the children that have ended.
@@ -97,6 +98,7 @@ fn collect(runs: &mut Runs, begin: u64) {
 }
 
 /// Kills what did not end in time, with all that it started.
+#[inline(never)]
 fn kill_what_hangs(runs: &mut Runs) {
     let mut hangs = false;
     for run in each(runs).filter(|run| run.end.is_none()) {
@@ -129,11 +131,11 @@ impl Running {
 ///
 /// `{"schema":1,"probes":[{"name":"node","ok":true,"answer":"v20.20.2","milliseconds":38}],"healthy":true}`,
 /// with `reason` instead of `answer` where `ok` is false.
+#[inline(never)]
 fn report(runs: &mut Runs, asked: &Probes<'_>) -> u8 {
     let mut code = exit::OK;
     let mut before = "{\"schema\":1,\"probes\":[";
     for (probe, run) in Probe::ALL.into_iter().zip(runs) {
-        let Some(run) = run else { continue };
         let (verdict, time) = match run {
             Ok(run) => (
                 run.finish(asked.seconds),

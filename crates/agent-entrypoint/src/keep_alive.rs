@@ -21,9 +21,12 @@ pub fn is_asked(command: &Words<'_>) -> bool {
 /// The first four words of a script, the end of which is none; `exec` before them changes nothing.
 fn first(script: &[u8]) -> [Option<&[u8]>; 4] {
     let words = script.split(u8::is_ascii_whitespace);
-    let mut words = words.filter(|word| !word.is_empty()).peekable();
-    words.next_if_eq(&&b"exec"[..]);
-    [words.next(), words.next(), words.next(), words.next()]
+    let mut words = words.filter(|word| !word.is_empty());
+    let mut first = words.next();
+    if first == Some(b"exec") {
+        first = words.next();
+    }
+    [first, words.next(), words.next(), words.next()]
 }
 
 fn waits(words: [Option<&[u8]>; 4]) -> bool {

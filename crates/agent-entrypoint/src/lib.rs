@@ -12,11 +12,13 @@ pub mod credentials;
 pub mod descendants;
 pub mod environment;
 pub mod exit;
+pub mod folder;
 pub mod headless;
 pub mod health;
 pub mod help;
 pub mod keep_alive;
 pub mod mounts;
+pub mod repository;
 pub mod root;
 pub mod say;
 pub mod scope;
@@ -24,6 +26,7 @@ pub mod signals;
 pub mod supervisor;
 pub mod sys;
 pub mod text;
+pub mod trouble;
 pub mod workspace;
 
 use rustix::fs::Mode;
@@ -77,7 +80,7 @@ fn live<'a>(start: &Start<'_>, run: &Run<'a>, caller: CallerSignals) -> Result<u
         uid: user.uid,
         is_new: is_root,
     };
-    credentials::report(Env(start.environment), me, user);
+    trouble::report(run.workspace, Env(start.environment), me, user);
     if let Some(umask) = run.umask {
         rustix::process::umask(Mode::from_raw_mode(umask));
     }

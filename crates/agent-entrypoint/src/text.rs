@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 use core::fmt::{self, Display, Formatter, Write};
 
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::{Errno, retry_on_intr};
 
@@ -14,6 +14,9 @@ pub struct Text<const N: usize> {
     length: usize,
     is_cut: bool,
 }
+
+/// The path of something that is inspected; a longer one is not.
+pub type Path = Text<1024>;
 
 impl<const N: usize> Text<N> {
     #[expect(clippy::new_without_default, reason = "a `const` needs it")]
@@ -33,27 +36,29 @@ impl<const N: usize> Text<N> {
         new
     }
 
+    /// Becomes these parts of a path, and returns it as C has it; an empty one, which is of no file,
+    /// where it is too long.
+    #[inline(never)]
+    pub fn set_path(&mut self, parts: &[&[u8]]) -> &CStr {
+        (self.length, self.is_cut) = (0, false);
+        for part in parts {
+            self.push(part);
+        }
+        self.push(b"\0");
+        self.as_c_str().unwrap_or_default()
+    }
+
     /// The beginning of a file.
     pub fn read(folder: impl AsFd, path: &CStr) -> Result<Self, Errno> {
-        let file = openat(
-            folder,
-            path,
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
         let mut text = Self::new();
-        while let read @ 1.. = retry_on_intr(|| rustix::io::read(&file, text.room()))? {
-            text.grow(read);
-        }
+        let read = read(folder.as_fd(), path, &mut text.bytes)?;
+        text.grow(read);
         Ok(text)
     }
 
+    #[inline(never)]
     pub fn push(&mut self, bytes: &[u8]) -> &mut Self {
-        let room = self.room();
-        let fits = bytes.len().min(room.len());
-        for (place, byte) in room.iter_mut().zip(bytes) {
-            *place = *byte;
-        }
+        let fits = copy(bytes, self.room());
         self.grow(fits);
         self.is_cut |= fits < bytes.len();
         self
@@ -67,6 +72,11 @@ impl<const N: usize> Text<N> {
     pub fn as_c_str(&self) -> Option<&CStr> {
         let text = CStr::from_bytes_with_nul(self.as_bytes()).ok();
         text.filter(|_| !self.is_cut)
+    }
+
+    /// Returns true if there is no room left: what was read may be the beginning alone.
+    pub fn is_full(&self) -> bool {
+        self.length == N
     }
 
     /// Makes it a line, at the cost of its last byte if there is no room.
@@ -90,6 +100,37 @@ impl<const N: usize> Write for Text<N> {
         self.push(text.as_bytes());
         Ok(())
     }
+
+    fn write_char(&mut self, c: char) -> fmt::Result {
+        self.write_str(encoded(c, &mut [0; 4]))
+    }
+}
+
+/// Apart from [`Text`], as [`copy`] is.
+#[inline(never)]
+fn encoded(c: char, room: &mut [u8; 4]) -> &str {
+    c.encode_utf8(room)
+}
+
+/// Copies what fits, and returns how much that is. Apart from [`Text`], so that it is in the program once.
+#[inline(never)]
+fn copy(bytes: &[u8], room: &mut [u8]) -> usize {
+    let copied = room.iter_mut().zip(bytes);
+    copied.map(|(place, byte)| *place = *byte).count()
+}
+
+/// Fills the room with the beginning of a file, and returns how much that is.
+#[inline(never)]
+fn read(folder: BorrowedFd<'_>, path: &CStr, room: &mut [u8]) -> Result<usize, Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let file = openat(folder, path, flags, Mode::empty())?;
+    let mut length = 0;
+    while let Some(rest) = room.get_mut(length..)
+        && let read @ 1.. = retry_on_intr(|| rustix::io::read(&file, &mut *rest))?
+    {
+        length += read;
+    }
+    Ok(length)
 }
 
 /// Somebody else's text in a message: nothing in it ends the line or steers a terminal.

@@ -15,6 +15,7 @@ mod compose;
 mod contract;
 mod emulation;
 mod habits;
+mod health;
 mod pid1;
 mod push;
 mod release;

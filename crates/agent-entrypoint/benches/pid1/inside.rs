@@ -60,14 +60,14 @@ fn starts(contenders: &[Contender], rounds: usize) -> io::Result<Vec<Table>> {
         .collect()
 }
 
-/// Mounts the stage, which only this mount namespace sees, and on it the workspace, a mount of its own.
+/// Mounts the stage, which only this mount namespace sees, and on it the workspace and HOME, mounts of their own.
 fn set(stage: &Path) -> io::Result<()> {
     let mount = |folder: &Path, options: &str| {
         let folder = folder.display().to_string();
         tool(&["mount", "-t", "tmpfs", "-o", options, "tmpfs", &folder]).map(drop)
     };
     mount(stage, "mode=755")?;
-    for name in ["bin", "fake", "scratch", "workspace"] {
+    for name in ["bin", "fake", "home", "scratch", "workspace"] {
         fs::create_dir(stage.join(name))?;
     }
     // Files in here are written by the runs, which are another user's.
@@ -77,6 +77,7 @@ fn set(stage: &Path) -> io::Result<()> {
     } else {
         "mode=755".to_owned()
     };
+    mount(&stage.join("home"), "mode=1777")?;
     mount(&stage.join("workspace"), &owner)
 }
 

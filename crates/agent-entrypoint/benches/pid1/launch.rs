@@ -21,10 +21,9 @@ pub const STAGE: &str = "PID1_BENCH_STAGE";
 /// Whom the runs belong to when root starts the benchmark, as in the image.
 pub const USER: u32 = 1000;
 
-/// The environment of every run, as a container has it, but for the workspace.
-pub const ENVIRONMENT: [(&str, &str); 5] = [
+/// The environment of every run, as a container has it, but for the workspace and HOME.
+pub const ENVIRONMENT: [(&str, &str); 4] = [
     ("PATH", PATH),
-    ("HOME", "/home/agentgate"),
     ("USER", "agentgate"),
     ("SHELL", "/bin/bash"),
     ("LANG", "C.UTF-8"),
@@ -61,6 +60,7 @@ pub fn contained(name: &str) -> Command {
     let mut command = program(name);
     command.env_clear().envs(ENVIRONMENT);
     command.env("WORKSPACE", stage().join("workspace"));
+    command.env("HOME", stage().join("home"));
     command
 }
 

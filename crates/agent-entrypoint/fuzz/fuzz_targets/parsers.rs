@@ -1,7 +1,7 @@
 //! Feeds any bytes to all that the entrypoint parses, and holds it to what it promises of each.
 //!
 //! The input is cut at each NUL. Its first byte says how many of the pieces are arguments; the others
-//! are the environment. All of it together is a line of `/proc/PID/stat`, a number and a text, too.
+//! are the environment. All of it together is a line of `/proc/PID/stat`, a `.git` file, a number and a text, too.
 #![no_main]
 
 use std::ffi::{CStr, CString};
@@ -11,7 +11,7 @@ use agent_entrypoint::environment::{self, User};
 use agent_entrypoint::exit;
 use agent_entrypoint::sys::{Word, Words, each};
 use agent_entrypoint::text::{Shown, Text};
-use agent_entrypoint::{descendants, mounts};
+use agent_entrypoint::{descendants, mounts, repository};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -100,6 +100,7 @@ fn texts_of_others(bytes: &[u8]) {
     {
         assert_eq!(read, digits.parse().ok());
     }
+    pointers(bytes);
     let shown = Shown(bytes).to_string();
     assert!(!shown.contains(char::is_control));
     let mut text = Text::<64>::new();
@@ -108,4 +109,23 @@ fn texts_of_others(bytes: &[u8]) {
         .ok()
         .filter(|text| text.as_bytes().len() < 64);
     assert_eq!(text.as_c_str(), whole.as_deref() as Option<&CStr>);
+}
+
+/// What a `.git` file may hold, with and without the words that git wants first.
+fn pointers(bytes: &[u8]) {
+    for text in [bytes, &[b"gitdir: ", bytes].concat()] {
+        let Some(path) = repository::target(text) else {
+            continue;
+        };
+        assert!(!path.is_empty() && !path.contains(&0));
+        assert!(text[b"gitdir: ".len()..].starts_with(path));
+        if let Some(folder) = repository::repository_of(path) {
+            assert!(
+                path.starts_with(folder) && folder.starts_with(b"/") && folder.ends_with(b"/.git")
+            );
+            // It gets into a command that somebody may copy into a shell.
+            let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+@".contains(byte);
+            assert!(folder.iter().all(is_plain));
+        }
+    }
 }

@@ -4,18 +4,17 @@ use core::ffi::CStr;
 use core::fmt::{self, Display};
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
-use rustix::io::Errno;
-use rustix::process::getpid;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::process::chdir;
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
+use super::{folders, git};
 use crate::child;
-use crate::config::{Env, Probes};
+use crate::config::Probes;
 use crate::exit;
 use crate::say;
-use crate::sys::{self, CallerSignals, Start, Word};
-use crate::text::{Ids, Text, Why, shown};
-use crate::workspace::{self, MountHint};
+use crate::sys::{self, CallerSignals, Word, Words};
+use crate::text::{Ids, Text};
 
 /// So much of an answer is looked at.
 pub type Answer = Text<1024>;
@@ -35,23 +34,35 @@ impl Verdict {
     }
 }
 
-#[derive(Clone, Copy)]
+/// What the probes are to find out, and for whom.
+pub struct Asked<'a> {
+    pub probes: &'a Probes<'a>,
+    pub environment: &'a Words<'a>,
+    /// The user that this process is.
+    pub me: Ids,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
     Node,
     Claude,
     Workspace,
     Git,
     Home,
+    Tmp,
+    Credentials,
 }
 
 impl Probe {
     /// In the order of the report.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Node,
         Self::Claude,
         Self::Workspace,
         Self::Git,
         Self::Home,
+        Self::Tmp,
+        Self::Credentials,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -61,64 +72,50 @@ impl Probe {
             Self::Workspace => "workspace",
             Self::Git => "git",
             Self::Home => "home",
+            Self::Tmp => "tmp",
+            Self::Credentials => "credentials",
         }
-    }
-
-    /// Returns true if the probe is left out unless it is asked for.
-    pub const fn is_deep(self) -> bool {
-        matches!(self, Self::Git | Self::Home)
-    }
-
-    /// The program that answers, and its arguments; none where this program looks for itself.
-    fn command(self, is_deep: bool) -> Option<[Option<Word<'static>>; 4]> {
-        let (program, flag, value) = match self {
-            // V8 itself, not only the reading of a flag.
-            Self::Node if is_deep => (c"node", c"--print", Some(c"process.version")),
-            Self::Node => (c"node", c"--version", None),
-            Self::Claude => (c"claude", c"--version", None),
-            Self::Git => (c"git", c"--version", None),
-            Self::Workspace | Self::Home => return None,
-        };
-        Some([Some(program), Some(flag), value, None].map(|word| word.map(Word::new)))
     }
 
     /// The life of the probe's process: the answer goes to the pipe, the exit code is returned.
-    pub fn run(
-        self,
-        asked: &Probes<'_>,
-        start: &Start<'_>,
-        caller: CallerSignals,
-        pipe: &OwnedFd,
-    ) -> u8 {
+    #[inline(never)]
+    pub fn run(self, asked: &Asked<'_>, caller: CallerSignals, pipe: &OwnedFd) -> u8 {
         let _ = dup2_stdout(pipe);
-        if let Some(command) = self.command(asked.deep) {
-            let flags = OFlags::RDWR | OFlags::CLOEXEC;
-            if let Ok(null) = openat(CWD, c"/dev/null", flags, Mode::empty()) {
-                let _ = dup2_stdin(&null);
-                let _ = dup2_stderr(&null);
-            }
-            sys::give_back(caller);
-            let refusal = child::run(&command, start.environment);
-            return say::data(Answer::of(format_args!("{refusal}")).as_bytes()).max(refusal.code());
-        }
         match self {
-            Self::Home => home(Env(start.environment)),
-            _ => workspace(asked, start.user),
+            Self::Node => {
+                // V8 itself, not only the reading of a flag.
+                let deep: &[&CStr] = &[c"node", c"--print", c"process.version"];
+                let cheap: &[&CStr] = &[c"node", VERSION];
+                let words = if asked.probes.deep { deep } else { cheap };
+                run_program(words, asked.environment, caller, None)
+            }
+            Self::Claude => run_program(&[c"claude", VERSION], asked.environment, caller, None),
+            Self::Git => git::run(asked, caller, pipe),
+            Self::Workspace => folders::workspace(asked),
+            Self::Home => folders::home(asked),
+            Self::Tmp => folders::tmp(asked),
+            Self::Credentials => folders::credentials(asked),
         }
     }
 
-    /// A program is well if it ends with 0 and says something; the first line of that is its answer.
+    /// A probe is well if it ends with 0 and says something; the first line of that is its answer.
+    #[inline(never)]
     pub fn judge(self, answer: &[u8], status: i32) -> Verdict {
         let name = self.name();
         let answer = answer.trim_ascii();
+        let code = exit::code(status);
+        if self == Self::Git
+            && let Some(verdict) = git::judge(answer, status)
+        {
+            return verdict;
+        }
         let mut first = Answer::new();
         for line in answer.split(|byte| *byte == b'\n').take(1) {
             first.push(line.trim_ascii_end());
         }
-        let code = exit::code(status);
         // This program says itself what is wrong, also with one that it cannot start.
         let could_not_start = code == exit::NOT_FOUND || code == exit::NOT_EXECUTABLE;
-        let is_ours = could_not_start || self.command(false).is_none();
+        let is_ours = could_not_start || !matches!(self, Self::Node | Self::Claude);
         match (status & 0x7f, code) {
             (0, exit::OK) if answer.is_empty() => {
                 Verdict::fail(format_args!("`{name}` answered nothing"))
@@ -137,59 +134,44 @@ impl Probe {
     }
 }
 
-fn fail(reason: impl Display) -> u8 {
+pub const VERSION: &CStr = c"--version";
+
+/// The words of a command as `execve` takes them.
+fn ended<'a>(words: &[&'a CStr]) -> [Option<Word<'a>>; 16] {
+    let mut ended = [None; 16];
+    for (place, word) in ended.iter_mut().zip(words) {
+        *place = Some(Word::new(word));
+    }
+    ended
+}
+
+/// Becomes the program; returns an exit code if that fails.
+///
+/// It begins in `/`: programs read settings from the folder that they begin in, some of which execute
+/// something, and nothing that lies in the workspace may be executed.
+///
+/// What it says on stderr goes to `errors`, if to anywhere.
+pub fn run_program(
+    words: &[&CStr],
+    environment: &Words<'_>,
+    caller: CallerSignals,
+    errors: Option<&OwnedFd>,
+) -> u8 {
+    let _ = chdir(c"/");
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    if let Ok(null) = openat(CWD, c"/dev/null", flags, Mode::empty()) {
+        let _ = dup2_stdin(&null);
+        let _ = dup2_stderr(errors.unwrap_or(&null));
+    }
+    sys::give_back(caller);
+    let words = ended(words);
+    let refusal = child::run(&words, environment);
+    fail(&refusal).max(refusal.code())
+}
+
+/// Answers why the probe has failed.
+pub fn fail(reason: &dyn Display) -> u8 {
     say::data(Answer::of(format_args!("{reason}")).as_bytes()).max(exit::FAILED)
-}
-
-fn workspace(asked: &Probes<'_>, me: Ids) -> u8 {
-    let workspace = match workspace::look(asked.workspace) {
-        Ok(workspace) => workspace,
-        Err(refusal) => return fail(refusal),
-    };
-    let (name, hint) = (shown(workspace.path), MountHint(workspace.path));
-    match (workspace.is_mounted, workspace.write_access(me)) {
-        (Some(false), _) => fail(format_args!("workspace `{name}` is not mounted; {hint}")),
-        (None, _) => fail(format_args!(
-            "cannot tell whether workspace `{name}` is mounted; hint: mount /proc"
-        )),
-        (_, Err(trouble)) => fail(trouble),
-        _ if asked.deep => written(workspace.path),
-        _ => say::data(workspace.path.to_bytes()),
-    }
-}
-
-/// Nothing of Claude Code's is kept, and no session resumed, without a home that can be written to.
-fn home(env: Env<'_>) -> u8 {
-    match env.filled("HOME") {
-        Some(home) => written(home),
-        None => fail("`HOME` is not set; hint: `-e HOME=/home/agentgate`"),
-    }
-}
-
-fn written(path: &CStr) -> u8 {
-    match write_in(path) {
-        Ok(()) => say::data(path.to_bytes()),
-        Err(errno) => fail(format_args!(
-            "cannot write in `{}`: {}",
-            shown(path),
-            Why(errno)
-        )),
-    }
-}
-
-/// Writes a file and removes it: a full disk is seen in no other way.
-fn write_in(path: &CStr) -> Result<(), Errno> {
-    // Other containers may share the folder, and have the same numbers.
-    let (own, now) = (getpid().as_raw_pid(), sys::now());
-    let name = Text::<64>::of(format_args!(".agent-entrypoint-health-{own}-{now}\0"));
-    let name = name.as_c_str().unwrap_or_default();
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = openat(CWD, path, flags, Mode::empty())?;
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = openat(&folder, name, flags, Mode::RUSR | Mode::WUSR)?;
-    let written = rustix::io::write(&file, b"probe\n");
-    unlinkat(&folder, name, AtFlags::empty())?;
-    written.map(drop)
 }
 
 #[cfg(test)]

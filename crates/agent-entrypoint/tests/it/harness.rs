@@ -189,7 +189,23 @@ pub fn set_up(command: &mut Command) {
     }
     command
         .env("WORKSPACE", workspace())
+        .env("HOME", home())
         .env("AGENT_ENTRYPOINT_QUIET", "1");
+}
+
+/// A home that everyone may write to, as the image's is.
+pub fn home() -> PathBuf {
+    let path = public_place().join("home");
+    fs::create_dir_all(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    path
+}
+
+/// What `health` says of all that the settings of [`set_up`] leave as it should be.
+pub fn rest_is_well() -> String {
+    let home = home();
+    let home = home.display();
+    format!("ok git no repository\nok home {home}\nok tmp /tmp\nok credentials none\n")
 }
 
 /// All that a finished run shows.
@@ -225,6 +241,28 @@ pub fn entrypoint_as(uid: u32, arguments: &[&str]) -> Command {
     set_up(&mut command);
     command
 }
+
+/// What comes before the program for it to begin as the agent's user, where tests are root's: root
+/// becomes that user by itself, but with another HOME.
+pub const AS_AGENT: &str = "exec setpriv --reuid=1000 --regid=1000 --clear-groups \"$0\" \"$@\"";
+
+/// `health` as the agent's user, with this PATH; the caller's is left for what comes before.
+pub fn health(path: &Path, workspace: &Path) -> Command {
+    let mut command = program("sh");
+    let agent = if is_root() {
+        AS_AGENT
+    } else {
+        "exec \"$0\" \"$@\""
+    };
+    let path = format!("PATH={}", path.display());
+    command.args(["-c", agent, "env", &path, binary(), "health"]);
+    set_up(&mut command);
+    command.env("WORKSPACE", workspace);
+    command
+}
+
+/// A mount that everyone may write to, and that is everywhere.
+pub const MOUNT: &str = "/dev/shm";
 
 /// Writes a file that can be executed at once.
 ///

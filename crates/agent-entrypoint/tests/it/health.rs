@@ -10,7 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::{
-    As, Outcome, binary, entrypoint, folder, needs_root, program, run, write_program,
+    AS_AGENT, MOUNT, Outcome, binary, folder, home, needs_root, program, rest_is_well, run,
+    write_program,
 };
 use crate::watch::{eventually, is_over, kill};
 
@@ -25,9 +26,7 @@ fn programs(bodies: &[(&str, &str)]) -> TempDir {
 }
 
 fn health(path: &TempDir, workspace: &Path) -> Command {
-    let mut command = entrypoint(As::Ordinary, &["health"]);
-    command.env("PATH", path.path()).env("WORKSPACE", workspace);
-    command
+    crate::harness::health(path.path(), workspace)
 }
 
 #[test]
@@ -46,14 +45,19 @@ fn all_is_well_on_a_mounted_workspace() {
         .prefix("with blank")
         .tempdir()
         .unwrap();
-    let script = "mount --bind \"$1\" \"$1\" && PATH=\"$2\" && exec \"$0\" health";
+    fs::set_permissions(workspace.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let script = format!("mount --bind \"$WORKSPACE\" \"$WORKSPACE\" && {AS_AGENT}");
     let mut command = program("unshare");
-    command.args(["--mount", "sh", "-c", script, binary()]);
-    command.arg(workspace.path()).arg(path.path());
-    let outcome = run(command.env("WORKSPACE", workspace.path()));
+    command.args(["--mount", "sh", "-c", &script, "env"]);
+    command.arg(format!("PATH={}", path.path().display()));
+    command.args([binary(), "health"]);
+    let outcome = run(command
+        .env("WORKSPACE", workspace.path())
+        .env("HOME", home()));
     let stdout = format!(
-        "ok node v20.20.2\nok claude 2.1.330 (Claude Code)\nok workspace {}\n",
-        workspace.path().display()
+        "ok node v20.20.2\nok claude 2.1.330 (Claude Code)\nok workspace {}\n{}",
+        workspace.path().display(),
+        rest_is_well()
     );
     assert_eq!(outcome, Outcome::new(0, &stdout, ""));
 }
@@ -65,23 +69,26 @@ fn each_failure_has_its_line() {
     let name = workspace.path().display();
     let outcome = run(&mut health(&path, workspace.path()));
     let stdout = format!(
-        "fail node: `node` exited with 3\nfail claude: command not found: `claude`\nfail workspace: workspace `{name}` is not mounted; hint: docker run -v \"$PWD:{name}\" …\n"
+        "fail node: `node` exited with 3\nfail claude: command not found: `claude`\nfail workspace: workspace `{name}` is not mounted; hint: docker run -v \"$PWD:{name}\" …\n{}",
+        rest_is_well()
     );
     assert_eq!(outcome, Outcome::new(1, &stdout, ""));
 
     let path = programs(&[("node", "kill -KILL $$"), ("claude", "echo nothing >&2")]);
     let outcome = run(&mut health(&path, Path::new("/etc/passwd")));
     let stdout = "fail node: `node` was ended by signal 9\nfail claude: `claude` answered nothing\nfail workspace: workspace `/etc/passwd` is not a directory; hint: docker run -v \"$PWD:/etc/passwd\" …\n";
-    assert_eq!(outcome, Outcome::new(1, stdout, ""));
+    let stdout = format!("{stdout}{}", rest_is_well());
+    assert_eq!(outcome, Outcome::new(1, &stdout, ""));
 }
 
 #[test]
 fn a_program_that_may_not_run_is_told_from_a_missing_one() {
     let path = programs(&[("node", "echo v20"), ("claude", "echo 2")]);
     fs::set_permissions(path.path().join("node"), fs::Permissions::from_mode(0o644)).unwrap();
-    let outcome = run(&mut health(&path, Path::new("/proc")));
-    let stdout = "fail node: cannot execute `node`: Permission denied (errno 13)\nok claude 2\nok workspace /proc\n";
-    assert_eq!(outcome, Outcome::new(1, stdout, ""));
+    let outcome = run(&mut health(&path, Path::new(MOUNT)));
+    let stdout = "fail node: cannot execute `node`: Permission denied (errno 13)\nok claude 2\nok workspace /dev/shm\n";
+    let stdout = format!("{stdout}{}", rest_is_well());
+    assert_eq!(outcome, Outcome::new(1, &stdout, ""));
 }
 
 #[test]
@@ -95,12 +102,13 @@ fn a_probe_that_hangs_is_ended_with_all_it_started() {
         ),
     ]);
     let pids = path.path().join("pids");
-    let mut command = health(&path, Path::new("/proc"));
+    let mut command = health(&path, Path::new(MOUNT));
     command
         .env("AGENT_ENTRYPOINT_PROBE_SECONDS", "1")
         .env("PIDS", &pids);
-    let stdout = "ok node v20\nfail claude: no answer within 1 s\nok workspace /proc\n";
-    assert_eq!(run(&mut command), Outcome::new(1, stdout, ""));
+    let stdout = "ok node v20\nfail claude: no answer within 1 s\nok workspace /dev/shm\n";
+    let stdout = format!("{stdout}{}", rest_is_well());
+    assert_eq!(run(&mut command), Outcome::new(1, &stdout, ""));
     for pid in fs::read_to_string(pids).unwrap().split_whitespace() {
         let pid = pid.parse().unwrap();
         eventually("the end of what hung", || is_over(pid).then_some(()));
@@ -110,10 +118,11 @@ fn a_probe_that_hangs_is_ended_with_all_it_started() {
 #[test]
 fn a_probe_that_never_stops_talking_has_no_more_time_than_others() {
     let path = programs(&[("node", "while echo v20; do :; done"), ("claude", "echo 2")]);
-    let mut command = health(&path, Path::new("/proc"));
+    let mut command = health(&path, Path::new(MOUNT));
     command.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "1");
-    let stdout = "fail node: no answer within 1 s\nok claude 2\nok workspace /proc\n";
-    assert_eq!(run(&mut command), Outcome::new(1, stdout, ""));
+    let stdout = "fail node: no answer within 1 s\nok claude 2\nok workspace /dev/shm\n";
+    let stdout = format!("{stdout}{}", rest_is_well());
+    assert_eq!(run(&mut command), Outcome::new(1, &stdout, ""));
 }
 
 /// A run with `--json`: the exit code and the one document, which is one line.
@@ -155,25 +164,34 @@ fn json_says_the_same_in_good_and_bad_times() {
         ("claude", "echo 2"),
         ("git", "echo 3"),
     ]);
-    let (code, document) = json(&mut health(&path, Path::new("/proc")));
+    let (code, document) = json(&mut health(&path, Path::new(MOUNT)));
+    let public = home();
+    let rest = [("tmp", Ok("/tmp")), ("credentials", Ok("none"))];
     let shallow = [
         ("node", Ok("v20")),
         ("claude", Ok("2")),
-        ("workspace", Ok("/proc")),
+        ("workspace", Ok(MOUNT)),
+        ("git", Ok("no repository")),
+        ("home", Ok(public.to_str().unwrap())),
+        rest[0],
+        rest[1],
     ];
     assert_eq!((code, told(&document)), (0, shallow.to_vec()));
 
     let home = folder();
-    let mut command = health(&path, Path::new("/proc"));
+    let mut command = health(&path, Path::new(MOUNT));
     command.arg("--deep").env("HOME", home.path());
+    command.env("WORKSPACE", "/proc");
     let (code, document) = json(&mut command);
-    let reason = "cannot write in `/proc`: No such file or directory (errno 2)";
+    let reason = "workspace `/proc` is not writable: it belongs to 0:0, mode 0555, and this is 1000:1000; hint: on the host: `sudo chown 1000:1000 \"$PWD\"`";
     let deep = [
         ("node", Ok("v20")),
         ("claude", Ok("2")),
         ("workspace", Err(reason)),
         ("git", Ok("3")),
         ("home", Ok(home.path().to_str().unwrap())),
+        rest[0],
+        rest[1],
     ];
     assert_eq!((code, told(&document)), (1, deep.to_vec()));
     // What was written to find that out is gone.
@@ -183,17 +201,18 @@ fn json_says_the_same_in_good_and_bad_times() {
     let mut command = health(&empty, Path::new("/etc/passwd"));
     let (code, document) = json(&mut command);
     assert_eq!(code, 1);
-    assert!(told(&document).iter().all(|(_, said)| said.is_err()));
+    let told = told(&document);
+    assert!(told[..3].iter().all(|(_, said)| said.is_err()), "{told:?}");
 }
 
 #[test]
 fn json_tells_how_long_each_probe_took() {
     let path = programs(&[("node", "/bin/sleep 0.2; echo v20"), ("claude", "echo 2")]);
-    let (_, document) = json(&mut health(&path, Path::new("/proc")));
+    let (_, document) = json(&mut health(&path, Path::new(MOUNT)));
     let time = |probe: usize| document["probes"][probe]["milliseconds"].as_u64().unwrap();
     assert!((200..30_000).contains(&time(0)), "{document}");
     let path = programs(&[("node", "exec /bin/sleep 1000"), ("claude", "echo 2")]);
-    let mut hangs = health(&path, Path::new("/proc"));
+    let mut hangs = health(&path, Path::new(MOUNT));
     let (_, document) = json(hangs.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "1"));
     assert_eq!(document["probes"][0]["milliseconds"], 1000, "{document}");
 }
@@ -213,12 +232,12 @@ fn odd_answers_are_one_harmless_line_and_valid_json() {
         ("echo \"$(printf '%0900d' 0)\"", &"0".repeat(900)),
     ] {
         let path = programs(&[("node", body), ("claude", "echo 2")]);
-        let (_, document) = json(&mut health(&path, Path::new("/proc")));
+        let (_, document) = json(&mut health(&path, Path::new(MOUNT)));
         assert_eq!(told(&document)[0], ("node", Ok(expected)), "{body}");
-        let outcome = run(&mut health(&path, Path::new("/proc")));
+        let outcome = run(&mut health(&path, Path::new(MOUNT)));
         let line = format!("ok node {expected}\n");
         assert!(outcome.stdout.starts_with(&line), "{body}: {outcome:?}");
-        assert_eq!(outcome.stdout.lines().count(), 3, "{body}: {outcome:?}");
+        assert_eq!(outcome.stdout.lines().count(), 7, "{body}: {outcome:?}");
     }
 }
 
@@ -232,7 +251,7 @@ fn a_probe_that_hangs_after_its_answer_or_without_stdout_has_failed() {
         "trap '' TERM INT HUP; echo v20; while :; do /bin/sleep 1000; done",
     ] {
         let path = programs(&[("node", body), ("claude", "echo 2")]);
-        let mut command = health(&path, Path::new("/proc"));
+        let mut command = health(&path, Path::new(MOUNT));
         command.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "1");
         let start = Instant::now();
         let (code, document) = json(&mut command);
@@ -249,7 +268,7 @@ fn nobody_waits_for_what_holds_the_pipe_of_a_good_answer() {
     let body = "/bin/sleep 1000 2>/dev/null & echo $! >\"$PIDS\"; echo v20";
     let path = programs(&[("node", body), ("claude", "echo 2")]);
     let pids = path.path().join("pids");
-    let mut command = health(&path, Path::new("/proc"));
+    let mut command = health(&path, Path::new(MOUNT));
     // Longer than a test may take.
     command.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "3600");
     let (_, document) = json(command.env("PIDS", &pids));
@@ -263,7 +282,7 @@ fn health_does_not_mind_how_its_caller_treats_signals() {
     for flags in ["--ignore-signal=CHLD", "--block-signal=CHLD"] {
         let mut command = program("/usr/bin/env");
         command.args([flags, binary(), "health"]);
-        command.env("PATH", path.path()).env("WORKSPACE", "/proc");
+        command.env("PATH", path.path()).env("WORKSPACE", MOUNT);
         // Longer than a test may take: the end of a probe has to be seen.
         command.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "3600");
         let outcome = run(&mut command);

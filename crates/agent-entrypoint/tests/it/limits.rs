@@ -9,13 +9,24 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use crate::harness::{
-    As, GRACE, Outcome, Running, binary, entrypoint, entrypoint_after, entrypoint_as, folder,
-    needs_root, program, run, set_up, write_program,
+    AS_AGENT, As, GRACE, Outcome, Running, binary, entrypoint, entrypoint_after, entrypoint_as,
+    folder, needs_root, program, run, set_up, write_program,
 };
 use crate::via::entrypoint_via;
 use crate::watch::{eventually, kill};
 
 const NO_PROCESS: &str = "cannot start a process: Resource temporarily unavailable (errno 11); hint: raise `--pids-limit`";
+
+/// What health asks, in its order.
+const PROBES: [&str; 7] = [
+    "node",
+    "claude",
+    "workspace",
+    "git",
+    "home",
+    "tmp",
+    "credentials",
+];
 
 /// A folder in which everything that health asks answers with 1.
 fn answering() -> TempDir {
@@ -80,9 +91,9 @@ fn a_full_control_group_is_named_with_its_cure() {
     };
     let stderr = format!("agent-entrypoint: error: {NO_PROCESS}\n");
     assert_eq!(run(&mut within(&["true"])), Outcome::new(126, "", &stderr));
-    let stdout = format!(
-        "fail node: {NO_PROCESS}\nfail claude: {NO_PROCESS}\nfail workspace: {NO_PROCESS}\n"
-    );
+    let stdout: String = PROBES
+        .map(|name| format!("fail {name}: {NO_PROCESS}\n"))
+        .concat();
     assert_eq!(run(&mut within(&["health"])), Outcome::new(1, &stdout, ""));
     // Without a command nothing has to be started.
     let running = Running::start(&mut within(&[]));
@@ -138,9 +149,7 @@ fn a_users_last_process_is_named_with_its_cure() {
     let stderr = format!("agent-entrypoint: error: {NO_PROCESS}\n");
     assert_eq!(run(&mut limited(&["true"])), Outcome::new(126, "", &stderr));
     let line = |name| format!("fail {name}: {NO_PROCESS}\n");
-    let stdout: String = ["node", "claude", "workspace", "git", "home"]
-        .map(line)
-        .concat();
+    let stdout: String = PROBES.map(line).concat();
     let outcome = run(&mut limited(&["health", "--deep"]));
     assert_eq!(outcome, Outcome::new(1, &stdout, ""));
 }
@@ -154,32 +163,38 @@ fn health_without_descriptors_fails_and_does_not_hang() {
     set_up(&mut command);
     let outcome = run(&mut command);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    let stdout = format!("fail claude: {why}\nfail workspace: {why}\n");
+    let fail = |name: &&str| format!("fail {name}: {why}\n");
+    let stdout: String = PROBES[1..].iter().map(fail).collect();
     assert!(outcome.stdout.ends_with(&stdout), "{outcome:?}");
 }
 
 #[test]
-fn a_full_disk_is_seen_by_deep_health_alone() {
-    if needs_root("a_full_disk_is_seen_by_deep_health_alone") {
+fn a_full_disk_is_seen() {
+    if needs_root("a_full_disk_is_seen") {
         return;
     }
     let (programs, home, workspace) = (answering(), folder(), folder());
     let name = workspace.path().display();
-    let fill_up = "mount -t tmpfs -o size=64k none \"$WORKSPACE\" && ! cat /dev/zero 2>/dev/null >\"$WORKSPACE/full\"";
-    let healthy = "ok node 1\nok claude 1\n";
-    let fine = format!("{healthy}ok workspace {name}\n");
-    let rest = format!("ok git 1\nok home {}\n", home.path().display());
+    let fill_up = "mount -t tmpfs -o mode=777,size=64k none \"$WORKSPACE\" && ! cat /dev/zero 2>/dev/null >\"$WORKSPACE/full\"";
     let full = format!(
-        "{healthy}fail workspace: cannot write in `{name}`: No space left on device (errno 28)\n{rest}"
+        "ok node 1\nok claude 1\nfail workspace: workspace `{name}` is full: no space is left (`df`); hint: remove files there, on the host or here\n"
     );
-    for (arguments, code, stdout) in [(&["health"][..], 0, fine), (&["health", "--deep"], 1, full)]
-    {
-        let mut command = entrypoint_after(fill_up, As::Ordinary, arguments);
+    let rest = format!(
+        "ok home {}\nok tmp /tmp\nok credentials none\n",
+        home.path().display()
+    );
+    for (arguments, git) in [
+        (&["health"][..], "no repository"),
+        (&["health", "--deep"], "1"),
+    ] {
+        let stdout = format!("{full}ok git {git}\n{rest}");
+        let script = format!("{fill_up} && {AS_AGENT}");
+        let mut command = entrypoint_after(&script, As::Ordinary, arguments);
         command
             .env("WORKSPACE", workspace.path())
             .env("PATH", path(&programs))
             .env("HOME", home.path());
-        assert_eq!(run(&mut command), Outcome::new(code, &stdout, ""));
+        assert_eq!(run(&mut command), Outcome::new(1, &stdout, ""));
     }
     // The command runs on a full disk, too.
     let mut command = entrypoint_after(fill_up, As::Pid1, &["sh", "-c", "exit 3"]);
@@ -190,23 +205,23 @@ fn a_full_disk_is_seen_by_deep_health_alone() {
 }
 
 #[test]
-fn a_home_that_cannot_be_written_to_is_seen_by_deep_health() {
-    if needs_root("a_home_that_cannot_be_written_to_is_seen_by_deep_health") {
+fn a_home_that_cannot_be_written_to_is_seen() {
+    if needs_root("a_home_that_cannot_be_written_to_is_seen") {
         return;
     }
     let programs = answering();
     for (home, reason) in [
         (
             "/etc",
-            "cannot write in `/etc`: Permission denied (errno 13)",
+            "home `/etc` is not writable: it belongs to 0:0, mode 0755, and this is 1234:1234; hint: docker run --tmpfs /etc …",
         ),
         (
             "/etc/passwd",
-            "cannot write in `/etc/passwd`: Not a directory (errno 20)",
+            "home `/etc/passwd` is not a directory; hint: docker run --tmpfs /etc/passwd …",
         ),
         (
             "/no/such",
-            "cannot write in `/no/such`: No such file or directory (errno 2)",
+            "home `/no/such` does not exist; hint: docker run --tmpfs /no/such …",
         ),
         ("", "`HOME` is not set; hint: `-e HOME=/home/agentgate`"),
     ] {
@@ -214,8 +229,8 @@ fn a_home_that_cannot_be_written_to_is_seen_by_deep_health() {
         command.env("HOME", home).env("PATH", path(&programs));
         let outcome = run(&mut command);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), ""));
-        let line = format!("ok git 1\nfail home: {reason}\n");
-        assert!(outcome.stdout.ends_with(&line), "{outcome:?}");
+        let line = format!("ok git 1\nfail home: {reason}\nok tmp /tmp\n");
+        assert!(outcome.stdout.contains(&line), "{outcome:?}");
     }
 }
 
@@ -252,11 +267,14 @@ fn every_mode_works_on_a_read_only_root() {
         return;
     }
     let (programs, workspace) = (answering(), folder());
-    let seal = "mount -t tmpfs -o mode=777 none \"$WORKSPACE\" && mount -o remount,bind,ro / && ! touch /tmp/sealed 2>/dev/null";
+    let seal = "mount -t tmpfs -o mode=777 none \"$WORKSPACE\" && mkdir -m 777 \"$WORKSPACE/tmp\" && mount -o remount,bind,ro / && ! touch /tmp/sealed 2>/dev/null";
+    let tmp = workspace.path().join("tmp");
     let sealed = |how, arguments: &[&str]| {
         let mut command = entrypoint_after(seal, how, arguments);
         command
             .env("WORKSPACE", workspace.path())
+            .env("HOME", &tmp)
+            .env("TMPDIR", &tmp)
             .env("PATH", path(&programs));
         command
     };
@@ -275,11 +293,18 @@ fn every_mode_works_on_a_read_only_root() {
         kill(running.init(), libc::SIGTERM);
         assert_eq!(running.wait(), Outcome::new(0, "", ""), "{how:?}");
     }
+    let (name, own) = (workspace.path().display(), tmp.display());
     let stdout = format!(
-        "ok node 1\nok claude 1\nok workspace {}\n",
-        workspace.path().display()
+        "ok node 1\nok claude 1\nok workspace {name}\nok git no repository\nok home {own}\nok tmp {own}\nok credentials none\n"
     );
-    let outcome = run(&mut sealed(As::Ordinary, &["health"]));
+    let seal = format!("{seal} && {AS_AGENT}");
+    let mut command = entrypoint_after(&seal, As::Ordinary, &["health"]);
+    command
+        .env("WORKSPACE", workspace.path())
+        .env("HOME", tmp.as_os_str())
+        .env("TMPDIR", tmp.as_os_str())
+        .env("PATH", path(&programs));
+    let outcome = run(&mut command);
     assert_eq!(outcome, Outcome::new(0, &stdout, ""));
 }
 

@@ -15,6 +15,8 @@
 //! - `root`: started as root: the owner put right, privileges gone
 //! - `users`: a user whom nobody knows, the umask, what else root may bring
 //! - `health`: the probes
+//! - `trouble`: folders and credentials that cannot be used, at the start and in `health`
+//! - `repository`: git's repository in the workspace: elsewhere, broken, hostile
 //! - `headless`: Claude Code set up by variables, with a stand-in for it
 //! - `said`: whole lines, and valid JSON
 //! - `unread`: a stderr that cannot be written to
@@ -42,12 +44,14 @@ mod missing_calls;
 mod no_proc;
 mod panics;
 mod reaping;
+mod repository;
 mod root;
 mod said;
 mod signals;
 mod stops;
 mod storms;
 mod terminal;
+mod trouble;
 mod unread;
 mod users;
 mod via;

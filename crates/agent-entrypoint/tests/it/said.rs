@@ -29,9 +29,9 @@ fn health_keeps_its_lines_and_its_json_whole() {
             let path = format!("{}:/usr/bin:/bin", path.path().display());
             run(command.env("PATH", path).env("WORKSPACE", "/proc")).stdout
         };
-        assert_eq!(health(&[]).lines().count(), 3, "{byte}");
+        assert_eq!(health(&[]).lines().count(), 7, "{byte}");
         let document: Value = serde_json::from_str(&health(&["--json"])).unwrap();
-        assert_eq!(document["probes"].as_array().unwrap().len(), 3, "{byte}");
+        assert_eq!(document["probes"].as_array().unwrap().len(), 7, "{byte}");
     }
 }
 

@@ -51,9 +51,9 @@ fn what_an_unknown_user_was_given_stays() {
     let dir = folder();
     let script = "echo \"$HOME|$USER|$LOGNAME|$SHELL\"";
     let mut command = unknown_user(dir.path(), &["sh", "-c", script]);
-    command.env("HOME", "/srv").env("USER", "me");
+    command.env("HOME", "/tmp").env("USER", "me");
     let outcome = run(&mut command);
-    assert_eq!(outcome, Outcome::new(0, "/srv|me|me|/bin/bash\n", ""));
+    assert_eq!(outcome, Outcome::new(0, "/tmp|me|me|/bin/bash\n", ""));
 }
 
 #[test]

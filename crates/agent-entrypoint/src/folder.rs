@@ -1,0 +1,350 @@
+//! A folder that an agent writes to: may this process do so, and has its file system room left?
+//!
+//! Nothing is written: `access` and `statfs` answer, a system call each.
+
+use core::ffi::CStr;
+use core::fmt::{self, Display, Formatter};
+
+use rustix::fs::{Access, AtFlags, CWD, FileType, Stat, accessat, statat, statfs};
+use rustix::io::Errno;
+
+use crate::text::{Ids, Path, Why, shown};
+
+/// What a folder is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Tmp,
+    Home,
+    /// Where Claude Code keeps its settings, sessions and credentials.
+    Claude,
+    /// A folder in HOME that programs expect to be able to write to, if it exists.
+    InHome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Folder<'a> {
+    pub role: Role,
+    pub path: &'a CStr,
+}
+
+/// What a file system has none of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    Space,
+    Inodes,
+}
+
+/// Why `me` cannot write in a folder; as a piece of text, with the remedy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble<'a> {
+    pub folder: Folder<'a>,
+    pub fault: Fault,
+    me: Ids,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Full(Full),
+    Denied {
+        errno: Errno,
+        owner: Ids,
+        mode: u32,
+        /// It is a mount of its own, not a folder of HOME's file system.
+        is_mount: bool,
+    },
+}
+
+impl<'a> Folder<'a> {
+    /// Fails if `me`, which this process is, cannot write there.
+    ///
+    /// A sandbox that does not know one of the questions does not forbid the writing either.
+    pub fn check(self, me: Ids) -> Result<(), Trouble<'a>> {
+        let fail = |fault| Trouble {
+            folder: self,
+            fault,
+            me,
+        };
+        let mut wanted = Access::WRITE_OK | Access::EXEC_OK;
+        wanted.set(Access::READ_OK, self.role == Role::Claude);
+        match accessat(CWD, self.path, wanted, AtFlags::empty()) {
+            Ok(()) => space(self.path).map_err(|full| fail(Fault::Full(full))),
+            Err(Errno::NOSYS | Errno::PERM) => Ok(()),
+            // Whoever needs it makes it.
+            Err(Errno::NOENT) if matches!(self.role, Role::Claude | Role::InHome) => Ok(()),
+            Err(errno) => Err(fail(self.denied(errno))),
+        }
+    }
+
+    fn denied(self, errno: Errno) -> Fault {
+        let seen = match errno {
+            Errno::NOENT => None,
+            _ => statat(CWD, self.path, AtFlags::empty()).ok(),
+        };
+        let is_folder = |seen: &Stat| FileType::from_raw_mode(seen.st_mode) == FileType::Directory;
+        let errno = match seen {
+            Some(seen) if errno == Errno::ACCESS && !is_folder(&seen) => Errno::NOTDIR,
+            _ => errno,
+        };
+        let mut room = Path::new();
+        let parent = room.set_path(&[self.path.to_bytes(), b"/.."]);
+        let parent = seen.and_then(|_| statat(CWD, parent, AtFlags::empty()).ok());
+        Fault::Denied {
+            errno,
+            owner: Ids {
+                uid: seen.map_or(0, |seen| seen.st_uid),
+                gid: seen.map_or(0, |seen| seen.st_gid),
+            },
+            mode: seen.map_or(0, |seen| seen.st_mode & 0o7777),
+            is_mount: seen.map(|seen| seen.st_dev) != parent.map(|parent| parent.st_dev),
+        }
+    }
+}
+
+/// Fails if the file system of a folder is full for an ordinary user, or will take no more files.
+pub fn space(path: &CStr) -> Result<(), Full> {
+    // One that cannot be asked is not known to be full.
+    let Ok(seen) = statfs(path) else {
+        return Ok(());
+    };
+    judge_space(
+        (seen.f_blocks != 0, seen.f_bavail != 0),
+        (seen.f_files != 0, seen.f_ffree != 0),
+    )
+}
+
+/// Each pair is whether any are counted and whether any are free. A file system that counts none of a
+/// kind sets no limit to it: btrfs for inodes, a tmpfs with `size=0` for blocks.
+fn judge_space(blocks: (bool, bool), inodes: (bool, bool)) -> Result<(), Full> {
+    match (blocks, inodes) {
+        ((true, false), _) => Err(Full::Space),
+        (_, (true, false)) => Err(Full::Inodes),
+        _ => Ok(()),
+    }
+}
+
+impl Display for Full {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Space => "is full: no space is left (`df`)",
+            Self::Inodes => "is full: no inodes are left (`df -i`)",
+        })
+    }
+}
+
+impl Display for Trouble<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Folder { role, path } = self.folder;
+        let name = match role {
+            Role::Tmp => "temporary folder",
+            Role::Home => "home",
+            Role::Claude => "Claude Code's folder",
+            Role::InHome => "folder",
+        };
+        write!(f, "{name} `{}` ", shown(path))?;
+        match self.fault {
+            Fault::Full(full) => {
+                let hint = match role {
+                    Role::Claude => "remove files there",
+                    _ => "remove files there, or raise the `size=` of its `--tmpfs`",
+                };
+                write!(f, "{full}; hint: {hint}")
+            }
+            Fault::Denied {
+                errno,
+                owner,
+                mode,
+                is_mount,
+            } => {
+                let me = self.me;
+                match errno {
+                    Errno::NOENT => f.write_str("does not exist")?,
+                    Errno::NOTDIR => f.write_str("is not a directory")?,
+                    Errno::ROFS => f.write_str("is read-only")?,
+                    Errno::ACCESS if owner.uid == me.uid => {
+                        write!(f, "is not writable: mode {mode:04o}")?;
+                    }
+                    Errno::ACCESS => {
+                        write!(f, "is not writable: it belongs to {owner}, ")?;
+                        write!(f, "mode {mode:04o}, and this is {me}")?;
+                    }
+                    errno => return write!(f, "is not writable: {}", Why(errno)),
+                }
+                f.write_str("; hint: ")?;
+                self.remedy(f, errno, owner, is_mount)
+            }
+        }
+    }
+}
+
+impl Trouble<'_> {
+    /// Returns true for Claude Code's folder if the engine made it, on the way to credentials that are
+    /// mounted in it: Claude Code works with that, but keeps nothing there that could be resumed.
+    pub fn is_bearable(&self) -> bool {
+        let is_of_engine = matches!(
+            self.fault,
+            Fault::Denied {
+                errno: Errno::ACCESS,
+                owner: Ids { uid: 0, .. },
+                is_mount: false,
+                ..
+            }
+        );
+        is_of_engine && self.folder.role == Role::Claude
+    }
+
+    pub fn is_missing(&self) -> bool {
+        let errno = Errno::NOENT;
+        matches!(self.fault, Fault::Denied { errno: seen, .. } if seen == errno)
+    }
+
+    fn remedy(
+        &self,
+        f: &mut Formatter<'_>,
+        errno: Errno,
+        owner: Ids,
+        is_mount: bool,
+    ) -> fmt::Result {
+        let Self { folder, me, .. } = *self;
+        let path = shown(folder.path);
+        match (folder.role, errno) {
+            (Role::Tmp | Role::Home, _) => write!(f, "docker run --tmpfs {path} …"),
+            (_, Errno::ROFS) => f.write_str("mount it without `:ro`"),
+            (Role::Claude, Errno::ACCESS) if is_mount && owner.uid == me.uid => {
+                f.write_str("on the host: `chmod u+rwx ~/.claude`")
+            }
+            (Role::Claude, Errno::ACCESS) if is_mount => {
+                write!(f, "on the host: `sudo chown -R {me} ~/.claude`")?;
+                // To become root for it would be no remedy.
+                if owner.uid != 0 {
+                    write!(f, ", or run the container with `--user {owner}`")?;
+                }
+                Ok(())
+            }
+            // The engine makes the folders on the way to a mount, for root alone.
+            _ => write!(
+                f,
+                "docker exec --privileged --user root CONTAINER chown {me} {path}"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_is_what_has_a_limit_and_nothing_left() {
+        const NONE: (bool, bool) = (false, false);
+        const FREE: (bool, bool) = (true, true);
+        const GONE: (bool, bool) = (true, false);
+        for (blocks, inodes, expected) in [
+            (FREE, FREE, Ok(())),
+            (GONE, FREE, Err(Full::Space)),
+            (GONE, GONE, Err(Full::Space)),
+            (FREE, GONE, Err(Full::Inodes)),
+            (FREE, NONE, Ok(())),
+            (GONE, NONE, Err(Full::Space)),
+            (NONE, FREE, Ok(())),
+            (NONE, NONE, Ok(())),
+        ] {
+            assert_eq!(
+                judge_space(blocks, inodes),
+                expected,
+                "{blocks:?} {inodes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_trouble_has_its_remedy() {
+        let exec = "docker exec --privileged --user root CONTAINER chown 1000:1000 /f";
+        let host = "it belongs to 1001:1001, mode 0700, and this is 1000:1000; hint: on the host: `sudo chown -R 1000:1000 ~/.claude`, or run the container with `--user 1001:1001`";
+        for (role, errno, owner, is_mount, expected) in [
+            (
+                Role::Tmp,
+                Errno::ROFS,
+                0,
+                false,
+                "temporary folder `/f` is read-only; hint: docker run --tmpfs /f …",
+            ),
+            (
+                Role::Home,
+                Errno::NOENT,
+                0,
+                false,
+                "home `/f` does not exist; hint: docker run --tmpfs /f …",
+            ),
+            (
+                Role::Home,
+                Errno::ACCESS,
+                0,
+                true,
+                "home `/f` is not writable: it belongs to 0:0, mode 0700, and this is 1000:1000; hint: docker run --tmpfs /f …",
+            ),
+            (
+                Role::Tmp,
+                Errno::IO,
+                0,
+                true,
+                "temporary folder `/f` is not writable: Input/output error (errno 5)",
+            ),
+            (
+                Role::Claude,
+                Errno::ACCESS,
+                1001,
+                true,
+                &format!("Claude Code's folder `/f` is not writable: {host}"),
+            ),
+            (
+                Role::Claude,
+                Errno::ACCESS,
+                1000,
+                true,
+                "Claude Code's folder `/f` is not writable: mode 0700; hint: on the host: `chmod u+rwx ~/.claude`",
+            ),
+            (
+                Role::Claude,
+                Errno::ROFS,
+                1000,
+                true,
+                "Claude Code's folder `/f` is read-only; hint: mount it without `:ro`",
+            ),
+            (
+                Role::InHome,
+                Errno::ACCESS,
+                0,
+                false,
+                &format!(
+                    "folder `/f` is not writable: it belongs to 0:0, mode 0700, and this is 1000:1000; hint: {exec}"
+                ),
+            ),
+        ] {
+            let fault = Fault::Denied {
+                errno,
+                owner: ids(owner),
+                mode: 0o700,
+                is_mount,
+            };
+            assert_eq!(text(role, fault), expected);
+        }
+        let hint = "hint: remove files there, or raise the `size=` of its `--tmpfs`";
+        for (full, why) in [
+            (Full::Space, "no space is left (`df`)"),
+            (Full::Inodes, "no inodes are left (`df -i`)"),
+        ] {
+            let expected = format!("temporary folder `/f` is full: {why}; {hint}");
+            assert_eq!(text(Role::Tmp, Fault::Full(full)), expected);
+        }
+    }
+
+    fn ids(id: u32) -> Ids {
+        Ids { uid: id, gid: id }
+    }
+
+    fn text(role: Role, fault: Fault) -> String {
+        let folder = Folder { role, path: c"/f" };
+        let me = ids(1000);
+        Trouble { folder, fault, me }.to_string()
+    }
+}

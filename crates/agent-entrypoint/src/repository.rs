@@ -1,0 +1,368 @@
+//! git's repository in the workspace: is all of it in this container, and may this process use it?
+//!
+//! git is not started, and nothing that the workspace names is executed. Only `.git` of the workspace
+//! itself is inspected, where git's own search begins; a repository above it is not in the container.
+
+use core::ffi::CStr;
+use core::fmt::{self, Display, Formatter};
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, accessat, openat, statat};
+use rustix::io::Errno;
+
+use crate::text::{Ids, Path, Shown, Why, shown};
+
+/// The folder that `.git` is, or names.
+const ITSELF: &str = ".git";
+
+/// Why git cannot use the repository; as a piece of text, with the remedy.
+pub struct Trouble<'a> {
+    workspace: &'a CStr,
+    /// What `.git` names, if it is a file.
+    target: &'a [u8],
+    fault: Fault,
+    me: Ids,
+}
+
+/// What is wrong with `.git`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It is neither a folder nor a file.
+    Kind,
+    /// It is a file without `gitdir: PATH`.
+    NoPointer,
+    /// It is a file, and the folder that it names does not exist here.
+    Elsewhere,
+    /// It is a linked worktree's, and the repository that this belongs to does not exist here.
+    NoCommonFolder,
+    /// A part that each repository has is missing.
+    Missing(&'static str),
+    /// A part cannot be used.
+    Denied(&'static str, Errno),
+}
+
+/// Where it is in the workspace.
+pub const FILE: &[u8] = b"/.git";
+
+/// Returns whether there is a repository; fails if git cannot use it as `me`, which this process is.
+///
+/// One system call if there is none. In `room` the text of a `.git` file is kept.
+pub fn check<'a>(workspace: &'a CStr, me: Ids, room: &'a mut Path) -> Result<bool, Trouble<'a>> {
+    let mut path = Path::new();
+    let name = path.set_path(&[workspace.to_bytes(), FILE]);
+    let Ok(seen) = statat(CWD, name, AtFlags::empty()) else {
+        return Ok(false);
+    };
+    let checked = match FileType::from_raw_mode(seen.st_mode) {
+        FileType::Directory => check_folder(name),
+        FileType::RegularFile => check_pointer(workspace, name, room),
+        _ => Err(Fault::Kind),
+    };
+    match checked {
+        // The workspace's own trouble says it already.
+        Err(Fault::Denied(_, Errno::ACCESS)) if !is_writable(workspace) => Ok(true),
+        Err(fault) => Err(Trouble {
+            workspace,
+            target: target(room.as_bytes()).unwrap_or_default(),
+            fault,
+            me,
+        }),
+        Ok(()) => Ok(true),
+    }
+}
+
+fn is_writable(workspace: &CStr) -> bool {
+    accessat(CWD, workspace, Access::WRITE_OK, AtFlags::empty()).is_ok()
+}
+
+/// A file in place of the folder, as a linked worktree and a submodule have it.
+fn check_pointer(workspace: &CStr, file: &CStr, text: &mut Path) -> Result<(), Fault> {
+    *text = Path::read(CWD, file).map_err(|errno| Fault::Denied(ITSELF, errno))?;
+    let target = target(text.as_bytes()).ok_or(Fault::NoPointer)?;
+    let folder = match target {
+        [b'/', ..] => b"",
+        _ => workspace.to_bytes(),
+    };
+    let mut path = Path::new();
+    let name = path.set_path(&[folder, b"/", target]);
+    // A longer path is for git to follow.
+    if name.is_empty() || text.is_full() {
+        return Ok(());
+    }
+    match check_folder(name) {
+        Err(Fault::Missing(ITSELF)) => Err(Fault::Elsewhere),
+        checked => checked,
+    }
+}
+
+/// The path in the text of a `.git` file, as git reads it (`read_gitfile_gently` in its setup.c).
+pub fn target(text: &[u8]) -> Option<&[u8]> {
+    let path = trim_line_end(text.strip_prefix(b"gitdir: ")?);
+    (!path.is_empty() && !path.contains(&0)).then_some(path)
+}
+
+fn trim_line_end(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., b'\n' | b'\r'] = text {
+        text = rest;
+    }
+    text
+}
+
+/// What git asks of a folder before it takes it for a repository, and that objects can be added.
+fn check_folder(path: &CStr) -> Result<(), Fault> {
+    let folder = open(CWD, path).map_err(|errno| fault(ITSELF, errno))?;
+    let head = statat(&folder, c"HEAD", AtFlags::SYMLINK_NOFOLLOW);
+    let head = head.map_err(|errno| fault("HEAD", errno))?;
+    // What is left of it where the machine went down while it was written.
+    if head.st_size == 0 {
+        return Err(Fault::Missing("HEAD"));
+    }
+    let common = common_folder(&folder)?;
+    let common = common.as_ref().unwrap_or(&folder);
+    for (name, part) in [(c"objects", "objects"), (c"refs", "refs")] {
+        let wanted = Access::WRITE_OK | Access::EXEC_OK;
+        match accessat(common, name, wanted, AtFlags::empty()) {
+            // Reading is work, too; and a sandbox that has no such question forbids nothing.
+            Ok(()) | Err(Errno::ROFS | Errno::NOSYS | Errno::PERM) => {}
+            Err(errno) => return Err(fault(part, errno)),
+        }
+    }
+    Ok(())
+}
+
+/// The folder that a linked worktree shares with its repository; none for a repository itself.
+fn common_folder(folder: &OwnedFd) -> Result<Option<OwnedFd>, Fault> {
+    let part = "commondir";
+    let text = match Path::read(folder, c"commondir") {
+        Ok(text) => text,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(fault(part, errno)),
+    };
+    let mut path = Path::new();
+    let path = path.set_path(&[trim_line_end(text.as_bytes())]);
+    match open(folder.as_fd(), path) {
+        Ok(common) => Ok(Some(common)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Err(Fault::NoCommonFolder),
+        Err(errno) => Err(fault(part, errno)),
+    }
+}
+
+#[inline(never)]
+fn open(from: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(from, path, flags, Mode::empty())
+}
+
+fn fault(part: &'static str, errno: Errno) -> Fault {
+    match errno {
+        Errno::NOENT | Errno::NOTDIR => Fault::Missing(part),
+        errno => Fault::Denied(part, errno),
+    }
+}
+
+/// The `.git` of the repository that a linked worktree belongs to, to be mounted at the same path.
+///
+/// None where it could be another folder, or mean something to a shell: a `.git` file is whatever
+/// somebody has put into the workspace, and a hint is there to be copied.
+pub fn repository_of(target: &[u8]) -> Option<&[u8]> {
+    let name = target.rsplit(|byte| *byte == b'/').next()?;
+    let folder = target.strip_suffix(name)?.strip_suffix(b"/worktrees/")?;
+    let is_plain = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+' | b'@')
+    };
+    let is_safe = folder.starts_with(b"/")
+        && folder.ends_with(b"/.git")
+        && folder.iter().all(is_plain)
+        && folder.split(|byte| *byte == b'/').all(|part| part != b"..");
+    is_safe.then_some(folder)
+}
+
+const ABSENT: &str = "which is not in this container";
+const AT_ITS_PATH: &str =
+    "mount the repository that it belongs to at the path that it has on the host";
+
+impl Display for Trouble<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (workspace, me) = (shown(self.workspace), self.me);
+        write!(f, "git repository `{workspace}/.git` ")?;
+        match self.fault {
+            Fault::Kind => f.write_str("is neither a folder nor a file"),
+            Fault::NoPointer => f.write_str(
+                "is a file without `gitdir: PATH`; hint: restore it, or remove it and run `git init`",
+            ),
+            Fault::Elsewhere => {
+                let target = Shown(self.target);
+                write!(f, "points to `{target}`, {ABSENT}; hint: ")?;
+                match (repository_of(self.target), self.target) {
+                    (Some(folder), _) => {
+                        let folder = Shown(folder);
+                        write!(f, "docker run -v \"{folder}:{folder}\" …")
+                    }
+                    (None, [b'/', ..]) => f.write_str(AT_ITS_PATH),
+                    _ => f.write_str("mount the repository that it belongs to as the workspace"),
+                }
+            }
+            Fault::NoCommonFolder => {
+                write!(f, "is a worktree of a repository {ABSENT}; hint: {AT_ITS_PATH}")
+            }
+            Fault::Missing(part) => write!(
+                f,
+                "is not one: its `{part}` is missing or empty; hint: restore it, or remove `.git` and run `git init`"
+            ),
+            Fault::Denied(part, errno) => {
+                write!(f, "cannot be used: `{part}`: {}", Why(errno))?;
+                if errno == Errno::ACCESS {
+                    write!(f, "; hint: on the host: `sudo chown -R {me} .git`")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn pointers_are_read_as_git_reads_them() {
+        for (text, expected) in [
+            (
+                &b"gitdir: /r/.git/worktrees/x\n"[..],
+                Some(&b"/r/.git/worktrees/x"[..]),
+            ),
+            (b"gitdir: ../.git/modules/m", Some(b"../.git/modules/m")),
+            (b"gitdir: a\r\n\n", Some(b"a")),
+            (b"gitdir:  a b \n", Some(b" a b ")),
+            (b"gitdir: a\nb\n", Some(b"a\nb")),
+            (b"gitdir: \n", None),
+            (b"gitdir: ", None),
+            (b"gitdir:/a", None),
+            (b" gitdir: /a", None),
+            (b"GITDIR: /a", None),
+            (b"gitdir: a\0b", None),
+            (b"ref: refs/heads/main\n", None),
+            (b"", None),
+        ] {
+            assert_eq!(target(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_repository_of_plain_letters_gets_into_a_command() {
+        for (target, expected) in [
+            ("/home/me/repo/.git/worktrees/x", Some("/home/me/repo/.git")),
+            (
+                "/a/worktrees/b/.git/worktrees/x",
+                Some("/a/worktrees/b/.git"),
+            ),
+            ("/repo/.git/modules/x", None),
+            ("../repo/.git/worktrees/x", None),
+            // A hint that gives a secret away, or runs what the workspace says.
+            ("/root/.ssh/worktrees/x", None),
+            ("/a/../root/.git/worktrees/x", None),
+            ("/a\";curl x|sh;\"/.git/worktrees/x", None),
+            ("/$(id)/.git/worktrees/x", None),
+            ("/a:/b/.git/worktrees/x", None),
+            ("/a b/.git/worktrees/x", None),
+            ("/a\n/.git/worktrees/x", None),
+        ] {
+            assert_eq!(
+                repository_of(target.as_bytes()),
+                expected.map(str::as_bytes),
+                "{target}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_trouble_has_its_remedy() {
+        let same = "mount the repository that it belongs to at the path that it has on the host";
+        let absent = "which is not in this container; hint";
+        for (target, fault, expected) in [
+            ("", Fault::Kind, "is neither a folder nor a file"),
+            (
+                "",
+                Fault::NoPointer,
+                "is a file without `gitdir: PATH`; hint: restore it, or remove it and run `git init`",
+            ),
+            (
+                "/r/.git/worktrees/x",
+                Fault::Elsewhere,
+                &format!(
+                    "points to `/r/.git/worktrees/x`, {absent}: docker run -v \"/r/.git:/r/.git\" …"
+                ),
+            ),
+            (
+                "/a\x1b[2J",
+                Fault::Elsewhere,
+                &format!("points to `/a?[2J`, {absent}: {same}"),
+            ),
+            (
+                "../.git/modules/m",
+                Fault::Elsewhere,
+                &format!(
+                    "points to `../.git/modules/m`, {absent}: mount the repository that it belongs to as the workspace"
+                ),
+            ),
+            (
+                "/r",
+                Fault::NoCommonFolder,
+                &format!("is a worktree of a repository {absent}: {same}"),
+            ),
+            (
+                "",
+                Fault::Missing("HEAD"),
+                "is not one: its `HEAD` is missing or empty; hint: restore it, or remove `.git` and run `git init`",
+            ),
+            (
+                "",
+                Fault::Denied("objects", Errno::ACCESS),
+                "cannot be used: `objects`: Permission denied (errno 13); hint: on the host: `sudo chown -R 1000:1000 .git`",
+            ),
+            (
+                "",
+                Fault::Denied("objects", Errno::IO),
+                "cannot be used: `objects`: Input/output error (errno 5)",
+            ),
+        ] {
+            let trouble = Trouble {
+                workspace: c"/w",
+                target: target.as_bytes(),
+                fault,
+                me: Ids {
+                    uid: 1000,
+                    gid: 1000,
+                },
+            };
+            let expected = format!("git repository `/w/.git` {expected}");
+            assert_eq!(trouble.to_string(), expected);
+        }
+    }
+
+    proptest! {
+        /// Whatever a `.git` file holds: a path of it that C can have, or none.
+        #[test]
+        fn any_pointer_is_read(bytes: Vec<u8>, has_prefix: bool) {
+            let prefix: &[u8] = if has_prefix { b"gitdir: " } else { b"" };
+            let text = [prefix, &bytes].concat();
+            if let Some(path) = target(&text) {
+                prop_assert!(text[8..].starts_with(path));
+                prop_assert!(!path.is_empty() && !path.contains(&0));
+                prop_assert!(!path.ends_with(b"\n") && !path.ends_with(b"\r"));
+            }
+        }
+
+        /// Whatever it points to: no command of a hint has more than a path of plain letters in it.
+        #[test]
+        fn any_target_is_harmless_in_a_hint(target in "[/a.\"$`: ;\n-]{0,12}(/\\.git)?/worktrees/.{0,4}") {
+            if let Some(folder) = repository_of(target.as_bytes()) {
+                let folder = std::str::from_utf8(folder).unwrap();
+                prop_assert!(target.starts_with(folder) && folder.ends_with("/.git"));
+                prop_assert!(!folder.contains(['"', '$', '`', ':', ' ', ';', '\n']));
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What keeps an agent from its work, beside the workspace itself: said at the start, one line each.
+//!
+//! If all is well that is seven system calls, and five to seven more where there are a repository,
+//! Claude Code's folder and credentials. `health` asks the same.
+
+use core::ffi::CStr;
+use core::fmt::Display;
+
+use crate::config::Env;
+use crate::credentials;
+use crate::environment::{self, User};
+use crate::folder::{Folder, Role};
+use crate::repository;
+use crate::say;
+use crate::text::{Ids, Path};
+
+/// Warns of what `me`, which this process is, will miss in HOME and the temporary folder, of
+/// credentials that cannot be used, and of a repository in the workspace that git cannot use.
+#[inline(never)]
+pub fn report(workspace: &CStr, env: Env<'_>, user: User, me: Ids) {
+    let mut room = Path::new();
+    for role in [Role::Tmp, Role::Home, Role::Claude] {
+        let path = path(role, b"", env, user, &mut room);
+        match (Folder { role, path }).check(me) {
+            // The command may make it, as may what is mounted later.
+            Err(trouble) if role == Role::Home && trouble.is_missing() => {}
+            Err(trouble) if trouble.is_bearable() => {}
+            checked => warn(&checked),
+        }
+    }
+    let file = path(Role::Claude, credentials::FILE, env, user, &mut room);
+    warn(&credentials::check(file, me));
+    warn(&repository::check(workspace, me, &mut room));
+}
+
+fn warn<T>(checked: &Result<T, impl Display>) {
+    if let Err(trouble) = checked {
+        say::warning(trouble);
+    }
+}
+
+/// The path of what lies `below` the folder where programs put temporary files, the user's home, or
+/// where Claude Code keeps what is its own.
+#[inline(never)]
+pub fn path<'a>(
+    role: Role,
+    below: &[u8],
+    env: Env<'_>,
+    user: User,
+    room: &'a mut Path,
+) -> &'a CStr {
+    let home = environment::home(env, user);
+    let (folder, name): (&[u8], &[u8]) = match role {
+        Role::Tmp => (env.filled("TMPDIR").unwrap_or(c"/tmp").to_bytes(), b""),
+        Role::Claude => match env.filled("CLAUDE_CONFIG_DIR") {
+            Some(folder) => (folder.to_bytes(), b""),
+            None => (home, b"/.claude"),
+        },
+        Role::Home | Role::InHome => (home, b""),
+    };
+    room.set_path(&[folder, name, below])
+}

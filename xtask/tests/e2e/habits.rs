@@ -42,7 +42,7 @@ fn the_servers_sandbox_does_what_agents_expect() {
     git_has_an_identity_that_any_other_overrides(&container);
 }
 
-/// The server sets NODE_ENV=production.
+/// The server sets `NODE_ENV=production`.
 fn npm_installs_what_tests_need(container: &Container) {
     let install = "cd app; npm install --offline --silent; ls node_modules";
     let again = "cd app; npm ci --offline --silent; ls node_modules; npx --offline tool";

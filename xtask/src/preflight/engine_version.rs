@@ -45,6 +45,8 @@ mod tests {
     use super::*;
     use crate::docker::{Engine, Store};
 
+    /// docker/cli#4486 and moby/buildkit#4355: 24's builder fails with `unknown flag`, and 24 drops the
+    /// interval of an image that a newer one has built.
     #[test]
     fn engines_before_25_are_older() {
         for (version, expected) in [

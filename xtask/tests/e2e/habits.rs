@@ -126,8 +126,8 @@ const GNU: [(&str, &str); 13] = [
     ),
     // tree-kill, which concurrently and many others use, asks so (pkrumins/node-tree-kill).
     (
-        "sleep 9 & ps -o pid --no-headers --ppid $$ | grep -c .; kill $!",
-        "2\n",
+        "sleep 9 & ps -o pid --no-headers --ppid $$ | grep -cw $!; kill $!",
+        "1\n",
     ),
     ("ps -eo pid,comm | grep -c ' agent-entrypoin'", "1\n"),
     ("pgrep -o .", "1\n"),

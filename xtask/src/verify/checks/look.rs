@@ -150,6 +150,7 @@ pub(crate) fn line(created_by: &str) -> String {
     }
     let words = created_by.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = words.trim_end_matches("# buildkit").trim_end();
+    let line = without_arguments(line);
     let line = match line.strip_prefix("/bin/sh -c ") {
         Some(rest) => match rest.strip_prefix("#(nop) ") {
             Some(instruction) => instruction.trim_start().to_owned(),
@@ -163,6 +164,15 @@ pub(crate) fn line(created_by: &str) -> String {
     }
     let start: String = line.chars().take(MAX_LINE - 1).collect();
     format!("{}…", start.trim_end())
+}
+
+/// A step without the build arguments that it could read, which stand before its shell: `|1 A=b`.
+fn without_arguments(line: &str) -> &str {
+    let step = line.strip_prefix("RUN ").unwrap_or(line);
+    match step.find("/bin/sh -c ") {
+        Some(start) if step.starts_with('|') => &step[start..],
+        _ => line,
+    }
 }
 
 /// `1 file`, `2 files`.
@@ -251,6 +261,9 @@ mod tests {
                 "/bin/sh -c addgroup -g 1000 node",
                 "RUN addgroup -g 1000 node",
             ),
+            ("RUN |2 A=b C=d e /bin/sh -c set -eu", "RUN set -eu"),
+            ("|1 A=b /bin/sh -c true", "RUN true"),
+            ("RUN |1 A=b", "RUN |1 A=b"),
             ("RUN echo `id`", "RUN echo 'id'"),
             ("ARG NPM_TOKEN=abc", "(a line with a secret)"),
         ] {

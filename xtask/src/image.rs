@@ -47,6 +47,7 @@ Examples:
   cargo xtask image --dry-run                 print the docker command line, build nothing
   cargo xtask image --platform linux/arm64    another platform (needs emulation or a native node)
   cargo xtask image --node 22 --tag node22    another Node.js, under a tag of its own
+  cargo xtask image --tag more --build-arg EXTRA_PACKAGES='make xz'    with more of Alpine's packages
   cargo xtask image --json | jq -r .digest    the digest alone
   cargo xtask image --push                    every platform, pushed as :sha-… (and :dev)
   cargo xtask image --push --platform linux/arm64    one platform, on a machine of its own …

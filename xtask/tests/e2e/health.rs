@@ -115,11 +115,11 @@ fn a_full_tmp_and_a_full_home_are_unhealthy_until_there_is_room() {
     assert_eq!(said(&container), "");
     let fill = "! cat /dev/zero >/tmp/full 2>/dev/null && ! cat /dev/zero >~/full 2>/dev/null";
     container.exec(&["sh", "-c", fill]).succeeded();
-    let full = "is full: no space is left (`df`); hint: remove files there, or raise the `size=` of its `--tmpfs`";
+    let no_space = "is full: no space is left (`df`); hint: remove files there, or raise the `size=` of its `--tmpfs`";
     for health in [&HEALTH[..], &DEEP] {
         let expected = [
-            format!("fail home: home `/home/agentgate` {full}"),
-            format!("fail tmp: temporary folder `/tmp` {full}"),
+            format!("fail home: home `/home/agentgate` {no_space}"),
+            format!("fail tmp: temporary folder `/tmp` {no_space}"),
         ];
         assert_eq!(failures(&container, health), expected);
     }

@@ -255,9 +255,10 @@ fn the_second_way_mounts_the_hosts_claude_code() {
         container.exec(&["sh", "-c", "command -v claude; ~/.local/bin/claude"]),
         "/usr/local/bin/claude\nthe host\n",
     );
-    let folders = "mkdir -p ~/.local/share/a ~/.local/state/a ~/.cache/a ~/.config/a && echo x >~/.claude/a && stat -c %u ~/.local ~/.local/share/a";
-    says(container.exec(&["sh", "-c", folders]), "1000\n1000\n");
-    assert_eq!(fs::read_to_string(host.path().join("a")).unwrap(), "x\n");
+    container
+        .exec(&["touch", "/home/agentgate/.claude/a"])
+        .succeeded();
+    assert!(host.path().join("a").exists());
     // A network, but no more rights than without.
     container
         .exec(&["test", "-d", "/sys/class/net/eth0"])

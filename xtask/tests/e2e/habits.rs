@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::common::Ran;
 use crate::verify;
-use crate::world::{Container, HARDENED, docker, image, inspect, unique_name, workspace, xtask};
+use crate::world::{Container, docker, image, inspect, unique_name, workspace, xtask};
 
 /// Runs a script in the workspace.
 fn sh(container: &Container, script: &str) -> Ran {
@@ -163,26 +163,7 @@ fn with_the_hosts_claude_the_home_stays_the_agents() {
     let (workspace, folder) = (workspace(), workspace());
     let claude = folder.path().join("claude-program");
     fs::write(&claude, "#!/bin/sh\necho the host\n").unwrap();
-    let binds = [
-        format!("{}:/workspace:rw", workspace.path().display()),
-        format!("{}:/home/agentgate/.local/bin/claude:ro", claude.display()),
-        format!("{}:/home/agentgate/.claude:rw", folder.path().display()),
-    ];
-    let is_hardening =
-        |pair: &&[&str]| pair[0] != "--read-only" && !pair[1].starts_with("/home/agentgate:");
-    // `--read-only` stands alone among pairs: what is before and after it is put together anew.
-    let at = HARDENED
-        .iter()
-        .position(|one| *one == "--read-only")
-        .unwrap();
-    let pairs = HARDENED[..at]
-        .chunks(2)
-        .chain(HARDENED[at + 1..HARDENED.len() - 1].chunks(2));
-    let mut options: Vec<&str> = pairs.filter(is_hardening).flatten().copied().collect();
-    for bind in &binds {
-        options.extend(["-v", bind]);
-    }
-    let container = Container::start(&options, &["sleep", "infinity"]);
+    let container = Container::start_mounted(workspace.path(), &claude, folder.path());
     sh(&container, PACK).succeeded();
     let owners = "cd; stat --format '%u:%g %a %n' . .cache .config .local .local/bin .local/share .local/state";
     let shadow = "printf '#!/bin/sh\\n' >~/.local/bin/git; chmod +x ~/.local/bin/git; \

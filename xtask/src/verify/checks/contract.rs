@@ -211,14 +211,6 @@ pub(crate) const CHECKS: &[Check] = &[
         remedy: "nothing may depend on a read-only root file system, or on a tmpfs over HOME",
         how: How::Containers(mounted::works),
     },
-    Check {
-        id: "contract-mounted-home",
-        proves: "beside what the server mounts in HOME, programs can keep their files there",
-        source: "contract, The second way: parents of bind targets are made for root alone",
-        remedy: "make `.local/bin`, `.local/share`, `.local/state`, `.cache`, `.config` and `.claude` for \
-                 agentgate in docker/Dockerfile.agent",
-        how: How::Containers(mounted::home),
-    },
 ];
 
 /// Passes when the command succeeded, printed these lines and wrote nothing to stderr.

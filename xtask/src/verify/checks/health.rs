@@ -1,6 +1,10 @@
 //! The image's HEALTHCHECK, asked by the engine itself: well when all is well, and not well when
 //! something that an agent needs is missing.
 
+use std::fs;
+
+use anyhow::Context as _;
+
 use super::look::lines;
 use crate::verify::bench::{Bench, Container, Ran, Start};
 use crate::verify::check::{Check, How, Verdict};
@@ -33,6 +37,21 @@ pub(crate) const CHECKS: &[Check] = &[
         source: "seed 6.3.4: check Node.js is working",
         remedy: "the health check must run `node --version`",
         how: How::Waiting(no_node),
+    },
+    Check {
+        id: "health-full",
+        proves: "a container whose `/tmp` is full is unhealthy",
+        source: "specification 6.3.4; a full `/tmp` makes Claude Code's commands answer nothing \
+                 (anthropics/claude-code#35442)",
+        remedy: "the health check must see whether TMPDIR and HOME have room",
+        how: How::Waiting(full),
+    },
+    Check {
+        id: "health-repository",
+        proves: "a container whose workspace is a worktree without its repository is unhealthy",
+        source: "specification 6.3.4: return healthy/unhealthy status; devcontainers/cli#796",
+        remedy: "the health check must see whether `.git` leads to a repository",
+        how: How::Waiting(repository),
     },
     Check {
         id: "health-root",
@@ -106,6 +125,25 @@ fn judge_root(health: &Health, left: &Ran) -> Verdict {
         ("healthy", ..) => Verdict::failed(left.told(), EXPECTED),
         _ => Verdict::failed(told(health), EXPECTED),
     }
+}
+
+/// Fills `/tmp`, and waits then.
+const FILL: &str = "cat /dev/zero >/tmp/full 2>/dev/null; exec sleep infinity";
+
+fn full(bench: &Bench) -> anyhow::Result<Verdict> {
+    let small = ["--tmpfs", "/tmp:rw,noexec,nosuid,size=64k"];
+    let start = bench.contract().options(&small);
+    let start = start.command(&["sh", "-c", FILL]);
+    Ok(judge_unhealthy(&ask(start, "3")?, "/tmp"))
+}
+
+fn repository(bench: &Bench) -> anyhow::Result<Verdict> {
+    let folder = bench.workspace()?;
+    let file = folder.join(".git");
+    let written = fs::write(&file, "gitdir: /elsewhere/.git/worktrees/this\n");
+    written.with_context(|| format!("failed to write `{}`", file.display()))?;
+    let start = bench.contract().workspace(&folder, "rw");
+    Ok(judge_unhealthy(&ask(start, "1")?, "/elsewhere"))
 }
 
 /// Waits for a good answer, or for so many bad ones.

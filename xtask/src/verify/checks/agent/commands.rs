@@ -104,26 +104,7 @@ pub(super) fn gnu_tools(_: &Expected, ran: &Ran) -> Verdict {
     }
 }
 
-/// How the server starts the image where it finds Claude Code on its host, but for the binds: the
-/// image's own home, which a root file system that can be written to holds.
-const HOSTS_CLAUDE: [&str; 15] = [
-    "--workdir",
-    "/workspace",
-    "--network",
-    "none",
-    "--cap-drop",
-    "ALL",
-    "--security-opt",
-    "no-new-privileges",
-    "--pids-limit",
-    "256",
-    "--tmpfs",
-    "/tmp:rw,noexec,nosuid,size=512m",
-    "--env",
-    "NODE_ENV=production",
-    "--stop-timeout=5",
-];
-
+/// Writes into each folder that programs expect, the mounted one included, and installs for everyone.
 const GLOBAL_INSTALL: &[&str] = &[
     "sh",
     "-c",
@@ -144,24 +125,10 @@ command -v claude"#,
 ];
 
 pub(super) fn global_install(bench: &Bench) -> anyhow::Result<Verdict> {
-    let claude = bench.file("#!/bin/sh\necho the host\n", 0o755)?;
-    let start = bench.plain().user("agentgate").options(&HOSTS_CLAUDE);
-    let start = start.mount(&claude, "/home/agentgate/.local/bin/claude");
-    let ran = start.command(GLOBAL_INSTALL).run()?;
-    Ok(judge_global_install(&ran))
+    let container = bench.mounted()?.start()?;
+    Ok(judge_global_install(&container.exec(GLOBAL_INSTALL)?))
 }
 
 pub(super) fn judge_global_install(ran: &Ran) -> Verdict {
-    // Without a mounted workspace the entrypoint has a note on stderr.
-    let quiet = Ran {
-        stderr: match ran.code {
-            0 => String::new(),
-            _ => ran.stderr.clone(),
-        },
-        ..ran.clone()
-    };
-    printed(
-        &quiet,
-        &["it runs", "/usr/bin/git", "/usr/local/bin/claude"],
-    )
+    printed(ran, &["it runs", "/usr/bin/git", "/usr/local/bin/claude"])
 }

@@ -127,7 +127,7 @@ pub(super) fn network(_: &Expected, ran: &Ran) -> Verdict {
     }
 }
 
-pub(super) const CLAUDE: &str = "/usr/local/bin/claude";
+const CLAUDE: &str = "/usr/local/bin/claude";
 
 pub(super) fn path(bench: &Bench) -> anyhow::Result<Verdict> {
     let container = bench.contract().with_host_claude()?.start()?;

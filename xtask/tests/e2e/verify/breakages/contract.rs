@@ -184,9 +184,4 @@ EOF"#,
         "contract-mounted",
         r#"{AROUND} grep -q " /home/agentgate tmpfs " /proc/mounts || echo no tmpfs >&2; exec "$REAL" "$@""#,
     ),
-    broken(
-        "no folders in HOME",
-        "contract-mounted-home",
-        "RUN rm -rf /home/agentgate/.local",
-    ),
 ];

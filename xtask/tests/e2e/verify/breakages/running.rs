@@ -60,6 +60,16 @@ pub(super) const BREAKAGES: &[Breakage] = &[
     ),
     broken("never healthy", "health-healthy", "HEALTHCHECK CMD false"),
     broken(
+        "the health check forgets /tmp",
+        "health-full",
+        "HEALTHCHECK CMD node --version && claude --version",
+    ),
+    broken(
+        "the health check forgets the repository",
+        "health-repository",
+        "HEALTHCHECK CMD node --version && claude --version",
+    ),
+    broken(
         "the health check stays root",
         "health-root",
         "HEALTHCHECK CMD touch /home/agentgate/.health && node --version",

@@ -111,10 +111,11 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(arguments: &[&str]) -> Terminal {
+    fn start(options: &[&str], arguments: &[&str]) -> Terminal {
         let name = unique_name();
         let mut words = vec!["docker", "run", "--interactive", "--tty", "--name", &name];
         words.extend(HARDENED);
+        words.extend(options);
         words.push(image());
         words.extend(arguments);
         let record = NamedTempFile::new().unwrap();
@@ -129,16 +130,18 @@ impl Terminal {
         }
     }
 
-    /// Waits until this was printed.
-    fn prints(&self, text: &str) {
+    /// Waits until this was printed so often.
+    fn prints(&self, text: &str, times: usize) {
+        let mut printed = Vec::new();
         for _ in 0..300 {
-            let printed = fs::read(self.record.path()).unwrap();
-            if String::from_utf8_lossy(&printed).contains(text) {
+            printed = fs::read(self.record.path()).unwrap();
+            if String::from_utf8_lossy(&printed).matches(text).count() >= times {
                 return;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("{text:?} is not printed");
+        let printed = String::from_utf8_lossy(&printed);
+        panic!("{text:?} is not printed {times} times: {printed:?}");
     }
 
     fn type_in(&mut self, keys: &str) {
@@ -179,7 +182,7 @@ impl Drop for Terminal {
 fn control_z_does_not_freeze_a_terminal() {
     let count = "trap 'echo x >>/tmp/continued' CONT; echo up >/tmp/up
         while :; do read -r line && echo \"$line\" >/tmp/line; done";
-    let mut terminal = Terminal::start(&["sh", "-c", count]);
+    let mut terminal = Terminal::start(&[], &["sh", "-c", count]);
     terminal.until("cat /tmp/up", "up");
     for times in ["x", "x x"] {
         terminal.type_in("\u{1a}");
@@ -189,15 +192,25 @@ fn control_z_does_not_freeze_a_terminal() {
     terminal.until("cat /tmp/line", "hello");
 }
 
-/// Claude Code answers Ctrl-Z itself: it stops its process group, and expects a shell to continue it.
+/// Takes the connection that Claude Code's first screen waits for, and never answers.
+const SILENT_API: &str = "import socket, time
+server = socket.create_server(('127.0.0.1', 443))
+open('/tmp/up', 'w').write('up')
+time.sleep(1000)";
+
+/// Claude Code answers Ctrl-Z itself: it stops its process group, and expects a shell to continue it. Then it
+/// sets up the terminal anew (`CSI ? 2004 h` turns bracketed paste on).
 #[test]
 fn claude_code_goes_on_after_control_z() {
-    let mut terminal = Terminal::start(&["claude"]);
-    let is_raw = "stty -F /proc/$(pgrep -x claude)/fd/0 -a | grep -o -e ' -icanon'";
-    terminal.until(is_raw, " -icanon");
+    const SET_UP: &str = "\u{1b}[?2004h";
+    let api = ["--add-host", "api.anthropic.com:127.0.0.1"];
+    let command = format!(
+        "python3 -c \"{SILENT_API}\" & until [ -e /tmp/up ]; do sleep 0.1; done; exec claude"
+    );
+    let mut terminal = Terminal::start(&api, &["sh", "-c", &command]);
+    terminal.prints(SET_UP, 1);
     terminal.type_in("\u{1a}");
-    terminal.prints("Claude Code is suspended");
-    terminal.until(is_raw, " -icanon");
+    terminal.prints(SET_UP, 2);
     let stopped = "grep -l '^State:.*stopped' /proc/[0-9]*/status";
     terminal.until(stopped, "");
 }
@@ -205,7 +218,7 @@ fn claude_code_goes_on_after_control_z() {
 /// A shell's jobs are its own: what it stopped stays so until `fg`.
 #[test]
 fn a_shell_keeps_its_job_control() {
-    let mut terminal = Terminal::start(&["bash", "--norc"]);
+    let mut terminal = Terminal::start(&[], &["bash", "--norc"]);
     terminal.type_in("echo up >/tmp/up; sh -c 'echo $$ >/tmp/job; exec sleep 1000'\n");
     terminal.until(
         "cat /tmp/up; cut -d' ' -f3 /proc/$(cat /tmp/job)/stat | tr -d '\n'",

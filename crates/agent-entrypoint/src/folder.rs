@@ -142,13 +142,10 @@ impl Display for Trouble<'_> {
         };
         write!(f, "{name} `{}` ", shown(path))?;
         match self.fault {
-            Fault::Full(full) => {
-                let hint = match role {
-                    Role::Claude => "remove files there",
-                    _ => "remove files there, or raise the `size=` of its `--tmpfs`",
-                };
-                write!(f, "{full}; hint: {hint}")
-            }
+            Fault::Full(full) => write!(
+                f,
+                "{full}; hint: remove files there, or raise the `size=` of its `--tmpfs`"
+            ),
             Fault::Denied {
                 errno,
                 owner,

@@ -122,7 +122,9 @@ fn copy(bytes: &[u8], room: &mut [u8]) -> usize {
 /// Fills the room with the beginning of a file, and returns how much that is.
 #[inline(never)]
 fn read(folder: BorrowedFd<'_>, path: &CStr, room: &mut [u8]) -> Result<usize, Errno> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    // A pipe that nobody writes to would keep this process waiting, and a terminal become its own: what
+    // lies in the workspace is anybody's.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = openat(folder, path, flags, Mode::empty())?;
     let mut length = 0;
     while let Some(rest) = room.get_mut(length..)
@@ -248,6 +250,17 @@ mod tests {
                 prop_assert_eq!(text.as_bytes(), &all[..all.len().min(16)]);
                 let whole = CStr::from_bytes_with_nul(&all).ok();
                 prop_assert_eq!(text.as_c_str(), whole.filter(|_| all.len() <= 16));
+            }
+
+            /// Whatever parts a path is made of: C gets all of it or none, also in a buffer that was used.
+            #[test]
+            fn a_path_is_whole_or_empty(parts in vec(vec(0..4_u8, 0..8), 0..4), before: Vec<u8>) {
+                let mut room = Text::<16>::new();
+                room.push(&before);
+                let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+                let all = [&parts.concat()[..], b"\0"].concat();
+                let whole = CStr::from_bytes_with_nul(&all).ok().filter(|_| all.len() <= 16);
+                prop_assert_eq!(room.set_path(&parts), whole.unwrap_or_default());
             }
 
             /// Whatever is shown: no control character of it, and all else of it that is text.

@@ -159,6 +159,12 @@ fn a_repository_that_is_not_in_the_container_is_said_at_the_start() {
             "is a file without `gitdir: PATH`; hint: restore it, or remove it and run `git init`"
                 .to_owned(),
         ),
+        (
+            "new w; mkfifo \"$DIR/w/.git/commondir\"",
+            format!(
+                "is a worktree of a repository {absent}: mount the repository that it belongs to at the path that it has on the host"
+            ),
+        ),
         // Nobody waits for what writes into it.
         (
             "mkdir \"$DIR/w\"; mkfifo \"$DIR/w/.git\"",

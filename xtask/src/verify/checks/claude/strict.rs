@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::verify::bench::{Bench, Ran};
 use crate::verify::check::{Check, How, Verdict};
@@ -69,14 +69,16 @@ fn fault(entry: &Entry) -> Option<String> {
 }
 
 /// What keeps hooks, servers and plugins of a repository out.
-const LOCKS: [(&str, &str); 6] = [
-    ("allowManagedHooksOnly", "true"),
-    ("allowManagedMcpServersOnly", "true"),
-    ("allowedMcpServers", "[]"),
-    ("disableSkillShellExecution", "true"),
-    ("strictKnownMarketplaces", "[]"),
-    ("strictPluginOnlyCustomization", r#"["hooks","mcp"]"#),
-];
+fn locks() -> [(&'static str, Value); 6] {
+    [
+        ("allowManagedHooksOnly", json!(true)),
+        ("allowManagedMcpServersOnly", json!(true)),
+        ("allowedMcpServers", json!([])),
+        ("disableSkillShellExecution", json!(true)),
+        ("strictKnownMarketplaces", json!([])),
+        ("strictPluginOnlyCustomization", json!(["hooks", "mcp"])),
+    ]
+}
 
 /// Programs that Claude Code asks for credentials; an empty one stands above a repository's.
 const HELPERS: [&str; 6] = [
@@ -106,13 +108,10 @@ const PINNED: [&str; 12] = [
 
 /// What the strict settings should set, and do not; `path` is the image's PATH.
 fn lacking(strict: &Value, path: &str) -> Vec<String> {
-    let mut wanted: Vec<(String, String)> = Vec::new();
-    let mut want = |name: &str, value: &str| wanted.push((name.to_owned(), value.to_owned()));
-    LOCKS.iter().for_each(|(name, value)| want(name, value));
-    HELPERS.iter().for_each(|name| want(name, r#""""#));
-    let mut found: Vec<String> = wanted
-        .into_iter()
-        .filter(|(name, value)| strict[name].to_string() != *value)
+    let helpers = HELPERS.map(|name| (name, json!("")));
+    let settings = locks().into_iter().chain(helpers);
+    let wrong = settings.filter(|(name, value)| strict[*name] != *value);
+    let mut found: Vec<String> = wrong
         .map(|(name, value)| format!("`{name}` is not {value}"))
         .collect();
     let pinned = PINNED.map(|name| (name, ""));
@@ -141,12 +140,14 @@ fn lacking(strict: &Value, path: &str) -> Vec<String> {
 fn in_force(root: &Root<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let base = parsed(root, BASE).unwrap_or_default();
-    let locks = LOCKS.iter().map(|(name, _)| *name).chain(HELPERS);
+    let locks = locks().map(|(name, _)| name).into_iter().chain(HELPERS);
     let locks = locks.filter(|name| !base[*name].is_null());
     found.extend(locks.map(|name| format!("`/{BASE}` sets `{name}`")));
     let files = root.files.iter();
     let fragments = files.filter(|(path, file)| {
-        path.starts_with(FRAGMENTS) && file.entry.kind != Kind::Folder && path.ends_with(".json")
+        path.starts_with(FRAGMENTS)
+            && file.entry.kind != Kind::Folder
+            && path.rsplit('.').next() == Some("json")
     });
     found.extend(fragments.map(|(path, _)| format!("`/{path}` is in force")));
     found

@@ -36,12 +36,8 @@ def answer_to(request):
 def results_of(request):
     """What the tools of the last answer returned, as text."""
     last = (request.get("messages") or [{}])[-1].get("content", "")
-    blocks = last if isinstance(last, list) else []
-    return [
-        json.dumps(block.get("content"), ensure_ascii=False)
-        for block in blocks
-        if block.get("type") == "tool_result"
-    ]
+    results = [block for block in last if isinstance(block, dict) and block.get("type") == "tool_result"]
+    return [json.dumps(result.get("content"), ensure_ascii=False) for result in results]
 
 
 def message_of(model, blocks):
@@ -112,15 +108,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log(self, request):
         """One line of LOG."""
-        line = {
-            "to": self.server.name,
-            "method": self.command,
-            "path": self.path,
-            "key": self.headers.get("x-api-key"),
-            "authorization": self.headers.get("authorization") or self.headers.get("proxy-authorization"),
-            "model": request.get("model"),
-            "results": results_of(request),
-        }
+        head = self.headers
+        line = {"to": self.server.name, "method": self.command, "path": self.path, "key": head.get("x-api-key")}
+        line["authorization"] = head.get("authorization") or head.get("proxy-authorization")
+        line |= {"model": request.get("model"), "results": results_of(request)}
         with LOCK:
             LOG.write(json.dumps(line, ensure_ascii=False) + "\n")
 

@@ -27,6 +27,7 @@ const SOURCES: &[(&str, &str)] = sources! {
     "checks/agent/files.rs"
     "checks/agent/packages.rs"
     "checks/claude.rs"
+    "checks/claude/strict.rs"
     "checks/contract.rs"
     "checks/contract/account.rs"
     "checks/contract/commands.rs"

@@ -47,6 +47,7 @@ fn all() -> impl Iterator<Item = &'static Check> {
         hardening::CHECKS,
         hardening_files::CHECKS,
         claude::CHECKS,
+        claude::strict::CHECKS,
         image::CHECKS,
         index::CHECKS,
     ]

@@ -7,8 +7,10 @@
     reason = "a test that cannot go on should say so by panicking"
 )]
 
+mod agent_work;
 mod agents_hands;
 mod build;
+mod claude_api;
 #[path = "../common/mod.rs"]
 mod common;
 mod compose;
@@ -16,6 +18,7 @@ mod contract;
 mod emulation;
 mod habits;
 mod health;
+mod hostile;
 mod pid1;
 mod push;
 mod release;

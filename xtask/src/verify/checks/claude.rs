@@ -1,6 +1,7 @@
 //! Claude Code as AgentGate's server uses it: without telemetry, with credentials that are
 //! mounted, and with an end that a program can read.
 
+pub(crate) mod strict;
 #[cfg(test)]
 mod tests;
 

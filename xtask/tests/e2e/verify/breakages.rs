@@ -1,6 +1,7 @@
 //! Ways to break the image by one more layer, and the check that each is for.
 
 mod agent;
+mod claude;
 mod contract;
 mod files;
 mod running;
@@ -30,7 +31,7 @@ const fn broken(what: &'static str, owner: &'static str, layer: &'static str) ->
 }
 
 /// Those that need an image each.
-const APART: [&[Breakage]; 2] = [contract::BREAKAGES, running::BREAKAGES];
+const APART: [&[Breakage]; 3] = [contract::BREAKAGES, running::BREAKAGES, claude::BREAKAGES];
 /// Those of which none, in one list, touches what another's check inspects.
 const TOGETHER: [&[Breakage]; 2] = [agent::BREAKAGES, files::BREAKAGES];
 

@@ -153,10 +153,10 @@ impl Terminal {
         docker(&["exec", &self.name, "sh", "-c", script]).stdout
     }
 
-    /// Asks until a script in the container prints this; 300 times at most, a tenth of a second between.
+    /// Asks until a script in the container prints this; for a minute or two at most.
     fn until(&self, script: &str, expected: &str) {
         let ask = format!(
-            "for i in $(seq 300); do said=$({script}); [ \"$said\" = '{expected}' ] && break; sleep 0.1; done; echo \"$said\""
+            "for i in $(seq 5); do said=$({script}); [ \"$said\" = '{expected}' ] && break; sleep 0.1; done; echo \"$said\""
         );
         let mut said = String::new();
         // At first there is no container yet.
@@ -165,6 +165,7 @@ impl Terminal {
             if said.trim_end() == expected {
                 return;
             }
+            std::thread::sleep(Duration::from_millis(300));
         }
         panic!("`{script}` says {said:?}, not {expected:?}");
     }

@@ -114,7 +114,7 @@ EOF"#,
     broken(
         "programs bring capabilities",
         "hardening-no-privileges",
-        "RUN python3 -c \"import os; os.setxattr('/bin/busybox', 'security.capability', \
+        "RUN python3 -c \"import os; os.setxattr('/bin/grep', 'security.capability', \
          bytes.fromhex('0100000200200000000000000000000000000000'))\"",
     ),
     broken(

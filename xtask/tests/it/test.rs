@@ -95,16 +95,32 @@ fn without_an_engine_the_test_bed_is_brought_up_and_taken_down() {
         r#"echo '{"running":true,"env":{}}' > "$here/status""#,
     );
     let ran = run(&sandbox, &["test"], true).succeeded();
-    let mut steps = all("passed");
-    // The test bed's own tests run only where there can be one.
-    steps.push(("test bed".to_owned(), "passed".to_owned()));
-    assert_eq!(outcomes(&ran), steps);
+    assert_eq!(outcomes(&ran), all("passed"));
     let down = "run --quiet --package testbed -- down\n";
     assert!(sandbox.read("bin/calls").contains(down));
 
     sandbox.write("bin/calls", "");
     run(&sandbox, &["test", "--keep"], true).succeeded();
     assert!(!sandbox.read("bin/calls").contains(down));
+}
+
+#[test]
+fn all_runs_the_ignored_tests_and_the_faults_of_the_test_bed() {
+    let sandbox = sandbox();
+    sandbox.write("bin/status", RUNNING);
+    let ran = run(&sandbox, &["test", "--all", "--testbed"], true).succeeded();
+    let mut steps = all("passed");
+    // The test bed's own tests run only where there can be one.
+    steps.push(("test bed".to_owned(), "passed".to_owned()));
+    assert_eq!(outcomes(&ran), steps);
+    let calls = sandbox.read("bin/calls");
+    assert!(
+        calls.contains("--test e2e -- --include-ignored\n"),
+        "{calls}"
+    );
+
+    let ran = run(&sandbox, &["test", "--all", "--quick"], true);
+    assert_eq!(ran.code, Some(2));
 }
 
 #[test]

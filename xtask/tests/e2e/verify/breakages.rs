@@ -30,6 +30,46 @@ const fn broken(what: &'static str, owner: &'static str, layer: &'static str) ->
     Breakage { what, owner, layer }
 }
 
+/// The breakages that the gate builds: one for each way in which verify inspects an image. The judgements
+/// themselves have table tests beside the checks.
+pub(super) const IN_GATE: [&str; 26] = [
+    // In the sandbox that most checks share.
+    "bash has no terminal",
+    "no jq",
+    "a request without a network hangs",
+    "npm's global prefix is in HOME",
+    "busybox's grep",
+    // In sandboxes of their own.
+    "the entrypoint takes a second",
+    "a shell between PID 1 and its command",
+    "only the command is told to stop",
+    "a workspace of another owner is fatal",
+    "a HOME of the image's own is complained of",
+    "PID 1 reaps nobody",
+    "every end is a good one",
+    "PID 1 can be traced",
+    "what stops on a terminal stays stopped",
+    "the health check forgets /tmp",
+    "programs bring capabilities",
+    "a server is started",
+    // By Claude Code itself.
+    "`claude -p` prints no JSON",
+    "the strict settings let a repository's hooks run",
+    // In the configuration, the history, the files of all layers and the sizes.
+    "runs as root",
+    "a token in ENV",
+    "a token in a file that a later layer removes",
+    "a program with capabilities",
+    "the entrypoint is for another machine",
+    "a label names a package that is not there",
+    "70 MB too large",
+];
+
+/// Whether the gate builds an image with this breakage.
+pub(super) fn is_in_gate(breakage: &Breakage) -> bool {
+    IN_GATE.contains(&breakage.what)
+}
+
 /// Those that need an image each.
 const APART: [&[Breakage]; 3] = [contract::BREAKAGES, running::BREAKAGES, claude::BREAKAGES];
 /// Those of which none, in one list, touches what another's check inspects.

@@ -6,7 +6,7 @@ use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 use rustix::process::{Pid, getpid, setpgid};
 
-use crate::config::Env;
+use crate::env::Env;
 use crate::environment;
 use crate::exit::Refusal;
 use crate::say;

@@ -2,11 +2,13 @@
 
 use core::ffi::CStr;
 
+use crate::env::{Env, setting};
 use crate::exit::Refusal;
 use crate::headless::Headless;
 use crate::help;
 use crate::keep_alive;
 use crate::sys::{Word, Words};
+use crate::text::number;
 
 pub const WORKSPACE: &str = "WORKSPACE";
 pub const QUIET: &str = "AGENT_ENTRYPOINT_QUIET";
@@ -53,22 +55,6 @@ pub struct Probes<'a> {
     pub seconds: u32,
     pub json: bool,
     pub deep: bool,
-}
-
-/// The environment, to be asked by name.
-#[derive(Clone, Copy)]
-pub struct Env<'a>(pub &'a Words<'a>);
-
-impl<'a> Env<'a> {
-    pub fn get(self, name: &str) -> Option<&'a CStr> {
-        let mut variables = self.0.iter().flatten();
-        variables.find_map(|variable| variable.value_of(name))
-    }
-
-    /// The same, where an empty value is none.
-    pub fn filled(self, name: &str) -> Option<&'a CStr> {
-        self.get(name).filter(|value| !value.is_empty())
-    }
 }
 
 impl<'a> Config<'a> {
@@ -153,20 +139,6 @@ fn command<'a>(words: &'a Words<'a>) -> Option<&'a Words<'a>> {
     (has_words && !keep_alive::is_asked(words)).then_some(words)
 }
 
-/// The value of a variable, which `read` understands or refuses.
-pub fn setting<'a, T>(
-    env: Env<'a>,
-    name: &'static str,
-    default: T,
-    hint: &'static str,
-    read: impl FnOnce(&'a CStr) -> Option<T>,
-) -> Result<T, Refusal<'a>> {
-    match env.filled(name) {
-        Some(value) => read(value).ok_or(Refusal::BadValue { name, value, hint }),
-        None => Ok(default),
-    }
-}
-
 fn either(value: &CStr, no: &CStr, yes: &CStr) -> Option<bool> {
     (value == no || value == yes).then_some(value == yes)
 }
@@ -194,17 +166,6 @@ fn to_group(env: Env<'_>) -> Result<bool, Refusal<'_>> {
 fn seconds<'a>(env: Env<'a>, name: &'static str, default: u32) -> Result<u32, Refusal<'a>> {
     setting(env, name, default, "whole seconds, 1 to 3600", |value| {
         number(value.to_bytes(), 10).filter(|seconds| (1..=3600).contains(seconds))
-    })
-}
-
-/// Reads a number of digits alone; signs and blanks are none.
-pub fn number(digits: &[u8], radix: u32) -> Option<u32> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_u32, |number, digit| {
-        let digit = char::from(*digit).to_digit(radix)?;
-        number.checked_mul(radix)?.checked_add(digit)
     })
 }
 

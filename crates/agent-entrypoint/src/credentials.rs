@@ -7,7 +7,8 @@ use core::fmt::{self, Display, Formatter};
 use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, statat};
 use rustix::io::Errno;
 
-use crate::text::{Ids, shown};
+use crate::text::shown;
+use crate::user::Ids;
 
 /// Why Claude Code cannot log in by its credentials; as a piece of text, with the remedy.
 pub struct Trouble<'a> {

@@ -5,9 +5,10 @@ use core::ffi::CStr;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use crate::config::{self, Env};
+use crate::env::Env;
 use crate::sys::{self, Word, Words};
-use crate::text::Text;
+use crate::text::{Text, number};
+use crate::user::User;
 
 /// What an unknown UID (`docker run --user 1234`) is taken for: the image's own user, whose home is
 /// writable to everyone.
@@ -25,15 +26,6 @@ struct Account<'a> {
     name: &'a [u8],
     home: &'a [u8],
     shell: &'a [u8],
-}
-
-/// Whom the command runs as.
-#[derive(Clone, Copy)]
-pub struct User {
-    pub uid: u32,
-    /// It is not the user that this process was started as, so what the caller's variables say of the
-    /// user is wrong.
-    pub is_new: bool,
 }
 
 /// A variable to add, or to replace.
@@ -133,7 +125,7 @@ fn account(line: &[u8], uid: u32) -> Option<Account<'_>> {
     let id = fields.nth(1)?;
     let home = fields.nth(2)?;
     let shell = fields.next()?;
-    (config::number(id, 10) == Some(uid)).then_some(Account { name, home, shell })
+    (number(id, 10) == Some(uid)).then_some(Account { name, home, shell })
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use core::fmt::{self, Display, Formatter};
 
 use rustix::io::Errno;
 
-use crate::root::AGENT;
+use crate::mounts::MountHint;
 use crate::text::{Why, shown};
-use crate::workspace::MountHint;
+use crate::user::AGENT;
 
 pub const OK: u8 = 0;
 /// `health` found something that is not well, or asked-for text could not be written.

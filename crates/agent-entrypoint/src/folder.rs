@@ -8,7 +8,8 @@ use core::fmt::{self, Display, Formatter};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Stat, accessat, statat, statfs};
 use rustix::io::Errno;
 
-use crate::text::{Ids, Path, Why, shown};
+use crate::text::{Path, Why, shown};
+use crate::user::Ids;
 
 /// What a folder is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,9 +7,10 @@ use core::ffi::CStr;
 
 use rustix::io::Errno;
 
-use crate::config::{self, Env};
+use crate::env::{self, Env};
 use crate::exit::Refusal;
 use crate::sys::{self, Word, Words, each};
+use crate::text::number;
 
 pub const OUTPUT_FORMAT: &str = "AGENT_ENTRYPOINT_OUTPUT_FORMAT";
 pub const MAX_TURNS: &str = "AGENT_ENTRYPOINT_MAX_TURNS";
@@ -30,13 +31,13 @@ impl<'a> Headless<'a> {
     /// `arguments` are those after `headless`, for Claude Code.
     pub fn parse(arguments: &'a Words<'a>, env: Env<'a>) -> Result<Self, Refusal<'a>> {
         let hint = "`text`, `json` or `stream-json`";
-        let format = config::setting(env, OUTPUT_FORMAT, None, hint, |format| {
+        let format = env::setting(env, OUTPUT_FORMAT, None, hint, |format| {
             let is_one = [c"text", c"json", STREAM].contains(&format);
             is_one.then_some(Some(format))
         })?;
         let hint = "a whole number, 1 or more";
-        let turns = config::setting(env, MAX_TURNS, None, hint, |turns| {
-            let number = config::number(turns.to_bytes(), 10)?;
+        let turns = env::setting(env, MAX_TURNS, None, hint, |turns| {
+            let number = number(turns.to_bytes(), 10)?;
             (number > 0).then_some(Some(turns))
         })?;
         // Which modes there are is Claude Code's to say.

@@ -5,6 +5,7 @@
 //! look at a folder whose network file system is gone. A fork costs less than a tenth of a millisecond. It works beside a running PID 1: `HEALTHCHECK`
 //! and `docker exec` start it as just another process.
 
+mod answer;
 mod folders;
 mod git;
 mod probe;
@@ -17,7 +18,8 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, setpgid, wait};
 
-use self::probe::{Answer, Asked, Probe, Verdict};
+use self::answer::{Answer, Asked, Verdict};
+use self::probe::Probe;
 use crate::config::Probes;
 use crate::descendants;
 use crate::exit::{self, Refusal};

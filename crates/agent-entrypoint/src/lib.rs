@@ -10,6 +10,7 @@ pub mod child;
 pub mod config;
 pub mod credentials;
 pub mod descendants;
+pub mod env;
 pub mod environment;
 pub mod exit;
 pub mod folder;
@@ -27,16 +28,19 @@ pub mod supervisor;
 pub mod sys;
 pub mod text;
 pub mod trouble;
+pub mod user;
 pub mod workspace;
 
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
-use config::{Config, Env, Run};
-use environment::{Room, User};
+use config::{Config, Run};
+use env::Env;
+use environment::Room;
 use exit::Refusal;
 use scope::Scope;
 use sys::{CallerSignals, Start, Words};
+use user::User;
 
 /// Does what was asked for; returns this process's exit code.
 pub fn main(start: &Start<'static>) -> u8 {

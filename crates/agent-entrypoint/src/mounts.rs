@@ -1,11 +1,12 @@
 //! Whether a folder is a mount point, for kernels before 5.8 and sandboxes that do not say so themselves.
 
 use core::ffi::CStr;
+use core::fmt::{self, Display, Formatter};
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use crate::text::Text;
+use crate::text::{Text, shown};
 
 /// So much of the list is looked at; a container's has a tenth of it.
 const LONGEST: usize = 64 * 1024;
@@ -22,6 +23,15 @@ pub fn lists(path: &CStr) -> Result<bool, Errno> {
 fn has(mountinfo: &[u8], path: &[u8]) -> bool {
     let mut lines = mountinfo.split(|byte| *byte == b'\n');
     lines.any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(path))
+}
+
+/// How to mount a workspace.
+pub struct MountHint<'a>(pub &'a CStr);
+
+impl Display for MountHint<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "hint: docker run -v \"$PWD:{}\" …", shown(self.0))
+    }
 }
 
 #[cfg(test)]

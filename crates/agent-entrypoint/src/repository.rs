@@ -10,7 +10,8 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, accessat, openat, statat};
 use rustix::io::Errno;
 
-use crate::text::{Ids, Path, Shown, Why, shown};
+use crate::text::{Path, Shown, Why, shown};
+use crate::user::Ids;
 
 /// The folder that `.git` is, or names.
 const ITSELF: &str = ".git";

@@ -19,14 +19,9 @@ use rustix::thread::{
 use crate::config::Run;
 use crate::exit::Refusal;
 use crate::say;
-use crate::text::{Ids, Text, Why, shown};
+use crate::text::{Text, Why, shown};
+use crate::user::{AGENT, Ids};
 use crate::workspace::Workspace;
-
-/// The image's user, agentgate.
-pub const AGENT: Ids = Ids {
-    uid: 1000,
-    gid: 1000,
-};
 
 /// Deeper folders are not looked into: nobody nests so, and the stack has an end.
 const DEEPEST: u32 = 256;

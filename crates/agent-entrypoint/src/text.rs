@@ -156,17 +156,15 @@ impl Display for Shown<'_> {
     }
 }
 
-/// A user and a group, as `chown` and `docker run --user` write them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ids {
-    pub uid: u32,
-    pub gid: u32,
-}
-
-impl Display for Ids {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.uid, self.gid)
+/// Reads a number of digits alone; signs and blanks are none.
+pub fn number(digits: &[u8], radix: u32) -> Option<u32> {
+    if digits.is_empty() {
+        return None;
     }
+    digits.iter().try_fold(0_u32, |number, digit| {
+        let digit = char::from(*digit).to_digit(radix)?;
+        number.checked_mul(radix)?.checked_add(digit)
+    })
 }
 
 /// An error of the kernel's, in the C library's words, which people know and search for.
@@ -210,7 +208,6 @@ mod tests {
             "Permission denied (errno 13)"
         );
         assert_eq!(Why(Errno::XDEV).to_string(), "error (errno 18)");
-        assert_eq!(Ids { uid: 1, gid: 20 }.to_string(), "1:20");
     }
 
     #[test]

@@ -6,13 +6,14 @@
 use core::ffi::CStr;
 use core::fmt::Display;
 
-use crate::config::Env;
 use crate::credentials;
-use crate::environment::{self, User};
+use crate::env::Env;
+use crate::environment;
 use crate::folder::{Folder, Role};
 use crate::repository;
 use crate::say;
-use crate::text::{Ids, Path};
+use crate::text::Path;
+use crate::user::{Ids, User};
 
 /// Warns of what `me`, which this process is, will miss in HOME and the temporary folder, of
 /// credentials that cannot be used, and of a repository in the workspace that git cannot use.

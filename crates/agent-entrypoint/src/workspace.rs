@@ -11,9 +11,10 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::exit::Refusal;
-use crate::mounts;
+use crate::mounts::{self, MountHint};
 use crate::say;
-use crate::text::{Ids, Why, shown};
+use crate::text::{Why, shown};
+use crate::user::Ids;
 
 /// A workspace that is a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,15 +135,6 @@ impl Display for Trouble<'_> {
             }
             errno => write!(f, "workspace `{name}` is not writable: {}", Why(errno)),
         }
-    }
-}
-
-/// How to mount a workspace.
-pub struct MountHint<'a>(pub &'a CStr);
-
-impl Display for MountHint<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "hint: docker run -v \"$PWD:{}\" …", shown(self.0))
     }
 }
 

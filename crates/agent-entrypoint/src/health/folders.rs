@@ -6,16 +6,17 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::getpid;
 
-use super::probe::{Asked, fail};
-use crate::config::Env;
+use super::answer::{Asked, fail};
 use crate::credentials;
-use crate::environment::User;
+use crate::env::Env;
 use crate::folder::{self, Folder, Role, Trouble};
+use crate::mounts::MountHint;
 use crate::say;
 use crate::sys;
 use crate::text::{Path, Text, Why, shown};
 use crate::trouble;
-use crate::workspace::{self, MountHint};
+use crate::user::User;
+use crate::workspace;
 
 pub fn workspace(asked: &Asked<'_>) -> u8 {
     let workspace = match workspace::look(asked.probes.workspace) {

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use rustix::fd::OwnedFd;
 
-use super::probe::{Answer, Asked, VERSION, Verdict, fail, run_program};
+use super::answer::{Answer, Asked, VERSION, Verdict, fail, run_program};
 use crate::exit::Refusal;
 use crate::repository;
 use crate::say;

@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::slice;
 
-use crate::text::Ids;
+use crate::user::Ids;
 
 /// A C string, as large as its pointer; `Option<Word>` is what C calls `char *`.
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-//! What is asked for: arguments and environment become a [`Config`], without looking anywhere else.
+//! Parses arguments and environment into a [`Config`], and reads nothing else.
 
 use core::ffi::CStr;
 
@@ -18,9 +18,9 @@ pub const CHOWN: &str = "AGENT_ENTRYPOINT_CHOWN";
 pub const UMASK: &str = "AGENT_ENTRYPOINT_UMASK";
 pub const PROBE_SECONDS: &str = "AGENT_ENTRYPOINT_PROBE_SECONDS";
 
-/// From SIGTERM to SIGKILL. With what comes after, inside the five seconds that `docker stop` is given.
+/// From SIGTERM to SIGKILL. What follows still fits into the five seconds of `docker stop`.
 const DEFAULT_GRACE_SECONDS: u32 = 4;
-/// Below the `--timeout` of the image's HEALTHCHECK, so that what hangs is named before Docker loses patience.
+/// Below the `--timeout` of the image's HEALTHCHECK, so that the report names what hangs.
 const DEFAULT_PROBE_SECONDS: u32 = 8;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Run<'a> {
     /// Signals go to the command's whole process group.
     pub to_group: bool,
     pub grace_seconds: u32,
-    /// Root puts right the owner of everything in the workspace, not of its top level alone.
+    /// Root changes the owner of everything in the workspace, not only of its top level.
     pub chown_all: bool,
     pub umask: Option<u32>,
 }
@@ -58,7 +58,7 @@ pub struct Probes<'a> {
 }
 
 impl<'a> Config<'a> {
-    /// Decides by the first argument that is no option; `arguments` begin with the program's own name.
+    /// Decides by the first argument that is not an option; `arguments` begin with the program's name.
     pub fn parse(arguments: &'a Words<'a>, env: Env<'a>) -> Result<Self, Refusal<'a>> {
         let mut arguments = tail(arguments);
         let mut to_group = to_group(env)?;
@@ -133,7 +133,7 @@ fn tail<'b, 'a>(words: &'b Words<'a>) -> &'b Words<'a> {
     words.get(1..).unwrap_or_default()
 }
 
-/// The words as a command; none if there are no words, or if they only ask to keep alive.
+/// The words as a command; `None` without words, or if the command only waits.
 fn command<'a>(words: &'a Words<'a>) -> Option<&'a Words<'a>> {
     let has_words = first(words).is_some();
     (has_words && !keep_alive::is_asked(words)).then_some(words)
@@ -143,7 +143,7 @@ fn either(value: &CStr, no: &CStr, yes: &CStr) -> Option<bool> {
     (value == no || value == yes).then_some(value == yes)
 }
 
-/// The workspace folder; `/` is refused because its owner may be put right.
+/// The workspace folder; `/` is refused because root may change its owner.
 fn workspace(env: Env<'_>) -> Result<&CStr, Refusal<'_>> {
     let hint = "an absolute path below `/`, without `..`";
     setting(env, WORKSPACE, c"/workspace", hint, |path| {
@@ -155,8 +155,8 @@ fn workspace(env: Env<'_>) -> Result<&CStr, Refusal<'_>> {
     })
 }
 
-/// A shell passes no signal on, and an agent's command is one that starts others: the default is the
-/// group, where a terminal's Ctrl-C goes, too.
+/// The default is the group, as for a terminal's Ctrl-C: a shell forwards no signal, and an agent's
+/// command starts other programs.
 fn to_group(env: Env<'_>) -> Result<bool, Refusal<'_>> {
     setting(env, SIGNALS, true, "`group` or `child`", |value| {
         either(value, c"child", c"group")

@@ -1,4 +1,4 @@
-//! The descendants of this process, by `/proc`: for where this is not PID 1 and no one call reaches them.
+//! The descendants of this process, from `/proc`: when this is not PID 1, no single call reaches them.
 
 use core::mem::MaybeUninit;
 
@@ -9,10 +9,10 @@ use rustix::process::{Pid, getpid};
 
 use crate::text::{Text, number};
 
-/// A chain of parents as long as this is a circle: the processes are not looked at in one instant.
+/// A chain of parents as long as this is a circle, which occurs because processes change while they are read.
 const DEEPEST: u32 = 4096;
 
-/// Hands out each descendant; fails before the first if there is no `/proc` to tell.
+/// Calls `found` with each descendant; fails before the first without a usable `/proc`.
 pub fn each(mut found: impl FnMut(Pid)) -> Result<(), Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let proc = openat(CWD, c"/proc", flags, Mode::empty())?;

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use crate::exit::Refusal;
 use crate::sys::Words;
 
-/// The environment, to be asked by name.
+/// The environment, by the names of its variables.
 #[derive(Clone, Copy)]
 pub struct Env<'a>(pub &'a Words<'a>);
 
@@ -15,13 +15,13 @@ impl<'a> Env<'a> {
         variables.find_map(|variable| variable.value_of(name))
     }
 
-    /// The same, where an empty value is none.
+    /// The value, unless it is empty.
     pub fn filled(self, name: &str) -> Option<&'a CStr> {
         self.get(name).filter(|value| !value.is_empty())
     }
 }
 
-/// The value of a variable, which `read` understands or refuses.
+/// The value of a variable, as `read` parses it; refuses a value that `read` does not accept.
 pub fn setting<'a, T>(
     env: Env<'a>,
     name: &'static str,

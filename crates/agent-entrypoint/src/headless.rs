@@ -1,7 +1,7 @@
 //! `agent-entrypoint headless …`: Claude Code without a person in front of it, set up by variables.
 //!
-//! Claude Code has no variable for these, only flags. Each is added where its variable is set and the
-//! caller has not given the flag; everything else passes through untouched.
+//! Claude Code has only flags for these settings. Each flag is added if its variable is set and the
+//! caller has not given it; everything else passes through untouched.
 
 use core::ffi::CStr;
 
@@ -19,7 +19,7 @@ pub const PERMISSION_MODE: &str = "AGENT_ENTRYPOINT_PERMISSION_MODE";
 /// Claude Code refuses this format without `--verbose`.
 const STREAM: &CStr = c"stream-json";
 
-/// What the caller gave, and what the variables say.
+/// The caller's arguments, and the flags of the variables.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Headless<'a> {
     arguments: &'a Words<'a>,
@@ -40,7 +40,7 @@ impl<'a> Headless<'a> {
             let number = number(turns.to_bytes(), 10)?;
             (number > 0).then_some(Some(turns))
         })?;
-        // Which modes there are is Claude Code's to say.
+        // Claude Code knows its modes.
         let mode = env.filled(PERMISSION_MODE);
         let options = [
             (c"--output-format", format),

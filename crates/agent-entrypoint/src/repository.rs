@@ -1,7 +1,7 @@
-//! git's repository in the workspace: is all of it in this container, and may this process use it?
+//! Checks git's repository in the workspace: whether it is whole, in this container, and usable.
 //!
-//! git is not started, and nothing that the workspace names is executed. Only `.git` of the workspace
-//! itself is inspected, where git's own search begins; a repository above it is not in the container.
+//! It neither starts git nor executes anything of the workspace. It inspects only `.git` of the workspace
+//! itself, where git's own search begins; a repository above it is not in the container.
 
 use core::ffi::CStr;
 use core::fmt::{self, Display, Formatter};
@@ -13,10 +13,10 @@ use rustix::io::Errno;
 use crate::text::{Path, Shown, Why, shown};
 use crate::user::Ids;
 
-/// The folder that `.git` is, or names.
+/// The folder that is `.git`, or that `.git` names.
 const ITSELF: &str = ".git";
 
-/// Why git cannot use the repository; as a piece of text, with the remedy.
+/// Why git cannot use the repository; `Display` adds the remedy.
 pub struct Trouble<'a> {
     workspace: &'a CStr,
     /// What `.git` names, if it is a file.
@@ -34,7 +34,7 @@ enum Fault {
     NoPointer,
     /// It is a file, and the folder that it names does not exist here.
     Elsewhere,
-    /// It is a linked worktree's, and the repository that this belongs to does not exist here.
+    /// It belongs to a linked worktree whose repository does not exist here.
     NoCommonFolder,
     /// A part that each repository has is missing.
     Missing(&'static str),
@@ -42,12 +42,12 @@ enum Fault {
     Denied(&'static str, Errno),
 }
 
-/// Where it is in the workspace.
+/// Its path in the workspace.
 pub const FILE: &[u8] = b"/.git";
 
-/// Returns whether there is a repository; fails if git cannot use it as `me`, which this process is.
+/// Returns whether there is a repository; fails if git cannot use it as `me`, the user of this process.
 ///
-/// One system call if there is none. In `room` the text of a `.git` file is kept.
+/// Takes one system call without a repository. `room` keeps the text of a `.git` file.
 pub fn check<'a>(workspace: &'a CStr, me: Ids, room: &'a mut Path) -> Result<bool, Trouble<'a>> {
     let mut path = Path::new();
     let name = path.set_path(&[workspace.to_bytes(), FILE]);
@@ -60,7 +60,7 @@ pub fn check<'a>(workspace: &'a CStr, me: Ids, room: &'a mut Path) -> Result<boo
         _ => Err(Fault::Kind),
     };
     match checked {
-        // The workspace's own trouble says it already.
+        // The check of the workspace reports this already.
         Err(Fault::Denied(_, Errno::ACCESS)) if !is_writable(workspace) => Ok(true),
         Err(fault) => Err(Trouble {
             workspace,
@@ -76,7 +76,7 @@ fn is_writable(workspace: &CStr) -> bool {
     accessat(CWD, workspace, Access::WRITE_OK, AtFlags::empty()).is_ok()
 }
 
-/// A file in place of the folder, as a linked worktree and a submodule have it.
+/// Checks a `.git` file, which linked worktrees and submodules have.
 fn check_pointer(workspace: &CStr, file: &CStr, text: &mut Path) -> Result<(), Fault> {
     *text = Path::read(CWD, file).map_err(|errno| Fault::Denied(ITSELF, errno))?;
     let target = target(text.as_bytes()).ok_or(Fault::NoPointer)?;
@@ -86,7 +86,7 @@ fn check_pointer(workspace: &CStr, file: &CStr, text: &mut Path) -> Result<(), F
     };
     let mut path = Path::new();
     let name = path.set_path(&[folder, b"/", target]);
-    // A longer path is for git to follow.
+    // git follows a longer path.
     if name.is_empty() || text.is_full() {
         return Ok(());
     }
@@ -109,12 +109,12 @@ fn trim_line_end(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// What git asks of a folder before it takes it for a repository, and that objects can be added.
+/// Checks what git demands of a repository's folder, and that objects can be added.
 fn check_folder(path: &CStr) -> Result<(), Fault> {
     let folder = open(CWD, path).map_err(|errno| fault(ITSELF, errno))?;
     let head = statat(&folder, c"HEAD", AtFlags::SYMLINK_NOFOLLOW);
     let head = head.map_err(|errno| fault("HEAD", errno))?;
-    // What is left of it where the machine went down while it was written.
+    // HEAD is empty after the machine went down during a write.
     if head.st_size == 0 {
         return Err(Fault::Missing("HEAD"));
     }
@@ -123,7 +123,7 @@ fn check_folder(path: &CStr) -> Result<(), Fault> {
     for (name, part) in [(c"objects", "objects"), (c"refs", "refs")] {
         let wanted = Access::WRITE_OK | Access::EXEC_OK;
         match accessat(common, name, wanted, AtFlags::empty()) {
-            // Reading is work, too; and a sandbox that has no such question forbids nothing.
+            // A read-only repository can be read; a sandbox that lacks the call forbids nothing.
             Ok(()) | Err(Errno::ROFS | Errno::NOSYS | Errno::PERM) => {}
             Err(errno) => return Err(fault(part, errno)),
         }
@@ -131,7 +131,7 @@ fn check_folder(path: &CStr) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The folder that a linked worktree shares with its repository; none for a repository itself.
+/// The folder that a linked worktree shares with its repository; `None` for a repository itself.
 fn common_folder(folder: &OwnedFd) -> Result<Option<OwnedFd>, Fault> {
     let part = "commondir";
     let text = match Path::read(folder, c"commondir") {
@@ -163,8 +163,8 @@ fn fault(part: &'static str, errno: Errno) -> Fault {
 
 /// The `.git` of the repository that a linked worktree belongs to, to be mounted at the same path.
 ///
-/// None where it could be another folder, or mean something to a shell: a `.git` file is whatever
-/// somebody has put into the workspace, and a hint is there to be copied.
+/// `None` if it could be another folder, or if a shell could take it for more than a path: anybody can
+/// put a `.git` file into the workspace, and people copy hints.
 pub fn repository_of(target: &[u8]) -> Option<&[u8]> {
     let name = target.rsplit(|byte| *byte == b'/').next()?;
     let folder = target.strip_suffix(name)?.strip_suffix(b"/worktrees/")?;

@@ -15,7 +15,7 @@ pub struct Text<const N: usize> {
     is_cut: bool,
 }
 
-/// The path of something that is inspected; a longer one is not.
+/// The path of a file that is inspected; a longer path is skipped.
 pub type Path = Text<1024>;
 
 impl<const N: usize> Text<N> {
@@ -74,7 +74,7 @@ impl<const N: usize> Text<N> {
         text.filter(|_| !self.is_cut)
     }
 
-    /// Returns true if there is no room left: what was read may be the beginning alone.
+    /// Returns true if there is no room left, so the text may be only the beginning.
     pub fn is_full(&self) -> bool {
         self.length == N
     }
@@ -156,7 +156,7 @@ impl Display for Shown<'_> {
     }
 }
 
-/// Reads a number of digits alone; signs and blanks are none.
+/// Parses a number of digits alone, without signs and blanks.
 pub fn number(digits: &[u8], radix: u32) -> Option<u32> {
     if digits.is_empty() {
         return None;
@@ -167,7 +167,7 @@ pub fn number(digits: &[u8], radix: u32) -> Option<u32> {
     })
 }
 
-/// An error of the kernel's, in the C library's words, which people know and search for.
+/// An error of the kernel, in the C library's words, which people search for.
 pub struct Why(pub Errno);
 
 impl Display for Why {

@@ -21,12 +21,11 @@ impl Display for Ids {
     }
 }
 
-/// Whom the command runs as.
+/// The user that the command runs as.
 #[derive(Clone, Copy)]
 pub struct User {
     pub uid: u32,
-    /// It is not the user that this process was started as, so what the caller's variables say of the
-    /// user is wrong.
+    /// This process was started as another user, so the caller's variables describe the wrong one.
     pub is_new: bool,
 }
 

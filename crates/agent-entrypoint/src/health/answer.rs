@@ -1,4 +1,4 @@
-//! What a probe is asked and how it answers; a program that answers for it.
+//! What a probe is asked, its answer, and programs that answer for it.
 
 use core::ffi::CStr;
 use core::fmt::{self, Display};
@@ -16,7 +16,7 @@ use crate::sys::{self, CallerSignals, Word, Words};
 use crate::text::Text;
 use crate::user::Ids;
 
-/// So much of an answer is looked at.
+/// The beginning of an answer; the rest is ignored.
 pub type Answer = Text<1024>;
 
 pub struct Verdict {
@@ -34,7 +34,7 @@ impl Verdict {
     }
 }
 
-/// What the probes are to find out, and for whom.
+/// The options of the probes, and the user they run as.
 pub struct Asked<'a> {
     pub probes: &'a Probes<'a>,
     pub environment: &'a Words<'a>,
@@ -55,10 +55,10 @@ fn ended<'a>(words: &[&'a CStr]) -> [Option<Word<'a>>; 16] {
 
 /// Becomes the program; returns an exit code if that fails.
 ///
-/// It begins in `/`: programs read settings from the folder that they begin in, some of which execute
-/// something, and nothing that lies in the workspace may be executed.
+/// It starts in `/`: programs read settings from their working directory, some of which execute a
+/// program, and nothing in the workspace may be executed.
 ///
-/// What it says on stderr goes to `errors`, if to anywhere.
+/// Its stderr goes to `errors`, or nowhere.
 pub fn run_program(
     words: &[&CStr],
     environment: &Words<'_>,

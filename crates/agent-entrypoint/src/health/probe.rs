@@ -45,13 +45,13 @@ impl Probe {
         }
     }
 
-    /// The life of the probe's process: the answer goes to the pipe, the exit code is returned.
+    /// Runs in the probe's process: writes the answer to the pipe, returns the exit code.
     #[inline(never)]
     pub fn run(self, asked: &Asked<'_>, caller: CallerSignals, pipe: &OwnedFd) -> u8 {
         let _ = dup2_stdout(pipe);
         match self {
             Self::Node => {
-                // V8 itself, not only the reading of a flag.
+                // Runs V8, not only the parsing of a flag.
                 let deep: &[&CStr] = &[c"node", c"--print", c"process.version"];
                 let cheap: &[&CStr] = &[c"node", VERSION];
                 let words = if asked.probes.deep { deep } else { cheap };
@@ -66,7 +66,7 @@ impl Probe {
         }
     }
 
-    /// A probe is well if it ends with 0 and says something; the first line of that is its answer.
+    /// A probe passes if it ends with 0 and prints something; the first line is its answer.
     #[inline(never)]
     pub fn judge(self, answer: &[u8], status: i32) -> Verdict {
         let name = self.name();
@@ -81,7 +81,7 @@ impl Probe {
         for line in answer.split(|byte| *byte == b'\n').take(1) {
             first.push(line.trim_ascii_end());
         }
-        // This program says itself what is wrong, also with one that it cannot start.
+        // This program's own probes print the reason, and so does a program that cannot be started.
         let could_not_start = code == exit::NOT_FOUND || code == exit::NOT_EXECUTABLE;
         let is_ours = could_not_start || !matches!(self, Self::Node | Self::Claude);
         match (status & 0x7f, code) {
@@ -137,7 +137,7 @@ mod tests {
         assert!(!verdict.is_well);
     }
 
-    /// What a `wait` says of an end: a code, or a signal and whether there is a core.
+    /// A raw status of `wait`: a code, or a signal with or without a core.
     fn end() -> impl Strategy<Value = i32> {
         const CORE_DUMPED: i32 = 0x80;
         let signal = (1..=64, any::<bool>())
@@ -146,7 +146,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever was answered, and however it ended: one line, never empty, and well only after a 0.
+        /// Any answer and any end give one line that is not empty, and pass only after a 0.
         #[test]
         fn any_answer_is_judged(answer: Vec<u8>, status in end(), which in 0..Probe::ALL.len()) {
             let verdict = Probe::ALL[which].judge(&answer, status);

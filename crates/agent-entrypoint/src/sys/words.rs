@@ -29,7 +29,7 @@ impl<'a> Word<'a> {
 }
 
 impl<'a> Word<'a> {
-    /// The value in `NAME=VALUE`, if the name is this one. The rest of the word is not looked at.
+    /// The value in `NAME=VALUE`, if the name is this one.
     pub fn value_of(self, name: &str) -> Option<&'a CStr> {
         let mut at = self.0.as_ptr().cast::<u8>().cast_const();
         for byte in name.bytes().chain([b'=']) {

@@ -212,13 +212,13 @@ impl Trouble<'_> {
             }
             (Role::Claude, Errno::ACCESS) if is_mount => {
                 write!(f, "on the host: `sudo chown -R {me} ~/.claude`")?;
-                // To become root for it would be no remedy.
+                // Becoming root would not be a remedy.
                 if owner.uid != 0 {
                     write!(f, ", or run the container with `--user {owner}`")?;
                 }
                 Ok(())
             }
-            // The engine makes the folders on the way to a mount, for root alone.
+            // The engine makes the folders above a mount for root.
             _ => write!(
                 f,
                 "docker exec --privileged --user root CONTAINER chown {me} {path}"

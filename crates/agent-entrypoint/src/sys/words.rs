@@ -1,4 +1,4 @@
-//! Strings as the kernel hands them over and takes them: arrays of pointers that a null pointer ends.
+//! Strings as the kernel passes and takes them: arrays of pointers that end with a null pointer.
 
 use core::ffi::{CStr, c_char};
 use core::fmt;
@@ -65,7 +65,7 @@ pub fn each<'a, 'b>(words: &'b Words<'a>) -> impl Iterator<Item = &'a CStr> + Cl
     words.iter().map_while(|word| word.map(Word::as_c_str))
 }
 
-/// What a program is started with.
+/// The arguments, environment and user that a program starts with.
 #[derive(Clone, Copy)]
 pub struct Start<'a> {
     /// The name of the program itself, and its arguments.
@@ -75,8 +75,8 @@ pub struct Start<'a> {
     pub user: Ids,
 }
 
-/// `AT_UID`, `AT_EUID` and `AT_EGID` of the auxiliary vector: what `getuid`, `geteuid` and `getegid` say,
-/// without a call.
+/// `AT_UID`, `AT_EUID` and `AT_EGID` of the auxiliary vector: the results of `getuid`, `geteuid` and
+/// `getegid`, without a call.
 const REAL_UID: usize = 11;
 const EFFECTIVE_UID: usize = 12;
 const EFFECTIVE_GID: usize = 14;
@@ -110,8 +110,8 @@ impl Start<'static> {
     }
 }
 
-/// Who this process is, by the auxiliary vector: root if it is so in one way or the other, or if the
-/// kernel does not say.
+/// The user of this process, from the auxiliary vector: root if either id is root's, or if the vector
+/// lacks them.
 ///
 /// # Safety
 ///

@@ -1,5 +1,5 @@
-//! Links the program without a C library: static, at a fixed address, with its own start, without what
-//! only unwinding needs.
+//! Links the program without a C library: static, at a fixed address, with its own entry point, without
+//! tables for unwinding.
 
 fn main() {
     const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/start/discard.ld");
@@ -7,8 +7,8 @@ fn main() {
     println!("cargo::rerun-if-changed={SCRIPT}");
     println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    // Where the linker is called directly there is no driver that would add a C library. GNU's would
-    // also fill the file up to whole pages; LLVM's does not.
+    // A linker that is called directly adds no C library. GNU's would also pad the file to whole pages;
+    // LLVM's does not.
     let has_driver = !flags.contains("linker=rust-lld");
     let driver = ["-nostartfiles", "-nostdlib", "-Wl,-z,noseparate-code"];
     for flag in driver.iter().filter(|_| has_driver) {

@@ -1,4 +1,4 @@
-//! Starting the command: its process group, its terminal, its environment, and why it did not start.
+//! Starts the command: its process group, terminal and environment, and the reason when it does not start.
 
 use core::ffi::CStr;
 
@@ -6,7 +6,7 @@ use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 use rustix::process::{Pid, getpid, setpgid};
 
-use crate::config::Env;
+use crate::env::Env;
 use crate::environment;
 use crate::exit::Refusal;
 use crate::say;
@@ -25,7 +25,7 @@ pub struct Child {
 
 /// Starts the command as the leader of a new process group; the group has the child's number.
 ///
-/// What keeps the program from running is said by the child, which then exits with 126 or 127.
+/// If the program cannot run, the child prints the reason and exits with 126 or 127.
 pub fn spawn(
     command: &Words<'_>,
     environment: &Words<'_>,
@@ -46,21 +46,20 @@ fn become_command(
 ) -> ! {
     let _ = setpgid(None, None);
     if has_terminal {
-        // Here and not in the parent: a shell could look first, find itself in the background and stop
-        // for ever. This process is in the background, too, where the call raises SIGTTOU: like all
-        // signals it is still blocked. Whatever else goes wrong (no controlling terminal, another
-        // session's) is survivable.
+        // In the child, not in the parent: a shell could otherwise find itself in the background and stop
+        // for ever. The call raises SIGTTOU in a background process, but all signals are still blocked.
+        // Other failures (no controlling terminal, another session's) do no harm.
         let _ = rustix::termios::tcsetpgrp(sys::STDIN, getpid());
     }
     sys::give_back(caller);
     let refusal = run(command, environment);
-    // What nobody reads must not end this process by a signal, before its exit code.
+    // A closed stderr must not end this process by a signal: its exit code counts.
     sys::take_signals();
     say::error(refusal);
     sys::exit(refusal.code())
 }
 
-/// Becomes the program, looked for in PATH as a shell does; returns only if that fails.
+/// Becomes the program, found in PATH as a shell finds it; returns only on failure.
 #[inline(never)]
 pub fn run<'a>(command: &Words<'a>, environment: &Words<'_>) -> Refusal<'a> {
     let program = each(command).next().unwrap_or_default();
@@ -83,7 +82,7 @@ pub fn run<'a>(command: &Words<'a>, environment: &Words<'_>) -> Refusal<'a> {
         let errno = sys::exec(file, command, environment);
         let is_there = exists(file);
         match errno {
-            // Access is also denied to a folder that may not be searched, even if the program is not in it.
+            // A folder that may not be searched denies access even to a program that is not in it.
             Errno::NOENT | Errno::NOTDIR | Errno::ACCESS if !is_there => {}
             Errno::ACCESS => failure = (errno, true),
             errno => return why_not(program, errno, is_there),
@@ -97,7 +96,7 @@ fn exists(path: &CStr) -> bool {
     statat(CWD, path, AtFlags::empty()).is_ok()
 }
 
-/// Turns a failed start into what shells report: 127 when it is not there, 126 when it is but does not run.
+/// Returns what shells report of a failed start: 127 if the program is missing, 126 if it does not run.
 fn why_not(program: &CStr, errno: Errno, is_there: bool) -> Refusal<'_> {
     match errno {
         Errno::NOENT if is_there => Refusal::NoInterpreter(program),
@@ -111,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_to_start_are_told_apart() {
+    fn failures_to_start_are_distinguished() {
         let it = c"it";
         for (errno, is_there, refusal) in [
             (Errno::NOENT, false, Refusal::NotFound(it)),

@@ -1,12 +1,14 @@
-//! What is asked for: arguments and environment become a [`Config`], without looking anywhere else.
+//! Parses arguments and environment into a [`Config`], and reads nothing else.
 
 use core::ffi::CStr;
 
+use crate::env::{Env, setting};
 use crate::exit::Refusal;
 use crate::headless::Headless;
 use crate::help;
 use crate::keep_alive;
 use crate::sys::{Word, Words};
+use crate::text::number;
 
 pub const WORKSPACE: &str = "WORKSPACE";
 pub const QUIET: &str = "AGENT_ENTRYPOINT_QUIET";
@@ -16,9 +18,9 @@ pub const CHOWN: &str = "AGENT_ENTRYPOINT_CHOWN";
 pub const UMASK: &str = "AGENT_ENTRYPOINT_UMASK";
 pub const PROBE_SECONDS: &str = "AGENT_ENTRYPOINT_PROBE_SECONDS";
 
-/// From SIGTERM to SIGKILL. With what comes after, inside the five seconds that `docker stop` is given.
+/// From SIGTERM to SIGKILL. What follows still fits into the five seconds of `docker stop`.
 const DEFAULT_GRACE_SECONDS: u32 = 4;
-/// Below the `--timeout` of the image's HEALTHCHECK, so that what hangs is named before Docker loses patience.
+/// Below the `--timeout` of the image's HEALTHCHECK, so that the report names what hangs.
 const DEFAULT_PROBE_SECONDS: u32 = 8;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub struct Run<'a> {
     /// Signals go to the command's whole process group.
     pub to_group: bool,
     pub grace_seconds: u32,
-    /// Root puts right the owner of everything in the workspace, not of its top level alone.
+    /// Root changes the owner of everything in the workspace, not only of its top level.
     pub chown_all: bool,
     pub umask: Option<u32>,
 }
@@ -55,24 +57,8 @@ pub struct Probes<'a> {
     pub deep: bool,
 }
 
-/// The environment, to be asked by name.
-#[derive(Clone, Copy)]
-pub struct Env<'a>(pub &'a Words<'a>);
-
-impl<'a> Env<'a> {
-    pub fn get(self, name: &str) -> Option<&'a CStr> {
-        let mut variables = self.0.iter().flatten();
-        variables.find_map(|variable| variable.value_of(name))
-    }
-
-    /// The same, where an empty value is none.
-    pub fn filled(self, name: &str) -> Option<&'a CStr> {
-        self.get(name).filter(|value| !value.is_empty())
-    }
-}
-
 impl<'a> Config<'a> {
-    /// Decides by the first argument that is no option; `arguments` begin with the program's own name.
+    /// Decides by the first argument that is not an option; `arguments` begin with the program's name.
     pub fn parse(arguments: &'a Words<'a>, env: Env<'a>) -> Result<Self, Refusal<'a>> {
         let mut arguments = tail(arguments);
         let mut to_group = to_group(env)?;
@@ -147,31 +133,17 @@ fn tail<'b, 'a>(words: &'b Words<'a>) -> &'b Words<'a> {
     words.get(1..).unwrap_or_default()
 }
 
-/// The words as a command; none if there are no words, or if they only ask to keep alive.
+/// The words as a command; `None` without words, or if the command only waits.
 fn command<'a>(words: &'a Words<'a>) -> Option<&'a Words<'a>> {
     let has_words = first(words).is_some();
     (has_words && !keep_alive::is_asked(words)).then_some(words)
-}
-
-/// The value of a variable, which `read` understands or refuses.
-pub fn setting<'a, T>(
-    env: Env<'a>,
-    name: &'static str,
-    default: T,
-    hint: &'static str,
-    read: impl FnOnce(&'a CStr) -> Option<T>,
-) -> Result<T, Refusal<'a>> {
-    match env.filled(name) {
-        Some(value) => read(value).ok_or(Refusal::BadValue { name, value, hint }),
-        None => Ok(default),
-    }
 }
 
 fn either(value: &CStr, no: &CStr, yes: &CStr) -> Option<bool> {
     (value == no || value == yes).then_some(value == yes)
 }
 
-/// The workspace folder; `/` is refused because its owner may be put right.
+/// The workspace folder; `/` is refused because root may change its owner.
 fn workspace(env: Env<'_>) -> Result<&CStr, Refusal<'_>> {
     let hint = "an absolute path below `/`, without `..`";
     setting(env, WORKSPACE, c"/workspace", hint, |path| {
@@ -183,8 +155,8 @@ fn workspace(env: Env<'_>) -> Result<&CStr, Refusal<'_>> {
     })
 }
 
-/// A shell passes no signal on, and an agent's command is one that starts others: the default is the
-/// group, where a terminal's Ctrl-C goes, too.
+/// The default is the group, as for a terminal's Ctrl-C: a shell forwards no signal, and an agent's
+/// command starts other programs.
 fn to_group(env: Env<'_>) -> Result<bool, Refusal<'_>> {
     setting(env, SIGNALS, true, "`group` or `child`", |value| {
         either(value, c"child", c"group")
@@ -194,17 +166,6 @@ fn to_group(env: Env<'_>) -> Result<bool, Refusal<'_>> {
 fn seconds<'a>(env: Env<'a>, name: &'static str, default: u32) -> Result<u32, Refusal<'a>> {
     setting(env, name, default, "whole seconds, 1 to 3600", |value| {
         number(value.to_bytes(), 10).filter(|seconds| (1..=3600).contains(seconds))
-    })
-}
-
-/// Reads a number of digits alone; signs and blanks are none.
-pub fn number(digits: &[u8], radix: u32) -> Option<u32> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_u32, |number, digit| {
-        let digit = char::from(*digit).to_digit(radix)?;
-        number.checked_mul(radix)?.checked_add(digit)
     })
 }
 

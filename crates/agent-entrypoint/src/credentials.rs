@@ -1,5 +1,5 @@
-//! Claude Code's credentials, mounted from the host: a file that this user may not read is taken for
-//! none, and Claude Code says "Not logged in". This says why.
+//! Checks Claude Code's credentials, mounted from the host. For a file that this user may not read Claude
+//! Code prints only "Not logged in"; this gives the reason.
 
 use core::ffi::CStr;
 use core::fmt::{self, Display, Formatter};
@@ -7,9 +7,10 @@ use core::fmt::{self, Display, Formatter};
 use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, statat};
 use rustix::io::Errno;
 
-use crate::text::{Ids, shown};
+use crate::text::shown;
+use crate::user::Ids;
 
-/// Why Claude Code cannot log in by its credentials; as a piece of text, with the remedy.
+/// Why Claude Code cannot use its credentials; `Display` adds the remedy.
 pub struct Trouble<'a> {
     path: &'a CStr,
     fault: Fault,
@@ -24,23 +25,23 @@ enum Fault {
         owner: Ids,
         mode: u32,
     },
-    /// A mount of a file keeps the file it was made of, also when the host puts another one there.
+    /// A mounted file stays the old one when the host puts another in its place.
     Replaced,
 }
 
-/// Where they are in the folder that Claude Code keeps what is its own in.
+/// Their path in Claude Code's folder.
 pub const FILE: &[u8] = b"/.credentials.json";
 
-/// Returns whether there are credentials; fails if `me`, which this process is, cannot use them.
+/// Returns whether there are credentials; fails if `me`, the user of this process, cannot use them.
 ///
-/// One system call if there are none, else two.
+/// Takes one system call without credentials, otherwise two.
 pub fn check(path: &CStr, me: Ids) -> Result<bool, Trouble<'_>> {
     let is_readable = match accessat(CWD, path, Access::READ_OK, AtFlags::empty()) {
         Ok(()) => true,
         Err(Errno::ACCESS) => false,
         Err(_) => return Ok(false),
     };
-    // What cannot be seen either is not known to be there.
+    // Without an answer it is not known to exist.
     let Ok(seen) = statat(CWD, path, AtFlags::empty()) else {
         return Ok(false);
     };

@@ -1,4 +1,4 @@
-//! The descendants of this process, by `/proc`: for where this is not PID 1 and no one call reaches them.
+//! The descendants of this process, from `/proc`: when this is not PID 1, no single call reaches them.
 
 use core::mem::MaybeUninit;
 
@@ -7,13 +7,12 @@ use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
 use rustix::process::{Pid, getpid};
 
-use crate::config;
-use crate::text::Text;
+use crate::text::{Text, number};
 
-/// A chain of parents as long as this is a circle: the processes are not looked at in one instant.
+/// A chain of parents as long as this is a circle, which occurs because processes change while they are read.
 const DEEPEST: u32 = 4096;
 
-/// Hands out each descendant; fails before the first if there is no `/proc` to tell.
+/// Calls `found` with each descendant; fails before the first without a usable `/proc`.
 pub fn each(mut found: impl FnMut(Pid)) -> Result<(), Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let proc = openat(CWD, c"/proc", flags, Mode::empty())?;
@@ -23,13 +22,13 @@ pub fn each(mut found: impl FnMut(Pid)) -> Result<(), Errno> {
     let mut name = Text::<16>::new();
     let read = readlinkat_raw(proc, c"self", name.room())?;
     name.grow(read);
-    if config::number(name.as_bytes(), 10) != Some(own) {
+    if number(name.as_bytes(), 10) != Some(own) {
         return Err(Errno::NXIO);
     }
     let mut buffer = [MaybeUninit::uninit(); 4096];
     let mut entries = RawDir::new(proc, &mut buffer);
     while let Some(entry) = entries.next() {
-        let Some(pid) = config::number(entry?.file_name().to_bytes(), 10) else {
+        let Some(pid) = number(entry?.file_name().to_bytes(), 10) else {
             continue;
         };
         if leads_to(own, pid, |pid| parent_of(proc, pid))
@@ -65,7 +64,7 @@ fn parent_of(proc: BorrowedFd<'_>, pid: u32) -> Option<u32> {
 pub fn parent(stat: &[u8]) -> Option<u32> {
     let name_end = stat.iter().rposition(|byte| *byte == b')')?;
     let mut fields = stat.get(name_end..)?.split(|byte| *byte == b' ');
-    config::number(fields.nth(2)?, 10)
+    number(fields.nth(2)?, 10)
 }
 
 #[cfg(test)]

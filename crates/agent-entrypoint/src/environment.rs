@@ -1,23 +1,24 @@
-//! Environment variables that programs count on, for the command, where the caller set none.
+//! Adds the environment variables that programs count on, where the caller has not set them.
 
 use core::ffi::CStr;
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use crate::config::{self, Env};
+use crate::env::Env;
 use crate::sys::{self, Word, Words};
-use crate::text::Text;
+use crate::text::{Text, number};
+use crate::user::User;
 
-/// What an unknown UID (`docker run --user 1234`) is taken for: the image's own user, whose home is
-/// writable to everyone.
+/// The account of an unknown UID (`docker run --user 1234`): the image's own user, whose home every user
+/// can write to.
 const FALLBACK: Account<'_> = Account {
     name: b"agentgate",
     home: b"/home/agentgate",
     shell: b"/bin/bash",
 };
 
-/// Where programs are looked for when nobody says.
+/// The default of PATH.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,24 +28,15 @@ struct Account<'a> {
     shell: &'a [u8],
 }
 
-/// Whom the command runs as.
-#[derive(Clone, Copy)]
-pub struct User {
-    pub uid: u32,
-    /// It is not the user that this process was started as, so what the caller's variables say of the
-    /// user is wrong.
-    pub is_new: bool,
-}
-
 /// A variable to add, or to replace.
 type Variable<'a> = (&'static str, &'a [u8]);
 const MOST: usize = 7;
 
-/// Room for the texts of what is added. A longer variable is left out: 255 bytes are not a home.
+/// Room for the added variables. A longer one is left out: no home has 255 bytes.
 pub type Room = [Text<256>; MOST];
 pub const ROOM: Room = [Text::new(); MOST];
 
-/// So much of `/etc/passwd` is looked at; an image's own has a tenth of it.
+/// The bytes of `/etc/passwd` that are read; an image's own has a tenth of it.
 const PASSWD: usize = 16 * 1024;
 type Line = Text<512>;
 
@@ -75,13 +67,13 @@ pub fn complete<'a>(
     sys::keep_words(given.len() + MOST, kept.chain(added))
 }
 
-/// Returns true if something is missing that only `/etc/passwd` can tell.
+/// Returns true if something is missing that only `/etc/passwd` has.
 fn needs_account(env: Env<'_>, user: User) -> bool {
     let is_missing = |name| env.get(name).is_none();
     user.is_new || is_homeless(env, user) || is_missing("SHELL") || is_missing("USER")
 }
 
-/// The command's home, as far as it can be told without `/etc/passwd`.
+/// The command's home, as far as it is known without `/etc/passwd`.
 pub fn home(env: Env<'_>, user: User) -> &[u8] {
     let given = env.get("HOME").filter(|_| !user.is_new);
     match given {
@@ -90,7 +82,7 @@ pub fn home(env: Env<'_>, user: User) -> &[u8] {
     }
 }
 
-/// Returns true if there is no home to speak of: Docker says `/` for a UID that it does not know.
+/// Returns true without a usable home: Docker sets `/` for a UID that it does not know.
 fn is_homeless(env: Env<'_>, user: User) -> bool {
     let home = env.filled("HOME");
     home.is_none_or(|home| home == c"/" && user.uid != 0)
@@ -117,7 +109,7 @@ fn missing<'a>(env: Env<'a>, account: Account<'a>, user: User) -> [Option<Variab
     ]
 }
 
-/// Looks an account up in `/etc/passwd`. Apart, because only here so much memory is touched.
+/// Finds an account in `/etc/passwd`. Not inlined, because only this function needs so much stack.
 #[inline(never)]
 fn find_account(uid: u32, line: &mut Line) -> Option<Account<'_>> {
     let passwd = Text::<PASSWD>::read(CWD, c"/etc/passwd").ok()?;
@@ -133,7 +125,7 @@ fn account(line: &[u8], uid: u32) -> Option<Account<'_>> {
     let id = fields.nth(1)?;
     let home = fields.nth(2)?;
     let shell = fields.next()?;
-    (config::number(id, 10) == Some(uid)).then_some(Account { name, home, shell })
+    (number(id, 10) == Some(uid)).then_some(Account { name, home, shell })
 }
 
 #[cfg(test)]
@@ -255,8 +247,8 @@ mod tests {
                 prop_assert!(account(good.as_bytes(), uid ^ 1).is_none());
             }
 
-            /// Whatever the caller's variables: each name that programs count on is there, others are
-            /// handed on untouched and in their order, and nobody has an empty home.
+            /// Every name that programs count on is set, other variables stay untouched and in order, and
+            /// HOME is never empty.
             #[test]
             fn any_environment_is_completed(
                 given in vec(variable(), 0..10),

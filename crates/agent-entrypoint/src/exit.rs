@@ -1,26 +1,26 @@
-//! Exit codes: our own, and what a process's end means as one.
+//! Exit codes: this program's own, and the code for the end of a process.
 
 use core::ffi::CStr;
 use core::fmt::{self, Display, Formatter};
 
 use rustix::io::Errno;
 
-use crate::root::AGENT;
+use crate::mounts::MountHint;
 use crate::text::{Why, shown};
-use crate::workspace::MountHint;
+use crate::user::AGENT;
 
 pub const OK: u8 = 0;
-/// `health` found something that is not well, or asked-for text could not be written.
+/// `health` found a failure, or the text that was asked for could not be written.
 pub const FAILED: u8 = 1;
 /// The command line or an environment variable is wrong.
 pub const USAGE: u8 = 2;
 /// Root's privileges could not be dropped (`EX_NOPERM` of sysexits).
 pub const NO_PERMISSION: u8 = 77;
-/// There is no workspace (`EX_CONFIG` of sysexits): a code that commands hardly use themselves.
+/// There is no workspace (`EX_CONFIG` of sysexits); commands hardly use this code.
 pub const NO_WORKSPACE: u8 = 78;
 pub const NOT_EXECUTABLE: u8 = 126;
 pub const NOT_FOUND: u8 = 127;
-/// What a shell says of a command that SIGKILL ended.
+/// A shell's code for a command that SIGKILL ended.
 pub const KILLED: u8 = 128 + 9;
 
 /// Why nothing was started.
@@ -87,7 +87,7 @@ impl Display for Refusal<'_> {
                 match errno {
                     Errno::NOENT => f.write_str("does not exist")?,
                     Errno::NOTDIR => f.write_str("is not a directory")?,
-                    errno => write!(f, "cannot be looked at: {}", Why(errno))?,
+                    errno => write!(f, "cannot be inspected: {}", Why(errno))?,
                 }
                 write!(f, "; {}", MountHint(path))
             }
@@ -134,8 +134,8 @@ impl Display for Refusal<'_> {
 
 /// The code a shell would report: the status itself, or 128+n when signal n ended the process.
 ///
-/// `status` is the raw one of a `wait` that reports ends only: real-time signals (34 to 64) count,
-/// which the C library's macros read well and some libraries do not.
+/// `status` is the raw one of a `wait` that reports ends only. Real-time signals (34 to 64) count, too;
+/// some libraries fail to decode them.
 pub fn code(status: i32) -> u8 {
     let [low, high, ..] = status.to_le_bytes();
     match low & 0x7f {
@@ -162,7 +162,7 @@ mod tests {
             (
                 Refusal::NoWorkspace(it, errno),
                 78,
-                "workspace `it` cannot be looked at: Permission denied (errno 13); hint: docker run -v \"$PWD:it\" …",
+                "workspace `it` cannot be inspected: Permission denied (errno 13); hint: docker run -v \"$PWD:it\" …",
             ),
             (
                 Refusal::StaysRoot("setgroups", Errno::PERM),

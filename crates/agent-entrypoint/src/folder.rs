@@ -1,6 +1,6 @@
-//! A folder that an agent writes to: may this process do so, and has its file system room left?
+//! Checks a folder that an agent writes to: whether this process may, and whether there is room.
 //!
-//! Nothing is written: `access` and `statfs` answer, a system call each.
+//! It writes nothing: `access` and `statfs` answer, with a system call each.
 
 use core::ffi::CStr;
 use core::fmt::{self, Display, Formatter};
@@ -8,7 +8,8 @@ use core::fmt::{self, Display, Formatter};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Stat, accessat, statat, statfs};
 use rustix::io::Errno;
 
-use crate::text::{Ids, Path, Why, shown};
+use crate::text::{Path, Why, shown};
+use crate::user::Ids;
 
 /// What a folder is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +28,14 @@ pub struct Folder<'a> {
     pub path: &'a CStr,
 }
 
-/// What a file system has none of.
+/// What a file system lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
     Space,
     Inodes,
 }
 
-/// Why `me` cannot write in a folder; as a piece of text, with the remedy.
+/// Why `me` cannot write in a folder; `Display` adds the remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trouble<'a> {
     pub folder: Folder<'a>,
@@ -55,9 +56,9 @@ pub enum Fault {
 }
 
 impl<'a> Folder<'a> {
-    /// Fails if `me`, which this process is, cannot write there.
+    /// Fails if `me`, the user of this process, cannot write there.
     ///
-    /// A sandbox that does not know one of the questions does not forbid the writing either.
+    /// A sandbox that lacks one of the calls does not forbid writing either.
     pub fn check(self, me: Ids) -> Result<(), Trouble<'a>> {
         let fail = |fault| Trouble {
             folder: self,
@@ -69,7 +70,7 @@ impl<'a> Folder<'a> {
         match accessat(CWD, self.path, wanted, AtFlags::empty()) {
             Ok(()) => space(self.path).map_err(|full| fail(Fault::Full(full))),
             Err(Errno::NOSYS | Errno::PERM) => Ok(()),
-            // Whoever needs it makes it.
+            // The program that needs it makes it.
             Err(Errno::NOENT) if matches!(self.role, Role::Claude | Role::InHome) => Ok(()),
             Err(errno) => Err(fail(self.denied(errno))),
         }
@@ -102,7 +103,7 @@ impl<'a> Folder<'a> {
 
 /// Fails if the file system of a folder is full for an ordinary user, or will take no more files.
 pub fn space(path: &CStr) -> Result<(), Full> {
-    // One that cannot be asked is not known to be full.
+    // Without an answer it is not known to be full.
     let Ok(seen) = statfs(path) else {
         return Ok(());
     };
@@ -112,8 +113,8 @@ pub fn space(path: &CStr) -> Result<(), Full> {
     )
 }
 
-/// Each pair is whether any are counted and whether any are free. A file system that counts none of a
-/// kind sets no limit to it: btrfs for inodes, a tmpfs with `size=0` for blocks.
+/// Each pair is (counted, free). A file system that does not count a kind does not limit it: btrfs for
+/// inodes, a tmpfs with `size=0` for blocks.
 fn judge_space(blocks: (bool, bool), inodes: (bool, bool)) -> Result<(), Full> {
     match (blocks, inodes) {
         ((true, false), _) => Err(Full::Space),
@@ -174,8 +175,8 @@ impl Display for Trouble<'_> {
 }
 
 impl Trouble<'_> {
-    /// Returns true for Claude Code's folder if the engine made it, on the way to credentials that are
-    /// mounted in it: Claude Code works with that, but keeps nothing there that could be resumed.
+    /// Returns true for Claude Code's folder if the engine made it, for credentials that are mounted in it.
+    /// Claude Code works with such a folder, but saves no session in it.
     pub fn is_bearable(&self) -> bool {
         let is_of_engine = matches!(
             self.fault,
@@ -211,13 +212,13 @@ impl Trouble<'_> {
             }
             (Role::Claude, Errno::ACCESS) if is_mount => {
                 write!(f, "on the host: `sudo chown -R {me} ~/.claude`")?;
-                // To become root for it would be no remedy.
+                // Becoming root would not be a remedy.
                 if owner.uid != 0 {
                     write!(f, ", or run the container with `--user {owner}`")?;
                 }
                 Ok(())
             }
-            // The engine makes the folders on the way to a mount, for root alone.
+            // The engine makes the folders above a mount for root.
             _ => write!(
                 f,
                 "docker exec --privileged --user root CONTAINER chown {me} {path}"

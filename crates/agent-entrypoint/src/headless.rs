@@ -1,15 +1,16 @@
 //! `agent-entrypoint headless …`: Claude Code without a person in front of it, set up by variables.
 //!
-//! Claude Code has no variable for these, only flags. Each is added where its variable is set and the
-//! caller has not given the flag; everything else passes through untouched.
+//! Claude Code has only flags for these settings. Each flag is added if its variable is set and the
+//! caller has not given it; everything else passes through untouched.
 
 use core::ffi::CStr;
 
 use rustix::io::Errno;
 
-use crate::config::{self, Env};
+use crate::env::{self, Env};
 use crate::exit::Refusal;
 use crate::sys::{self, Word, Words, each};
+use crate::text::number;
 
 pub const OUTPUT_FORMAT: &str = "AGENT_ENTRYPOINT_OUTPUT_FORMAT";
 pub const MAX_TURNS: &str = "AGENT_ENTRYPOINT_MAX_TURNS";
@@ -18,7 +19,7 @@ pub const PERMISSION_MODE: &str = "AGENT_ENTRYPOINT_PERMISSION_MODE";
 /// Claude Code refuses this format without `--verbose`.
 const STREAM: &CStr = c"stream-json";
 
-/// What the caller gave, and what the variables say.
+/// The caller's arguments, and the flags of the variables.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Headless<'a> {
     arguments: &'a Words<'a>,
@@ -30,16 +31,16 @@ impl<'a> Headless<'a> {
     /// `arguments` are those after `headless`, for Claude Code.
     pub fn parse(arguments: &'a Words<'a>, env: Env<'a>) -> Result<Self, Refusal<'a>> {
         let hint = "`text`, `json` or `stream-json`";
-        let format = config::setting(env, OUTPUT_FORMAT, None, hint, |format| {
+        let format = env::setting(env, OUTPUT_FORMAT, None, hint, |format| {
             let is_one = [c"text", c"json", STREAM].contains(&format);
             is_one.then_some(Some(format))
         })?;
         let hint = "a whole number, 1 or more";
-        let turns = config::setting(env, MAX_TURNS, None, hint, |turns| {
-            let number = config::number(turns.to_bytes(), 10)?;
+        let turns = env::setting(env, MAX_TURNS, None, hint, |turns| {
+            let number = number(turns.to_bytes(), 10)?;
             (number > 0).then_some(Some(turns))
         })?;
-        // Which modes there are is Claude Code's to say.
+        // Claude Code knows its modes.
         let mode = env.filled(PERMISSION_MODE);
         let options = [
             (c"--output-format", format),

@@ -1,10 +1,11 @@
 //! `agent-entrypoint health`: do Node and Claude answer, and can an agent use the workspace, its git
 //! repository, HOME, the temporary folder and Claude Code's credentials?
 //!
-//! The probes run together, each a process of its own that can be killed: any of them can hang, even a
-//! look at a folder whose network file system is gone. A fork costs less than a tenth of a millisecond. It works beside a running PID 1: `HEALTHCHECK`
-//! and `docker exec` start it as just another process.
+//! The probes run together, each in a process of its own that can be killed: any of them can hang, even
+//! on a folder whose network file system is gone. A fork costs less than a tenth of a millisecond.
+//! `HEALTHCHECK` and `docker exec` start this beside a running PID 1.
 
+mod answer;
 mod folders;
 mod git;
 mod probe;
@@ -17,7 +18,8 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, setpgid, wait};
 
-use self::probe::{Answer, Asked, Probe, Verdict};
+use self::answer::{Answer, Asked, Verdict};
+use self::probe::Probe;
 use crate::config::Probes;
 use crate::descendants;
 use crate::exit::{self, Refusal};
@@ -30,7 +32,7 @@ use crate::text::{Shown, Text};
 struct Running {
     probe: Probe,
     pid: Pid,
-    /// Where its answer waits.
+    /// The pipe with its answer.
     pipe: OwnedFd,
     /// Its raw status and the milliseconds it took, once it has ended.
     end: Option<(i32, u64)>,
@@ -47,7 +49,7 @@ pub fn check(asked: &Probes<'_>, start: &Start<'_>, caller: CallerSignals) -> u8
         environment: start.environment,
         me: start.user,
     };
-    // What a probe leaves behind stays a descendant, to be found if it hangs.
+    // What a probe leaves behind stays a descendant, so that it can be killed if it hangs.
     let _ = set_child_subreaper(Some(getpid()));
     let begin = sys::now();
     let deadline = begin.saturating_add(u64::from(asked.seconds) * 1000);
@@ -67,7 +69,7 @@ pub fn check(asked: &Probes<'_>, start: &Start<'_>, caller: CallerSignals) -> u8
 #[inline(never)]
 fn begin_probe(probe: Probe, asked: &Asked<'_>, caller: CallerSignals) -> Result<Running, Errno> {
     let (pipe, other_end) = pipe_with(PipeFlags::CLOEXEC)?;
-    // What the probe has started may hold the other end open for ever: nobody waits for its end.
+    // A process that the probe has started may hold the other end open for ever.
     fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
     match sys::fork()? {
         Side::Child => {
@@ -97,17 +99,17 @@ fn collect(runs: &mut Runs, begin: u64) {
     }
 }
 
-/// Kills what did not end in time, with all that it started.
+/// Kills the probes that did not end in time, with what they started.
 #[inline(never)]
 fn kill_what_hangs(runs: &mut Runs) {
     let mut hangs = false;
     for run in each(runs).filter(|run| run.end.is_none()) {
-        // What has just ended by itself needs no killing.
+        // One that has just ended makes this fail.
         let _ = sys::send(Target::Group(run.pid), Signal::KILL);
         hangs = true;
     }
     if hangs {
-        // Those in groups of their own; without `/proc` they cannot be found.
+        // Processes in groups of their own. Without `/proc` they cannot be found.
         let _ = descendants::each(|pid| {
             let _ = sys::send(Target::Process(pid), Signal::KILL);
         });
@@ -170,7 +172,7 @@ fn report(runs: &mut Runs, asked: &Probes<'_>) -> u8 {
     code
 }
 
-/// What may stand in a JSON string. [`Shown`] has no control characters.
+/// Escapes a text for a JSON string. [`Shown`] has no control characters.
 struct Json<T>(T);
 
 impl<T: Display> Display for Json<T> {
@@ -202,7 +204,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever was answered is a string of JSON's, and reads as it is shown.
+        /// Any answer becomes a valid JSON string that reads as it is shown.
         #[test]
         fn any_answer_is_a_json_string(bytes: Vec<u8>) {
             let text = format!("\"{}\"", Json(Shown(&bytes)));

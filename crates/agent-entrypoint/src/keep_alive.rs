@@ -18,7 +18,7 @@ pub fn is_asked(command: &Words<'_>) -> bool {
     }
 }
 
-/// The first four words of a script, the end of which is none; `exec` before them changes nothing.
+/// The first four words of a script, `None` after its end; a leading `exec` is skipped.
 fn first(script: &[u8]) -> [Option<&[u8]>; 4] {
     let words = script.split(u8::is_ascii_whitespace);
     let mut words = words.filter(|word| !word.is_empty());

@@ -1,15 +1,16 @@
 //! agent-entrypoint: PID 1 and health check of the agent container. `--help` is the manual.
 //!
 //! No standard library, no C library, no allocator: the program starts in microseconds, is a few pages
-//! large, and has nothing that could panic. The order of the story is [`main`]'s: block signals, read
-//! the settings, check the workspace, step down from root, start the command (or none), then look after
-//! everything that runs until it is over.
+//! large, and has nothing that could panic. [`main`] blocks signals, reads the settings, checks the
+//! workspace, steps down from root, starts the command (or none), and supervises every process until the
+//! end.
 #![cfg_attr(not(test), no_std)]
 
 pub mod child;
 pub mod config;
 pub mod credentials;
 pub mod descendants;
+pub mod env;
 pub mod environment;
 pub mod exit;
 pub mod folder;
@@ -27,21 +28,24 @@ pub mod supervisor;
 pub mod sys;
 pub mod text;
 pub mod trouble;
+pub mod user;
 pub mod workspace;
 
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
-use config::{Config, Env, Run};
-use environment::{Room, User};
+use config::{Config, Run};
+use env::Env;
+use environment::Room;
 use exit::Refusal;
 use scope::Scope;
 use sys::{CallerSignals, Start, Words};
+use user::User;
 
 /// Does what was asked for; returns this process's exit code.
 pub fn main(start: &Start<'static>) -> u8 {
-    // Before anything else: a SIGTERM that comes now must wait for us, not get lost. The kernel
-    // drops what PID 1 neither handles nor blocks.
+    // First of all: a SIGTERM that comes now must wait. The kernel drops a signal that PID 1 neither
+    // handles nor blocks.
     let caller = sys::take_signals();
     let code = match Config::parse(start.arguments, Env(start.environment)) {
         Ok(Config::Run(run)) => live(start, &run, caller),
@@ -64,7 +68,7 @@ pub fn main(start: &Start<'static>) -> u8 {
 
 /// Command mode and keep-alive mode.
 fn live<'a>(start: &Start<'_>, run: &Run<'a>, caller: CallerSignals) -> Result<u8, Refusal<'a>> {
-    let mut workspace = workspace::look(run.workspace)?;
+    let mut workspace = workspace::inspect(run.workspace)?;
     let mut user = start.user;
     let is_root = root::is_real(user);
     if is_root {
@@ -72,8 +76,8 @@ fn live<'a>(start: &Start<'_>, run: &Run<'a>, caller: CallerSignals) -> Result<u
         user = root::step_down()?;
         root::report(run.quiet);
     }
-    // An agent has the same UID. It could trace PID 1 otherwise, stop it, and write to its memory. A
-    // command is what its own program is: `execve` makes it dumpable again.
+    // An agent has the same UID, and could otherwise trace PID 1, stop it, and write to its memory.
+    // `execve` makes the command dumpable again.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     workspace.report(user, run.quiet);
     let me = User {
@@ -94,14 +98,14 @@ fn live<'a>(start: &Start<'_>, run: &Run<'a>, caller: CallerSignals) -> Result<u
         }
         None => None,
     };
-    // From here on nothing ends this process but the end of what it looks after, and it holds on to
-    // neither a folder nor a file.
+    // From here on only the end of what it supervises ends this process, and it keeps neither a folder
+    // nor a file open.
     let _ = rustix::process::chdir(c"/");
     sys::close_inherited();
     Ok(supervisor::supervise(child, scope, run))
 }
 
-/// As PID 1, this is command mode; by `docker exec` there is nothing to look after.
+/// As PID 1, this is command mode; by `docker exec` there is nothing to supervise.
 fn be_headless(
     start: &Start<'static>,
     command: &'static Words<'static>,
@@ -116,13 +120,13 @@ fn be_headless(
     let start = as_agent(start, &mut room)?;
     sys::give_back(caller);
     let refusal = child::run(command, start.environment);
-    // As in `child::spawn`: for the message that comes now.
+    // As in `child::spawn`, for the message.
     sys::take_signals();
     Err(refusal)
 }
 
-/// For what comes by `docker exec`, and by HEALTHCHECK: in a container that was started as root they are
-/// root, too, while the agent is not. What root leaves under HOME would lock the agent out.
+/// Steps down for `docker exec` and HEALTHCHECK: in a container that was started as root these are root,
+/// too, and a file that root leaves under HOME would lock the agent out.
 fn as_agent<'a>(start: &Start<'a>, room: &'a mut Room) -> Result<Start<'a>, Refusal<'static>> {
     if !root::is_real(start.user) {
         return Ok(*start);

@@ -1,17 +1,18 @@
-//! Whether a folder is a mount point, for kernels before 5.8 and sandboxes that do not say so themselves.
+//! Mount points, for kernels before 5.8 and sandboxes without `statx`; and how to mount a workspace.
 
 use core::ffi::CStr;
+use core::fmt::{self, Display, Formatter};
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use crate::text::Text;
+use crate::text::{Text, shown};
 
-/// So much of the list is looked at; a container's has a tenth of it.
+/// The bytes of the list that are read; a container's has a tenth of it.
 const LONGEST: usize = 64 * 1024;
 
-/// Looks the path up in the list of mounts. The path has to be written as the kernel writes it: without
-/// links, a blank as `\040`. Else the answer is no. Apart, because of the memory that it touches.
+/// Returns true if the list of mounts has the path. The path must be spelled as the kernel spells it:
+/// without links, a blank as `\040`. Not inlined, because of the stack that it needs.
 #[inline(never)]
 pub fn lists(path: &CStr) -> Result<bool, Errno> {
     let list = Text::<LONGEST>::read(CWD, c"/proc/self/mountinfo")?;
@@ -22,6 +23,15 @@ pub fn lists(path: &CStr) -> Result<bool, Errno> {
 fn has(mountinfo: &[u8], path: &[u8]) -> bool {
     let mut lines = mountinfo.split(|byte| *byte == b'\n');
     lines.any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(path))
+}
+
+/// How to mount a workspace.
+pub struct MountHint<'a>(pub &'a CStr);
+
+impl Display for MountHint<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "hint: docker run -v \"$PWD:{}\" …", shown(self.0))
+    }
 }
 
 #[cfg(test)]
@@ -48,7 +58,7 @@ short line
     }
 
     proptest::proptest! {
-        /// Whatever else stands in the list: a path that is written there as a fifth field is found.
+        /// A path in the fifth field of any line is found, whatever else the list holds.
         #[test]
         fn any_list_is_read(before: Vec<u8>, path in "/[!-~]{0,20}", after: Vec<u8>, other: Vec<u8>) {
             has(&other, path.as_bytes());

@@ -1,7 +1,7 @@
-//! git's repository in the workspace: is all of it in this container, and may this process use it?
+//! Checks git's repository in the workspace: whether it is whole, in this container, and usable.
 //!
-//! git is not started, and nothing that the workspace names is executed. Only `.git` of the workspace
-//! itself is inspected, where git's own search begins; a repository above it is not in the container.
+//! It neither starts git nor executes anything of the workspace. It inspects only `.git` of the workspace
+//! itself, where git's own search begins; a repository above it is not in the container.
 
 use core::ffi::CStr;
 use core::fmt::{self, Display, Formatter};
@@ -10,12 +10,13 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, accessat, openat, statat};
 use rustix::io::Errno;
 
-use crate::text::{Ids, Path, Shown, Why, shown};
+use crate::text::{Path, Shown, Why, shown};
+use crate::user::Ids;
 
-/// The folder that `.git` is, or names.
+/// The folder that is `.git`, or that `.git` names.
 const ITSELF: &str = ".git";
 
-/// Why git cannot use the repository; as a piece of text, with the remedy.
+/// Why git cannot use the repository; `Display` adds the remedy.
 pub struct Trouble<'a> {
     workspace: &'a CStr,
     /// What `.git` names, if it is a file.
@@ -33,7 +34,7 @@ enum Fault {
     NoPointer,
     /// It is a file, and the folder that it names does not exist here.
     Elsewhere,
-    /// It is a linked worktree's, and the repository that this belongs to does not exist here.
+    /// It belongs to a linked worktree whose repository does not exist here.
     NoCommonFolder,
     /// A part that each repository has is missing.
     Missing(&'static str),
@@ -41,12 +42,12 @@ enum Fault {
     Denied(&'static str, Errno),
 }
 
-/// Where it is in the workspace.
+/// Its path in the workspace.
 pub const FILE: &[u8] = b"/.git";
 
-/// Returns whether there is a repository; fails if git cannot use it as `me`, which this process is.
+/// Returns whether there is a repository; fails if git cannot use it as `me`, the user of this process.
 ///
-/// One system call if there is none. In `room` the text of a `.git` file is kept.
+/// Takes one system call without a repository. `room` keeps the text of a `.git` file.
 pub fn check<'a>(workspace: &'a CStr, me: Ids, room: &'a mut Path) -> Result<bool, Trouble<'a>> {
     let mut path = Path::new();
     let name = path.set_path(&[workspace.to_bytes(), FILE]);
@@ -59,7 +60,7 @@ pub fn check<'a>(workspace: &'a CStr, me: Ids, room: &'a mut Path) -> Result<boo
         _ => Err(Fault::Kind),
     };
     match checked {
-        // The workspace's own trouble says it already.
+        // The check of the workspace reports this already.
         Err(Fault::Denied(_, Errno::ACCESS)) if !is_writable(workspace) => Ok(true),
         Err(fault) => Err(Trouble {
             workspace,
@@ -75,7 +76,7 @@ fn is_writable(workspace: &CStr) -> bool {
     accessat(CWD, workspace, Access::WRITE_OK, AtFlags::empty()).is_ok()
 }
 
-/// A file in place of the folder, as a linked worktree and a submodule have it.
+/// Checks a `.git` file, which linked worktrees and submodules have.
 fn check_pointer(workspace: &CStr, file: &CStr, text: &mut Path) -> Result<(), Fault> {
     *text = Path::read(CWD, file).map_err(|errno| Fault::Denied(ITSELF, errno))?;
     let target = target(text.as_bytes()).ok_or(Fault::NoPointer)?;
@@ -85,7 +86,7 @@ fn check_pointer(workspace: &CStr, file: &CStr, text: &mut Path) -> Result<(), F
     };
     let mut path = Path::new();
     let name = path.set_path(&[folder, b"/", target]);
-    // A longer path is for git to follow.
+    // git follows a longer path.
     if name.is_empty() || text.is_full() {
         return Ok(());
     }
@@ -108,12 +109,12 @@ fn trim_line_end(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// What git asks of a folder before it takes it for a repository, and that objects can be added.
+/// Checks what git demands of a repository's folder, and that objects can be added.
 fn check_folder(path: &CStr) -> Result<(), Fault> {
     let folder = open(CWD, path).map_err(|errno| fault(ITSELF, errno))?;
     let head = statat(&folder, c"HEAD", AtFlags::SYMLINK_NOFOLLOW);
     let head = head.map_err(|errno| fault("HEAD", errno))?;
-    // What is left of it where the machine went down while it was written.
+    // HEAD is empty after the machine went down during a write.
     if head.st_size == 0 {
         return Err(Fault::Missing("HEAD"));
     }
@@ -122,7 +123,7 @@ fn check_folder(path: &CStr) -> Result<(), Fault> {
     for (name, part) in [(c"objects", "objects"), (c"refs", "refs")] {
         let wanted = Access::WRITE_OK | Access::EXEC_OK;
         match accessat(common, name, wanted, AtFlags::empty()) {
-            // Reading is work, too; and a sandbox that has no such question forbids nothing.
+            // A read-only repository can be read; a sandbox that lacks the call forbids nothing.
             Ok(()) | Err(Errno::ROFS | Errno::NOSYS | Errno::PERM) => {}
             Err(errno) => return Err(fault(part, errno)),
         }
@@ -130,7 +131,7 @@ fn check_folder(path: &CStr) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The folder that a linked worktree shares with its repository; none for a repository itself.
+/// The folder that a linked worktree shares with its repository; `None` for a repository itself.
 fn common_folder(folder: &OwnedFd) -> Result<Option<OwnedFd>, Fault> {
     let part = "commondir";
     let text = match Path::read(folder, c"commondir") {
@@ -162,8 +163,8 @@ fn fault(part: &'static str, errno: Errno) -> Fault {
 
 /// The `.git` of the repository that a linked worktree belongs to, to be mounted at the same path.
 ///
-/// None where it could be another folder, or mean something to a shell: a `.git` file is whatever
-/// somebody has put into the workspace, and a hint is there to be copied.
+/// `None` if it could be another folder, or if a shell could take it for more than a path: anybody can
+/// put a `.git` file into the workspace, and people copy hints.
 pub fn repository_of(target: &[u8]) -> Option<&[u8]> {
     let name = target.rsplit(|byte| *byte == b'/').next()?;
     let folder = target.strip_suffix(name)?.strip_suffix(b"/worktrees/")?;
@@ -260,7 +261,7 @@ mod tests {
             ),
             ("/repo/.git/modules/x", None),
             ("../repo/.git/worktrees/x", None),
-            // A hint that gives a secret away, or runs what the workspace says.
+            // A hint that would reveal a secret, or run a command from the workspace.
             ("/root/.ssh/worktrees/x", None),
             ("/a/../root/.git/worktrees/x", None),
             ("/a\";curl x|sh;\"/.git/worktrees/x", None),
@@ -343,7 +344,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a `.git` file holds: a path of it that C can have, or none.
+        /// Any `.git` file gives a path that C can take, or `None`.
         #[test]
         fn any_pointer_is_read(bytes: Vec<u8>, has_prefix: bool) {
             let prefix: &[u8] = if has_prefix { b"gitdir: " } else { b"" };
@@ -355,7 +356,7 @@ mod tests {
             }
         }
 
-        /// Whatever it points to: no command of a hint has more than a path of plain letters in it.
+        /// Whatever it points to, the command in a hint holds only a path of plain letters.
         #[test]
         fn any_target_is_harmless_in_a_hint(target in "[/a.\"$`: ;\n-]{0,12}(/\\.git)?/worktrees/.{0,4}") {
             if let Some(folder) = repository_of(target.as_bytes()) {

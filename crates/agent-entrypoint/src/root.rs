@@ -1,7 +1,7 @@
-//! Started as root: the workspace gets its owner, then root's privileges go, for good.
+//! Started as root: gives the workspace to the agent, then drops root's privileges for good.
 //!
-//! Root of a user namespace (rootless Docker or Podman) is left alone: it is an ordinary user of the
-//! host, may well own the folder there, and would lose it to a subordinate UID.
+//! Root of a user namespace (rootless Docker or Podman) stays: it is an ordinary user of the host, may own
+//! the folder there, and would lose it to a subordinate UID.
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -19,20 +19,15 @@ use rustix::thread::{
 use crate::config::Run;
 use crate::exit::Refusal;
 use crate::say;
-use crate::text::{Ids, Text, Why, shown};
+use crate::text::{Text, Why, shown};
+use crate::user::{AGENT, Ids};
 use crate::workspace::Workspace;
 
-/// The image's user, agentgate.
-pub const AGENT: Ids = Ids {
-    uid: 1000,
-    gid: 1000,
-};
-
-/// Deeper folders are not looked into: nobody nests so, and the stack has an end.
+/// Deeper folders are skipped, because the stack is limited.
 const DEEPEST: u32 = 256;
 
-/// Returns true if this is root of the machine, by the map of a process that is in no user namespace
-/// but the first. Where nobody can tell, root is root.
+/// Returns true if this is root of the machine, which the UID map of the first user namespace shows.
+/// Without a readable map, root counts as real.
 pub fn is_real(me: Ids) -> bool {
     let map = || Text::<256>::read(CWD, c"/proc/self/uid_map");
     me.uid == 0 && map().map_or(true, |map| is_whole(map.as_bytes()))
@@ -46,7 +41,7 @@ fn is_whole(map: &[u8]) -> bool {
     expected.iter().all(|word| words.next() == Some(word)) && words.next().is_none()
 }
 
-/// Gives the workspace to the agent's user if it is somebody else's.
+/// Gives the workspace to the agent's user if another user owns it.
 #[inline(never)]
 pub fn give_workspace(workspace: &mut Workspace<'_>, run: &Run<'_>) {
     if workspace.owner != AGENT || run.chown_all {
@@ -60,7 +55,7 @@ pub fn step_down() -> Result<Ids, Refusal<'static>> {
     Ok(AGENT)
 }
 
-/// Says who is at work now, and who is not: `docker exec` takes its user from the container's settings.
+/// Notes which user goes on, and that `docker exec` takes its user from the container's settings.
 pub fn report(quiet: bool) {
     if !quiet {
         let hint = "hint: `docker exec` still comes as root: `docker exec --user agentgate …`";
@@ -74,23 +69,23 @@ const NO_CAPABILITIES: CapabilitySets = CapabilitySets {
     inheritable: CapabilitySet::empty(),
 };
 
-/// Supplementary groups, group, user; then nothing that is executed can give anything back.
+/// Drops supplementary groups, group and user, so that no program can get them back.
 fn drop_privileges() -> Result<(), (&'static str, Errno)> {
     let (uid, gid) = (Uid::from_raw(AGENT.uid), Gid::from_raw(AGENT.gid));
     set_thread_groups(&[]).map_err(|errno| ("setgroups", errno))?;
     set_thread_res_gid(gid, gid, gid).map_err(|errno| ("setresgid", errno))?;
     set_thread_res_uid(uid, uid, uid).map_err(|errno| ("setresuid", errno))?;
-    // Those in effect went with the user; older engines also hand on some for programs to inherit.
+    // The effective ones went with the user; older engines leave some inheritable.
     set_capabilities(None, NO_CAPABILITIES).map_err(|errno| ("capset", errno))?;
     set_no_new_privs(true).map_err(|errno| ("no_new_privs", errno))?;
-    // With the kernel told to keep capabilities over a change of user, there would be a way back.
+    // A caller can set the kernel to keep capabilities over a change of user: then root could come back.
     match set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT) {
         Err(_) => Ok(()),
         Ok(()) => Err(("root came back", Errno::PERM)),
     }
 }
 
-/// Says so, too: on a bind mount it is the host's folder.
+/// Prints a note, because on a bind mount this changes the host's folder.
 fn give(workspace: &mut Workspace<'_>, run: &Run<'_>) {
     let path = workspace.path;
     let what = if run.chown_all {
@@ -106,7 +101,7 @@ fn give(workspace: &mut Workspace<'_>, run: &Run<'_>) {
                 say::note(format_args!("gave workspace `{name}`{what} to {AGENT}"));
             }
         }
-        // Which is told when it turns out that nothing can be written there.
+        // The check for write access reports this.
         Err(Errno::ROFS) => {}
         Err(errno) => say::warning(format_args!(
             "cannot give workspace `{name}` to {AGENT}: {}; hint: on the host: `sudo chown {AGENT} \"$PWD\"`",
@@ -119,8 +114,8 @@ const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
 
-/// Gives a folder away, but no symbolic link leads there: the agent may have put it in the path, in an
-/// earlier life of the container, to be given what is root's.
+/// Gives a folder away, and follows no symbolic link to it: an earlier run's agent may have left one that
+/// leads to a file of root's.
 fn give_path(path: &CStr, with_all: bool) -> Result<(), Errno> {
     let folder = openat2(CWD, path, FOLDER, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
     chown(folder.as_fd(), c"", AtFlags::EMPTY_PATH)?;
@@ -135,8 +130,8 @@ fn chown(folder: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> Result<(), Errn
     chownat(folder, name, Some(uid), Some(gid), flags)
 }
 
-/// Gives away what is in a folder, symbolic links themselves and not what they lead to. What fails
-/// does not keep the rest from being done; the last failure is the answer.
+/// Gives away what is in a folder: symbolic links themselves, not their targets. A failure does not
+/// stop the rest; the last failure is returned.
 fn give_below(folder: BorrowedFd<'_>, depth: u32) -> Result<(), Errno> {
     let mut buffer = [MaybeUninit::uninit(); 2048];
     let mut entries = RawDir::new(folder, &mut buffer);
@@ -156,13 +151,13 @@ fn give_below(folder: BorrowedFd<'_>, depth: u32) -> Result<(), Errno> {
     result
 }
 
-/// Goes into a folder, unless it is another mount.
+/// Enters a folder, unless it is another mount.
 fn give_in(folder: BorrowedFd<'_>, name: &CStr, depth: u32) -> Result<(), Errno> {
     let depth = depth.checked_sub(1).ok_or(Errno::LOOP)?;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     match openat2(folder, name, FOLDER, Mode::empty(), resolve) {
         Ok(folder) => give_below(folder.as_fd(), depth),
-        // No folder after all, where the file system does not tell beforehand, or a mount.
+        // Not a folder (some file systems do not give the type beforehand), or a mount.
         Err(Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => Ok(()),
         Err(errno) => Err(errno),
     }

@@ -1,4 +1,4 @@
-//! What this program says: one line each on stderr, data on stdout; a closed or full stream is no error.
+//! Messages, a line each on stderr, and data on stdout; a closed or full stream is not an error.
 
 use core::fmt::Display;
 
@@ -22,7 +22,7 @@ pub fn note(text: impl Display) {
     line("note", &text);
 }
 
-/// Prints what was asked for; returns the exit code that says whether it could be written.
+/// Prints data; returns the exit code that says whether it could be written.
 pub fn data(bytes: &[u8]) -> u8 {
     let written = write(sys::STDOUT, bytes);
     written.map_or(exit::FAILED, |()| exit::OK)
@@ -33,7 +33,7 @@ pub fn data(bytes: &[u8]) -> u8 {
 fn line(level: &str, text: &dyn Display) {
     let mut line = Text::<6144>::of(format_args!("agent-entrypoint: {level}: {text}"));
     line.end_line();
-    // There is nowhere left to complain to.
+    // A failure cannot be reported anywhere.
     let _ = write(sys::STDERR, line.as_bytes());
 }
 
@@ -43,8 +43,8 @@ fn write(stream: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
             Ok(0) => return Err(Errno::IO),
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
             Err(errno) => {
-                // The kernel has raised a signal, too. It is about this write and nobody else's: taken
-                // here, it is not passed on to the command.
+                // The kernel has raised a signal for this write. Taken here, it is not forwarded to the
+                // command.
                 if matches!(errno, Errno::PIPE | Errno::FBIG) {
                     sys::wait_signal(Signals::OF_WRITING, Some(0));
                 }

@@ -1,4 +1,4 @@
-//! Whom this process looks after: as PID 1 the whole container, otherwise its own descendants.
+//! The processes that this one supervises: as PID 1 the whole container, otherwise its descendants.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, getpgid, getpid, set_child_subreaper, waitid};
@@ -17,8 +17,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Finds out which it is. A process that is not PID 1 becomes a subreaper, so that orphans among
-    /// its descendants come to it, and says so.
+    /// Returns the scope of this process. If it is not PID 1 it becomes a subreaper, so that it gets the
+    /// orphans among its descendants, and a note says so.
     pub fn take(quiet: bool) -> Self {
         let own = getpid();
         if own.is_init() {
@@ -26,9 +26,7 @@ impl Scope {
         }
         match set_child_subreaper(Some(own)) {
             Ok(()) if quiet => {}
-            Ok(()) => say::note(
-                "this is not PID 1: orphans are reaped and processes ended among its own descendants only",
-            ),
+            Ok(()) => say::note("this is not PID 1: only its own descendants are reaped and ended"),
             Err(errno) => say::warning(format_args!(
                 "this is not PID 1 and cannot reap orphans: {}; hint: run it as the container's entrypoint, without `--init`",
                 Why(errno)
@@ -37,28 +35,28 @@ impl Scope {
         Self::Descendants
     }
 
-    /// Sends a signal to everyone; returns false if there is nobody.
+    /// Sends a signal to every process; returns false if there is none.
     ///
-    /// `child`, the command, stands for everyone where `/proc` cannot be read.
-    pub fn tell(self, signal: Signal, child: Option<Pid>) -> bool {
+    /// Only the group of `child`, the command, gets it when `/proc` cannot be read.
+    pub fn signal_all(self, signal: Signal, child: Option<Pid>) -> bool {
         if self == Self::Namespace {
             return send(Target::Namespace, signal);
         }
         if is_childless() {
             return false;
         }
-        let told = descendants::each(|pid| {
+        let listed = descendants::each(|pid| {
             send(Target::Process(pid), signal);
         });
-        if let (Err(_), Some(child)) = (told, child) {
+        if let (Err(_), Some(child)) = (listed, child) {
             send(Target::Group(child), signal);
         }
         true
     }
 
-    /// Returns true if nobody is left, zombies included.
+    /// Returns true if no process is left, zombies included.
     ///
-    /// In a container a process that came by `docker exec` is no child of PID 1, hence the two ways.
+    /// A process that came by `docker exec` is not a child of PID 1, so the two scopes need two ways.
     pub fn is_empty(self) -> bool {
         match self {
             Self::Namespace => !sys::exists(Target::Namespace),
@@ -67,8 +65,7 @@ impl Scope {
     }
 }
 
-/// Sends a signal to the command's group, or to the command alone, as long as or where it is in no
-/// group of its own.
+/// Sends a signal to the command's group, or to the command alone when it has no group of its own (yet).
 pub fn forward(child: Pid, to_group: bool, signal: Signal) {
     if !to_group || !send(Target::Group(child), signal) {
         send(Target::Process(child), signal);
@@ -77,8 +74,8 @@ pub fn forward(child: Pid, to_group: bool, signal: Signal) {
 
 /// Continues a stopped process if its group is in the foreground of the terminal.
 ///
-/// A shell with job control takes the terminal back when its job stops. Where the stopped group still
-/// has it, nobody can say `fg`, and the terminal would be dead.
+/// A shell with job control takes the terminal back when its job stops. If the stopped group still has
+/// the terminal, nobody can type `fg`, and the terminal would be dead.
 pub fn resume(pid: Pid) {
     if let (Ok(group), Ok(foreground)) = (getpgid(Some(pid)), tcgetpgrp(sys::STDIN))
         && group == foreground
@@ -87,12 +84,12 @@ pub fn resume(pid: Pid) {
     }
 }
 
-/// Sends a signal; returns false if there is nobody to get it. One that is refused is complained about.
+/// Sends a signal; returns false if no process gets it. Warns when the kernel refuses it.
 fn send(target: Target, signal: Signal) -> bool {
     match sys::send(target, signal) {
         Ok(()) => true,
         Err(Errno::SRCH) => false,
-        // These follow SIGTERM, of which it was said.
+        // These follow SIGTERM, which gave the warning.
         Err(_) if [Signal::CONT, Signal::KILL].contains(&signal) => true,
         Err(errno) => {
             let (target, number, why) = (target.as_raw(), signal.as_usize(), Why(errno));
@@ -106,10 +103,10 @@ fn send(target: Target, signal: Signal) -> bool {
 
 /// Returns true if this process has no child, running or ended.
 fn is_childless() -> bool {
-    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    match waitid(WaitId::All, look) {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    match waitid(WaitId::All, options) {
         Err(Errno::CHILD) => true,
-        // A sandbox without this call.
+        // A sandbox that lacks this call.
         Err(Errno::NOSYS | Errno::PERM) => {
             let mut is_childless = true;
             descendants::each(|_| is_childless = false).is_ok() && is_childless

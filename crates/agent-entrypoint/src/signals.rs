@@ -1,4 +1,4 @@
-//! Signals by number, real-time ones included, what each is to this program, and who sent one.
+//! Signals by number, real-time ones included: how this program treats each, and who sent it.
 
 /// The number of a signal, 1 to 64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +59,11 @@ impl Signal {
         usize::from(self.0)
     }
 
-    /// Returns true if the signal is passed on to the command.
+    /// Returns true if the signal is forwarded to the command.
     ///
-    /// KILL and STOP never arrive here; CHLD is about our own children; 32 and 33 belong to the C
-    /// library's threads. Numbers of faults (SEGV, ILL, …) are passed on: a fault of our own never
-    /// gets here, because the kernel kills for it even while it is blocked.
+    /// KILL and STOP never arrive here; CHLD is for this program's own children; 32 and 33 belong to the C
+    /// library's threads. Numbers of faults (SEGV, ILL, …) are forwarded: a fault of this program itself
+    /// never arrives here, because the kernel kills for it even while it is blocked.
     pub fn is_forwarded(self) -> bool {
         self != Self::CHLD && matches!(self.0, 1..=31 | 34..=64)
     }

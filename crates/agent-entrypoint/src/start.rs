@@ -1,7 +1,7 @@
-//! Where the kernel enters, in assembly, with the few functions that the compiler expects of a C library.
+//! The entry point in assembly, with the few functions that the compiler expects of a C library.
 //!
-//! Those are in assembly, too, because a loop that copies bytes is what the compiler would turn into a
-//! call of `memcpy` again. `build.rs` keeps the C library's own start out.
+//! Those are in assembly, too, because the compiler turns a loop that copies bytes into a call of
+//! `memcpy`. `build.rs` keeps the C library's own start out.
 #![expect(
     unsafe_code,
     reason = "without a C library the program has to begin somewhere"
@@ -25,8 +25,8 @@ extern "C" fn begin(stack: *const usize) -> ! {
     sys::exit(agent_entrypoint::main(&start))
 }
 
-/// Nothing of this program can panic: the compiler leaves out what cannot be reached, and a test looks
-/// for what it left in. What remains are rustix's own doubts about the kernel's answers.
+/// No code of this program can panic: the compiler drops what cannot be reached, and a test checks what
+/// it kept. What remains are rustix's own checks of the kernel's answers.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     const BUG: u8 = 70;

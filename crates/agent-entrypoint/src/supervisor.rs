@@ -1,9 +1,9 @@
-//! The life after start-up: a pure [`State::step`] decides, a thin loop watches and acts.
+//! Supervision after start-up: a pure [`State::step`] decides, a thin loop waits for events and acts.
 //!
-//! Running, signals are passed on until the command ends (or, without a command, until a signal asks
-//! for the end). From SIGTERM on, and from the end of the command on, a clock runs; what outlives it is
-//! killed. Idle costs nothing: only while the clock runs is there a tick, because the end of a process
-//! that came by `docker exec` raises no signal here.
+//! Signals are forwarded until the command ends or, without a command, until a signal asks for the end.
+//! SIGTERM and the end of the command start a clock; processes that outlive it are killed. The loop polls
+//! only while the clock runs, because the end of a process that came by `docker exec` raises no signal
+//! here. Otherwise it sleeps and costs nothing.
 
 use core::mem::take;
 
@@ -18,11 +18,11 @@ use crate::scope::{self, Scope};
 use crate::signals::{Received, Sender, Signal, Signals};
 use crate::sys;
 
-/// From SIGKILL to giving up on what does not even die of that (then the kernel's turn), in milliseconds.
+/// Milliseconds from SIGKILL to the exit, which leaves to the kernel what SIGKILL has not ended.
 const LAST: u64 = 500;
-/// What asks for an orderly end: whoever is stopped has to go on to obey.
+/// The signals that ask for an orderly end. A stopped process must continue to obey.
 const ORDERLY_END: [Signal; 2] = [Signal::TERM, Signal::CONT];
-/// How often to look whether everyone is gone, while the clock runs; in milliseconds.
+/// Milliseconds between two checks for processes, while the clock runs.
 const TICK: u64 = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,34 +32,34 @@ pub enum Event {
     Reaped(Pid, i32),
     /// A child has stopped; only reported where the command has a terminal.
     Stopped(Pid),
-    /// Nobody is left.
+    /// No process is left.
     Empty,
-    /// Somebody is left, and the clock has run out.
+    /// Processes are left, and the clock has run out.
     TimeUp,
-    /// Somebody is left, and there is time.
+    /// Processes are left, and the clock has time.
     Tick,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Pass a signal on to the command.
+    /// Forward a signal to the command.
     Forward(Pid, Signal),
-    /// Send a signal to everyone in the scope.
-    Tell(Signal),
-    /// Start the clock: from now on [`Event::Empty`], [`Event::TimeUp`] and [`Event::Tick`] are to be reported.
+    /// Send a signal to every process in the scope.
+    SignalAll(Signal),
+    /// Start the clock: [`Event::Empty`], [`Event::TimeUp`] and [`Event::Tick`] are reported from now on.
     AllowGrace,
-    /// The same, for what was killed.
+    /// Start the clock for processes that were killed.
     AllowLast,
-    /// Say that somebody did not end in time.
+    /// Warn that processes did not end in time.
     Warn,
-    /// Say that a signal of this process of the container does not end it.
+    /// Note that a signal from this process of the container does not end the container.
     Decline(Signal, i32),
     /// Continue a process if it holds the terminal.
     Resume(Pid),
     Exit(u8),
 }
 
-/// What is to be done at one event, in this order.
+/// The actions for one event, in order.
 pub type Actions = [Option<Action>; 3];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,19 +69,19 @@ enum Clock {
     Last,
 }
 
-/// What is known between two events.
+/// The state between two events.
 #[derive(Debug)]
 pub struct State {
     /// The command, until it has ended.
     child: Option<Pid>,
-    /// What to exit with once nobody is left; none while there is work to be waited for.
+    /// The exit code for when no process is left; none while there is something to wait for.
     code: Option<u8>,
     clock: Clock,
-    /// Everyone has had SIGTERM. One is enough: a second one makes many programs drop their orderly end.
-    all_told: bool,
+    /// Every process has had SIGTERM. A second one makes many programs give up their orderly end.
+    all_signalled: bool,
     to_group: bool,
     scope: Scope,
-    /// It was said that a signal from inside does not end the container. Once is enough.
+    /// The note about a signal from inside was printed. It appears once.
     has_declined: bool,
 }
 
@@ -91,7 +91,7 @@ impl State {
             child,
             code: None,
             clock: Clock::Off,
-            all_told: false,
+            all_signalled: false,
             to_group,
             scope,
             has_declined: false,
@@ -111,15 +111,15 @@ impl State {
             (Event::Stopped(pid), _) => [Some(Action::Resume(pid)), None, None],
             (Event::Empty, None) => [self.code.map(Action::Exit), None, None],
             (Event::TimeUp, _) => self.time_up(),
-            // Again and again: outside PID 1 a process can fork while the list of them is read.
+            // Repeated: a process that is not PID 1's child can fork while the list of processes is read.
             (Event::Tick, _) if self.clock == Clock::Last => {
-                [Some(Action::Tell(Signal::KILL)), None, None]
+                [Some(Action::SignalAll(Signal::KILL)), None, None]
             }
             _ => [None; 3],
         }
     }
 
-    /// Command mode's answer to a signal.
+    /// Handles a signal in command mode.
     fn pass_on(&mut self, child: Pid, signal: Signal) -> Actions {
         if signal == Signal::TERM {
             return self.term(child);
@@ -128,8 +128,8 @@ impl State {
         [signal.is_forwarded().then_some(forward), None, None]
     }
 
-    /// Keep-alive mode's answer to a signal. As PID 1 it ends by one from outside alone: `pkill -u
-    /// agentgate` in an agent's hands sends SIGTERM to PID 1, too.
+    /// Handles a signal in keep-alive mode. As PID 1, only a signal from outside ends it: an agent's `pkill
+    /// -u agentgate` sends SIGTERM to PID 1, too.
     fn keep_alive(&mut self, Received { signal, sender }: Received) -> Actions {
         match sender {
             _ if !signal.ends_keep_alive() => [None; 3],
@@ -141,27 +141,27 @@ impl State {
         }
     }
 
-    /// There is nothing more to wait for but the end of everyone else.
+    /// Ends: only the other processes are left to wait for.
     fn end(&mut self, code: u8) -> Actions {
         self.code = Some(code);
-        let is_told = self.all_told || self.clock == Clock::Last;
-        self.all_told = true;
-        let tell = |signal| (!is_told).then_some(Action::Tell(signal));
-        let [term, go_on] = ORDERLY_END.map(tell);
+        let is_signalled = self.all_signalled || self.clock == Clock::Last;
+        self.all_signalled = true;
+        let send = |signal| (!is_signalled).then_some(Action::SignalAll(signal));
+        let [term, go_on] = ORDERLY_END.map(send);
         [term, go_on, self.start_clock()]
     }
 
-    /// Somebody wants the container to end: `docker stop`.
+    /// Handles SIGTERM, as of `docker stop`.
     fn term(&mut self, child: Pid) -> Actions {
-        let tell = |signal| {
+        let send = |signal| {
             Some(if self.to_group {
-                Action::Tell(signal)
+                Action::SignalAll(signal)
             } else {
                 Action::Forward(child, signal)
             })
         };
-        let [term, go_on] = ORDERLY_END.map(tell);
-        self.all_told |= self.to_group;
+        let [term, go_on] = ORDERLY_END.map(send);
+        self.all_signalled |= self.to_group;
         [term, go_on, self.start_clock()]
     }
 
@@ -179,14 +179,14 @@ impl State {
             return [Some(Action::Exit(code)), None, None];
         }
         self.clock = Clock::Last;
-        let kill = Action::Tell(Signal::KILL);
+        let kill = Action::SignalAll(Signal::KILL);
         [Some(Action::Warn), Some(kill), Some(Action::AllowLast)]
     }
 }
 
-/// Looks after the command, if any, and everyone else in the scope; returns this process's exit code.
+/// Supervises the command, if any, and every other process in the scope; returns the exit code.
 ///
-/// All signals must be blocked, and the command started, before.
+/// The caller has blocked all signals and started the command.
 pub fn supervise(child: Option<Child>, scope: Scope, run: &Run<'_>) -> u8 {
     let has_terminal = child.is_some_and(|child| child.has_terminal);
     let child = child.map(|child| child.pid);
@@ -196,12 +196,12 @@ pub fn supervise(child: Option<Child>, scope: Scope, run: &Run<'_>) -> u8 {
         for action in state.step(watch.next()).into_iter().flatten() {
             match action {
                 Action::Forward(child, signal) => scope::forward(child, run.to_group, signal),
-                Action::Tell(_) if watch.is_empty => {}
-                Action::Tell(signal) => watch.is_empty = !scope.tell(signal, child),
+                Action::SignalAll(_) if watch.is_empty => {}
+                Action::SignalAll(signal) => watch.is_empty = !scope.signal_all(signal, child),
                 Action::AllowGrace => watch.clock = Timer::Set(u64::from(run.grace_seconds) * 1000),
                 Action::AllowLast => watch.clock = Timer::Set(LAST),
                 Action::Warn => say::warning(format_args!(
-                    "what outlived SIGTERM by {} s is killed",
+                    "killing the processes that did not end within {} s of SIGTERM",
                     run.grace_seconds
                 )),
                 Action::Decline(..) if run.quiet => {}
@@ -225,7 +225,7 @@ fn decline(signal: Signal, pid: i32) {
 #[derive(Clone, Copy)]
 enum Timer {
     Off,
-    /// To run for so many milliseconds from the next look on: nobody looks if nobody is left.
+    /// Runs for this many milliseconds from the next check on.
     Set(u64),
     Until(u64),
 }
@@ -234,11 +234,11 @@ enum Timer {
 struct Watch {
     scope: Scope,
     clock: Timer,
-    /// Known before anybody looked.
+    /// Known without a check.
     is_empty: bool,
     /// A child has ended or stopped. SIGCHLD is not queued, one may stand for many.
     has_ended: bool,
-    /// What to wait for of the children.
+    /// The changes of children to wait for.
     options: WaitOptions,
 }
 
@@ -251,12 +251,12 @@ impl Watch {
             scope,
             clock: Timer::Off,
             is_empty: false,
-            // Whoever became this program may have left one that had ended before.
+            // The program that became this one may have left a child that has ended.
             has_ended: true,
         }
     }
 
-    /// What happens next. Sleeps until there is something, at most a tick while the clock runs.
+    /// Waits for the next event, while the clock runs for a tick at most.
     fn next(&mut self) -> Event {
         if take(&mut self.is_empty) {
             return Event::Empty;
@@ -269,7 +269,7 @@ impl Watch {
                     Ok(None) | Err(_) => self.has_ended = false,
                 }
             }
-            if let Some(event) = self.look() {
+            if let Some(event) = self.check() {
                 return event;
             }
             let limit = matches!(self.clock, Timer::Until(_)).then_some(TICK);
@@ -281,8 +281,8 @@ impl Watch {
         }
     }
 
-    /// While the clock runs: is anybody left, and is there time?
-    fn look(&mut self) -> Option<Event> {
+    /// While the clock runs, checks for processes and for the time.
+    fn check(&mut self) -> Option<Event> {
         let deadline = match self.clock {
             Timer::Off => return None,
             Timer::Set(time) => sys::now().saturating_add(time),

@@ -41,7 +41,7 @@ pub struct CallerSignals {
     on_child: usize,
 }
 
-/// Whom a signal goes to.
+/// The target of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     Process(Pid),
@@ -131,14 +131,14 @@ pub fn wait_signal(among: Signals, limit: Option<u64>) -> Option<Received> {
     // SAFETY: the set and the `siginfo_t` are live, and so is the `timespec` if there is one, which may
     // be a null pointer.
     let number = unsafe { syscall4(Sysno::rt_sigtimedwait, set, place, time, size) };
-    // An interruption (a debugger attached) looks like the end of the time; every caller loops.
+    // An interruption (by a debugger) reads as the end of the time; every caller loops.
     let signal = number.ok().and_then(Signal::from_usize)?;
     let [_, _, code, _, pid, ..] = info.0;
     let sender = Sender::of(code, pid);
     Some(Received { signal, sender })
 }
 
-/// Milliseconds since some moment of the past; they never run backwards.
+/// Milliseconds since some moment in the past; they never decrease.
 pub fn now() -> u64 {
     const MONOTONIC: usize = 1;
     let mut time = [0_u64; 2];
@@ -161,7 +161,7 @@ pub fn exists(target: Target) -> bool {
 }
 
 fn kill(target: Target, number: usize) -> Result<(), Errno> {
-    // The kernel looks at the lower half only; sign extension is what C does, too.
+    // The kernel reads the lower half only; C extends the sign, too.
     let target = target.as_raw() as isize;
     // SAFETY: the call takes two integers and touches no memory.
     let sent = unsafe { syscall2(Sysno::kill, target.cast_unsigned(), number) };
@@ -240,7 +240,7 @@ fn allocate_words<'a>(count: usize) -> Result<&'a mut Words<'a>, Errno> {
     const PRIVATE_AND_ANONYMOUS: usize = 0x22;
     const NO_FILE: usize = usize::MAX;
     let size = count.saturating_mul(size_of::<Option<Word<'_>>>());
-    // SAFETY: new memory, at an address that the kernel chooses, takes nothing away from anybody.
+    // SAFETY: new memory, at an address that the kernel chooses, overlaps no other.
     let address = unsafe {
         syscall6(
             Sysno::mmap,
@@ -253,7 +253,7 @@ fn allocate_words<'a>(count: usize) -> Result<&'a mut Words<'a>, Errno> {
         )
     };
     let words = address.map_err(errno)? as *mut Option<Word<'a>>;
-    // SAFETY: the memory is as large as that, aligned to a page, nobody else's, and zero, which is `None`.
+    // SAFETY: the memory is that large, aligned to a page, not shared, and zero, which is `None`.
     Ok(unsafe { core::slice::from_raw_parts_mut(words, count) })
 }
 

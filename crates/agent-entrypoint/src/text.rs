@@ -15,7 +15,7 @@ pub struct Text<const N: usize> {
     is_cut: bool,
 }
 
-/// The path of something that is inspected; a longer one is not.
+/// The path of a file that is inspected; a longer path is skipped.
 pub type Path = Text<1024>;
 
 impl<const N: usize> Text<N> {
@@ -28,7 +28,7 @@ impl<const N: usize> Text<N> {
         }
     }
 
-    /// What [`format_args`] puts together.
+    /// The formatted text.
     pub fn of(text: fmt::Arguments<'_>) -> Self {
         let mut new = Self::new();
         // Writing to it does not fail.
@@ -36,8 +36,8 @@ impl<const N: usize> Text<N> {
         new
     }
 
-    /// Becomes these parts of a path, and returns it as C has it; an empty one, which is of no file,
-    /// where it is too long.
+    /// Sets the text to these parts of a path and returns it as a C string, which is empty, and names no
+    /// file, when the path is too long.
     #[inline(never)]
     pub fn set_path(&mut self, parts: &[&[u8]]) -> &CStr {
         (self.length, self.is_cut) = (0, false);
@@ -68,24 +68,24 @@ impl<const N: usize> Text<N> {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    /// The text as C has it: none if it is cut, or if the NUL at its end is missing or not the only one.
+    /// The text as a C string; `None` if it is cut, or if the NUL at its end is missing or not the only one.
     pub fn as_c_str(&self) -> Option<&CStr> {
         let text = CStr::from_bytes_with_nul(self.as_bytes()).ok();
         text.filter(|_| !self.is_cut)
     }
 
-    /// Returns true if there is no room left: what was read may be the beginning alone.
+    /// Returns true if there is no room left, so the text may be only the beginning.
     pub fn is_full(&self) -> bool {
         self.length == N
     }
 
-    /// Makes it a line, at the cost of its last byte if there is no room.
+    /// Ends the text with a line end, in place of its last byte if there is no room.
     pub fn end_line(&mut self) {
         self.length = self.length.min(N.saturating_sub(1));
         self.push(b"\n");
     }
 
-    /// The bytes that are still free, to be read into; [`Text::grow`] then takes them over.
+    /// The free bytes, for a read; [`Text::grow`] then adds them to the text.
     pub fn room(&mut self) -> &mut [u8] {
         self.bytes.get_mut(self.length..).unwrap_or_default()
     }
@@ -106,24 +106,24 @@ impl<const N: usize> Write for Text<N> {
     }
 }
 
-/// Apart from [`Text`], as [`copy`] is.
+/// Outside of [`Text`] for the same reason as [`copy`].
 #[inline(never)]
 fn encoded(c: char, room: &mut [u8; 4]) -> &str {
     c.encode_utf8(room)
 }
 
-/// Copies what fits, and returns how much that is. Apart from [`Text`], so that it is in the program once.
+/// Copies what fits, and returns its length. Outside of [`Text`], so that the program holds it once.
 #[inline(never)]
 fn copy(bytes: &[u8], room: &mut [u8]) -> usize {
     let copied = room.iter_mut().zip(bytes);
     copied.map(|(place, byte)| *place = *byte).count()
 }
 
-/// Fills the room with the beginning of a file, and returns how much that is.
+/// Fills the room with the beginning of a file, and returns its length.
 #[inline(never)]
 fn read(folder: BorrowedFd<'_>, path: &CStr, room: &mut [u8]) -> Result<usize, Errno> {
-    // A pipe that nobody writes to would keep this process waiting, and a terminal become its own: what
-    // lies in the workspace is anybody's.
+    // Anybody can put files into the workspace. A pipe without a writer would block this process, and a
+    // terminal would become its own.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = openat(folder, path, flags, Mode::empty())?;
     let mut length = 0;
@@ -135,7 +135,7 @@ fn read(folder: BorrowedFd<'_>, path: &CStr, room: &mut [u8]) -> Result<usize, E
     Ok(length)
 }
 
-/// Somebody else's text in a message: nothing in it ends the line or steers a terminal.
+/// Foreign text in a message: nothing in it ends the line or controls a terminal.
 pub struct Shown<'a>(pub &'a [u8]);
 
 pub fn shown(text: &CStr) -> Shown<'_> {
@@ -156,20 +156,18 @@ impl Display for Shown<'_> {
     }
 }
 
-/// A user and a group, as `chown` and `docker run --user` write them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ids {
-    pub uid: u32,
-    pub gid: u32,
-}
-
-impl Display for Ids {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.uid, self.gid)
+/// Parses a number of digits alone, without signs and blanks.
+pub fn number(digits: &[u8], radix: u32) -> Option<u32> {
+    if digits.is_empty() {
+        return None;
     }
+    digits.iter().try_fold(0_u32, |number, digit| {
+        let digit = char::from(*digit).to_digit(radix)?;
+        number.checked_mul(radix)?.checked_add(digit)
+    })
 }
 
-/// An error of the kernel's, in the C library's words, which people know and search for.
+/// An error of the kernel, in the C library's words, which people search for.
 pub struct Why(pub Errno);
 
 impl Display for Why {
@@ -210,7 +208,6 @@ mod tests {
             "Permission denied (errno 13)"
         );
         assert_eq!(Why(Errno::XDEV).to_string(), "error (errno 18)");
-        assert_eq!(Ids { uid: 1, gid: 20 }.to_string(), "1:20");
     }
 
     #[test]
@@ -237,7 +234,7 @@ mod tests {
         use super::*;
 
         proptest! {
-            /// Whatever is pushed: the text is the beginning of it all, and C gets it whole or not at all.
+            /// The text is the beginning of all that is pushed; C gets it whole or not at all.
             #[test]
             fn a_text_is_the_beginning_of_what_was_pushed(
                 pieces in vec(vec(0..4_u8, 0..8), 0..6),
@@ -252,7 +249,7 @@ mod tests {
                 prop_assert_eq!(text.as_c_str(), whole.filter(|_| all.len() <= 16));
             }
 
-            /// Whatever parts a path is made of: C gets all of it or none, also in a buffer that was used.
+            /// C gets all parts of a path or none, also from a buffer that was used.
             #[test]
             fn a_path_is_whole_or_empty(parts in vec(vec(0..4_u8, 0..8), 0..4), before: Vec<u8>) {
                 let mut room = Text::<16>::new();
@@ -263,7 +260,7 @@ mod tests {
                 prop_assert_eq!(room.set_path(&parts), whole.unwrap_or_default());
             }
 
-            /// Whatever is shown: no control character of it, and all else of it that is text.
+            /// No control character is shown, and every other character is.
             #[test]
             fn shown_text_steers_nothing(bytes: Vec<u8>, valid: String) {
                 prop_assert!(!Shown(&bytes).to_string().contains(char::is_control));

@@ -1,28 +1,29 @@
-//! What keeps an agent from its work, beside the workspace itself: said at the start, one line each.
+//! Warns at the start of what keeps an agent from its work, apart from the workspace itself.
 //!
-//! If all is well that is seven system calls, and five to seven more where there are a repository,
-//! Claude Code's folder and credentials. `health` asks the same.
+//! Without a fault that takes seven system calls, and five to seven more with a repository, Claude Code's
+//! folder and credentials. `health` checks the same.
 
 use core::ffi::CStr;
 use core::fmt::Display;
 
-use crate::config::Env;
 use crate::credentials;
-use crate::environment::{self, User};
+use crate::env::Env;
+use crate::environment;
 use crate::folder::{Folder, Role};
 use crate::repository;
 use crate::say;
-use crate::text::{Ids, Path};
+use crate::text::Path;
+use crate::user::{Ids, User};
 
-/// Warns of what `me`, which this process is, will miss in HOME and the temporary folder, of
-/// credentials that cannot be used, and of a repository in the workspace that git cannot use.
+/// Warns about HOME and the temporary folder if `me`, the user of this process, cannot use them, and about
+/// unusable credentials and an unusable repository in the workspace.
 #[inline(never)]
 pub fn report(workspace: &CStr, env: Env<'_>, user: User, me: Ids) {
     let mut room = Path::new();
     for role in [Role::Tmp, Role::Home, Role::Claude] {
         let path = path(role, b"", env, user, &mut room);
         match (Folder { role, path }).check(me) {
-            // The command may make it, as may what is mounted later.
+            // The command may make it.
             Err(trouble) if role == Role::Home && trouble.is_missing() => {}
             Err(trouble) if trouble.is_bearable() => {}
             checked => warn(&checked),
@@ -39,8 +40,7 @@ fn warn<T>(checked: &Result<T, impl Display>) {
     }
 }
 
-/// The path of what lies `below` the folder where programs put temporary files, the user's home, or
-/// where Claude Code keeps what is its own.
+/// The path of `below` in the temporary folder, the user's home, or Claude Code's folder.
 #[inline(never)]
 pub fn path<'a>(
     role: Role,

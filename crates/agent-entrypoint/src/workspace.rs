@@ -1,6 +1,6 @@
-//! The workspace before start: is it there, is it a mount, can it be written to, whose is it?
+//! Checks the workspace before the start: whether it exists, is a mount, can be written, and its owner.
 //!
-//! git's `safe.directory` is the image's `/etc/gitconfig`'s business: nothing is written for it.
+//! The image's `/etc/gitconfig` sets git's `safe.directory`; nothing is written for it here.
 
 use core::ffi::CStr;
 use core::fmt::{self, Display, Formatter};
@@ -11,9 +11,10 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::exit::Refusal;
-use crate::mounts;
+use crate::mounts::{self, MountHint};
 use crate::say;
-use crate::text::{Ids, Why, shown};
+use crate::text::{Why, shown};
+use crate::user::Ids;
 
 /// A workspace that is a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +22,11 @@ pub struct Workspace<'a> {
     pub path: &'a CStr,
     pub owner: Ids,
     pub mode: u32,
-    /// None where there is no way to tell.
+    /// None if it cannot be found out.
     pub is_mounted: Option<bool>,
 }
 
-/// Why this process may not write in the workspace; as a piece of text, with the remedy.
+/// Why this process may not write in the workspace; `Display` adds the remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trouble<'a> {
     workspace: Workspace<'a>,
@@ -33,8 +34,8 @@ pub struct Trouble<'a> {
     errno: Errno,
 }
 
-/// Looks at the workspace; refuses if there is none.
-pub fn look(path: &CStr) -> Result<Workspace<'_>, Refusal<'_>> {
+/// Inspects the workspace; refuses if there is none.
+pub fn inspect(path: &CStr) -> Result<Workspace<'_>, Refusal<'_>> {
     let refuse = |errno| Refusal::NoWorkspace(path, errno);
     let (mode, uid, gid, is_mounted) = match stat_of(path) {
         Ok(seen) => {
@@ -64,7 +65,8 @@ fn stat_of(path: &CStr) -> Result<Statx, Errno> {
     statx(CWD, path, AtFlags::empty(), wanted)
 }
 
-/// Is it a mount, or a folder of one that is not the container's own? None where the kernel does not say.
+/// Returns whether it is a mount, or in a mount other than the container's root; none if the kernel does
+/// not report it.
 fn is_mounted(seen: &Statx) -> Option<bool> {
     let root = StatxAttributes::MOUNT_ROOT;
     if !seen.stx_attributes_mask.contains(root) {
@@ -75,12 +77,12 @@ fn is_mounted(seen: &Statx) -> Option<bool> {
 }
 
 impl<'a> Workspace<'a> {
-    /// Says what is not as it should be, to `me`.
+    /// Prints what is wrong for `me`.
     pub fn report(&self, me: Ids, quiet: bool) {
         if self.is_mounted == Some(false) && !quiet {
             let (name, hint) = (shown(self.path), MountHint(self.path));
             say::note(format_args!(
-                "workspace `{name}` is not a mount, what is written there goes with the container; {hint}"
+                "workspace `{name}` is not a mount: its files are lost with the container; {hint}"
             ));
         }
         if let Err(trouble) = self.write_access(me) {
@@ -88,12 +90,12 @@ impl<'a> Workspace<'a> {
         }
     }
 
-    /// May `me`, which this process is, write there?
+    /// Fails if `me`, the user of this process, may not write there.
     pub fn write_access(&self, me: Ids) -> Result<(), Trouble<'a>> {
         let wanted = Access::WRITE_OK | Access::EXEC_OK;
         let allowed = accessat(CWD, self.path, wanted, AtFlags::empty());
         match allowed {
-            // A sandbox that has no such question: then it does not forbid it either.
+            // A sandbox that lacks the call does not forbid writing either.
             Ok(()) | Err(Errno::NOSYS) => Ok(()),
             Err(errno) => Err(Trouble {
                 workspace: *self,
@@ -126,7 +128,7 @@ impl Display for Trouble<'_> {
                 )?;
                 write!(f, "mode {mode:04o}, and this is {me}; ")?;
                 write!(f, "hint: on the host: `sudo chown {me} \"$PWD\"`")?;
-                // To become root for it would be no remedy.
+                // Becoming root would not be a remedy.
                 if owner.uid != 0 {
                     write!(f, ", or run the container with `--user {owner}`")?;
                 }
@@ -134,15 +136,6 @@ impl Display for Trouble<'_> {
             }
             errno => write!(f, "workspace `{name}` is not writable: {}", Why(errno)),
         }
-    }
-}
-
-/// How to mount a workspace.
-pub struct MountHint<'a>(pub &'a CStr);
-
-impl Display for MountHint<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "hint: docker run -v \"$PWD:{}\" …", shown(self.0))
     }
 }
 
@@ -218,11 +211,11 @@ mod tests {
                 "workspace `/etc/passwd` is not a directory; hint: docker run -v \"$PWD:/etc/passwd\" …",
             ),
         ] {
-            let refusal = look(path).err().unwrap();
+            let refusal = inspect(path).err().unwrap();
             assert_eq!(refusal.to_string(), expected);
             assert_eq!(refusal.code(), 78);
         }
-        assert_eq!(look(c"/proc").ok().unwrap().is_mounted, Some(true));
-        assert_eq!(look(c"/etc").ok().unwrap().is_mounted, Some(false));
+        assert_eq!(inspect(c"/proc").ok().unwrap().is_mounted, Some(true));
+        assert_eq!(inspect(c"/etc").ok().unwrap().is_mounted, Some(false));
     }
 }

@@ -1,5 +1,5 @@
 //! `cargo bench --package xtask --bench image`: `cargo xtask image` against the Dockerfile that
-//! does what the seed says line by line (xtask/benches/naive), in the same run.
+//! does what the specification says line by line (xtask/benches/naive), in the same run.
 //!
 //! Needs the test bed (`eval "$(cargo xtask testbed env)"`), npm for another Claude Code, and half an
 //! hour; what is measured is what is committed. **It empties the builder's cache and removes the

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The shell script that the seed's section 6.3.2 asks for, as small as its four steps allow.
+# The shell script that section 6.3.2 of the specification asks for, as small as its four steps allow.
 set -euo pipefail
 
 WORKSPACE="${WORKSPACE:-/workspace}"

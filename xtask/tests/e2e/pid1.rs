@@ -8,7 +8,8 @@ use crate::common::Ran;
 use crate::world::{Container, HARDENED, docker, image, workspace};
 
 /// What PID 1 says when somebody did not end when told to.
-const KILLED: &str = "agent-entrypoint: warning: what outlived SIGTERM by 4 s is killed";
+const KILLED: &str =
+    "agent-entrypoint: warning: killing the processes that did not end within 4 s of SIGTERM";
 
 /// An agent at work: commands by `docker exec`, with children, orphans and a daemon of their own session.
 fn busy(container: &Container, prefix: &str) {
@@ -104,7 +105,7 @@ fn beside_another_init_it_does_the_same() {
 #[test]
 fn a_forgotten_mount_is_noted_and_a_read_only_one_is_unhealthy() {
     let ran = docker(&["run", "--rm", image(), "true"]).succeeded();
-    let note = "agent-entrypoint: note: workspace `/workspace` is not a mount, what is written there goes with the container; hint: docker run -v \"$PWD:/workspace\" …\n";
+    let note = "agent-entrypoint: note: workspace `/workspace` is not a mount: its files are lost with the container; hint: docker run -v \"$PWD:/workspace\" …\n";
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", note));
     let folder = workspace();
     let bind = format!("{}:/workspace:ro", folder.path().display());

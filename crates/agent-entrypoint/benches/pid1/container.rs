@@ -1,4 +1,4 @@
-//! Whole container starts as AgentGate makes them: our entrypoint, the seed's shell script, and none at all.
+//! Whole container starts as AgentGate makes them: our entrypoint, the specification's shell script, and none at all.
 
 use std::env;
 use std::fs;
@@ -12,13 +12,14 @@ use crate::stats::{median, millis, quantile};
 use crate::table::Table;
 
 const ROUNDS: usize = 15;
-/// What one call of docker may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The time limit of one call of docker.
+const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 const IMAGE: &str = "agentgate/agent:dev";
-const SEED_IMAGE: &str = "agentgate/agent:bench-pid1-seed";
-const SEED_SCRIPT: &str = include_str!("seed.sh");
-const SEED_DOCKERFILE: &str = "\
+const SCRIPT_IMAGE: &str = "agentgate/agent:bench-pid1-script";
+/// The image benchmark uses the same file.
+const SCRIPT: &str = include_str!("../../../../xtask/benches/naive/agent-entrypoint.sh");
+const SCRIPT_DOCKERFILE: &str = "\
 FROM agentgate/agent:dev
 COPY --chmod=755 agent-entrypoint.sh /usr/local/bin/agent-entrypoint.sh
 ENTRYPOINT [\"/usr/local/bin/agent-entrypoint.sh\"]
@@ -35,7 +36,7 @@ const CONTRACT: &str = "--user agentgate --workdir /workspace --network none --r
 const STARTS: [(&str, &[&str]); 3] = [
     ("none", &["--entrypoint", "", IMAGE]),
     ("agent-entrypoint", &[IMAGE]),
-    ("the seed's shell script", &[SEED_IMAGE]),
+    ("the specification's shell script", &[SCRIPT_IMAGE]),
 ];
 
 /// The times of one start's rounds.
@@ -53,7 +54,7 @@ pub fn run(rounds: Option<usize>) -> io::Result<()> {
             "no image `{IMAGE}`; hint: `cargo xtask image`, or `cargo xtask --testbed image`"
         ))
     })?;
-    let seed = engine.build_seed()?;
+    let script = engine.build_script()?;
     let workspace = tempfile::tempdir()?;
     fs::set_permissions(workspace.path(), fs::Permissions::from_mode(0o777))?;
     let bind = format!("{}:/workspace:rw", workspace.path().display());
@@ -64,8 +65,8 @@ pub fn run(rounds: Option<usize>) -> io::Result<()> {
         for turn in 0..STARTS.len() {
             let who = (round + turn) % STARTS.len();
             let words = [&contract[..], STARTS[who].1].concat();
-            times[who].run.push(seed.0.run(&words)?);
-            times[who].ready.push(seed.0.ready(&words)?);
+            times[who].run.push(script.0.run(&words)?);
+            times[who].ready.push(script.0.ready(&words)?);
         }
     }
     table(&times, rounds).print();
@@ -138,7 +139,7 @@ impl Engine {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        if let Err(error) = wait_end(process.id(), PATIENCE) {
+        if let Err(error) = wait_end(process.id(), TIME_LIMIT) {
             process.kill()?;
             process.wait()?;
             return Err(error);
@@ -155,14 +156,14 @@ impl Engine {
         )))
     }
 
-    /// Puts the seed's script into an image that lives as long as the returned value.
-    fn build_seed(self) -> io::Result<SeedImage> {
+    /// Puts the specification's script into an image that lives as long as the returned value.
+    fn build_script(self) -> io::Result<ScriptImage> {
         let context = tempfile::tempdir()?;
-        fs::write(context.path().join("agent-entrypoint.sh"), SEED_SCRIPT)?;
-        fs::write(context.path().join("Dockerfile"), SEED_DOCKERFILE)?;
+        fs::write(context.path().join("agent-entrypoint.sh"), SCRIPT)?;
+        fs::write(context.path().join("Dockerfile"), SCRIPT_DOCKERFILE)?;
         let folder = context.path().display().to_string();
-        self.docker(&["build", "--quiet", "--tag", SEED_IMAGE, &folder])?;
-        Ok(SeedImage(self))
+        self.docker(&["build", "--quiet", "--tag", SCRIPT_IMAGE, &folder])?;
+        Ok(ScriptImage(self))
     }
 
     fn run(&self, words: &[&str]) -> io::Result<Duration> {
@@ -179,7 +180,7 @@ impl Engine {
         let container = self.docker(&words)?;
         let answered = loop {
             let answer = self.docker(&["exec", &container, "true"]);
-            if answer.is_ok() || start.elapsed() > PATIENCE {
+            if answer.is_ok() || start.elapsed() > TIME_LIMIT {
                 break answer;
             }
         };
@@ -195,11 +196,11 @@ fn exported(line: &str) -> Option<(String, String)> {
     Some((name.to_owned(), value.trim_matches('\'').to_owned()))
 }
 
-/// The image with the seed's script, removed in the end.
-struct SeedImage(Engine);
+/// The image with the specification's script; dropping it removes the image.
+struct ScriptImage(Engine);
 
-impl Drop for SeedImage {
+impl Drop for ScriptImage {
     fn drop(&mut self) {
-        let _ = self.0.docker(&["image", "rm", "--force", SEED_IMAGE]);
+        let _ = self.0.docker(&["image", "rm", "--force", SCRIPT_IMAGE]);
     }
 }

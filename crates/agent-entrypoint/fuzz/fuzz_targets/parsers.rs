@@ -6,11 +6,13 @@
 
 use std::ffi::{CStr, CString};
 
-use agent_entrypoint::config::{Config, Env, number};
-use agent_entrypoint::environment::{self, User};
+use agent_entrypoint::config::Config;
+use agent_entrypoint::env::Env;
+use agent_entrypoint::environment;
 use agent_entrypoint::exit;
 use agent_entrypoint::sys::{Word, Words, each};
-use agent_entrypoint::text::{Shown, Text};
+use agent_entrypoint::text::{Shown, Text, number};
+use agent_entrypoint::user::User;
 use agent_entrypoint::{descendants, mounts, repository};
 use libfuzzer_sys::fuzz_target;
 

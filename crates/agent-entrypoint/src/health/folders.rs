@@ -6,19 +6,20 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::getpid;
 
-use super::probe::{Asked, fail};
-use crate::config::Env;
+use super::answer::{Asked, fail};
 use crate::credentials;
-use crate::environment::User;
+use crate::env::Env;
 use crate::folder::{self, Folder, Role, Trouble};
+use crate::mounts::MountHint;
 use crate::say;
 use crate::sys;
 use crate::text::{Path, Text, Why, shown};
 use crate::trouble;
-use crate::workspace::{self, MountHint};
+use crate::user::User;
+use crate::workspace;
 
 pub fn workspace(asked: &Asked<'_>) -> u8 {
-    let workspace = match workspace::look(asked.probes.workspace) {
+    let workspace = match workspace::inspect(asked.probes.workspace) {
         Ok(workspace) => workspace,
         Err(refusal) => return fail(&refusal),
     };
@@ -61,7 +62,7 @@ pub fn home(asked: &Asked<'_>) -> u8 {
         }
     }
     if asked.probes.deep {
-        // What an engine makes on the way to something that is mounted in it is root's.
+        // An engine makes the folders above a mount for root.
         for below in EXPECTED {
             if let Err(trouble) = check(Role::InHome, below, asked, &mut room) {
                 return fail(&trouble);
@@ -117,7 +118,7 @@ fn check<'a>(
     Folder { role, path }.check(asked.me).map(|()| path)
 }
 
-/// The answer of a good folder, after something was written to it if `is_deep`.
+/// Answers with a good folder's path, after a write to it if `is_deep`.
 fn well(path: &CStr, is_deep: bool) -> u8 {
     match if is_deep { write_in(path) } else { Ok(()) } {
         Ok(()) => say::data(path.to_bytes()),
@@ -129,9 +130,9 @@ fn well(path: &CStr, is_deep: bool) -> u8 {
     }
 }
 
-/// Writes a file and removes it: a quota and a broken disk are seen in no other way.
+/// Writes a file and removes it, which alone finds a quota or a broken disk.
 fn write_in(path: &CStr) -> Result<(), Errno> {
-    // Other containers may share the folder, and have the same numbers.
+    // Another container that shares the folder may have the same PID.
     let (own, now) = (getpid().as_raw_pid(), sys::now());
     let name = Text::<64>::of(format_args!(".agent-entrypoint-health-{own}-{now}\0"));
     let name = name.as_c_str().unwrap_or_default();

@@ -1,24 +1,24 @@
-//! The probe of git: the look that [`repository`] takes; deep, git itself opens the repository.
+//! The probe of git: the check of [`repository`]; with `--deep`, git itself opens the repository.
 
 use core::ffi::CStr;
 
 use rustix::fd::OwnedFd;
 
-use super::probe::{Answer, Asked, VERSION, Verdict, fail, run_program};
+use super::answer::{Answer, Asked, VERSION, Verdict, fail, run_program};
 use crate::exit::Refusal;
 use crate::repository;
 use crate::say;
 use crate::sys::{self, CallerSignals, Word, Words};
 use crate::text::{Path, Shown};
 
-/// What keeps git, whatever the repository's own settings ask for, from executing anything and from
-/// the network: an object that is missing is missing, also where a remote promises it.
+/// Keeps git from executing programs and from the network, whatever the repository's settings ask for. A
+/// missing object counts as missing even if a remote promises it.
 const SAFE: [&CStr; 5] = [
     c"GIT_NO_LAZY_FETCH=1",
     c"GIT_ALLOW_PROTOCOL=",
     c"GIT_OPTIONAL_LOCKS=0",
     c"GIT_TERMINAL_PROMPT=0",
-    // The words of its errors.
+    // Its errors in English.
     c"LC_ALL=C",
 ];
 
@@ -39,12 +39,12 @@ pub fn run(asked: &Asked<'_>, caller: CallerSignals, pipe: &OwnedFd) -> u8 {
     }
 }
 
-/// Has git look up HEAD and each ref, and the index: it reads its settings for that, and fails if one
-/// of them names a commit that is not there. It is content with no commits at all.
+/// Lets git read its settings, HEAD, each ref and the index. It fails if one of them names a commit that
+/// is missing, and accepts a repository without commits.
 ///
-/// `.git` is named: git searches no folder above, and takes no folder with the files of a bare
-/// repository for one. Of what settings of a repository make git execute, `rev-list` has use for
-/// `core.fsmonitor` alone, which answers for the index.
+/// `.git` is given, so that git neither searches the folders above nor takes a folder with the files of
+/// a bare repository for one. Of the settings that make git execute a program, `rev-list` uses only
+/// `core.fsmonitor`, for the index.
 fn open(folder: &CStr, environment: &Words<'_>, caller: CallerSignals, pipe: &OwnedFd) -> u8 {
     let mut room = Path::new();
     let option = room.set_path(&[b"--git-dir=", folder.to_bytes()]);
@@ -64,15 +64,15 @@ fn open(folder: &CStr, environment: &Words<'_>, caller: CallerSignals, pipe: &Ow
     ];
     let safe = SAFE.map(Word::new).into_iter();
     let most = environment.len().saturating_add(SAFE.len());
-    // The first of two variables of one name is the one that counts.
+    // Of two variables with one name, the first counts.
     match sys::keep_words(most, safe.chain(environment.iter().flatten().copied())) {
         Ok(environment) => run_program(&command, environment, caller, Some(pipe)),
         Err(errno) => fail(&Refusal::NoMemory(errno)),
     }
 }
 
-/// Judges what is git's alone: a repository without commits, where it has nothing to say, one that it
-/// cannot open, and warnings before the commit.
+/// Judges what is special to git: no output in a repository without commits, the error when it cannot
+/// open the repository, and warnings before the commit.
 pub fn judge(answer: &[u8], status: i32) -> Option<Verdict> {
     let mut lines = answer.split(|byte| *byte == b'\n');
     if status != 0 {
@@ -115,7 +115,7 @@ mod tests {
             let text = expected.map_or_else(|error| error, str::to_owned);
             assert_eq!(verdict.text.as_bytes(), text.as_bytes());
         }
-        // Said by this program, or by nobody.
+        // Answers that are this program's, or none at all.
         for (answer, status) in [
             ("command not found: `git`", 127 << 8),
             ("", 9),

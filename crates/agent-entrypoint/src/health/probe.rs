@@ -1,46 +1,14 @@
 //! The probes: what each asks, and when an answer is a good one.
 
 use core::ffi::CStr;
-use core::fmt::{self, Display};
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::process::chdir;
-use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
+use rustix::stdio::dup2_stdout;
 
+use super::answer::{Answer, Asked, VERSION, Verdict, run_program};
 use super::{folders, git};
-use crate::child;
-use crate::config::Probes;
 use crate::exit;
-use crate::say;
-use crate::sys::{self, CallerSignals, Word, Words};
-use crate::text::{Ids, Text};
-
-/// So much of an answer is looked at.
-pub type Answer = Text<1024>;
-
-pub struct Verdict {
-    pub is_well: bool,
-    /// What was answered, or why the probe failed.
-    pub text: Answer,
-}
-
-impl Verdict {
-    pub fn fail(reason: fmt::Arguments<'_>) -> Self {
-        Self {
-            is_well: false,
-            text: Answer::of(reason),
-        }
-    }
-}
-
-/// What the probes are to find out, and for whom.
-pub struct Asked<'a> {
-    pub probes: &'a Probes<'a>,
-    pub environment: &'a Words<'a>,
-    /// The user that this process is.
-    pub me: Ids,
-}
+use crate::sys::CallerSignals;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
@@ -77,13 +45,13 @@ impl Probe {
         }
     }
 
-    /// The life of the probe's process: the answer goes to the pipe, the exit code is returned.
+    /// Runs in the probe's process: writes the answer to the pipe, returns the exit code.
     #[inline(never)]
     pub fn run(self, asked: &Asked<'_>, caller: CallerSignals, pipe: &OwnedFd) -> u8 {
         let _ = dup2_stdout(pipe);
         match self {
             Self::Node => {
-                // V8 itself, not only the reading of a flag.
+                // Runs V8, not only the parsing of a flag.
                 let deep: &[&CStr] = &[c"node", c"--print", c"process.version"];
                 let cheap: &[&CStr] = &[c"node", VERSION];
                 let words = if asked.probes.deep { deep } else { cheap };
@@ -98,7 +66,7 @@ impl Probe {
         }
     }
 
-    /// A probe is well if it ends with 0 and says something; the first line of that is its answer.
+    /// A probe passes if it ends with 0 and prints something; the first line is its answer.
     #[inline(never)]
     pub fn judge(self, answer: &[u8], status: i32) -> Verdict {
         let name = self.name();
@@ -113,7 +81,7 @@ impl Probe {
         for line in answer.split(|byte| *byte == b'\n').take(1) {
             first.push(line.trim_ascii_end());
         }
-        // This program says itself what is wrong, also with one that it cannot start.
+        // This program's own probes print the reason, and so does a program that cannot be started.
         let could_not_start = code == exit::NOT_FOUND || code == exit::NOT_EXECUTABLE;
         let is_ours = could_not_start || !matches!(self, Self::Node | Self::Claude);
         match (status & 0x7f, code) {
@@ -132,46 +100,6 @@ impl Probe {
             (signal, _) => Verdict::fail(format_args!("`{name}` was ended by signal {signal}")),
         }
     }
-}
-
-pub const VERSION: &CStr = c"--version";
-
-/// The words of a command as `execve` takes them.
-fn ended<'a>(words: &[&'a CStr]) -> [Option<Word<'a>>; 16] {
-    let mut ended = [None; 16];
-    for (place, word) in ended.iter_mut().zip(words) {
-        *place = Some(Word::new(word));
-    }
-    ended
-}
-
-/// Becomes the program; returns an exit code if that fails.
-///
-/// It begins in `/`: programs read settings from the folder that they begin in, some of which execute
-/// something, and nothing that lies in the workspace may be executed.
-///
-/// What it says on stderr goes to `errors`, if to anywhere.
-pub fn run_program(
-    words: &[&CStr],
-    environment: &Words<'_>,
-    caller: CallerSignals,
-    errors: Option<&OwnedFd>,
-) -> u8 {
-    let _ = chdir(c"/");
-    let flags = OFlags::RDWR | OFlags::CLOEXEC;
-    if let Ok(null) = openat(CWD, c"/dev/null", flags, Mode::empty()) {
-        let _ = dup2_stdin(&null);
-        let _ = dup2_stderr(errors.unwrap_or(&null));
-    }
-    sys::give_back(caller);
-    let words = ended(words);
-    let refusal = child::run(&words, environment);
-    fail(&refusal).max(refusal.code())
-}
-
-/// Answers why the probe has failed.
-pub fn fail(reason: &dyn Display) -> u8 {
-    say::data(Answer::of(format_args!("{reason}")).as_bytes()).max(exit::FAILED)
 }
 
 #[cfg(test)]
@@ -209,7 +137,7 @@ mod tests {
         assert!(!verdict.is_well);
     }
 
-    /// What a `wait` says of an end: a code, or a signal and whether there is a core.
+    /// A raw status of `wait`: a code, or a signal with or without a core.
     fn end() -> impl Strategy<Value = i32> {
         const CORE_DUMPED: i32 = 0x80;
         let signal = (1..=64, any::<bool>())
@@ -218,7 +146,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever was answered, and however it ended: one line, never empty, and well only after a 0.
+        /// Any answer and any end give one line that is not empty, and pass only after a 0.
         #[test]
         fn any_answer_is_judged(answer: Vec<u8>, status in end(), which in 0..Probe::ALL.len()) {
             let verdict = Probe::ALL[which].judge(&answer, status);

@@ -1,4 +1,4 @@
-//! Stories told to the state machine: what it does at each event.
+//! Sequences of events, and what the state machine does at each.
 
 use super::*;
 
@@ -51,8 +51,8 @@ fn a_command_that_ends_ends_everything() {
             (
                 ended(7, 3),
                 &[
-                    Action::Tell(Signal::TERM),
-                    Action::Tell(Signal::CONT),
+                    Action::SignalAll(Signal::TERM),
+                    Action::SignalAll(Signal::CONT),
                     Action::AllowGrace,
                 ],
             ),
@@ -66,7 +66,7 @@ fn a_command_that_ends_ends_everything() {
 }
 
 #[test]
-fn term_is_told_to_everyone_and_the_rest_is_not_told_again() {
+fn term_goes_to_every_process_once() {
     let term = from_outside(Signal::TERM);
     tell(
         command(),
@@ -74,14 +74,17 @@ fn term_is_told_to_everyone_and_the_rest_is_not_told_again() {
             (
                 term,
                 &[
-                    Action::Tell(Signal::TERM),
-                    Action::Tell(Signal::CONT),
+                    Action::SignalAll(Signal::TERM),
+                    Action::SignalAll(Signal::CONT),
                     Action::AllowGrace,
                 ],
             ),
             (
                 term,
-                &[Action::Tell(Signal::TERM), Action::Tell(Signal::CONT)],
+                &[
+                    Action::SignalAll(Signal::TERM),
+                    Action::SignalAll(Signal::CONT),
+                ],
             ),
             (Event::Tick, &[]),
             (ended(7, 0), &[]),
@@ -107,7 +110,10 @@ fn to_the_child_alone_term_reaches_the_rest_when_it_has_ended() {
             ),
             (
                 ended(7, 5),
-                &[Action::Tell(Signal::TERM), Action::Tell(Signal::CONT)],
+                &[
+                    Action::SignalAll(Signal::TERM),
+                    Action::SignalAll(Signal::CONT),
+                ],
             ),
             (Event::Empty, &[Action::Exit(5)]),
         ],
@@ -116,14 +122,14 @@ fn to_the_child_alone_term_reaches_the_rest_when_it_has_ended() {
 
 #[test]
 fn a_command_that_ignores_term_is_killed() {
-    let kill = Action::Tell(Signal::KILL);
+    let kill = Action::SignalAll(Signal::KILL);
     let killed = Event::Reaped(pid(7), 9);
     let story = [
         (
             from_outside(Signal::TERM),
             &[
-                Action::Tell(Signal::TERM),
-                Action::Tell(Signal::CONT),
+                Action::SignalAll(Signal::TERM),
+                Action::SignalAll(Signal::CONT),
                 Action::AllowGrace,
             ][..],
         ),
@@ -139,7 +145,7 @@ fn a_command_that_ignores_term_is_killed() {
 
 #[test]
 fn keep_alive_ends_when_asked_and_kills_the_stubborn() {
-    let kill = Action::Tell(Signal::KILL);
+    let kill = Action::SignalAll(Signal::KILL);
     for asked in [Signal::INT, Signal::TERM] {
         tell(
             State::new(None, Scope::Namespace, true),
@@ -149,8 +155,8 @@ fn keep_alive_ends_when_asked_and_kills_the_stubborn() {
                 (
                     from_outside(asked),
                     &[
-                        Action::Tell(Signal::TERM),
-                        Action::Tell(Signal::CONT),
+                        Action::SignalAll(Signal::TERM),
+                        Action::SignalAll(Signal::CONT),
                         Action::AllowGrace,
                     ],
                 ),
@@ -168,8 +174,8 @@ fn keep_alive_ends_when_asked_and_kills_the_stubborn() {
 fn nothing_inside_ends_keep_alive_as_pid_1() {
     let (term, int) = (Signal::TERM, Signal::INT);
     let end = [
-        Action::Tell(term),
-        Action::Tell(Signal::CONT),
+        Action::SignalAll(term),
+        Action::SignalAll(Signal::CONT),
         Action::AllowGrace,
     ];
     tell(
@@ -189,7 +195,7 @@ fn nothing_inside_ends_keep_alive_as_pid_1() {
         State::new(None, Scope::Descendants, true),
         &[(from_inside(term), &end)],
     );
-    // A command is told whoever sent the signal.
+    // A command gets the signal, whoever sent it.
     tell(
         command(),
         &[
@@ -276,10 +282,10 @@ mod properties {
                             prop_assert!(signal.is_forwarded());
                         }
                         // Nobody is killed before the time that they were given is over.
-                        Action::Tell(Signal::KILL) => {
+                        Action::SignalAll(Signal::KILL) => {
                             prop_assert!(killing || event == Event::TimeUp);
                         }
-                        Action::Tell(signal) => {
+                        Action::SignalAll(signal) => {
                             prop_assert!(ORDERLY_END.contains(&signal));
                             prop_assert!(asked && !killing);
                         }

@@ -1,4 +1,4 @@
-//! Strings as the kernel hands them over and takes them: arrays of pointers that a null pointer ends.
+//! Strings as the kernel passes and takes them: arrays of pointers that end with a null pointer.
 
 use core::ffi::{CStr, c_char};
 use core::fmt;
@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::slice;
 
-use crate::text::Ids;
+use crate::user::Ids;
 
 /// A C string, as large as its pointer; `Option<Word>` is what C calls `char *`.
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ impl<'a> Word<'a> {
 }
 
 impl<'a> Word<'a> {
-    /// The value in `NAME=VALUE`, if the name is this one. The rest of the word is not looked at.
+    /// The value in `NAME=VALUE`, if the name is this one.
     pub fn value_of(self, name: &str) -> Option<&'a CStr> {
         let mut at = self.0.as_ptr().cast::<u8>().cast_const();
         for byte in name.bytes().chain([b'=']) {
@@ -65,7 +65,7 @@ pub fn each<'a, 'b>(words: &'b Words<'a>) -> impl Iterator<Item = &'a CStr> + Cl
     words.iter().map_while(|word| word.map(Word::as_c_str))
 }
 
-/// What a program is started with.
+/// The arguments, environment and user that a program starts with.
 #[derive(Clone, Copy)]
 pub struct Start<'a> {
     /// The name of the program itself, and its arguments.
@@ -75,8 +75,8 @@ pub struct Start<'a> {
     pub user: Ids,
 }
 
-/// `AT_UID`, `AT_EUID` and `AT_EGID` of the auxiliary vector: what `getuid`, `geteuid` and `getegid` say,
-/// without a call.
+/// `AT_UID`, `AT_EUID` and `AT_EGID` of the auxiliary vector: the results of `getuid`, `geteuid` and
+/// `getegid`, without a call.
 const REAL_UID: usize = 11;
 const EFFECTIVE_UID: usize = 12;
 const EFFECTIVE_GID: usize = 14;
@@ -110,8 +110,8 @@ impl Start<'static> {
     }
 }
 
-/// Who this process is, by the auxiliary vector: root if it is so in one way or the other, or if the
-/// kernel does not say.
+/// The user of this process, from the auxiliary vector: root if either id is root's, or if the vector
+/// lacks them.
 ///
 /// # Safety
 ///

@@ -12,8 +12,8 @@ fn version_and_help_go_to_stdout() {
     for flag in ["--help", "-h"] {
         let outcome = run(&mut entrypoint(As::Ordinary, &[flag]));
         assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
-        for told in ["Usage:", "Exit codes:", "WORKSPACE", "126, 127", "78"] {
-            assert!(outcome.stdout.contains(told), "{told}: {}", outcome.stdout);
+        for part in ["Usage:", "Exit codes:", "WORKSPACE", "126, 127", "78"] {
+            assert!(outcome.stdout.contains(part), "{part}: {}", outcome.stdout);
         }
         let widest = outcome
             .stdout

@@ -243,7 +243,7 @@ fn what_ignores_the_chance_is_killed() {
         let start = Instant::now();
         // The daemon holds stdout: if it lived, the run would not be over for the harness.
         let outcome = run(entrypoint(how, &["sh", "-c", &script]).env("DIR", dir.path()));
-        let stderr = "agent-entrypoint: warning: what outlived SIGTERM by 4 s is killed\n";
+        let stderr = "agent-entrypoint: warning: killing the processes that did not end within 4 s of SIGTERM\n";
         assert_eq!(outcome, Outcome::new(5, "", stderr), "{how:?}");
         assert!(start.elapsed() >= GRACE, "{how:?}");
     }

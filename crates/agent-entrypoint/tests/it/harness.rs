@@ -16,7 +16,8 @@ use tempfile::TempDir;
 use crate::watch::{PATIENCE, children, end_tree, eventually, mask, state};
 
 /// What every run outside a PID namespace says first.
-pub const NOT_PID_1: &str = "agent-entrypoint: note: this is not PID 1: orphans are reaped and processes ended among its own descendants only\n";
+pub const NOT_PID_1: &str =
+    "agent-entrypoint: note: this is not PID 1: only its own descendants are reaped and ended\n";
 
 /// What root says once it has become the agent's user.
 pub const STEPPED_DOWN: &str = "agent-entrypoint: note: started as root, going on as 1000:1000; hint: `docker exec` still comes as root: `docker exec --user agentgate …`\n";
@@ -24,7 +25,7 @@ pub const STEPPED_DOWN: &str = "agent-entrypoint: note: started as root, going o
 /// The program's name, cut as the kernel cuts it.
 const NAME: &str = "agent-entrypoin";
 
-/// What the entrypoint gives to those that were told to end; an end before that was not waited out.
+/// The grace after SIGTERM; an end before that was not by SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(4);
 
 /// The flags that give a PID namespace whose PID 1 dies with the test.
@@ -148,7 +149,7 @@ pub fn workspace() -> PathBuf {
     path
 }
 
-/// The program with these arguments, not started yet, and told to say only what is wrong.
+/// The program with these arguments, not started yet, without notes.
 ///
 /// Started as root, which tests often are, it steps down to 1000:1000.
 pub fn entrypoint(how: As, arguments: &[&str]) -> Command {

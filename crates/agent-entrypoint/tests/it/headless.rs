@@ -84,7 +84,7 @@ fn as_pid_1_it_is_looked_after() {
     }
     // A child of PID 1, and not as root.
     let path = claude(
-        "echo $PPID; id -u; exec 2>/dev/null; trap 'echo told; exit 4' TERM; echo ready; while :; do sleep 0.05; done",
+        "echo $PPID; id -u; exec 2>/dev/null; trap 'echo signalled; exit 4' TERM; echo ready; while :; do sleep 0.05; done",
     );
     let running = Running::start(&mut headless(As::Pid1, &path, &[]));
     assert_eq!(running.line(), "1");
@@ -93,7 +93,7 @@ fn as_pid_1_it_is_looked_after() {
     assert_eq!(running.line(), uid);
     assert_eq!(running.line(), "ready");
     kill(running.init(), libc::SIGTERM);
-    assert_eq!(running.wait(), Outcome::new(4, "told\n", ""));
+    assert_eq!(running.wait(), Outcome::new(4, "signalled\n", ""));
 
     let mut command = headless(As::Pid1, &path, &[]);
     let outcome = run(command.env("WORKSPACE", "/no/such"));

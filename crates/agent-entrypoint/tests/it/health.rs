@@ -82,7 +82,7 @@ fn each_failure_has_its_line() {
 }
 
 #[test]
-fn a_program_that_may_not_run_is_told_from_a_missing_one() {
+fn a_program_that_may_not_run_is_distinguished_from_a_missing_one() {
     let path = programs(&[("node", "echo v20"), ("claude", "echo 2")]);
     fs::set_permissions(path.path().join("node"), fs::Permissions::from_mode(0o644)).unwrap();
     let outcome = run(&mut health(&path, Path::new(MOUNT)));
@@ -136,9 +136,9 @@ fn json(command: &mut Command) -> (i32, Value) {
 }
 
 /// The probes of a document by name, with the answer or the reason; each has to tell its time.
-fn told(document: &Value) -> Vec<(&str, Result<&str, &str>)> {
+fn answers(document: &Value) -> Vec<(&str, Result<&str, &str>)> {
     assert_eq!(document["schema"], 1);
-    let mut told = Vec::new();
+    let mut answers = Vec::new();
     for probe in document["probes"].as_array().unwrap() {
         assert!(probe["milliseconds"].is_u64(), "{document}");
         let text = |key: &str| probe[key].as_str().unwrap();
@@ -147,11 +147,11 @@ fn told(document: &Value) -> Vec<(&str, Result<&str, &str>)> {
         } else {
             Err(text("reason"))
         };
-        told.push((text("name"), said));
+        answers.push((text("name"), said));
     }
-    let is_healthy = told.iter().all(|(_, said)| said.is_ok());
+    let is_healthy = answers.iter().all(|(_, said)| said.is_ok());
     assert_eq!(document["healthy"], is_healthy, "{document}");
-    told
+    answers
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn json_says_the_same_in_good_and_bad_times() {
         rest[0],
         rest[1],
     ];
-    assert_eq!((code, told(&document)), (0, shallow.to_vec()));
+    assert_eq!((code, answers(&document)), (0, shallow.to_vec()));
 
     let home = folder();
     let mut command = health(&path, Path::new(MOUNT));
@@ -193,7 +193,7 @@ fn json_says_the_same_in_good_and_bad_times() {
         rest[0],
         rest[1],
     ];
-    assert_eq!((code, told(&document)), (1, deep.to_vec()));
+    assert_eq!((code, answers(&document)), (1, deep.to_vec()));
     // What was written to find that out is gone.
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
 
@@ -201,8 +201,11 @@ fn json_says_the_same_in_good_and_bad_times() {
     let mut command = health(&empty, Path::new("/etc/passwd"));
     let (code, document) = json(&mut command);
     assert_eq!(code, 1);
-    let told = told(&document);
-    assert!(told[..3].iter().all(|(_, said)| said.is_err()), "{told:?}");
+    let answers = answers(&document);
+    assert!(
+        answers[..3].iter().all(|(_, said)| said.is_err()),
+        "{answers:?}"
+    );
 }
 
 #[test]
@@ -233,7 +236,7 @@ fn odd_answers_are_one_harmless_line_and_valid_json() {
     ] {
         let path = programs(&[("node", body), ("claude", "echo 2")]);
         let (_, document) = json(&mut health(&path, Path::new(MOUNT)));
-        assert_eq!(told(&document)[0], ("node", Ok(expected)), "{body}");
+        assert_eq!(answers(&document)[0], ("node", Ok(expected)), "{body}");
         let outcome = run(&mut health(&path, Path::new(MOUNT)));
         let line = format!("ok node {expected}\n");
         assert!(outcome.stdout.starts_with(&line), "{body}: {outcome:?}");
@@ -257,7 +260,7 @@ fn a_probe_that_hangs_after_its_answer_or_without_stdout_has_failed() {
         let (code, document) = json(&mut command);
         let time = start.elapsed();
         let expected = ("node", Err("no answer within 1 s"));
-        assert_eq!((code, told(&document)[0]), (1, expected), "{body}");
+        assert_eq!((code, answers(&document)[0]), (1, expected), "{body}");
         // The program counts whole milliseconds.
         assert!(time > Duration::from_millis(900), "{body}: {time:?}");
     }
@@ -272,7 +275,7 @@ fn nobody_waits_for_what_holds_the_pipe_of_a_good_answer() {
     // Longer than a test may take.
     command.env("AGENT_ENTRYPOINT_PROBE_SECONDS", "3600");
     let (_, document) = json(command.env("PIDS", &pids));
-    assert_eq!(told(&document)[0], ("node", Ok("v20")));
+    assert_eq!(answers(&document)[0], ("node", Ok("v20")));
     kill(fs::read_to_string(pids).unwrap().trim().parse().unwrap(), 9);
 }
 

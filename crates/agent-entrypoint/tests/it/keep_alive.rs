@@ -103,12 +103,12 @@ fn what_came_by_exec_gets_term_and_time() {
     }
     let running = Running::start(&mut entrypoint(As::Pid1, &[]));
     let init = running.init();
-    let script = "trap 'echo told; exit 4' TERM; echo ready; while :; do read -r line; done";
+    let script = "trap 'echo signalled; exit 4' TERM; echo ready; while :; do read -r line; done";
     let job = exec(init, script);
     assert_eq!(job.line(), "ready");
     let start = Instant::now();
     kill(init, libc::SIGTERM);
-    assert_eq!(job.wait(), Outcome::new(4, "told\n", ""));
+    assert_eq!(job.wait(), Outcome::new(4, "signalled\n", ""));
     assert_eq!(running.wait(), Outcome::new(0, "", ""));
     assert!(start.elapsed() < GRACE);
 }
@@ -128,7 +128,8 @@ fn the_stubborn_are_killed_within_five_seconds() {
     assert_eq!(job.line(), "ready");
     let start = Instant::now();
     kill(init, libc::SIGTERM);
-    let stderr = "agent-entrypoint: warning: what outlived SIGTERM by 4 s is killed\n";
+    let stderr =
+        "agent-entrypoint: warning: killing the processes that did not end within 4 s of SIGTERM\n";
     assert_eq!(running.wait(), Outcome::new(0, "", stderr));
     assert!(start.elapsed() >= GRACE);
     assert!(start.elapsed() < Duration::from_secs(5));

@@ -30,7 +30,7 @@ fn needs_strace(test: &str) -> bool {
     tried.is_err()
 }
 
-/// `strace` before the entrypoint, with this call failing as told; the forks are left alone.
+/// `strace` before the entrypoint, with this call failing as given; forks are not traced.
 fn failing(call: &str, how: &str) -> [String; 6] {
     let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{how}"));
     ["-o", "/dev/null", "-e", &trace, "-e", &inject].map(str::to_owned)
@@ -196,14 +196,15 @@ fn the_note_on_the_mount_comes_from_mountinfo_without_statx() {
                 .env("AGENT_ENTRYPOINT_QUIET", "0")
                 .env("WORKSPACE", workspace);
             let outcome = run(&mut command);
-            let note =
-                format!("agent-entrypoint: note: workspace `{workspace}` is not a mount, what is");
+            let note = format!(
+                "agent-entrypoint: note: workspace `{workspace}` is not a mount: its files"
+            );
             let is_there = outcome.stderr.contains(&note);
             assert_eq!(is_there, is_noted, "{outcome:?}");
             let expected = Outcome::new(3, "hi\n", &outcome.stderr);
             assert_eq!(outcome, expected);
         }
-        // A missing one is told in the same words as with it.
+        // A missing one gives the same message as with it.
         let mut command = entrypoint("statx", error, &SAYS_HI);
         let outcome = run(command.env("WORKSPACE", "/no/such"));
         let stderr = "agent-entrypoint: error: workspace `/no/such` does not exist; hint: docker run -v \"$PWD:/no/such\" …\n";

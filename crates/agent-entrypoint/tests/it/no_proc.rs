@@ -66,10 +66,10 @@ fn root_steps_down_and_the_notes_are_the_same() {
     let dir = folder();
     let name = dir.path().display();
     // Whether it is a mount says the kernel itself, not `/proc`.
-    let told = format!(
+    let message = format!(
         "agent-entrypoint: note: gave workspace `{name}` (top level only) to 1000:1000\n\
          {STEPPED_DOWN}\
-         agent-entrypoint: note: workspace `{name}` is not a mount, what is written there goes with the container; hint: docker run -v \"$PWD:{name}\" …\n"
+         agent-entrypoint: note: workspace `{name}` is not a mount: its files are lost with the container; hint: docker run -v \"$PWD:{name}\" …\n"
     );
     for how in As::every() {
         chown(dir.path(), Some(0), Some(0)).unwrap();
@@ -78,8 +78,8 @@ fn root_steps_down_and_the_notes_are_the_same() {
             .env("WORKSPACE", dir.path())
             .env("AGENT_ENTRYPOINT_QUIET", "0");
         let stderr = match how {
-            As::Ordinary => format!("{told}{NOT_PID_1}"),
-            As::Pid1 => told.clone(),
+            As::Ordinary => format!("{message}{NOT_PID_1}"),
+            As::Pid1 => message.clone(),
         };
         let expected = Outcome::new(0, "1000\n1000\n1000\n", &stderr);
         assert_eq!(run(&mut command), expected, "{how:?}");
@@ -99,11 +99,17 @@ fn what_the_command_leaves_gets_its_chance_and_then_the_kill() {
     if needs_root("what_the_command_leaves_gets_its_chance_and_then_the_kill") {
         return;
     }
-    let killed = "agent-entrypoint: warning: what outlived SIGTERM by 1 s is killed\n";
+    let killed =
+        "agent-entrypoint: warning: killing the processes that did not end within 1 s of SIGTERM\n";
     for how in As::every() {
         // A shell answers only when the `sleep` of the moment is over.
         for (child, grace, stdout, stderr) in [
-            ("trap \"echo told; exit\" TERM", "30", "told\n", ""),
+            (
+                "trap \"echo signalled; exit\" TERM",
+                "30",
+                "signalled\n",
+                "",
+            ),
             ("trap \"\" TERM", "1", "", killed),
         ] {
             let dir = folder();
@@ -126,13 +132,16 @@ fn term_reaches_the_command_and_its_group() {
     if needs_root("term_reaches_the_command_and_its_group") {
         return;
     }
-    let script =
-        "exec 2>/dev/null; trap 'echo told; exit 9' TERM; echo ready; while :; do sleep 0.05; done";
+    let script = "exec 2>/dev/null; trap 'echo signalled; exit 9' TERM; echo ready; while :; do sleep 0.05; done";
     for how in As::every() {
         let running = Running::start(&mut without_proc(how, &["sh", "-c", script]));
         assert_eq!(running.line(), "ready");
         kill(running.init(), libc::SIGTERM);
-        assert_eq!(running.wait(), Outcome::new(9, "told\n", ""), "{how:?}");
+        assert_eq!(
+            running.wait(),
+            Outcome::new(9, "signalled\n", ""),
+            "{how:?}"
+        );
     }
 }
 

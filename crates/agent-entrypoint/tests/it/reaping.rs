@@ -14,7 +14,7 @@ const BATCH: usize = 1000;
 /// What the memory may differ by, in KiB: a first time touches pages, and the kernel counts in portions.
 const TOLERANCE: u64 = 16;
 
-/// Makes a batch of orphans whenever it is told to; all of a batch end at once, when the gate that they
+/// Makes a batch of orphans on request; all of a batch end at once, when the gate that they
 /// read from is closed.
 ///
 /// Builtins only, so that between the batches the entrypoint has one child: the shell.

@@ -16,7 +16,7 @@ fn owner(path: &Path) -> (u32, u32) {
 }
 
 /// Runs with the notes on.
-fn told(how: As, path: &Path, arguments: &[&str]) -> Outcome {
+fn run_there(how: As, path: &Path, arguments: &[&str]) -> Outcome {
     let mut command = entrypoint(how, arguments);
     run(command
         .env("WORKSPACE", path)
@@ -35,14 +35,14 @@ fn root_gives_the_top_level_to_the_agent_once() {
     let given =
         format!("agent-entrypoint: note: gave workspace `{name}` (top level only) to 1000:1000\n");
     let unmounted = format!(
-        "agent-entrypoint: note: workspace `{name}` is not a mount, what is written there goes with the container; hint: docker run -v \"$PWD:{name}\" …\n"
+        "agent-entrypoint: note: workspace `{name}` is not a mount: its files are lost with the container; hint: docker run -v \"$PWD:{name}\" …\n"
     );
-    let first = told(As::Pid1, dir.path(), &["true"]);
+    let first = run_there(As::Pid1, dir.path(), &["true"]);
     assert_eq!(
         first,
         Outcome::new(0, "", &format!("{given}{STEPPED_DOWN}{unmounted}"))
     );
-    let second = told(As::Pid1, dir.path(), &["true"]);
+    let second = run_there(As::Pid1, dir.path(), &["true"]);
     assert_eq!(
         second,
         Outcome::new(0, "", &format!("{STEPPED_DOWN}{unmounted}"))
@@ -204,10 +204,10 @@ fn no_link_leads_root_to_give_away_what_is_not_the_workspace() {
             .env("AGENT_ENTRYPOINT_CHOWN", chown));
         assert_eq!(outcome.code, Some(0));
         let name = workspace.display();
-        let told = format!(
+        let message = format!(
             "cannot give workspace `{name}` to 1000:1000: Too many levels of symbolic links (errno 40); "
         );
-        assert!(outcome.stderr.contains(&told), "{outcome:?}");
+        assert!(outcome.stderr.contains(&message), "{outcome:?}");
     }
     assert_eq!(owner(other.path()), (0, 0));
     assert_eq!(owner(&other.path().join("sub")), (0, 0));

@@ -37,14 +37,14 @@ fn every_signal_that_can_be_caught_is_forwarded() {
 #[test]
 fn term_reaches_the_command_and_its_answer_counts() {
     // Builtins only: a shell can lose a signal for the process that it is just forking.
-    let script = "trap 'echo told; exit 7' TERM; echo ready; while :; do read -r line; done";
+    let script = "trap 'echo signalled; exit 7' TERM; echo ready; while :; do read -r line; done";
     for how in As::every() {
         let running = Running::start(&mut entrypoint(how, &["sh", "-c", script]));
         assert_eq!(running.line(), "ready");
         let start = Instant::now();
         kill(running.init(), libc::SIGTERM);
         let outcome = running.wait();
-        assert_eq!(outcome, Outcome::new(7, "told\n", ""));
+        assert_eq!(outcome, Outcome::new(7, "signalled\n", ""));
         assert!(start.elapsed() < GRACE, "{how:?}");
     }
 }
@@ -66,7 +66,7 @@ fn term_reaches_daemons_too_and_only_once() {
     // The daemon tells each signal it gets; the command ends of the first, long before the daemon.
     let script = "
         exec 3<&0
-        (setsid sh -c 'exec 2>/dev/null; trap \"echo told\" TERM; echo ready
+        (setsid sh -c 'exec 2>/dev/null; trap \"echo signalled\" TERM; echo ready
             read -r line <&3; sleep 0.3; echo daemon ended' &)
         exec sleep infinity";
     for how in As::every() {
@@ -74,7 +74,7 @@ fn term_reaches_daemons_too_and_only_once() {
         assert_eq!(running.line(), "ready");
         kill(running.init(), libc::SIGTERM);
         let outcome = running.wait();
-        let expected = Outcome::new(143, "told\ndaemon ended\n", "");
+        let expected = Outcome::new(143, "signalled\ndaemon ended\n", "");
         assert_eq!(outcome, expected, "{how:?}");
     }
 }

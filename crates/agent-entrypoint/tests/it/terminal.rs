@@ -140,7 +140,7 @@ fn what_is_typed_goes_to_the_command() {
 }
 
 #[test]
-fn a_new_window_size_is_told_to_the_command() {
+fn a_new_window_size_reaches_the_command() {
     let script = "trap 'stty size' WINCH; stty size; echo ready; while :; do read -r line; done";
     for how in As::every() {
         let (running, terminal) = leads_a_session(how, &["sh", "-c", script]);
@@ -155,8 +155,8 @@ fn a_new_window_size_is_told_to_the_command() {
 
 #[test]
 fn a_hang_up_is_passed_on_and_ends_it_all() {
-    // The kernel tells the leader of the session only. A daemon, of no session of this terminal, is left
-    // when the command has ended, and told then.
+    // The kernel signals only the leader of the session. A daemon in another session is left when the
+    // command has ended, and gets SIGTERM then.
     let script = "trap 'echo hung up; exit 4' HUP; (setsid sleep infinity &)
         echo ready; while :; do read -r line; done";
     for how in As::every() {

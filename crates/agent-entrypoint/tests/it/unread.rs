@@ -84,11 +84,16 @@ fn a_refusal_that_nobody_reads_keeps_its_exit_code() {
 fn a_real_sigpipe_is_still_the_commands() {
     for how in As::every() {
         let dir = folder();
-        let script = "trap 'echo told; exit 7' PIPE; echo ready; while :; do read -r line; done";
+        let script =
+            "trap 'echo signalled; exit 7' PIPE; echo ready; while :; do read -r line; done";
         let mut command = unread(how, UNREAD[0], &["sh", "-c", script]);
         let running = Running::start(command.env("DIR", dir.path()));
         assert_eq!(running.line(), "ready", "{how:?}");
         kill(running.init(), libc::SIGPIPE);
-        assert_eq!(running.wait(), Outcome::new(7, "told\n", ""), "{how:?}");
+        assert_eq!(
+            running.wait(),
+            Outcome::new(7, "signalled\n", ""),
+            "{how:?}"
+        );
     }
 }

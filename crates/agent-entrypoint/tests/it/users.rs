@@ -118,7 +118,7 @@ fn capabilities_that_would_stay_go_too() {
         return;
     }
     let mut command = program("setpriv");
-    // The kernel is told not to take them away with the user.
+    // The kernel is set to keep them over the change of user.
     command.args(["--securebits=+no_setuid_fixup", binary(), "grep", "-E"]);
     command.args(["^(Uid|Cap(Prm|Eff))", "/proc/self/status"]);
     set_up(&mut command);
@@ -181,8 +181,8 @@ fn wrong_umasks_are_refused() {
 
 /// Root's own process from before, which the agent that root has become may not signal.
 #[test]
-fn a_refusal_is_complained_about_once() {
-    if needs_root("a_refusal_is_complained_about_once") {
+fn a_refused_signal_is_reported_once() {
+    if needs_root("a_refused_signal_is_reported_once") {
         return;
     }
     let script = "sleep 20 >/dev/null 2>&1 & echo $! >\"$PID\"; exec \"$0\" \"$@\"";
@@ -198,7 +198,7 @@ fn a_refusal_is_complained_about_once() {
     let lines: Vec<&str> = outcome.stderr.lines().collect();
     assert!(
         matches!(lines[..], [refused, killed]
-        if refused.contains("cannot send signal 15 to ") && killed.ends_with("is killed")),
+        if refused.contains("cannot send signal 15 to ") && killed.ends_with("of SIGTERM")),
         "{lines:?}"
     );
 }

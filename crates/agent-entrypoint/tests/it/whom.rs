@@ -29,7 +29,7 @@ fn reaches_the_grandchild(how: As, flags: &[&str], variable: Option<&str>) -> bo
     // A second signal tells that the entrypoint is done with the first.
     for signal in [libc::SIGUSR1, libc::SIGUSR2] {
         kill(init, signal);
-        eventually("the command to be told", || {
+        eventually("the command to be signalled", || {
             is_pending(child, signal).then_some(())
         });
     }
@@ -63,24 +63,28 @@ fn a_signal_goes_to_the_group_or_to_the_command_alone() {
 /// Both only wait by builtins: a shell can lose a signal for the process that it is just forking.
 const WITH_DAEMON: &str = "
     mkfifo \"$DIR/never\"; exec 3<>\"$DIR/never\"; mkfifo \"$DIR/up\"
-    (setsid sh -c 'trap \"echo daemon told; exit\" TERM; echo >\"$DIR/up\"
+    (setsid sh -c 'trap \"echo daemon signalled; exit\" TERM; echo >\"$DIR/up\"
         while :; do read -r line <&3; done' 2>/dev/null &)
-    trap 'echo command told' TERM
+    trap 'echo command signalled' TERM
     read -r line <\"$DIR/up\"; echo ready
     until read -r line; do :; done
     echo command ends; exit 6";
 
 #[test]
-fn a_daemon_is_told_at_once_in_group_mode() {
+fn a_daemon_is_signalled_at_once_in_group_mode() {
     for how in As::every() {
         let dir = folder();
         let mut start = entrypoint(how, &["sh", "-c", WITH_DAEMON]);
         let mut running = Running::start(start.env("DIR", dir.path()));
         assert_eq!(running.line(), "ready");
         kill(running.init(), libc::SIGTERM);
-        let mut told = [running.line(), running.line()];
-        told.sort();
-        assert_eq!(told, ["command told", "daemon told"], "{how:?}");
+        let mut signalled = [running.line(), running.line()];
+        signalled.sort();
+        assert_eq!(
+            signalled,
+            ["command signalled", "daemon signalled"],
+            "{how:?}"
+        );
         running.type_in("end\n");
         assert_eq!(running.wait(), Outcome::new(6, "command ends\n", ""));
     }
@@ -94,17 +98,17 @@ fn a_daemon_outlives_the_command_in_child_mode() {
         let mut running = Running::start(start.env("DIR", dir.path()));
         assert_eq!(running.line(), "ready");
         kill(running.init(), libc::SIGTERM);
-        assert_eq!(running.line(), "command told", "{how:?}");
+        assert_eq!(running.line(), "command signalled", "{how:?}");
         running.type_in("end\n");
         let outcome = running.wait();
-        let expected = Outcome::new(6, "command ends\ndaemon told\n", "");
+        let expected = Outcome::new(6, "command ends\ndaemon signalled\n", "");
         assert_eq!(outcome, expected, "{how:?}");
     }
 }
 
 #[test]
 fn a_second_term_is_passed_on_as_well() {
-    let script = "trap 'n=$((n + 1)); echo told $n; [ $n = 2 ] && exit 6' TERM
+    let script = "trap 'n=$((n + 1)); echo signalled $n; [ $n = 2 ] && exit 6' TERM
         echo ready; while :; do read -r line; done";
     for how in As::every() {
         for flag in ["--group", "--child"] {
@@ -112,14 +116,14 @@ fn a_second_term_is_passed_on_as_well() {
             assert_eq!(running.line(), "ready");
             let init = running.init();
             kill(init, libc::SIGTERM);
-            assert_eq!(running.line(), "told 1", "{how:?} {flag}");
+            assert_eq!(running.line(), "signalled 1", "{how:?} {flag}");
             kill(init, libc::SIGTERM);
-            assert_eq!(running.wait(), Outcome::new(6, "told 2\n", ""));
+            assert_eq!(running.wait(), Outcome::new(6, "signalled 2\n", ""));
         }
     }
 }
 
-/// A command and a daemon that ignore SIGTERM, told to end at the returned moment.
+/// A command and a daemon that ignore SIGTERM, which get SIGTERM at the returned moment.
 fn stubborn(how: As, flag: &str, grace: Option<&str>) -> (Running, Instant) {
     let script = "trap '' TERM; (setsid sleep infinity &); echo ready; exec sleep infinity";
     let mut start = entrypoint(how, &[flag, "sh", "-c", script]);
@@ -127,19 +131,19 @@ fn stubborn(how: As, flag: &str, grace: Option<&str>) -> (Running, Instant) {
     let running = Running::start(start.envs(grace));
     assert_eq!(running.line(), "ready");
     let init = running.init();
-    let told = Instant::now();
+    let signalled = Instant::now();
     kill(init, libc::SIGTERM);
-    (running, told)
+    (running, signalled)
 }
 
 #[test]
 fn what_ignores_term_is_killed_when_the_grace_is_over() {
     for how in As::every() {
         for flag in ["--group", "--child"] {
-            let (running, told) = stubborn(how, flag, Some("1"));
+            let (running, signalled) = stubborn(how, flag, Some("1"));
             let outcome = running.wait();
-            let took = told.elapsed();
-            let stderr = "agent-entrypoint: warning: what outlived SIGTERM by 1 s is killed\n";
+            let took = signalled.elapsed();
+            let stderr = "agent-entrypoint: warning: killing the processes that did not end within 1 s of SIGTERM\n";
             assert_eq!(outcome, Outcome::new(137, "", stderr), "{how:?} {flag}");
             assert!(took >= Duration::from_secs(1), "{how:?} {flag} {took:?}");
             assert!(
@@ -158,10 +162,10 @@ fn by_default_it_is_over_before_docker_stop_kills() {
         .iter()
         .flat_map(|how| [(*how, "--group"), (*how, "--child")]);
     let runs: Vec<_> = ways.map(|(how, flag)| stubborn(how, flag, None)).collect();
-    for (running, told) in runs {
+    for (running, signalled) in runs {
         let outcome = running.wait();
-        let took = told.elapsed();
-        let stderr = "agent-entrypoint: warning: what outlived SIGTERM by 4 s is killed\n";
+        let took = signalled.elapsed();
+        let stderr = "agent-entrypoint: warning: killing the processes that did not end within 4 s of SIGTERM\n";
         assert_eq!(outcome, Outcome::new(137, "", stderr));
         assert!(took >= GRACE && took < STOP, "{took:?}");
     }

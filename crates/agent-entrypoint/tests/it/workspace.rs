@@ -56,7 +56,7 @@ fn an_unmounted_workspace_is_fine_and_noted() {
     let name = path.display();
     let stepped = stepped_down();
     let stderr = format!(
-        "agent-entrypoint: note: workspace `{name}` is not a mount, what is written there goes with the container; hint: docker run -v \"$PWD:{name}\" …\n{NOT_PID_1}"
+        "agent-entrypoint: note: workspace `{name}` is not a mount: its files are lost with the container; hint: docker run -v \"$PWD:{name}\" …\n{NOT_PID_1}"
     );
     assert_eq!(outcome, Outcome::new(0, "", &format!("{stepped}{stderr}")));
 }

@@ -13,9 +13,18 @@ pub fn is_asked(command: &Words<'_>) -> bool {
     let mut words = each(command).map(CStr::to_bytes);
     let words = [words.next(), words.next(), words.next(), words.next()];
     match words {
-        [Some(shell), Some(b"-c"), Some(script), None] if is_shell(shell) => waits(first(script)),
+        [Some(shell), Some(option), Some(script), None]
+            if is_shell(shell) && runs_script(option) =>
+        {
+            waits(first(script))
+        }
         _ => waits(words),
     }
+}
+
+/// Returns true for `-c`, alone or with the options that people give beside it (`-lc`, `-ec`).
+fn runs_script(option: &[u8]) -> bool {
+    matches!(option, b"-c" | b"-lc" | b"-ec" | b"-cl" | b"-ce")
 }
 
 /// The first four words of a script, `None` after its end; a leading `exec` is skipped.
@@ -68,6 +77,8 @@ mod tests {
             (&["sh", "-c", "sleep infinity"], true),
             (&["/bin/sh", "-c", " exec  sleep infinity\n"], true),
             (&["bash", "-c", "tail -f /dev/null"], true),
+            (&["bash", "-lc", "sleep infinity"], true),
+            (&["sh", "-ec", "exec sleep infinity"], true),
             (&["sleep"], false),
             (&["sleep", "3600"], false),
             (&["sleep", "infinity", "1"], false),
@@ -83,6 +94,8 @@ mod tests {
             (&["sh", "-c", "exec exec sleep infinity"], false),
             (&["sh", "-c", "sleep infinity", "sh"], false),
             (&["sh", "-c", ""], false),
+            (&["sh", "-n", "sleep infinity"], false),
+            (&["sh", "-nc", "sleep infinity"], false),
             (&["node", "-c", "sleep infinity"], false),
             (&["", "infinity"], false),
             (&[], false),

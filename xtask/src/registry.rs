@@ -27,6 +27,7 @@ use ureq::{Agent, Body, Proxy, RequestBuilder};
 pub(crate) use self::passing::Passing;
 pub(crate) use self::upload::Upload;
 use crate::exec::{self, Exec};
+use crate::oci::Digest;
 use crate::reference::{self, Repository};
 use crate::stop::Stop;
 
@@ -148,8 +149,9 @@ impl Registry {
         &self.place
     }
 
-    /// The digest of `tag`; none when the registry says that it has no such tag.
-    pub(crate) fn digest(&self, tag: &str) -> anyhow::Result<Option<String>> {
+    /// The digest of `tag`, as the registry's header gives it; none when the registry says that it
+    /// has no such tag.
+    pub(crate) fn digest(&self, tag: &str) -> anyhow::Result<Option<Digest>> {
         let reference = self.repository.reference(tag);
         let url = self.url(&format!("manifests/{tag}"));
         // Docker Hub counts a GET as a pull, and a HEAD not.
@@ -160,7 +162,13 @@ impl Registry {
             let digest = digest.with_context(|| {
                 format!("`{}` answers for `{reference}` without a digest", self.base)
             })?;
-            Ok(Some(digest.to_owned()))
+            let digest = digest.parse().map_err(anyhow::Error::msg);
+            digest.map(Some).with_context(|| {
+                format!(
+                    "`{}` answers for `{reference}` in an unknown form",
+                    self.base
+                )
+            })
         };
         match answer.status() {
             StatusCode::OK => named(&answer),

@@ -117,7 +117,7 @@ impl Registry {
             return Err(Passing::new(text, None).into());
         };
         ensure!(
-            found == pushed.as_str(),
+            found == pushed,
             "`{what}` is {found} right after `{pushed}` was pushed to it; hint: another push came \
              between, look at both before you run this again"
         );

@@ -122,7 +122,7 @@ fn a_build_is_reported_and_recorded() {
     let built: serde_json::Value = serde_json::from_str(&ran.succeeded().stdout).unwrap();
     let sha = format!("agentgate/agent:sha-{}", &revision[..7]);
     assert_eq!(built["schema"], 1);
-    assert_eq!(built["digest"], "sha256:d1");
+    assert_eq!(built["digest"], *crate::sandbox::digest("d1"));
     assert_eq!(built["revision"], revision);
     assert_eq!(
         built["references"],

@@ -195,7 +195,7 @@ impl Publish<'_> {
     fn dev_by_now(&self) -> anyhow::Result<Dev> {
         if let Dev::Moves { from } = &self.plan.dev {
             let now = self.registry.digest("dev")?;
-            if now.as_deref() != from.as_ref().map(Digest::as_str) {
+            if now != *from {
                 return dev(self.ctx, self.facts, self.registry);
             }
         }

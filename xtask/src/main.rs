@@ -16,6 +16,7 @@ mod oci;
 mod platform;
 mod preflight;
 mod reference;
+mod refusal;
 mod registry;
 mod release;
 mod report;

@@ -24,10 +24,11 @@ use self::apply::Apply;
 use self::facts::{Asked, Facts, Target, Wish};
 use self::journal::Entry;
 use self::patience::Patience;
-use self::plan::{Plan, Refusal};
+use self::plan::Plan;
 use self::sign::Signer;
 use self::source::Source;
 use crate::ctx::Ctx;
+use crate::refusal::{self, Refusal};
 use crate::registry::{self, Registry};
 use crate::settings::Signing;
 use crate::stop::Stop;
@@ -261,15 +262,12 @@ struct Goal {
 impl Goal {
     /// All refusals at once.
     fn refused(&self, refusals: &[Refusal]) -> Stop {
-        let told = refusals
-            .iter()
-            .map(|refusal| format!("\n- {}\n  hint: {}", refusal.why, refusal.remedy));
         let what = if self.back.is_some() {
-            "taken back"
+            "nothing was rolled back"
         } else {
-            "released"
+            "nothing was released"
         };
-        Stop::Refused(format!("nothing was {what}:{}", told.collect::<String>()))
+        refusal::stop(what, refusals)
     }
 
     fn unfinished(&self, plan: &Plan) -> String {

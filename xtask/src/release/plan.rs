@@ -7,23 +7,8 @@ use crate::image::Wanted;
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::reference::Repository;
+use crate::refusal::Refusal;
 use crate::version::Version;
-
-/// Why a release is refused, and what to type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Refusal {
-    pub(super) why: String,
-    pub(super) remedy: String,
-}
-
-impl Refusal {
-    pub(super) fn new(why: impl Into<String>, remedy: impl Into<String>) -> Refusal {
-        Refusal {
-            why: why.into(),
-            remedy: remedy.into(),
-        }
-    }
-}
 
 /// A release that is decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -11,9 +11,9 @@ use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use super::plan::Refusal;
 use crate::exec::{Ended, Exec};
 use crate::oci::{Digest, Document};
+use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::settings::Signing;
 

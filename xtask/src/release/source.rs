@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::plan::Refusal;
 use crate::ctx::Ctx;
 use crate::image::Wanted;
+use crate::refusal::Refusal;
 use crate::stop::Stop;
 use crate::tags::{self, TagSet};
 use crate::version::{self, Version};
@@ -125,7 +125,10 @@ fn against(set: &TagSet, facts: &git::Facts, asked: Option<&Version>) -> Vec<Ref
     let withheld = set.withheld.iter();
     let withheld = withheld.filter(|tag| tag.is_refused || own.as_ref() == Some(&tag.name));
     let mut refusals: Vec<Refusal> = withheld
-        .map(|tag| Refusal::new(format!("`{}`: {}", tag.name, tag.why), &*tag.remedy))
+        .map(|tag| {
+            let Refusal { why, remedy } = &tag.reason;
+            Refusal::new(format!("`{}`: {why}", tag.name), &**remedy)
+        })
         .collect();
     let at_head = facts.at_head.iter();
     let versions: Vec<&String> = at_head

@@ -20,6 +20,7 @@ mod refusal;
 mod registry;
 mod release;
 mod report;
+mod retry;
 mod settings;
 mod stop;
 mod tags;

@@ -5,7 +5,6 @@
 
 mod auth;
 mod content;
-mod passing;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -24,12 +23,11 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, Body, Proxy, RequestBuilder};
 
-pub(crate) use self::passing::Passing;
 pub(crate) use self::upload::Upload;
 use crate::exec::{self, Exec};
 use crate::oci::Digest;
 use crate::reference::{self, Repository};
-use crate::stop::Stop;
+use crate::retry::{Retry, Transient};
 
 type Answer = Response<Body>;
 type Request = RequestBuilder<WithoutBody>;
@@ -39,12 +37,8 @@ const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.docker.distribution.manifest.v2+json";
-/// How long to wait before each further try, where the registry does not say.
-const PAUSES: [u64; 3] = [1, 2, 4];
 /// How long an answer is waited for.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
-/// The longest that a registry's own `Retry-After` is heeded, in seconds.
-const LONGEST_PAUSE: u64 = 30;
 
 /// What is asked of a registry: some give a token for no more than that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +54,7 @@ pub(crate) struct Registry {
     access: Access,
     /// A repository of the same registry, whose blobs need not be sent.
     copied_from: Option<Repository>,
-    /// How long to wait before each further try, in seconds.
-    pauses: &'static [u64],
+    retry: Retry,
     /// Where the registry is, without a slash at the end.
     base: String,
     /// What other programs call the repository.
@@ -70,7 +63,6 @@ pub(crate) struct Registry {
     docker_config: Option<PathBuf>,
     /// The header that the registry accepted last.
     authorization: Mutex<Option<String>>,
-    sleep: fn(Duration) -> Result<(), Stop>,
 }
 
 impl Registry {
@@ -84,11 +76,11 @@ impl Registry {
         Registry::with(exec, repository, Access::Push)
     }
 
-    /// [`Registry::to_push`] that tries everything once: who calls it looks anew before each
-    /// further try, where an error is [`Passing`]. No answer is waited for longer than `limit`.
+    /// [`Registry::to_push`] that sends each request once: the caller observes anew before it tries
+    /// again what failed with [`Transient`]. Waits no longer than `limit` for an answer.
     pub(crate) fn to_release(exec: &Exec, repository: &Repository, limit: Duration) -> Registry {
         Registry {
-            pauses: &[],
+            retry: Retry::NEVER,
             ..Registry::within(exec, repository, Access::Push, limit)
         }
     }
@@ -132,7 +124,7 @@ impl Registry {
             repository: repository.clone(),
             access,
             copied_from: None,
-            pauses: &PAUSES,
+            retry: Retry::BRIEFLY,
             // As docker does: only a registry on this machine may do without TLS.
             base: format!("{}://{host}", if is_loopback { "http" } else { "https" }),
             place,
@@ -140,7 +132,6 @@ impl Registry {
                 .or_else(home)
                 .map(|folder| folder.join("config.json")),
             authorization: Mutex::new(None),
-            sleep: exec::sleep,
         }
     }
 
@@ -209,7 +200,7 @@ impl Registry {
         request: impl Fn(Option<&str>) -> Result<Answer, ureq::Error>,
     ) -> anyhow::Result<Answer> {
         let used = self.authorization();
-        let answer = self.patiently(what, || request(used.as_deref()))?;
+        let answer = self.with_retry(what, || request(used.as_deref()))?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
@@ -217,7 +208,7 @@ impl Registry {
         let challenge = challenge.and_then(|value| value.to_str().ok());
         let authorization = self.authorize(challenge.unwrap_or_default())?;
         self.locked_authorization().clone_from(&authorization);
-        self.patiently(what, || request(authorization.as_deref()))
+        self.with_retry(what, || request(authorization.as_deref()))
     }
 
     fn authorization(&self) -> Option<String> {
@@ -230,43 +221,36 @@ impl Registry {
     }
 
     /// Sends, and again after a while when the other side is busy or the connection broke.
-    fn patiently(
+    ///
+    /// Fails with [`Transient`] where a later try may do better.
+    fn with_retry(
         &self,
         what: &str,
         send: impl Fn() -> Result<Answer, ureq::Error>,
     ) -> anyhow::Result<Answer> {
-        let mut pauses = self.pauses.iter();
-        loop {
+        let failed = format!("failed to ask `{}` for `{what}`", self.base);
+        self.retry.run(|| {
             exec::check()?;
             let result = send();
             exec::check()?;
-            let (is_passing, asked) = match &result {
-                Ok(answer) => (is_busy(answer.status()), retry_after(answer)),
-                Err(error) => (breaks_off(error), None),
-            };
-            if let (true, Some(&pause)) = (is_passing, pauses.next()) {
-                (self.sleep)(Duration::from_secs(asked.unwrap_or(pause)))?;
-                continue;
-            }
-            let failed = format!("failed to ask `{}` for `{what}`", self.base);
             match result {
                 Ok(answer) if is_busy(answer.status()) => {
                     let status = answer.status();
                     let text =
                         format!("{failed}: it is busy or broken ({status}); hint: try again later");
-                    return Err(Passing::new(text, asked).into());
+                    Err(Transient::new(text).asking(retry_after(&answer)).into())
                 }
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => Ok(answer),
                 Err(error) => {
                     let text = format!("{failed}; hint: check the network and try again");
-                    return Err(if is_passing {
-                        Passing::new(text, None).caused_by(error).into()
+                    Err(if is_transient(&error) {
+                        Transient::new(text).caused_by(error).into()
                     } else {
                         anyhow::Error::new(error).context(text)
-                    });
+                    })
                 }
             }
-        }
+        })
     }
 
     /// Anything on the way may answer 404.
@@ -313,8 +297,8 @@ fn is_busy(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
-/// Whether another try may do better: not where there is nobody to talk to.
-fn breaks_off(error: &ureq::Error) -> bool {
+/// Whether another try may do better. Where nobody listens it will not.
+fn is_transient(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Io(error) => matches!(
             error.kind(),
@@ -332,7 +316,7 @@ fn breaks_off(error: &ureq::Error) -> bool {
 /// The seconds that the registry asks to wait.
 fn retry_after(answer: &Answer) -> Option<u64> {
     let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    Some(seconds.parse::<u64>().ok()?.min(LONGEST_PAUSE))
+    seconds.parse().ok()
 }
 
 /// Whether a registry says in its own form of an error that the tag or the repository is not

@@ -7,7 +7,6 @@ mod apply;
 mod back;
 mod facts;
 pub(crate) mod journal;
-mod patience;
 mod plan;
 mod show;
 mod sign;
@@ -23,13 +22,13 @@ use anyhow::Context as _;
 use self::apply::Apply;
 use self::facts::{Asked, Facts, Target, Wish};
 use self::journal::Entry;
-use self::patience::Patience;
 use self::plan::Plan;
 use self::sign::Signer;
 use self::source::Source;
 use crate::ctx::Ctx;
 use crate::refusal::{self, Refusal};
 use crate::registry::{self, Registry};
+use crate::retry::Retry;
 use crate::settings::Signing;
 use crate::stop::Stop;
 use crate::version::Version;
@@ -90,9 +89,14 @@ pub(crate) struct Args {
     /// The git remote that must have the version's tag
     #[arg(long, value_name = "NAME", default_value = "origin")]
     remote: String,
-    /// How long a step may wait for a registry that is busy or broken
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    patience: u64,
+    /// How long a step is tried again while the registry is busy or broken
+    #[arg(
+        long,
+        alias = "patience",
+        value_name = "SECONDS",
+        default_value_t = 120
+    )]
+    retry_for: u64,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -101,7 +105,7 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
-/// The shortest time that an answer is waited for, whatever the patience.
+/// The shortest time to wait for an answer, whatever `--retry-for` says.
 const SHORTEST: Duration = Duration::from_secs(5);
 
 impl Args {
@@ -119,16 +123,16 @@ impl Args {
             are_receipts_given: self.receipt_dir.is_some(),
             wish: self.latest,
         };
-        let patience = Patience(Duration::from_secs(self.patience));
-        let targets = targets(ctx, patience);
+        let retry = Retry::within(Duration::from_secs(self.retry_for));
+        let targets = targets(ctx, retry);
         let journals = ctx.records().join("release");
         let history = journal::history(&journals)?;
-        let mut goal = self.goal(ctx, patience, &targets, &history)?;
+        let mut goal = self.goal(ctx, retry, &targets, &history)?;
         let signer = self.signer(ctx, &mut goal.source)?;
         let decide = || -> anyhow::Result<(Facts, Plan)> {
             let observe =
                 || facts::observe(&goal.source, &asked, &targets, &history, signer.as_ref());
-            let facts = patience.run(observe)?;
+            let facts = retry.run(observe)?;
             let plan = match &goal.back {
                 Some(why) => plan::rollback(&facts, why),
                 None => plan::release(&facts),
@@ -160,7 +164,7 @@ impl Args {
             published: &facts.published,
             history: &history,
             wish: self.latest,
-            patience,
+            retry,
             signer: signer.as_ref(),
             journals,
         };
@@ -172,7 +176,7 @@ impl Args {
     fn goal(
         &self,
         ctx: &Ctx,
-        patience: Patience,
+        retry: Retry,
         targets: &[Target],
         history: &[Entry],
     ) -> anyhow::Result<Goal> {
@@ -186,7 +190,7 @@ impl Args {
             (version.clone(), "asked for".to_owned())
         } else {
             let first = targets.first().context("no repository was named")?;
-            patience.run(|| back::find(first, history))?
+            retry.run(|| back::find(first, history))?
         };
         Ok(Goal {
             source: Source::published(ctx, &version, &self.remote)?,
@@ -284,8 +288,8 @@ impl Goal {
 }
 
 /// The repositories that are released to; the first has the image.
-fn targets(ctx: &Ctx, patience: Patience) -> Vec<Target> {
-    let limit = patience.0.clamp(SHORTEST, registry::LIMIT);
+fn targets(ctx: &Ctx, retry: Retry) -> Vec<Target> {
+    let limit = retry.time.clamp(SHORTEST, registry::LIMIT);
     let first = &ctx.settings.repository;
     let target = |repository| Target {
         registry: Registry::to_release(&ctx.exec, repository, limit).copying(first),

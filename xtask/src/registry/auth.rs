@@ -68,7 +68,7 @@ impl Registry {
         }));
         query.extend(parameter(parameters, "service").map(|service| ("service", service)));
         let what = format!("a token from {realm}");
-        let mut answer = self.patiently(&what, || {
+        let mut answer = self.with_retry(&what, || {
             if let Some(DockerCredential::IdentityToken(token)) = credential {
                 let grant = [
                     ("grant_type", "refresh_token"),

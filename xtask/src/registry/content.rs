@@ -5,8 +5,9 @@ use serde::Deserialize;
 use ureq::http::StatusCode;
 use ureq::http::header::{CONTENT_LENGTH, LINK};
 
-use super::{Answer, Passing, Registry, says_absent};
+use super::{Answer, Registry, says_absent};
 use crate::oci::Digest;
+use crate::retry::Transient;
 
 /// The longest document that is read, in bytes; the distribution project's own limit is 4 MiB.
 const LONGEST: u64 = 8 << 20;
@@ -123,7 +124,7 @@ impl Registry {
                 let bytes = bytes.map_err(|error| {
                     let text = format!("`{}` broke off while it sent `{what}`", self.base);
                     let text = format!("{text}; hint: check the network and try again");
-                    Passing::new(text, None).caused_by(error)
+                    Transient::new(text).caused_by(error)
                 })?;
                 Ok(Some(bytes))
             }

@@ -45,7 +45,8 @@ impl World {
         exec.set_var("TESTBED_REGISTRY", "");
         let repository = format!("{address}/me/agent").parse().unwrap();
         let mut registry = Registry::new(&exec, &repository);
-        registry.sleep = |time| {
+        registry.retry.random = || 0.0;
+        registry.retry.sleep = |time| {
             SLEPT.with_borrow_mut(|slept| slept.push(time.as_secs()));
             Ok(())
         };
@@ -219,7 +220,7 @@ fn a_broken_connection_is_tried_again_and_is_never_an_absent_tag() {
 fn a_registry_that_says_nothing_for_too_long_is_an_error() {
     let World { registry, .. } = World::new(&[]);
     let error = registry
-        .patiently("a tag", || Err(ureq::Error::Timeout(ureq::Timeout::Global)))
+        .with_retry("a tag", || Err(ureq::Error::Timeout(ureq::Timeout::Global)))
         .unwrap_err();
     let error = format!("{error:#}");
     assert!(

@@ -8,9 +8,10 @@ use ureq::http::StatusCode;
 use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use ureq::{RequestBuilder, SendBody};
 
-use super::{Answer, Passing, Registry};
+use super::{Answer, Registry};
 use crate::exec;
 use crate::oci::Digest;
+use crate::retry::Transient;
 use crate::tree::Blobs;
 
 /// How long a registry may take over a single write of an upload; the whole has no limit.
@@ -114,7 +115,7 @@ impl Registry {
                 "`{what}` is absent right after it was pushed; hint: some registries are late, run \
                  this again"
             );
-            return Err(Passing::new(text, None).into());
+            return Err(Transient::new(text).into());
         };
         ensure!(
             found == pushed,
@@ -161,7 +162,7 @@ impl Registry {
 }
 
 impl Blobs for Registry {
-    /// Fails with an error that another try may not see, where the registry is busy.
+    /// Fails with [`Transient`] where the registry is busy.
     fn open<'a>(&'a self, digest: &Digest) -> io::Result<Box<dyn Read + 'a>> {
         let what = self.repository.by_digest(digest);
         let url = self.url(&format!("blobs/{digest}"));
@@ -174,8 +175,8 @@ impl Blobs for Registry {
             let request = request.config().timeout_global(None);
             request.timeout_per_read(Some(STALL)).build().call()
         });
-        let answer = answer.map_err(|error| match error.downcast::<Passing>() {
-            Ok(passing) => io::Error::new(ErrorKind::ConnectionAborted, passing),
+        let answer = answer.map_err(|error| match error.downcast::<Transient>() {
+            Ok(transient) => io::Error::new(ErrorKind::ConnectionAborted, transient),
             Err(error) => io::Error::other(error),
         })?;
         match answer.status() {

@@ -7,11 +7,11 @@ use anyhow::Context as _;
 
 use super::facts::{self, Published, Target, Wish};
 use super::journal::{Command, Entry, Journal};
-use super::patience::Patience;
 use super::plan::{Goal, Kind, Plan, Step, latest};
 use super::sign::Signer;
 use crate::oci::Digest;
 use crate::reference::Repository;
+use crate::retry::Retry;
 use crate::stop::Stop;
 use crate::tree::{self, Content, upload};
 
@@ -28,7 +28,7 @@ pub(super) struct Apply<'a> {
     pub(super) published: &'a [Published],
     pub(super) history: &'a [Entry],
     pub(super) wish: Wish,
-    pub(super) patience: Patience,
+    pub(super) retry: Retry,
     /// What signs, where a signature is asked for.
     pub(super) signer: Option<&'a Signer>,
     /// The folder of the journals.
@@ -99,7 +99,7 @@ impl Apply<'_> {
     fn bring(&self, target: &Target) -> anyhow::Result<()> {
         let from = self.targets.first().context("no repository was named")?;
         anstream::eprintln!("copying {} to `{}`", self.plan.digest, target.repository);
-        self.patience.run(|| {
+        self.retry.run(|| {
             let content = Content::read(self.bytes, &from.registry)?;
             upload(&target.registry, &[(&from.registry, &content)])?;
             self.put(target, self.plan.digest.as_str(), &self.plan.digest)
@@ -165,7 +165,7 @@ impl Apply<'_> {
                 None => Published {
                     taken_back: published.taken_back.clone(),
                     ..self
-                        .patience
+                        .retry
                         .run(|| facts::published(target, version, self.history))?
                 },
             };
@@ -191,7 +191,7 @@ impl Apply<'_> {
             }
             let known_highest = now.highest.as_ref().map(|(highest, _)| highest);
             let highest = known_highest.max(Some(version));
-            let is_overtaken = self.patience.run(|| {
+            let is_overtaken = self.retry.run(|| {
                 let versions = facts::stable(&target.registry)?;
                 Ok(versions.iter().max() > highest)
             })?;
@@ -241,7 +241,7 @@ impl Apply<'_> {
         let Write { tag, to, .. } = *write;
         let registry = &target.registry;
         let (mut is_begun, mut looks) = (false, write.looks_first);
-        self.patience.run(|| {
+        self.retry.run(|| {
             if looks {
                 let found = facts::digest(registry, tag)?;
                 if found.as_ref() == Some(to) {

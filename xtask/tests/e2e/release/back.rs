@@ -98,7 +98,7 @@ fn a_fault_at_any_request_leaves_latest_where_it_was_or_back() {
         assert_eq!(releases.digest("latest").as_ref(), Some(&second));
         let fault = [Fault::Hangup, Fault::CutAnswer, Fault::CutBody][number % 3];
         releases.proxy.reset(When::From(number, fault));
-        let ran = releases.run(&["--rollback", "--patience", "0"]);
+        let ran = releases.run(&["--rollback", "--retry-for", "0"]);
         assert_eq!(ran.code, Some(1), "{fault:?} at {number}: {ran:#?}");
         let latest = releases.digest("latest");
         assert!([Some(&first), Some(&second)].contains(&latest.as_ref()));

@@ -10,11 +10,11 @@ use anyhow::bail;
 use serde::Serialize;
 
 use self::judge::{Finding, judge};
-use self::observe::{Facts, Tagged};
+use self::observe::{AuditedRepository, AuditedTag};
 use crate::ctx::Ctx;
+use crate::journal;
 use crate::oci::Digest;
 use crate::registry::Registry;
-use crate::release::journal;
 use crate::{git, github, report};
 
 const EXAMPLES: &str = "\
@@ -26,7 +26,7 @@ Examples:
   cargo xtask audit --json | jq .findings
 
 Each tag must lead to manifests that are all there, with every blob in its size; a version to the
-commit of git's tag; `latest` to the highest stable version, unless it was taken back; and the
+commit of git's tag; `latest` to the highest stable version, unless it was rolled back; and the
 commit's own tag and the journals of releases to the same digest.
 Exit codes: 0 all is well; 1 something is not, or could not be looked at.";
 
@@ -41,9 +41,9 @@ pub(crate) struct Args {
 
 /// What was looked at and found, as `--json` prints it.
 #[derive(Serialize)]
-struct Report {
+struct AuditReport {
     schema: u32,
-    repositories: Vec<Facts>,
+    repositories: Vec<AuditedRepository>,
     findings: Vec<Finding>,
 }
 
@@ -62,7 +62,7 @@ impl Args {
         }
         let of_git = observe::commits(&ctx.root, &versions, &repositories)?;
         let findings = judge(&repositories, &of_git, &history);
-        let report = Report {
+        let report = AuditReport {
             schema: 1,
             repositories,
             findings,
@@ -84,7 +84,7 @@ impl Args {
     }
 }
 
-impl Report {
+impl AuditReport {
     fn text(&self) -> String {
         let mut text = String::new();
         for facts in &self.repositories {
@@ -104,7 +104,7 @@ impl Report {
         text
     }
 
-    fn row(&self, facts: &Facts, tag: &Tagged) -> [String; 5] {
+    fn row(&self, facts: &AuditedRepository, tag: &AuditedTag) -> [String; 5] {
         let reference = facts.repository.reference(&tag.name);
         let is_well = !self.findings.iter().any(|one| one.reference == reference);
         let digest = tag.digest.as_ref().map_or("none", Digest::short);

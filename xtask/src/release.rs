@@ -4,10 +4,9 @@
 //! Nothing is built and no byte rewritten. Whatever ends a run, the next one goes on.
 
 mod apply;
-mod back;
 mod facts;
-pub(crate) mod journal;
 mod plan;
+mod rollback;
 mod show;
 mod sign;
 mod source;
@@ -20,12 +19,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use self::apply::Apply;
-use self::facts::{Asked, Facts, Target, Wish};
-use self::journal::Entry;
-use self::plan::Plan;
+use self::facts::{Destination, LatestPolicy, ReleaseFacts, ReleaseOptions};
+use self::plan::ReleasePlan;
 use self::sign::Signer;
 use self::source::Source;
 use crate::ctx::Ctx;
+use crate::journal::{self, JournalEntry};
 use crate::refusal::{self, Refusal};
 use crate::registry::{self, Registry};
 use crate::retry::Retry;
@@ -65,7 +64,7 @@ pub(crate) struct Args {
     /// Take `latest` back to the version that it was at before
     #[arg(long, conflicts_with_all = ["version", "latest"])]
     rollback: bool,
-    /// The version that `latest` is taken back to
+    /// The version that `latest` is rolled back to
     #[arg(long, value_name = "VERSION", value_parser = tags::version, requires = "rollback")]
     to: Option<Version>,
     /// Show what is published of each version, and change nothing
@@ -80,7 +79,7 @@ pub(crate) struct Args {
     receipt_dir: Option<PathBuf>,
     /// What becomes of `latest`
     #[arg(long, value_name = "WISH", default_value = "auto")]
-    latest: Wish,
+    latest: LatestPolicy,
     /// Sign what is released with cosign, by this key [default: `signing` in Cargo.toml]
     #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true)]
     #[arg(conflicts_with_all = ["rollback", "status"])]
@@ -118,7 +117,7 @@ impl Args {
         if self.status {
             return status::run(ctx, receipts, self.all);
         }
-        let asked = Asked {
+        let asked = ReleaseOptions {
             receipts,
             are_receipts_given: self.receipt_dir.is_some(),
             wish: self.latest,
@@ -129,11 +128,11 @@ impl Args {
         let history = journal::history(&journals)?;
         let mut goal = self.goal(ctx, retry, &targets, &history)?;
         let signer = self.signer(ctx, &mut goal.source)?;
-        let decide = || -> anyhow::Result<(Facts, Plan)> {
+        let decide = || -> anyhow::Result<(ReleaseFacts, ReleasePlan)> {
             let observe =
                 || facts::observe(&goal.source, &asked, &targets, &history, signer.as_ref());
             let facts = retry.run(observe)?;
-            let plan = match &goal.back {
+            let plan = match &goal.rollback {
                 Some(why) => plan::rollback(&facts, why),
                 None => plan::release(&facts),
             };
@@ -177,24 +176,24 @@ impl Args {
         &self,
         ctx: &Ctx,
         retry: Retry,
-        targets: &[Target],
-        history: &[Entry],
-    ) -> anyhow::Result<Goal> {
+        targets: &[Destination],
+        history: &[JournalEntry],
+    ) -> anyhow::Result<Intent> {
         if !self.rollback {
-            return Ok(Goal {
+            return Ok(Intent {
                 source: Source::find(ctx, self.version.as_ref(), &self.remote)?,
-                back: None,
+                rollback: None,
             });
         }
         let (version, why) = if let Some(version) = &self.to {
             (version.clone(), "asked for".to_owned())
         } else {
             let first = targets.first().context("no repository was named")?;
-            retry.run(|| back::find(first, history))?
+            retry.run(|| rollback::find(first, history))?
         };
-        Ok(Goal {
+        Ok(Intent {
             source: Source::published(ctx, &version, &self.remote)?,
-            back: Some(why),
+            rollback: Some(why),
         })
     }
 
@@ -257,16 +256,16 @@ impl Args {
 }
 
 /// A version to release, or to go back to.
-struct Goal {
+struct Intent {
     source: Source,
     /// Why `latest` goes back to it; none where it is released.
-    back: Option<String>,
+    rollback: Option<String>,
 }
 
-impl Goal {
+impl Intent {
     /// All refusals at once.
     fn refused(&self, refusals: &[Refusal]) -> Stop {
-        let what = if self.back.is_some() {
+        let what = if self.rollback.is_some() {
             "nothing was rolled back"
         } else {
             "nothing was released"
@@ -274,8 +273,8 @@ impl Goal {
         refusal::stop(what, refusals)
     }
 
-    fn unfinished(&self, plan: &Plan) -> String {
-        let what = if self.back.is_some() {
+    fn unfinished(&self, plan: &ReleasePlan) -> String {
+        let what = if self.rollback.is_some() {
             "roll-back to"
         } else {
             "release of"
@@ -288,10 +287,10 @@ impl Goal {
 }
 
 /// The repositories that are released to; the first has the image.
-fn targets(ctx: &Ctx, retry: Retry) -> Vec<Target> {
+fn targets(ctx: &Ctx, retry: Retry) -> Vec<Destination> {
     let limit = retry.time.clamp(SHORTEST, registry::LIMIT);
     let first = &ctx.settings.repository;
-    let target = |repository| Target {
+    let target = |repository| Destination {
         registry: Registry::to_release(&ctx.exec, repository, limit).copying(first),
         repository: repository.clone(),
     };
@@ -299,7 +298,7 @@ fn targets(ctx: &Ctx, retry: Retry) -> Vec<Target> {
 }
 
 /// Verifies what has no receipt.
-fn prove(ctx: &Ctx, plan: &Plan) -> anyhow::Result<()> {
+fn prove(ctx: &Ctx, plan: &ReleasePlan) -> anyhow::Result<()> {
     if plan.verify.is_empty() {
         return Ok(());
     }
@@ -309,7 +308,7 @@ fn prove(ctx: &Ctx, plan: &Plan) -> anyhow::Result<()> {
 }
 
 /// While we waited for an answer or a proof, somebody else may have released.
-fn unchanged(first: &Plan, again: &Plan) -> anyhow::Result<()> {
+fn unchanged(first: &ReleasePlan, again: &ReleasePlan) -> anyhow::Result<()> {
     if first.steps == again.steps && again.verify.is_empty() {
         return Ok(());
     }

@@ -111,7 +111,7 @@ impl Args {
     fn question(&self, ctx: &Ctx, folder: &Path, facts: &Facts) -> anyhow::Result<Question> {
         let mut question = of_head(ctx, self.version.as_ref());
         if self.directory.is_some() {
-            let other = settings::Other::find(folder, facts.top.as_deref())?;
+            let other = settings::OtherManifest::find(folder, facts.top.as_deref())?;
             question.default_branch = other.default_branch;
             question.workspace_version = other.version;
             if let (true, Some(repository)) = (ctx.named.is_empty(), other.repository) {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::observe::{Facts, Tagged};
+use super::observe::{AuditedRepository, AuditedTag};
+use crate::journal::{self, JournalEntry};
 use crate::oci::Digest;
-use crate::release::journal::{self, Entry};
 use crate::tags::sha_name;
 use crate::version::{self, Version};
 
@@ -21,9 +21,9 @@ pub(super) struct Finding {
 
 /// Judges the repositories; `of_git` has the commit of each version that git has here.
 pub(super) fn judge(
-    repositories: &[Facts],
+    repositories: &[AuditedRepository],
     of_git: &BTreeMap<Version, String>,
-    history: &[Entry],
+    history: &[JournalEntry],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for facts in repositories {
@@ -41,7 +41,7 @@ pub(super) fn judge(
 }
 
 /// Everything that the tag leads to is there.
-fn whole(facts: &Facts, tag: &Tagged, findings: &mut Vec<Finding>) {
+fn whole(facts: &AuditedRepository, tag: &AuditedTag, findings: &mut Vec<Finding>) {
     let reference = facts.repository.reference(&tag.name);
     let mut broken = |why: String| {
         findings.push(Finding {
@@ -62,7 +62,12 @@ fn whole(facts: &Facts, tag: &Tagged, findings: &mut Vec<Finding>) {
 }
 
 /// A version is the image of git's commit, and so is the commit's own tag.
-fn commit(facts: &Facts, tag: &Tagged, of_git: Option<&String>, findings: &mut Vec<Finding>) {
+fn commit(
+    facts: &AuditedRepository,
+    tag: &AuditedTag,
+    of_git: Option<&String>,
+    findings: &mut Vec<Finding>,
+) {
     let reference = facts.repository.reference(&tag.name);
     for revision in &tag.revisions {
         if let Some(commit) = of_git.filter(|commit| *commit != revision) {
@@ -95,8 +100,8 @@ fn commit(facts: &Facts, tag: &Tagged, of_git: Option<&String>, findings: &mut V
     }
 }
 
-/// `latest` is the highest stable version, unless it was taken back.
-fn latest(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
+/// `latest` is the highest stable version, unless it was rolled back.
+fn latest(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Vec<Finding>) {
     let reference = facts.repository.reference("latest");
     let at = facts.tags.iter().find(|tag| tag.name == "latest");
     let at = at.and_then(|tag| tag.digest.as_ref());
@@ -104,9 +109,9 @@ fn latest(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
         let version = tag.version().filter(|version| version.pre.is_empty())?;
         Some((version, tag.digest.as_ref()))
     });
-    let is_taken_back = journal::rollback(history, &reference, at).is_some();
+    let is_rolled_back = journal::rollback(history, &reference, at).is_some();
     let (why, remedy) = match (at, stable.max()) {
-        _ if is_taken_back => return,
+        _ if is_rolled_back => return,
         (None, None) => return,
         (Some(_), None) => (
             "is there, and no stable version is published".to_owned(),
@@ -132,8 +137,8 @@ fn latest(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
 }
 
 /// Versions are what the journals say.
-fn journals(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
-    let mut given: BTreeMap<Version, &Entry> = BTreeMap::new();
+fn journals(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Vec<Finding>) {
+    let mut given: BTreeMap<Version, &JournalEntry> = BTreeMap::new();
     for entry in history {
         let tag = entry
             .reference
@@ -173,7 +178,7 @@ fn journals(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
 }
 
 /// A version is the same in every repository that has it.
-fn agree(repositories: &[Facts], findings: &mut Vec<Finding>) {
+fn agree(repositories: &[AuditedRepository], findings: &mut Vec<Finding>) {
     let Some((first, others)) = repositories.split_first() else {
         return;
     };

@@ -5,27 +5,27 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::image_tree::{Content, REVISION};
 use crate::oci::{Config, Digest};
 use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::tags::sha_name;
-use crate::tree::{Content, REVISION};
 use crate::version::{self, Version};
 use crate::{git, threads};
 
 /// A repository, as it is.
 #[derive(Debug, Serialize)]
-pub(super) struct Facts {
+pub(super) struct AuditedRepository {
     pub(super) repository: Repository,
     /// Versions and `latest`, or every tag: in that order, the highest version first.
-    pub(super) tags: Vec<Tagged>,
+    pub(super) tags: Vec<AuditedTag>,
     /// What the own tags of the versions' commits lead to.
     pub(super) commits: BTreeMap<String, Digest>,
 }
 
 /// What a tag leads to.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Tagged {
+pub(super) struct AuditedTag {
     pub(super) name: String,
     /// None where it is listed and leads nowhere.
     pub(super) digest: Option<Digest>,
@@ -39,7 +39,7 @@ pub(super) struct Tagged {
     pub(super) revisions: BTreeSet<String>,
 }
 
-impl Tagged {
+impl AuditedTag {
     /// The version that the tag's name is.
     pub(super) fn version(&self) -> Option<Version> {
         version::of_tag(&self.name)
@@ -51,7 +51,7 @@ pub(super) fn observe(
     repository: &Repository,
     registry: &Registry,
     all: bool,
-) -> anyhow::Result<Facts> {
+) -> anyhow::Result<AuditedRepository> {
     let mut names = registry.tags()?;
     let is_kept = |name: &String| {
         let is_version = version::of_tag(name).is_some();
@@ -64,9 +64,9 @@ pub(super) fn observe(
     let mut tags = Vec::new();
     let found = threads::each(&names, |name| registry.manifest(name))?;
     for (name, found) in names.into_iter().zip(found) {
-        let mut tag = Tagged {
+        let mut tag = AuditedTag {
             name,
-            ..Tagged::default()
+            ..AuditedTag::default()
         };
         if let Some((digest, bytes)) = found {
             tag.digest = Some(digest.clone());
@@ -111,7 +111,7 @@ pub(super) fn observe(
             tag.broken.extend(bad);
         }
     }
-    Ok(Facts {
+    Ok(AuditedRepository {
         repository: repository.clone(),
         commits: commit_tags(registry, &tags)?,
         tags,
@@ -157,7 +157,10 @@ fn survey(registry: &Registry, bytes: &[u8]) -> anyhow::Result<Survey> {
 }
 
 /// What the own tags of the commits lead to that the versions are built from.
-fn commit_tags(registry: &Registry, tags: &[Tagged]) -> anyhow::Result<BTreeMap<String, Digest>> {
+fn commit_tags(
+    registry: &Registry,
+    tags: &[AuditedTag],
+) -> anyhow::Result<BTreeMap<String, Digest>> {
     let versions = tags.iter().filter(|tag| tag.version().is_some());
     let names: BTreeSet<String> = versions
         .flat_map(|tag| tag.revisions.iter().map(|revision| sha_name(revision)))
@@ -174,11 +177,11 @@ fn commit_tags(registry: &Registry, tags: &[Tagged]) -> anyhow::Result<BTreeMap<
 pub(super) fn commits(
     root: &Path,
     versions: &[Version],
-    repositories: &[Facts],
+    repositories: &[AuditedRepository],
 ) -> anyhow::Result<BTreeMap<Version, String>> {
     let published: BTreeSet<Version> = repositories
         .iter()
-        .flat_map(|facts| facts.tags.iter().filter_map(Tagged::version))
+        .flat_map(|facts| facts.tags.iter().filter_map(AuditedTag::version))
         .collect();
     let known = versions
         .iter()

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::sizes::{self, BuiltPlatform};
 use crate::ctx::Ctx;
+use crate::image_tree::ImageTree;
 use crate::oci::Digest;
-use crate::tree::Tree;
 use crate::{github, report, testbed};
 
 /// The file, among the records, that keeps the last build.
@@ -66,7 +66,7 @@ impl Built {
 
     /// What a push, or a merge, has published.
     pub(super) fn published(
-        tree: &Tree,
+        tree: &ImageTree,
         tags: Vec<(String, TagState)>,
         revision: String,
         platforms: Vec<BuiltPlatform>,

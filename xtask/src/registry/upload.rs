@@ -10,9 +10,9 @@ use ureq::{RequestBuilder, SendBody};
 
 use super::{Answer, Registry};
 use crate::exec;
+use crate::image_tree::Blobs;
 use crate::oci::Digest;
 use crate::retry::Transient;
-use crate::tree::Blobs;
 
 /// How long a registry may take over a single write of an upload; the whole has no limit.
 const STALL: Duration = Duration::from_secs(30);

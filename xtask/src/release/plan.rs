@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::facts::{Facts, Published, Released, Wish};
+use super::facts::{LatestPolicy, PublishedVersions, ReleaseFacts, SourceImage};
 use crate::image::Wanted;
 use crate::oci::Digest;
 use crate::platform::Platform;
@@ -12,7 +12,7 @@ use crate::version::Version;
 
 /// A release that is decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Plan {
+pub(super) struct ReleasePlan {
     #[serde(serialize_with = "as_text")]
     pub(super) version: Version,
     /// The full commit id.
@@ -24,7 +24,7 @@ pub(super) struct Plan {
     /// What is signed then, before any tag is given.
     pub(super) sign: Vec<Unsigned>,
     /// In the order in which they are done.
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<TagStep>,
 }
 
 /// What is to be signed in a repository.
@@ -37,8 +37,8 @@ pub(super) struct Unsigned {
 
 /// What becomes of a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Step {
-    pub(super) kind: Kind,
+pub(super) struct TagStep {
+    pub(super) kind: StepKind,
     pub(super) repository: Repository,
     pub(super) tag: String,
     pub(super) from: Option<Digest>,
@@ -50,7 +50,7 @@ pub(super) struct Step {
 /// What a step is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Kind {
+pub(super) enum StepKind {
     /// The commit's image is brought from the first repository.
     Copy,
     /// The version's tag, which is written once.
@@ -61,17 +61,17 @@ pub(super) enum Kind {
     Rollback,
 }
 
-impl Step {
+impl TagStep {
     /// Whether the tag is to be written.
     pub(super) fn is_write(&self) -> bool {
         self.to.is_some() && self.to != self.from
     }
 }
 
-impl Plan {
+impl ReleasePlan {
     /// Whether every tag is where it belongs, and signed what is to be.
     pub(super) fn is_done(&self) -> bool {
-        self.sign.is_empty() && !self.steps.iter().any(Step::is_write)
+        self.sign.is_empty() && !self.steps.iter().any(TagStep::is_write)
     }
 }
 
@@ -80,7 +80,7 @@ fn as_text<S: serde::Serializer>(version: &Version, to: S) -> Result<S::Ok, S::E
 }
 
 /// Decides on a release.
-pub(super) fn release(facts: &Facts) -> Result<Plan, Vec<Refusal>> {
+pub(super) fn release(facts: &ReleaseFacts) -> Result<ReleasePlan, Vec<Refusal>> {
     let wanted = &facts.source.wanted;
     let mut refusals = facts.source.refusals.clone();
     let image = image(
@@ -102,25 +102,25 @@ pub(super) fn release(facts: &Facts) -> Result<Plan, Vec<Refusal>> {
     }
     for published in &facts.published {
         let goal = latest(version, &digest, published, facts.wish);
-        if let (Goal::Stays(why), Wish::Require) = (&goal, facts.wish) {
+        if let (LatestPlan::Stays(why), LatestPolicy::Require) = (&goal, facts.wish) {
             refusals.push(Refusal::new(
                 format!("`{}` may not move: {why}", published.reference("latest")),
                 "leave `--latest require` away, or release a version above all that are published",
             ));
         }
         let from = published.at().cloned();
-        steps.push(Step {
-            kind: Kind::Latest,
+        steps.push(TagStep {
+            kind: StepKind::Latest,
             repository: published.repository.clone(),
             tag: "latest".to_owned(),
             to: match &goal {
-                Goal::Is(_) => from.clone(),
-                Goal::Moves(to, _) => Some(to.clone()),
-                Goal::Stays(_) => None,
+                LatestPlan::Is(_) => from.clone(),
+                LatestPlan::Moves(to, _) => Some(to.clone()),
+                LatestPlan::Stays(_) => None,
             },
             from,
             why: match goal {
-                Goal::Is(why) | Goal::Moves(_, why) | Goal::Stays(why) => why,
+                LatestPlan::Is(why) | LatestPlan::Moves(_, why) | LatestPlan::Stays(why) => why,
             },
         });
     }
@@ -128,7 +128,7 @@ pub(super) fn release(facts: &Facts) -> Result<Plan, Vec<Refusal>> {
 }
 
 /// Decides on a roll-back: `latest` back to a version that was published, for the reason `why`.
-pub(super) fn rollback(facts: &Facts, why: &str) -> Result<Plan, Vec<Refusal>> {
+pub(super) fn rollback(facts: &ReleaseFacts, why: &str) -> Result<ReleasePlan, Vec<Refusal>> {
     let mut refusals = facts.source.refusals.clone();
     let status = "`cargo xtask release --status` shows what is published";
     let image = image(facts, status, "`--to vX.Y.Z` names another version");
@@ -156,7 +156,7 @@ pub(super) fn rollback(facts: &Facts, why: &str) -> Result<Plan, Vec<Refusal>> {
         let latest = published.reference("latest");
         match &published.latest {
             None => refusals.push(Refusal::new(
-                format!("`{latest}` is not there, so there is nothing to take back"),
+                format!("`{latest}` is not there, so there is nothing to roll back"),
                 "`cargo xtask release` gives it",
             )),
             Some(at) if at.version.as_ref().is_some_and(|at| at < version) => {
@@ -172,8 +172,8 @@ pub(super) fn rollback(facts: &Facts, why: &str) -> Result<Plan, Vec<Refusal>> {
             }
             Some(_) => {}
         }
-        steps.push(Step {
-            kind: Kind::Rollback,
+        steps.push(TagStep {
+            kind: StepKind::Rollback,
             repository: published.repository.clone(),
             tag: "latest".to_owned(),
             from: published.at().cloned(),
@@ -190,12 +190,12 @@ pub(super) fn rollback(facts: &Facts, why: &str) -> Result<Plan, Vec<Refusal>> {
 
 /// The plan, with what is to be proven first; or all refusals.
 fn finish(
-    facts: &Facts,
+    facts: &ReleaseFacts,
     version: &Version,
     digest: Digest,
-    steps: Vec<Step>,
+    steps: Vec<TagStep>,
     mut refusals: Vec<Refusal>,
-) -> Result<Plan, Vec<Refusal>> {
+) -> Result<ReleasePlan, Vec<Refusal>> {
     let unsigned = facts
         .published
         .iter()
@@ -204,7 +204,7 @@ fn finish(
         repository: published.repository.clone(),
         digests: published.unsigned.clone(),
     });
-    let mut plan = Plan {
+    let mut plan = ReleasePlan {
         version: version.clone(),
         revision: facts.source.wanted.revision.clone(),
         digest,
@@ -233,11 +233,11 @@ fn finish(
 
 /// The commit's image in a repository that is not the first.
 fn copy(
-    facts: &Facts,
-    published: &Published,
+    facts: &ReleaseFacts,
+    published: &PublishedVersions,
     digest: &Digest,
     refusals: &mut Vec<Refusal>,
-) -> Step {
+) -> TagStep {
     let Wanted { tag, reference, .. } = &facts.source.wanted;
     let there = published.reference(tag);
     if let Some(other) = published.commit.as_ref().filter(|other| *other != digest) {
@@ -247,8 +247,8 @@ fn copy(
              by itself",
         ));
     }
-    Step {
-        kind: Kind::Copy,
+    TagStep {
+        kind: StepKind::Copy,
         repository: published.repository.clone(),
         tag: tag.clone(),
         from: published.commit.clone(),
@@ -263,10 +263,10 @@ fn copy(
 /// The version's own tag.
 fn tag(
     version: &Version,
-    published: &Published,
+    published: &PublishedVersions,
     digest: &Digest,
     refusals: &mut Vec<Refusal>,
-) -> Step {
+) -> TagStep {
     let tag = format!("v{version}");
     if let Some(other) = published.tag.as_ref().filter(|other| *other != digest) {
         refusals.push(Refusal::new(
@@ -278,8 +278,8 @@ fn tag(
             "a version is written once: release this commit as a higher version",
         ));
     }
-    Step {
-        kind: Kind::Version,
+    TagStep {
+        kind: StepKind::Version,
         repository: published.repository.clone(),
         tag,
         from: published.tag.clone(),
@@ -293,17 +293,17 @@ fn tag(
 
 /// The digest of the image, if that is whole and the commit's; `absent` and `again` say what to do
 /// where it is not there, or not what it must be.
-fn image(facts: &Facts, absent: &str, again: &str) -> Result<Digest, Refusal> {
+fn image(facts: &ReleaseFacts, absent: &str, again: &str) -> Result<Digest, Refusal> {
     let Wanted {
         reference,
         revision,
         ..
     } = &facts.source.wanted;
     let (why, remedy) = match &facts.image {
-        Released::Whole { digest, .. } => return Ok(digest.clone()),
-        Released::Absent => (format!("`{reference}` is not published"), absent),
-        Released::Broken(why) => (format!("`{reference}` is broken: {why}"), again),
-        Released::Other(why) => (
+        SourceImage::Whole { digest, .. } => return Ok(digest.clone()),
+        SourceImage::Absent => (format!("`{reference}` is not published"), absent),
+        SourceImage::Broken(why) => (format!("`{reference}` is broken: {why}"), again),
+        SourceImage::Other(why) => (
             format!("`{reference}` is not the image of commit `{revision}`: {why}"),
             again,
         ),
@@ -313,7 +313,7 @@ fn image(facts: &Facts, absent: &str, again: &str) -> Result<Digest, Refusal> {
 
 /// What becomes of `latest`, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Goal {
+pub(super) enum LatestPlan {
     /// It leads there already.
     Is(String),
     Moves(Digest, String),
@@ -324,18 +324,18 @@ pub(super) enum Goal {
 pub(super) fn latest(
     version: &Version,
     digest: &Digest,
-    published: &Published,
-    wish: Wish,
-) -> Goal {
-    if wish == Wish::Never {
-        return Goal::Stays("`--latest never`".to_owned());
+    published: &PublishedVersions,
+    wish: LatestPolicy,
+) -> LatestPlan {
+    if wish == LatestPolicy::Never {
+        return LatestPlan::Stays("`--latest never`".to_owned());
     }
     if !version.pre.is_empty() {
-        return Goal::Stays(format!("`{version}` is a prerelease"));
+        return LatestPlan::Stays(format!("`{version}` is a prerelease"));
     }
-    if let (Some(time), Wish::Auto) = (&published.taken_back, wish) {
-        return Goal::Stays(format!(
-            "it was taken back from this version ({time}); `--latest require` gives it again"
+    if let (Some(time), LatestPolicy::Auto) = (&published.rolled_back, wish) {
+        return LatestPlan::Stays(format!(
+            "it was rolled back from this version ({time}); `--latest require` gives it again"
         ));
     }
     let at = published.latest.as_ref();
@@ -343,20 +343,20 @@ pub(super) fn latest(
         // Another release came between, and ours has moved it.
         if at.is_some_and(|at| at.digest == *digest) {
             let why = format!("`v{higher}` is published, and it is at `v{version}`");
-            return Goal::Moves(theirs.clone(), why);
+            return LatestPlan::Moves(theirs.clone(), why);
         }
-        return Goal::Stays(format!("the higher version `v{higher}` is published"));
+        return LatestPlan::Stays(format!("the higher version `v{higher}` is published"));
     }
     match at {
-        Some(at) if at.digest == *digest => Goal::Is("it is there already".to_owned()),
+        Some(at) if at.digest == *digest => LatestPlan::Is("it is there already".to_owned()),
         Some(at) if at.version.as_ref().is_some_and(|at| at > version) => {
             let at = at.version.as_ref().map(ToString::to_string);
-            Goal::Stays(format!(
+            LatestPlan::Stays(format!(
                 "it leads to an image that says to be version `{}`",
                 at.unwrap_or_default()
             ))
         }
-        _ => Goal::Moves(
+        _ => LatestPlan::Moves(
             digest.clone(),
             "a stable version, and no higher one is published".to_owned(),
         ),

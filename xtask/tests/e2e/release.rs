@@ -1,10 +1,10 @@
 //! `cargo xtask release`: small made-up images in a real registry, and a real git remote.
 
-mod audited;
-mod back;
+mod audit;
 mod copies;
 mod faults;
 mod question;
+mod rollback;
 mod signing;
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! `latest` taken back, and what is published of each version.
+//! `latest` rolled back, and what is published of each version.
 
 use std::fs;
 

@@ -49,7 +49,7 @@ fn releases_are_well_and_each_harm_is_found() {
     releases.workspace.git(&["checkout", "--quiet", "v2.0.0"]);
     releases.run(&["--rollback"]).succeeded();
     has(&releases.audit(&[]), &[]);
-    // Whoever has no journal cannot know that it was taken back.
+    // Whoever has no journal cannot know that it was rolled back.
     let away = releases.workspace.path("target/away");
     std::fs::rename(releases.journals(), &away).unwrap();
     has(

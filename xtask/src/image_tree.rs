@@ -22,14 +22,14 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Where an index keeps what it names.
-pub(crate) trait Store {
+pub(crate) trait ManifestStore {
     /// An index or a manifest; none when there is no such.
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>>;
     /// The configuration of an image; none when there is no such.
     fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>>;
 }
 
-impl Store for Registry {
+impl ManifestStore for Registry {
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
         Ok(Registry::manifest(self, digest.as_str())?.map(|(_, bytes)| bytes))
     }
@@ -41,19 +41,19 @@ impl Store for Registry {
 
 /// An index (or a lone manifest), and the images below it.
 #[derive(Clone, Debug)]
-pub(crate) struct Tree {
+pub(crate) struct ImageTree {
     pub(crate) digest: Digest,
     pub(crate) bytes: Vec<u8>,
     pub(crate) media_type: String,
     /// Those that can be run, in the order of the index.
     pub(crate) images: Vec<Image>,
     /// The entries of provenance and SBOMs, as the index has them.
-    pub(crate) attestations: Vec<Entry>,
+    pub(crate) attestations: Vec<IndexEntry>,
 }
 
 /// An entry of an index: as it stands there, and what we read of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct IndexEntry {
     pub(crate) raw: Value,
     pub(crate) descriptor: Descriptor,
 }
@@ -61,7 +61,7 @@ pub(crate) struct Entry {
 /// An image for one platform.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
-    pub(crate) entry: Entry,
+    pub(crate) entry: IndexEntry,
     /// As the index says it, or else the image's configuration.
     pub(crate) platform: OciPlatform,
     pub(crate) manifest: Manifest,
@@ -140,12 +140,12 @@ fn broken(what: impl fmt::Display, why: impl fmt::Display) -> anyhow::Error {
     Broken(format!("{what} {why}")).into()
 }
 
-impl Tree {
+impl ImageTree {
     /// Reads what `bytes` lead to.
     ///
     /// Fails with [`Broken`] when something is missing or is no image, and names it; with another
     /// error when `store` does not answer.
-    pub(crate) fn read(bytes: Vec<u8>, store: &impl Store) -> anyhow::Result<Tree> {
+    pub(crate) fn read(bytes: Vec<u8>, store: &impl ManifestStore) -> anyhow::Result<ImageTree> {
         let digest = Digest::of(&bytes);
         let (mut images, mut attestations) = (Vec::new(), Vec::new());
         let document = Document::parse(&bytes).map_err(|why| broken("it:", format!("{why:#}")))?;
@@ -154,7 +154,7 @@ impl Tree {
             Document::Index(index) => {
                 let entries = value["manifests"].as_array().into_iter().flatten();
                 for (raw, descriptor) in entries.zip(index.manifests) {
-                    let entry = Entry {
+                    let entry = IndexEntry {
                         raw: raw.clone(),
                         descriptor,
                     };
@@ -172,10 +172,14 @@ impl Tree {
                     "size": bytes.len(),
                 });
                 let descriptor = serde_json::from_value(raw.clone())?;
-                images.push(of_manifest(Entry { raw, descriptor }, manifest, store)?);
+                images.push(of_manifest(
+                    IndexEntry { raw, descriptor },
+                    manifest,
+                    store,
+                )?);
             }
         }
-        Ok(Tree {
+        Ok(ImageTree {
             digest,
             media_type: media_type(&value),
             bytes,
@@ -205,7 +209,7 @@ impl Tree {
     }
 }
 
-fn image(entry: Entry, store: &impl Store) -> anyhow::Result<Image> {
+fn image(entry: IndexEntry, store: &impl ManifestStore) -> anyhow::Result<Image> {
     let digest = entry.descriptor.digest.clone();
     let named = match &entry.descriptor.platform {
         Some(platform) => format!("its manifest `{digest}` ({platform})"),
@@ -220,7 +224,11 @@ fn image(entry: Entry, store: &impl Store) -> anyhow::Result<Image> {
     }
 }
 
-fn of_manifest(mut entry: Entry, manifest: Manifest, store: &impl Store) -> anyhow::Result<Image> {
+fn of_manifest(
+    mut entry: IndexEntry,
+    manifest: Manifest,
+    store: &impl ManifestStore,
+) -> anyhow::Result<Image> {
     let digest = &manifest.config.digest;
     let named = format!("its configuration `{digest}`");
     let config = store.config(digest).with_context(|| named.clone())?;
@@ -259,10 +267,10 @@ pub(crate) fn media_type(document: &Value) -> String {
 
 /// One index of several: their images in the order given, then their attestations. No manifest is
 /// touched, so each keeps its digest.
-pub(crate) fn join(parts: &[Tree]) -> anyhow::Result<Tree> {
+pub(crate) fn join(parts: &[ImageTree]) -> anyhow::Result<ImageTree> {
     let images: Vec<Image> = parts.iter().flat_map(|part| part.images.clone()).collect();
     let attestations = parts.iter().flat_map(|part| part.attestations.clone());
-    let attestations: Vec<Entry> = attestations.collect();
+    let attestations: Vec<IndexEntry> = attestations.collect();
     let entries = images.iter().map(|image| &image.entry);
     let entries = entries.chain(&attestations).map(|entry| &entry.raw);
     let index = json!({
@@ -271,7 +279,7 @@ pub(crate) fn join(parts: &[Tree]) -> anyhow::Result<Tree> {
         "manifests": entries.collect::<Vec<_>>(),
     });
     let bytes = serde_json::to_vec_pretty(&index)?;
-    Ok(Tree {
+    Ok(ImageTree {
         digest: Digest::of(&bytes),
         bytes,
         media_type: INDEX.to_owned(),

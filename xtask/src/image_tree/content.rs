@@ -5,18 +5,18 @@ use std::io::{self, Read};
 
 use serde_json::Value;
 
-use super::{Broken, Store, broken, media_type};
+use super::{Broken, ManifestStore, broken, media_type};
 use crate::oci::{Descriptor, Digest, Document, Manifest};
 
 /// The manifests below an index, attestations included, and the blobs that they name.
 #[derive(Default)]
 pub(crate) struct Content {
-    pub(crate) manifests: Vec<Named>,
+    pub(crate) manifests: Vec<NamedManifest>,
     pub(crate) blobs: BTreeSet<Blob>,
 }
 
 /// A manifest, as it is uploaded.
-pub(crate) struct Named {
+pub(crate) struct NamedManifest {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
     pub(crate) bytes: Vec<u8>,
@@ -42,7 +42,7 @@ impl Content {
     ///
     /// Fails with [`Broken`] when a manifest is missing or is none, and names it; with
     /// another error when `store` does not answer.
-    pub(crate) fn read(bytes: &[u8], store: &impl Store) -> anyhow::Result<Content> {
+    pub(crate) fn read(bytes: &[u8], store: &impl ManifestStore) -> anyhow::Result<Content> {
         let (content, broken) = Content::survey(bytes, store)?;
         match broken.into_iter().next() {
             Some(broken) => Err(broken.into()),
@@ -53,7 +53,7 @@ impl Content {
     /// [`Content::read`] of all that can be read, with all that is missing or no manifest.
     pub(crate) fn survey(
         bytes: &[u8],
-        store: &impl Store,
+        store: &impl ManifestStore,
     ) -> anyhow::Result<(Content, Vec<Broken>)> {
         let (mut content, mut broken) = (Content::default(), Vec::new());
         let mut keep = |read: anyhow::Result<()>| match read {
@@ -76,7 +76,7 @@ impl Content {
         Ok((content, broken))
     }
 
-    fn read_entry(&mut self, entry: &Descriptor, store: &impl Store) -> anyhow::Result<()> {
+    fn read_entry(&mut self, entry: &Descriptor, store: &impl ManifestStore) -> anyhow::Result<()> {
         let digest = entry.digest.clone();
         let named = format!("its manifest `{digest}`");
         let bytes = store.manifest(&digest)?;
@@ -97,7 +97,7 @@ impl Content {
             digest: blob.digest,
             size: blob.size,
         }));
-        self.manifests.push(Named {
+        self.manifests.push(NamedManifest {
             digest,
             media_type,
             bytes,

@@ -1,4 +1,4 @@
-//! An index with everything that it names, wherever it is kept: in a registry or in a folder.
+//! An index with the images that it names, whether a registry or a folder keeps it.
 
 mod content;
 mod upload;
@@ -21,11 +21,11 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// The media type of an OCI manifest (image-spec 1.1).
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// Where an index keeps what it names.
+/// Where manifests and configurations are read from.
 pub(crate) trait ManifestStore {
-    /// An index or a manifest; none when there is no such.
+    /// An index or a manifest; none when it is absent.
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>>;
-    /// The configuration of an image; none when there is no such.
+    /// The configuration of an image; none when it is absent.
     fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>>;
 }
 
@@ -45,13 +45,13 @@ pub(crate) struct ImageTree {
     pub(crate) digest: Digest,
     pub(crate) bytes: Vec<u8>,
     pub(crate) media_type: String,
-    /// Those that can be run, in the order of the index.
+    /// The images that can be run, in the order of the index.
     pub(crate) images: Vec<Image>,
-    /// The entries of provenance and SBOMs, as the index has them.
+    /// The entries of provenance and SBOMs.
     pub(crate) attestations: Vec<IndexEntry>,
 }
 
-/// An entry of an index: as it stands there, and what we read of it.
+/// An entry of an index: its JSON as it is, and the parsed descriptor.
 #[derive(Clone, Debug)]
 pub(crate) struct IndexEntry {
     pub(crate) raw: Value,
@@ -62,7 +62,7 @@ pub(crate) struct IndexEntry {
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
     pub(crate) entry: IndexEntry,
-    /// As the index says it, or else the image's configuration.
+    /// From the index, or else from the image's configuration.
     pub(crate) platform: OciPlatform,
     pub(crate) manifest: Manifest,
     pub(crate) config: Config,
@@ -77,25 +77,25 @@ impl Image {
         self.platform.is(platform)
     }
 
-    /// The commit that the image says it is built from.
+    /// The commit in the image's label.
     pub(crate) fn revision(&self) -> Option<&str> {
         let label = self.config.config.labels.get(REVISION);
         label.map(String::as_str)
     }
 
-    /// The time of that commit, as the image says it (RFC 3339, UTC).
+    /// The time of that commit in the image's label (RFC 3339, UTC).
     pub(crate) fn created(&self) -> Option<&str> {
         let label = self.config.config.labels.get(CREATED);
         label.map(String::as_str)
     }
 
-    /// The version that the image says to be built as; none when it says none.
+    /// The version in the image's label.
     pub(crate) fn version(&self) -> Option<Version> {
         self.config.config.labels.get(VERSION)?.parse().ok()
     }
 
-    /// For each layer, the step of the build that made it. Where the history does not fit the
-    /// layers it says nothing: a wrong line would be worse than none.
+    /// For each layer, the build step that made it. All are none when the history does not fit the
+    /// layers: a wrong step would be worse than none.
     pub(crate) fn steps(&self) -> Vec<Option<&Step>> {
         let history = self.config.history.iter();
         let made: Vec<_> = history.filter(|step| !step.empty_layer).collect();
@@ -106,7 +106,7 @@ impl Image {
         made.into_iter().map(Some).collect()
     }
 
-    /// Each layer with its bytes as a registry stores them.
+    /// Each layer with its size as a registry stores it.
     pub(crate) fn layers(&self) -> Vec<(Digest, u64)> {
         let layers = self.manifest.layers.iter();
         layers
@@ -115,16 +115,16 @@ impl Image {
     }
 }
 
-/// The label that names the commit an image is built from.
+/// The label with the commit that an image is built from.
 pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
 
-/// The label that names the time of that commit.
+/// The label with the time of that commit.
 const CREATED: &str = "org.opencontainers.image.created";
 
-/// The label that names the version an image is built as.
+/// The label with the version that an image is built as.
 const VERSION: &str = "org.opencontainers.image.version";
 
-/// Why an index cannot be what we built: said by who keeps it, not guessed from a silence.
+/// Why an index is not whole. Its store said so; a store that does not answer is another error.
 #[derive(Debug)]
 pub(crate) struct Broken(String);
 
@@ -141,10 +141,10 @@ fn broken(what: impl fmt::Display, why: impl fmt::Display) -> anyhow::Error {
 }
 
 impl ImageTree {
-    /// Reads what `bytes` lead to.
+    /// Reads the images that `bytes`, an index or a manifest, name.
     ///
-    /// Fails with [`Broken`] when something is missing or is no image, and names it; with another
-    /// error when `store` does not answer.
+    /// Fails with [`Broken`] when something is missing or is not an image, and with another error
+    /// when `store` does not answer.
     pub(crate) fn read(bytes: Vec<u8>, store: &impl ManifestStore) -> anyhow::Result<ImageTree> {
         let digest = Digest::of(&bytes);
         let (mut images, mut attestations) = (Vec::new(), Vec::new());
@@ -194,7 +194,7 @@ impl ImageTree {
             .is_none_or(|image| *image.digest() != self.digest)
     }
 
-    /// The images for `platform`: there should be one.
+    /// The images for `platform`. There should be one.
     pub(crate) fn images_for(&self, platform: Platform) -> Vec<&Image> {
         let images = self.images.iter();
         images.filter(|image| image.is_for(platform)).collect()
@@ -220,7 +220,7 @@ fn image(entry: IndexEntry, store: &impl ManifestStore) -> anyhow::Result<Image>
     match Document::parse(&bytes) {
         Ok(Document::Manifest(manifest)) => of_manifest(entry, manifest, store),
         Ok(Document::Index(_)) => Err(broken(named, "is an index")),
-        Err(why) => Err(broken(named, format!("is no manifest: {why:#}"))),
+        Err(why) => Err(broken(named, format!("is not a manifest: {why:#}"))),
     }
 }
 
@@ -243,7 +243,7 @@ fn of_manifest(
             variant: None,
         },
     };
-    // A manifest without an index says its platform in its configuration alone.
+    // A lone manifest has its platform in its configuration alone.
     if entry.raw.get("platform").is_none() {
         entry.raw["platform"] = json!({"architecture": platform.architecture, "os": platform.os});
     }
@@ -255,7 +255,7 @@ fn of_manifest(
     })
 }
 
-/// The media type that an index or a manifest is stored under: its own word, or OCI's.
+/// The media type of an index or a manifest: its own `mediaType`, or else OCI's.
 pub(crate) fn media_type(document: &Value) -> String {
     let usual = if document.get("manifests").is_some() {
         INDEX
@@ -265,8 +265,8 @@ pub(crate) fn media_type(document: &Value) -> String {
     document["mediaType"].as_str().unwrap_or(usual).to_owned()
 }
 
-/// One index of several: their images in the order given, then their attestations. No manifest is
-/// touched, so each keeps its digest.
+/// Joins several indexes: their images in the order given, then their attestations. No manifest is
+/// rewritten, so each keeps its digest.
 pub(crate) fn join(parts: &[ImageTree]) -> anyhow::Result<ImageTree> {
     let images: Vec<Image> = parts.iter().flat_map(|part| part.images.clone()).collect();
     let attestations = parts.iter().flat_map(|part| part.attestations.clone());

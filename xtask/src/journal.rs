@@ -1,4 +1,4 @@
-//! What a release or a roll-back did, written before and after each step:
+//! The journal of releases and rollbacks, written before and after each step:
 //! `target/xtask/release/vX.Y.Z.json`.
 
 use std::io::ErrorKind;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::oci::Digest;
 use crate::report;
 
-/// Every step of every run that gave a tag to one version, the first first.
+/// Every step of every run that pointed a tag at one version, the oldest first.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Journal {
     schema: u32,
@@ -23,7 +23,7 @@ pub(crate) struct Journal {
     path: PathBuf,
 }
 
-/// A tag that was given, or was about to be.
+/// A tag that was written, or was about to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct JournalEntry {
     /// RFC 3339, in UTC.
@@ -32,13 +32,13 @@ pub(crate) struct JournalEntry {
     pub(crate) command: Operation,
     /// With the repository.
     pub(crate) reference: String,
-    /// What the tag led to; none where there was no such tag.
+    /// What the tag led to; none when there was no such tag.
     pub(crate) before: Option<Digest>,
     pub(crate) after: Digest,
     pub(crate) state: EntryState,
 }
 
-/// Why a tag was given.
+/// Why a tag was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Operation {
@@ -50,7 +50,7 @@ pub(crate) enum Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum EntryState {
-    /// It was to be written next; whether it was is not known.
+    /// It was to be written next. Whether it was written is unknown.
     Begun,
     /// It was written and read back.
     Done,
@@ -78,8 +78,8 @@ impl Journal {
         };
         let mut journal: Journal = serde_json::from_str(&text).with_context(|| {
             format!(
-                "`{}` is no journal of a release; hint: move it out of the way, the registry says \
-                 what was done",
+                "`{}` is not a journal of a release; hint: move it away, the registry says what \
+                 was done",
                 path.display()
             )
         })?;
@@ -87,7 +87,7 @@ impl Journal {
         Ok(Some(journal))
     }
 
-    /// Notes that `reference` is about to lead to `after`.
+    /// Records that `reference` is about to lead to `after`.
     pub(crate) fn begin(
         &mut self,
         command: Operation,
@@ -106,7 +106,7 @@ impl Journal {
         self.write()
     }
 
-    /// Notes that the last step was done.
+    /// Records that the last step is done.
     pub(crate) fn done(&mut self) -> anyhow::Result<()> {
         if let Some(last) = self.entries.last_mut() {
             last.time = now();
@@ -152,8 +152,8 @@ pub(crate) fn history(folder: &Path) -> anyhow::Result<Vec<JournalEntry>> {
     Ok(history)
 }
 
-/// When `reference`, which is at `latest`, was rolled back from `digest` as the last that was done
-/// to it.
+/// When `reference`, which leads to `latest`, was rolled back from `digest`, if that was the last
+/// step on it.
 pub(crate) fn rolled_back(
     history: &[JournalEntry],
     reference: &str,
@@ -164,8 +164,8 @@ pub(crate) fn rolled_back(
     (back.before.as_ref() == digest).then(|| back.time.clone())
 }
 
-/// The roll-back that was the last that was done to `reference`, if it is still where that took
-/// it: at `latest`.
+/// The last step on `reference`, if it was a rollback and the tag still leads where that put it: to
+/// `latest`.
 pub(crate) fn rollback<'a>(
     history: &'a [JournalEntry],
     reference: &str,
@@ -176,7 +176,7 @@ pub(crate) fn rollback<'a>(
     is_so.then_some(last)
 }
 
-/// What `reference` led to before the release that gave it to `digest`.
+/// What `reference` led to before the release that pointed it at `digest`.
 pub(crate) fn before<'a>(
     history: &'a [JournalEntry],
     reference: &str,
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_or_written_is_told() {
+    fn what_cannot_be_read_or_written_is_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut journal = Journal::open(&file.path().with_extension("none"), "1.0.0", "r").unwrap();
         journal.path = file.path().join("v1.0.0.json");
@@ -235,7 +235,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("v1.0.0.json"), "{").unwrap();
         let error = Journal::open(folder.path(), "1.0.0", "r").unwrap_err();
-        assert!(format!("{error:#}").contains("is no journal"), "{error:#}");
+        assert!(
+            format!("{error:#}").contains("is not a journal"),
+            "{error:#}"
+        );
     }
 
     #[test]
@@ -249,7 +252,7 @@ mod tests {
             let mut journal = Journal::open(folder, version, "r").unwrap();
             journal.begin(command, latest, before, after).unwrap();
             journal.done().unwrap();
-            // Times are told to the millisecond.
+            // Times have milliseconds.
             std::thread::sleep(std::time::Duration::from_millis(2));
         };
         step("1.0.0", Operation::Release, None, &one);
@@ -262,13 +265,13 @@ mod tests {
             rolled_back(history, latest, Some(digest), Some(at)).is_some()
         };
         assert!(!is_rolled_back(&so_far, &two, &one));
-        // Back, in the journal of the version that it went back to.
+        // A rollback is in the journal of the version that it leads to.
         step("1.0.0", Operation::Rollback, Some(&two), &one);
         let so_far = history(folder).unwrap();
         assert!(is_rolled_back(&so_far, &two, &one));
         assert!(!is_rolled_back(&so_far, &three, &one));
         assert!(!is_rolled_back(&so_far, &two, &three));
-        // What a roll-back gave is no release to go back from.
+        // A rollback is not a release to go back from.
         assert_eq!(before(&so_far, latest, &one), None);
         step("3.0.0", Operation::Release, Some(&one), &three);
         assert!(!is_rolled_back(&history(folder).unwrap(), &two, &one));

@@ -1,7 +1,7 @@
-//! A client of image registries: what a tag leads to, or that there is no such tag; and uploads.
+//! A client of image registries: reads tags, manifests and blobs, and uploads them.
 //!
-//! "There is none" is believed only in a registry's own words: a registry that is busy, broken,
-//! out of reach or asks for credentials is an error, never an absent tag.
+//! A tag is absent only if the registry itself says so. A registry that is busy, broken, out of
+//! reach or that asks for credentials is an error.
 
 mod auth;
 mod content;
@@ -37,10 +37,10 @@ const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.docker.distribution.manifest.v2+json";
-/// How long an answer is waited for.
+/// How long to wait for an answer.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-/// What is asked of a registry: some give a token for no more than that.
+/// What a token is asked for. Some registries refuse a token for more than the account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     Pull,
@@ -52,21 +52,21 @@ pub(crate) struct Registry {
     agent: Agent,
     repository: Repository,
     access: Access,
-    /// A repository of the same registry, whose blobs need not be sent.
+    /// A repository of the same registry, from which blobs can be mounted.
     copied_from: Option<Repository>,
     retry: Retry,
     /// Where the registry is, without a slash at the end.
     base: String,
-    /// What other programs call the repository.
+    /// The repository's name for other programs.
     place: String,
     /// Docker's own configuration file, with the credentials.
     docker_config: Option<PathBuf>,
-    /// The header that the registry accepted last.
+    /// The `Authorization` header that the registry accepted last.
     authorization: Mutex<Option<String>>,
 }
 
 impl Registry {
-    /// The registry of `repository`, to be read. Docker Hub's is the test bed's where there is one.
+    /// The registry of `repository`, to read from. On the test bed its registry stands for Docker Hub.
     pub(crate) fn new(exec: &Exec, repository: &Repository) -> Registry {
         Registry::with(exec, repository, Access::Pull)
     }
@@ -85,7 +85,7 @@ impl Registry {
         }
     }
 
-    /// The same registry, which may take blobs from `from` where that is in it too.
+    /// The same registry, which mounts blobs from `from` if that is in the same registry.
     pub(crate) fn copying(self, from: &Repository) -> Registry {
         let is_near = from.registry_host() == self.repository.registry_host();
         let is_near = is_near && *from != self.repository;
@@ -135,7 +135,7 @@ impl Registry {
         }
     }
 
-    /// What other programs call the repository: the test bed's where that stands for Docker Hub.
+    /// The repository's name for other programs: on the test bed, in the test bed's registry.
     pub(crate) fn place(&self) -> &str {
         &self.place
     }
@@ -163,8 +163,7 @@ impl Registry {
         };
         match answer.status() {
             StatusCode::OK => named(&answer),
-            // Anything on the way may answer 404; only the registry says what is not there, and
-            // the answer to a HEAD has no text.
+            // A proxy may answer 404, too. Only the text tells, and the answer to a HEAD has none.
             StatusCode::NOT_FOUND => {
                 let mut answer = self.ask(|| self.agent.get(&url), &reference)?;
                 if let (StatusCode::OK, Ok(digest)) = (answer.status(), named(&answer)) {
@@ -175,13 +174,13 @@ impl Registry {
                 if answer.status() == StatusCode::NOT_FOUND && says_absent(&text) {
                     return Ok(None);
                 }
-                Err(self.stranger(answer.status(), &reference))
+                Err(self.unknown_answer(answer.status(), &reference))
             }
-            status => Err(self.refusal(status, &reference)),
+            status => Err(self.refused(status, &reference)),
         }
     }
 
-    /// Asks, and once more with credentials when the registry wants some.
+    /// Sends a request for a manifest; once more with credentials when the registry asks for them.
     fn ask(&self, request: impl Fn() -> Request, reference: &str) -> anyhow::Result<Answer> {
         self.send(reference, |authorization| {
             let request = request().header(ACCEPT, MANIFESTS);
@@ -192,8 +191,8 @@ impl Registry {
         })
     }
 
-    /// Sends a request of any kind, which is given the `Authorization` header; once more with
-    /// credentials when the registry wants some.
+    /// Sends a request of any kind. `request` gets the `Authorization` header. Sends it once more
+    /// with credentials when the registry asks for them.
     fn send(
         &self,
         what: &str,
@@ -253,8 +252,8 @@ impl Registry {
         })
     }
 
-    /// Anything on the way may answer 404.
-    fn stranger(&self, status: StatusCode, what: &str) -> anyhow::Error {
+    /// A 404 without a registry's text: it may come from anything on the way.
+    fn unknown_answer(&self, status: StatusCode, what: &str) -> anyhow::Error {
         anyhow!(
             "`{}` does not answer as an image registry does ({status}) when asked for `{what}`; \
              hint: check the repository's name and the proxy settings",
@@ -262,7 +261,8 @@ impl Registry {
         )
     }
 
-    fn refusal(&self, status: StatusCode, reference: &str) -> anyhow::Error {
+    /// The error for an answer that is neither the thing nor its absence.
+    fn refused(&self, status: StatusCode, reference: &str) -> anyhow::Error {
         let registry = self.repository.registry();
         match (status, self.access) {
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Access::Push) => anyhow!(
@@ -319,8 +319,7 @@ fn retry_after(answer: &Answer) -> Option<u64> {
     seconds.parse().ok()
 }
 
-/// Whether a registry says in its own form of an error that the tag or the repository is not
-/// there.
+/// Whether a registry's error document says that the tag, blob or repository is absent.
 fn says_absent(text: &str) -> bool {
     #[derive(Deserialize)]
     struct Errors {

@@ -1,7 +1,7 @@
-//! `cargo xtask release`: promotes a proven digest, sha-… to vX.Y.Z to latest; and takes `latest`
-//! back.
+//! `cargo xtask release`: promotes a proven digest from sha-… to vX.Y.Z to latest, and rolls
+//! `latest` back.
 //!
-//! Nothing is built and no byte rewritten. Whatever ends a run, the next one goes on.
+//! Builds nothing and rewrites no byte. A run that dies anywhere is finished by running it again.
 
 mod apply;
 mod facts;
@@ -35,25 +35,25 @@ use crate::{tags, verify};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask release --dry-run                  what would be done, or all that stands against it
-  cargo xtask release                            the version at HEAD; asks before it writes
-  cargo xtask release --yes                      without a question, as in CI
-  cargo xtask release --version 1.2.3            a version of git's that is not at HEAD
-  cargo xtask release --receipt-dir receipts     proven elsewhere: nothing is verified here
-  cargo xtask release --latest never             a version that is not to be `latest`
-  cargo xtask release --sign=cosign.key          with signatures, before any tag
+  cargo xtask release --dry-run                  show the plan, or every reason against it
+  cargo xtask release                            release the version at HEAD; asks first
+  cargo xtask release --yes                      do not ask, as in CI
+  cargo xtask release --version 1.2.3            release a version that is not at HEAD
+  cargo xtask release --receipt-dir receipts     verified elsewhere: verify nothing here
+  cargo xtask release --latest never             leave `latest` where it is
+  cargo xtask release --sign=cosign.key          sign before any tag is written
   cargo xtask release --repository agentgate/agent --repository ghcr.io/me/agent
-                                                 from the first one, copied to the others
-  cargo xtask release --status                   what is published of each version
-  cargo xtask release --rollback                 `latest` back to where it was before
-  cargo xtask release --rollback --to 1.2.2      or to another version that is published
+                                                 release from the first, copy to the others
+  cargo xtask release --status                   show what is published of each version
+  cargo xtask release --rollback                 move `latest` back to where it was before
+  cargo xtask release --rollback --to 1.2.2      or to another published version
 
-The image must be published (`cargo xtask image --push`) and the git tag on the remote.
-What has no receipt is verified first. `latest` never moves to a lower version, unless by --rollback.
-Each step is kept in target/xtask/release/vX.Y.Z.json. docs/release.md describes it.
-Exit codes: 0 done (or done before); 1 something failed, run it again; 3 refused.";
+The image must be published (`cargo xtask image --push`), and the git tag pushed.
+A platform without a valid receipt is verified first. `latest` moves to a lower version only with
+--rollback. target/xtask/release/vX.Y.Z.json records each step. More: docs/release.md.
+Exit codes: 0 done, now or before; 1 something failed, run it again; 3 refused.";
 
-/// Give vX.Y.Z, and `latest` if it may move, to the proven image of a version's commit
+/// Tag the proven image of a version's commit as vX.Y.Z, and as `latest` if it may move
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -61,26 +61,26 @@ pub(crate) struct Args {
     /// The version to release [default: the one at HEAD]
     #[arg(long, value_name = "VERSION", value_parser = tags::version)]
     version: Option<Version>,
-    /// Take `latest` back to the version that it was at before
+    /// Move `latest` back to the version that it was at before
     #[arg(long, conflicts_with_all = ["version", "latest"])]
     rollback: bool,
-    /// The version that `latest` is rolled back to
+    /// The version that `latest` rolls back to
     #[arg(long, value_name = "VERSION", value_parser = tags::version, requires = "rollback")]
     to: Option<Version>,
     /// Show what is published of each version, and change nothing
     #[arg(long, conflicts_with_all = ["version", "rollback", "latest", "yes", "dry_run"])]
     status: bool,
-    /// Show all versions, not the highest ten alone
+    /// Show every version, not only the highest ten
     #[arg(long, requires = "status")]
     all: bool,
-    /// Receipts of `cargo xtask verify` for every platform [default: target/xtask/receipts, and
-    /// what has none is verified now]
+    /// Take receipts from here and verify nothing [default: target/xtask/receipts, and platforms
+    /// without a valid receipt are verified now]
     #[arg(long, value_name = "DIR")]
     receipt_dir: Option<PathBuf>,
-    /// What becomes of `latest`
-    #[arg(long, value_name = "WISH", default_value = "auto")]
+    /// When `latest` moves to the version
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
     latest: LatestPolicy,
-    /// Sign what is released with cosign, by this key [default: `signing` in Cargo.toml]
+    /// Sign with cosign and this key [default: `signing` in Cargo.toml]
     #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true)]
     #[arg(conflicts_with_all = ["rollback", "status"])]
     #[expect(clippy::option_option, reason = "the flag may come without a key")]
@@ -126,17 +126,17 @@ impl Args {
         let targets = targets(ctx, retry);
         let journals = ctx.records().join("release");
         let history = journal::history(&journals)?;
-        let mut goal = self.goal(ctx, retry, &targets, &history)?;
-        let signer = self.signer(ctx, &mut goal.source)?;
+        let mut intent = self.intent(ctx, retry, &targets, &history)?;
+        let signer = self.signer(ctx, &mut intent.source)?;
         let decide = || -> anyhow::Result<(ReleaseFacts, ReleasePlan)> {
             let observe =
-                || facts::observe(&goal.source, &asked, &targets, &history, signer.as_ref());
+                || facts::observe(&intent.source, &asked, &targets, &history, signer.as_ref());
             let facts = retry.run(observe)?;
-            let plan = match &goal.rollback {
+            let plan = match &intent.rollback {
                 Some(why) => plan::rollback(&facts, why),
                 None => plan::release(&facts),
             };
-            Ok((facts, plan.map_err(|refusals| goal.refused(&refusals))?))
+            Ok((facts, plan.map_err(|refusals| intent.refused(&refusals))?))
         };
         let (facts, first) = decide()?;
         if self.dry_run {
@@ -145,7 +145,7 @@ impl Args {
         if !ctx.json || !first.is_done() {
             anstream::eprint!("{}", show::table(&first));
         }
-        // Where nobody is waited for, the plan is of this moment.
+        // The plan is out of date only after a question or a verification.
         let is_fresh = self.yes && first.verify.is_empty();
         let (facts, plan) = if first.is_done() || is_fresh {
             (facts, first)
@@ -167,12 +167,12 @@ impl Args {
             signer: signer.as_ref(),
             journals,
         };
-        let given = apply.run().with_context(|| goal.unfinished(&plan))?;
+        let given = apply.run().with_context(|| intent.unfinished(&plan))?;
         show::report(ctx, &plan, &given)
     }
 
-    /// Which version this is about.
-    fn goal(
+    /// The version to release or to roll back to.
+    fn intent(
         &self,
         ctx: &Ctx,
         retry: Retry,
@@ -186,7 +186,7 @@ impl Args {
             });
         }
         let (version, why) = if let Some(version) = &self.to {
-            (version.clone(), "asked for".to_owned())
+            (version.clone(), "asked for by `--to`".to_owned())
         } else {
             let first = targets.first().context("no repository was named")?;
             retry.run(|| rollback::find(first, history))?
@@ -197,7 +197,7 @@ impl Args {
         })
     }
 
-    /// What signs, where a signature is asked for; what it lacks stands against the release.
+    /// The signer, when a signature is asked for. Adds a refusal to `source` when it cannot sign.
     fn signer(&self, ctx: &Ctx, source: &mut Source) -> anyhow::Result<Option<Signer>> {
         let signing = match &self.sign {
             _ if self.rollback => None,
@@ -223,7 +223,7 @@ impl Args {
         }
     }
 
-    /// Asks on a terminal; elsewhere somebody must have said `--yes`.
+    /// Asks on a terminal. Without one, `--yes` is needed.
     fn confirm(&self) -> anyhow::Result<()> {
         if self.yes {
             return Ok(());
@@ -231,8 +231,8 @@ impl Args {
         let stdin = std::io::stdin();
         if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
             return Err(Stop::Refused(
-                "nobody can be asked: this is no terminal\n  hint: look at `--dry-run`, then say \
-                 `--yes`"
+                "this is not a terminal, so nobody can be asked\n  hint: read the plan \
+                 (`--dry-run`), then pass `--yes`"
                     .to_owned(),
             )
             .into());
@@ -255,10 +255,10 @@ impl Args {
     }
 }
 
-/// A version to release, or to go back to.
+/// What the command line asks for: a version to release, or to roll back to.
 struct Intent {
     source: Source,
-    /// Why `latest` goes back to it; none where it is released.
+    /// Why `latest` rolls back to it; none when it is released.
     rollback: Option<String>,
 }
 
@@ -275,7 +275,7 @@ impl Intent {
 
     fn unfinished(&self, plan: &ReleasePlan) -> String {
         let what = if self.rollback.is_some() {
-            "roll-back to"
+            "rollback to"
         } else {
             "release of"
         };
@@ -286,7 +286,7 @@ impl Intent {
     }
 }
 
-/// The repositories that are released to; the first has the image.
+/// The repositories that get the release. The first has the image.
 fn targets(ctx: &Ctx, retry: Retry) -> Vec<Destination> {
     let limit = retry.time.clamp(SHORTEST, registry::LIMIT);
     let first = &ctx.settings.repository;
@@ -297,7 +297,7 @@ fn targets(ctx: &Ctx, retry: Retry) -> Vec<Destination> {
     ctx.repositories().into_iter().map(target).collect()
 }
 
-/// Verifies what has no receipt.
+/// Verifies the platforms without a valid receipt.
 fn prove(ctx: &Ctx, plan: &ReleasePlan) -> anyhow::Result<()> {
     if plan.verify.is_empty() {
         return Ok(());
@@ -307,14 +307,14 @@ fn prove(ctx: &Ctx, plan: &ReleasePlan) -> anyhow::Result<()> {
     verify::prove(ctx, &name, platforms, &plan.revision)
 }
 
-/// While we waited for an answer or a proof, somebody else may have released.
+/// Fails when somebody else released during the question or the verification.
 fn unchanged(first: &ReleasePlan, again: &ReleasePlan) -> anyhow::Result<()> {
     if first.steps == again.steps && again.verify.is_empty() {
         return Ok(());
     }
     Err(Stop::Refused(format!(
-        "nothing was changed: the registry has changed since the plan was shown; now it is\n{}  \
-         hint: run this again",
+        "nothing was changed: the registry has changed since the plan was shown; the plan is now\n\
+         {}  hint: run this again",
         show::table(again)
     ))
     .into())

@@ -1,4 +1,4 @@
-//! `[workspace.metadata.image]`: what the image is, read and validated in one place.
+//! `[workspace.metadata.image]` in `Cargo.toml`: the image's settings, read and validated.
 
 mod packages;
 #[cfg(test)]
@@ -23,22 +23,22 @@ pub(crate) struct Settings {
     pub(crate) repository: Repository,
     /// The Dockerfile, relative to the workspace's root.
     pub(crate) dockerfile: PathBuf,
-    /// Every platform a published index has.
+    /// Every platform that a published index has.
     pub(crate) platforms: Vec<Platform>,
-    /// The branch whose builds in CI are `dev`; none leaves it to `origin/HEAD`, `main`, `master`.
+    /// The branch whose builds in CI are `dev`. Without it: `origin/HEAD`, `main` or `master`.
     pub(crate) default_branch: Option<String>,
     /// The major version of Node.js in the image.
     pub(crate) node: NodeVersion,
-    /// What the image has beyond its default packages.
+    /// Packages besides the image's default ones.
     #[serde(default)]
     pub(crate) extra_packages: Packages,
-    /// Bytes, compressed, that the image of a platform may have; none sets no limit.
+    /// The largest compressed size of the image of a platform, in bytes. Without it: no limit.
     #[serde(default)]
     pub(crate) size_budget: BTreeMap<Platform, u64>,
-    /// Percent that an image may be larger than the last release's.
+    /// By how many percent an image may be larger than that of the last release.
     #[serde(default = "growth_percent")]
     pub(crate) growth_percent: u64,
-    /// How every release is signed; none signs only what `--sign` asks for.
+    /// How every release is signed. Without it: only when `--sign` asks for it.
     pub(crate) signing: Option<Signing>,
     /// The version being worked on: `[workspace.package] version`.
     #[serde(skip)]
@@ -187,8 +187,8 @@ fn parse(text: &str) -> anyhow::Result<Settings> {
     Ok(settings)
 }
 
-/// What the manifest of any other repository says, workspace or not. A field is none where it
-/// says nothing, or nothing that we can read.
+/// What the Cargo manifest of any other repository says. A field is none when the manifest does not
+/// have it, or not in a form that can be read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct OtherManifest {
     pub(crate) repository: Option<Repository>,
@@ -197,8 +197,8 @@ pub(crate) struct OtherManifest {
 }
 
 impl OtherManifest {
-    /// Reads the manifest that counts for `folder`: the workspace's at or above it within the
-    /// repository at `top`, else the nearest package's.
+    /// Reads the manifest for `folder`: the workspace's at or above it within the repository at `top`,
+    /// or else the nearest package's.
     pub(crate) fn find(folder: &Path, top: Option<&Path>) -> anyhow::Result<OtherManifest> {
         let mut found = OtherManifest::default();
         let Some(top) = top else {
@@ -229,7 +229,7 @@ impl OtherManifest {
     }
 }
 
-/// The version that a manifest of any kind gives itself: the workspace's, or the package's.
+/// The version in a Cargo manifest of any kind: the workspace's, or the package's.
 pub(crate) fn own_version(manifest: &str) -> Option<String> {
     let table: toml::Table = toml::from_str(manifest).ok()?;
     let version = |package: Option<&toml::Value>| {

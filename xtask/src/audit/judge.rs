@@ -1,4 +1,4 @@
-//! What is wrong with what is published: a pure function over what was seen.
+//! What is wrong with published tags: a pure function over what was read.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::oci::Digest;
 use crate::tags::sha_name;
 use crate::version::{self, Version};
 
-/// Something that is not as it should be.
+/// Something that is wrong with a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     /// The tag, with its repository.
@@ -19,7 +19,7 @@ pub(super) struct Finding {
     pub(super) remedy: String,
 }
 
-/// Judges the repositories; `of_git` has the commit of each version that git has here.
+/// Judges the repositories. `of_git` has the commit of each version in this clone.
 pub(super) fn judge(
     repositories: &[AuditedRepository],
     of_git: &BTreeMap<Version, String>,
@@ -28,7 +28,7 @@ pub(super) fn judge(
     let mut findings = Vec::new();
     for facts in repositories {
         for tag in &facts.tags {
-            whole(facts, tag, &mut findings);
+            complete(facts, tag, &mut findings);
             if let (Some(version), Some(_)) = (tag.version(), &tag.digest) {
                 commit(facts, tag, of_git.get(&version), &mut findings);
             }
@@ -40,16 +40,16 @@ pub(super) fn judge(
     findings
 }
 
-/// Everything that the tag leads to is there.
-fn whole(facts: &AuditedRepository, tag: &AuditedTag, findings: &mut Vec<Finding>) {
+/// Checks that the tag leads to something, and that everything below it is there.
+fn complete(facts: &AuditedRepository, tag: &AuditedTag, findings: &mut Vec<Finding>) {
     let reference = facts.repository.reference(&tag.name);
     let mut broken = |why: String| {
         findings.push(Finding {
             reference: reference.clone(),
             why,
             remedy:
-                "bring it back from a copy of the registry, and look for the clean-up that took \
-                     it; or release a higher version"
+                "restore it from a copy of the registry, and stop the clean-up that deleted it; or \
+                     release a higher version"
                     .to_owned(),
         });
     };
@@ -61,7 +61,7 @@ fn whole(facts: &AuditedRepository, tag: &AuditedTag, findings: &mut Vec<Finding
     }
 }
 
-/// A version is the image of git's commit, and so is the commit's own tag.
+/// Checks that a version is built from the git tag's commit, and equals the commit's `sha-…` tag.
 fn commit(
     facts: &AuditedRepository,
     tag: &AuditedTag,
@@ -73,10 +73,10 @@ fn commit(
         if let Some(commit) = of_git.filter(|commit| *commit != revision) {
             findings.push(Finding {
                 reference: reference.clone(),
-                why: format!("is built from commit `{revision}`, and git's tag is at `{commit}`"),
+                why: format!("is built from commit `{revision}`, and the git tag is at `{commit}`"),
                 remedy: format!(
-                    "find out who moved git's tag; `git fetch --tags --force` takes the remote's, \
-                     and `git tag --force {} {revision}` brings it back",
+                    "find out who moved the git tag; `git fetch --tags --force` takes the \
+                     remote's, `git tag --force {} {revision}` moves it back",
                     tag.name
                 ),
             });
@@ -100,7 +100,7 @@ fn commit(
     }
 }
 
-/// `latest` is the highest stable version, unless it was rolled back.
+/// Checks that `latest` is the highest stable version, unless it was rolled back.
 fn latest(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Vec<Finding>) {
     let reference = facts.repository.reference("latest");
     let at = facts.tags.iter().find(|tag| tag.name == "latest");
@@ -136,7 +136,7 @@ fn latest(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Ve
     });
 }
 
-/// Versions are what the journals say.
+/// Checks that versions are what the journals say.
 fn journals(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Vec<Finding>) {
     let mut given: BTreeMap<Version, &JournalEntry> = BTreeMap::new();
     for entry in history {
@@ -165,7 +165,10 @@ fn journals(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut 
                 "somebody overwrote it: find out who, and release a higher version".to_owned(),
             ),
             None => (
-                format!("is not there, and the journal ({}) gave it", entry.time),
+                format!(
+                    "is absent, and the journal ({}) says that it was written",
+                    entry.time
+                ),
                 format!("`cargo xtask release --version {version}` goes on where it ended"),
             ),
         };
@@ -177,7 +180,7 @@ fn journals(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut 
     }
 }
 
-/// A version is the same in every repository that has it.
+/// Checks that a version is the same in every repository that has it.
 fn agree(repositories: &[AuditedRepository], findings: &mut Vec<Finding>) {
     let Some((first, others)) = repositories.split_first() else {
         return;
@@ -188,7 +191,7 @@ fn agree(repositories: &[AuditedRepository], findings: &mut Vec<Finding>) {
             let Some(theirs) = theirs.filter(|theirs| theirs.digest != tag.digest) else {
                 continue;
             };
-            let told = |digest: &Option<Digest>| {
+            let describe = |digest: &Option<Digest>| {
                 digest
                     .as_ref()
                     .map_or("absent".to_owned(), |digest| format!("`{digest}`"))
@@ -197,9 +200,9 @@ fn agree(repositories: &[AuditedRepository], findings: &mut Vec<Finding>) {
                 reference: facts.repository.reference(&tag.name),
                 why: format!(
                     "is {}, and in `{}` it is {}",
-                    told(&tag.digest),
+                    describe(&tag.digest),
                     first.repository,
-                    told(&theirs.digest)
+                    describe(&theirs.digest)
                 ),
                 remedy: "find out which one was overwritten, and release a higher version"
                     .to_owned(),

@@ -1,4 +1,4 @@
-//! What a repository holds, tag by tag, down to the last blob.
+//! Reads a repository tag by tag, down to the last blob.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,13 +13,13 @@ use crate::tags::sha_name;
 use crate::version::{self, Version};
 use crate::{git, threads};
 
-/// A repository, as it is.
+/// A repository, as it was read.
 #[derive(Debug, Serialize)]
 pub(super) struct AuditedRepository {
     pub(super) repository: Repository,
     /// Versions and `latest`, or every tag: in that order, the highest version first.
     pub(super) tags: Vec<AuditedTag>,
-    /// What the own tags of the versions' commits lead to.
+    /// What the `sha-…` tags of the versions' commits lead to.
     pub(super) commits: BTreeMap<String, Digest>,
 }
 
@@ -27,15 +27,15 @@ pub(super) struct AuditedRepository {
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct AuditedTag {
     pub(super) name: String,
-    /// None where it is listed and leads nowhere.
+    /// None when the tag is listed and leads nowhere.
     pub(super) digest: Option<Digest>,
     /// How many manifests there are below it, attestations included.
     pub(super) manifests: usize,
     /// How many blobs they name, each counted once.
     pub(super) blobs: usize,
-    /// What of all that is missing or is not what it should be.
+    /// What is missing below it, or is not what it should be.
     pub(super) broken: Vec<String>,
-    /// The commits that its images say to be built from.
+    /// The commits in the labels of its images.
     pub(super) revisions: BTreeSet<String>,
 }
 
@@ -46,7 +46,7 @@ impl AuditedTag {
     }
 }
 
-/// Looks at a repository; what is missing is a fact, what cannot be asked an error.
+/// Reads a repository. What is missing is a fact; what cannot be read is an error.
 pub(super) fn observe(
     repository: &Repository,
     registry: &Registry,
@@ -141,7 +141,7 @@ fn survey(registry: &Registry, bytes: &[u8]) -> anyhow::Result<Survey> {
     let broken = broken.iter().map(ToString::to_string).collect();
     let mut revisions = BTreeSet::new();
     for named in &content.manifests {
-        // What is missing is told with the other blobs; an attestation has no configuration.
+        // A missing configuration is reported as a missing blob.
         let Some(config) = registry.json(&named.config)? else {
             continue;
         };
@@ -156,7 +156,7 @@ fn survey(registry: &Registry, bytes: &[u8]) -> anyhow::Result<Survey> {
     })
 }
 
-/// What the own tags of the commits lead to that the versions are built from.
+/// Reads the `sha-…` tags of the commits that the versions are built from.
 fn commit_tags(
     registry: &Registry,
     tags: &[AuditedTag],
@@ -173,7 +173,7 @@ fn commit_tags(
         .collect())
 }
 
-/// The commit of each published version's git tag, where git has it here.
+/// The commit of each published version's git tag, if this clone has the tag.
 pub(super) fn commits(
     root: &Path,
     versions: &[Version],

@@ -1,4 +1,4 @@
-//! All that an index names: what must be somewhere before a tag leads there.
+//! Everything below an index: what a registry must have before a tag leads to it.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -32,16 +32,16 @@ pub(crate) struct Blob {
     pub(crate) size: u64,
 }
 
-/// Where the blobs are that an upload sends.
+/// Where an upload reads blobs from.
 pub(crate) trait Blobs: Sync {
     fn open<'a>(&'a self, digest: &Digest) -> io::Result<Box<dyn Read + 'a>>;
 }
 
 impl Content {
-    /// Reads what `bytes`, an index or a lone manifest, lead to; a lone manifest is part of it.
+    /// Reads everything below `bytes`, an index or a lone manifest. A lone manifest is part of it.
     ///
-    /// Fails with [`Broken`] when a manifest is missing or is none, and names it; with
-    /// another error when `store` does not answer.
+    /// Fails with [`Broken`] when a manifest is missing or is not one, and with another error when
+    /// `store` does not answer.
     pub(crate) fn read(bytes: &[u8], store: &impl ManifestStore) -> anyhow::Result<Content> {
         let (content, broken) = Content::survey(bytes, store)?;
         match broken.into_iter().next() {
@@ -50,7 +50,7 @@ impl Content {
         }
     }
 
-    /// [`Content::read`] of all that can be read, with all that is missing or no manifest.
+    /// [`Content::read`] that goes on after what is broken, and returns all of it.
     pub(crate) fn survey(
         bytes: &[u8],
         store: &impl ManifestStore,
@@ -107,7 +107,7 @@ impl Content {
 }
 
 fn parse(bytes: &[u8], what: &str) -> anyhow::Result<Document> {
-    Document::parse(bytes).map_err(|why| broken(what, format!("is no manifest: {why:#}")))
+    Document::parse(bytes).map_err(|why| broken(what, format!("is not a manifest: {why:#}")))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Trees of made-up documents; the tests of pushes grow theirs here, too.
+//! Indexes of made-up documents, for the tests of pushes and releases, too.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ impl ManifestStore for Shelf {
     }
 }
 
-/// A registry that gives no answer.
+/// A registry that does not answer.
 struct Silent;
 impl ManifestStore for Silent {
     fn manifest(&self, _: &Digest) -> anyhow::Result<Option<Vec<u8>>> {

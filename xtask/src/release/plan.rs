@@ -1,4 +1,4 @@
-//! What a release will do, or every reason why it will do nothing: a pure function over facts.
+//! The plan of a release, or every reason against it: a pure function over facts.
 
 use serde::Serialize;
 
@@ -10,18 +10,18 @@ use crate::reference::Repository;
 use crate::refusal::Refusal;
 use crate::version::Version;
 
-/// A release that is decided.
+/// What a release does, in order; with `--dry-run --json` in this form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct ReleasePlan {
     #[serde(serialize_with = "as_text")]
     pub(super) version: Version,
     /// The full commit id.
     pub(super) revision: String,
-    /// What is released; no byte of it is rewritten.
+    /// The index that is released, byte for byte.
     pub(super) digest: Digest,
-    /// The platforms to prove first, each with the reason why its receipt does not do.
+    /// The platforms to verify first, each with the reason why its receipt is not valid.
     pub(super) verify: Vec<(Platform, String)>,
-    /// What is signed then, before any tag is given.
+    /// What is signed next, before any tag is written.
     pub(super) sign: Vec<Unsigned>,
     /// In the order in which they are done.
     pub(super) steps: Vec<TagStep>,
@@ -35,41 +35,41 @@ pub(super) struct Unsigned {
     pub(super) digests: Vec<Digest>,
 }
 
-/// What becomes of a tag.
+/// What happens to a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct TagStep {
     pub(super) kind: StepKind,
     pub(super) repository: Repository,
     pub(super) tag: String,
     pub(super) from: Option<Digest>,
-    /// None where the tag stays.
+    /// None when the tag stays where it is.
     pub(super) to: Option<Digest>,
     pub(super) why: String,
 }
 
-/// What a step is for.
+/// Why a tag is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum StepKind {
-    /// The commit's image is brought from the first repository.
+    /// The commit's `sha-…` tag, with the image copied from the first repository.
     Copy,
     /// The version's tag, which is written once.
     Version,
-    /// `latest`, which never moves down.
+    /// `latest`, which moves up only.
     Latest,
-    /// `latest`, which moves down because somebody asked for it.
+    /// `latest`, which moves down by `--rollback`.
     Rollback,
 }
 
 impl TagStep {
-    /// Whether the tag is to be written.
+    /// Whether the step writes the tag.
     pub(super) fn is_write(&self) -> bool {
         self.to.is_some() && self.to != self.from
     }
 }
 
 impl ReleasePlan {
-    /// Whether every tag is where it belongs, and signed what is to be.
+    /// Whether nothing is left to write and to sign.
     pub(super) fn is_done(&self) -> bool {
         self.sign.is_empty() && !self.steps.iter().any(TagStep::is_write)
     }
@@ -105,7 +105,7 @@ pub(super) fn release(facts: &ReleaseFacts) -> Result<ReleasePlan, Vec<Refusal>>
         if let (LatestPlan::Stays(why), LatestPolicy::Require) = (&goal, facts.wish) {
             refusals.push(Refusal::new(
                 format!("`{}` may not move: {why}", published.reference("latest")),
-                "leave `--latest require` away, or release a version above all that are published",
+                "leave out `--latest require`, or release a version above all published ones",
             ));
         }
         let from = published.at().cloned();
@@ -127,7 +127,7 @@ pub(super) fn release(facts: &ReleaseFacts) -> Result<ReleasePlan, Vec<Refusal>>
     finish(facts, version, digest, steps, refusals)
 }
 
-/// Decides on a roll-back: `latest` back to a version that was published, for the reason `why`.
+/// Decides on a rollback of `latest` to a published version, for the reason `why`.
 pub(super) fn rollback(facts: &ReleaseFacts, why: &str) -> Result<ReleasePlan, Vec<Refusal>> {
     let mut refusals = facts.source.refusals.clone();
     let status = "`cargo xtask release --status` shows what is published";
@@ -163,8 +163,8 @@ pub(super) fn rollback(facts: &ReleaseFacts, why: &str) -> Result<ReleasePlan, V
                 let at = at.version.as_ref().map(ToString::to_string);
                 refusals.push(Refusal::new(
                     format!(
-                        "`{latest}` is at `v{}`, which is lower than `v{version}`: that is no \
-                         roll-back",
+                        "`{latest}` is at `v{}`, which is lower than `v{version}`: a \
+                         rollback moves it down",
                         at.unwrap_or_default()
                     ),
                     format!("`cargo xtask release --version {version} --latest require`"),
@@ -188,7 +188,7 @@ pub(super) fn rollback(facts: &ReleaseFacts, why: &str) -> Result<ReleasePlan, V
     finish(facts, version, digest, steps, refusals)
 }
 
-/// The plan, with what is to be proven first; or all refusals.
+/// The plan, with the platforms to verify first; or all refusals.
 fn finish(
     facts: &ReleaseFacts,
     version: &Version,
@@ -212,7 +212,7 @@ fn finish(
         sign: sign.collect(),
         steps,
     };
-    // Where nothing is to be written there is nothing to prove.
+    // A release that writes nothing needs no receipt.
     if !plan.is_done() {
         plan.verify.clone_from(&facts.lacking);
     }
@@ -220,7 +220,7 @@ fn finish(
         for (platform, why) in plan.verify.drain(..) {
             refusals.push(Refusal::new(
                 format!("no receipt proves {platform}: {why}"),
-                "leave `--receipt-dir` away: what is not proven is verified now",
+                "without `--receipt-dir` the platform is verified now",
             ));
         }
     }
@@ -231,7 +231,7 @@ fn finish(
     }
 }
 
-/// The commit's image in a repository that is not the first.
+/// The step that copies the commit's image to a repository.
 fn copy(
     facts: &ReleaseFacts,
     published: &PublishedVersions,
@@ -260,7 +260,7 @@ fn copy(
     }
 }
 
-/// The version's own tag.
+/// The step that writes the version's tag.
 fn tag(
     version: &Version,
     published: &PublishedVersions,
@@ -285,14 +285,14 @@ fn tag(
         from: published.tag.clone(),
         to: Some(digest.clone()),
         why: match &published.tag {
-            None => "git's tag".to_owned(),
+            None => "the git tag".to_owned(),
             Some(_) => "published already".to_owned(),
         },
     }
 }
 
-/// The digest of the image, if that is whole and the commit's; `absent` and `again` say what to do
-/// where it is not there, or not what it must be.
+/// The digest of the image, if it is whole and built from the commit. `absent` and `again` are the
+/// remedies when it is missing, or not what it must be.
 fn image(facts: &ReleaseFacts, absent: &str, again: &str) -> Result<Digest, Refusal> {
     let Wanted {
         reference,
@@ -311,7 +311,7 @@ fn image(facts: &ReleaseFacts, absent: &str, again: &str) -> Result<Digest, Refu
     Err(Refusal::new(why, remedy))
 }
 
-/// What becomes of `latest`, and why.
+/// Where `latest` goes, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum LatestPlan {
     /// It leads there already.

@@ -235,7 +235,7 @@ fn the_environments_ca_bundle_is_the_default() {
     assert!(!ran.stdout.contains("ca-bundle"), "{ran:#?}");
     assert_eq!(
         ran.stderr,
-        "note: SSL_CERT_FILE names `/nowhere`, which is not a file; going without\n"
+        "note: SSL_CERT_FILE names `/nowhere`, which is not a file; it is ignored\n"
     );
 }
 

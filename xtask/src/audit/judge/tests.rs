@@ -65,8 +65,9 @@ fn found(change: impl FnOnce(&mut AuditedRepository), history: &[JournalEntry]) 
     let mut facts = good();
     change(&mut facts);
     let findings = judge(&[facts], &of_git(), history);
-    let told = findings.iter();
-    told.map(|one| format!("{} {}", one.reference, one.why))
+    let findings = findings.iter();
+    findings
+        .map(|one| format!("{} {}", one.reference, one.why))
         .collect()
 }
 
@@ -79,7 +80,7 @@ fn only(found: &[String], part: &str) {
 }
 
 #[test]
-fn what_is_well_has_no_findings() {
+fn a_good_repository_has_no_findings() {
     let release = |tag: &str, after| entry(Operation::Release, tag, None, after);
     let history = [
         release("v1.0.0", "one"),
@@ -119,13 +120,13 @@ fn a_version_is_gits_commit_and_the_commits_own_tag() {
     };
     only(
         &found(moved, &[]),
-        "built from commit `other`, and git's tag is at `one`",
+        "built from commit `other`, and the git tag is at `one`",
     );
     let overwritten = |facts: &mut AuditedRepository| {
         facts.commits.insert("sha-one".to_owned(), digest("other"));
     };
     only(&found(overwritten, &[]), "is not `sha-one`");
-    // A clean-up of old builds is no harm.
+    // A clean-up of old builds is allowed.
     assert_eq!(found(|facts| facts.commits.clear(), &[]), [""; 0]);
 }
 
@@ -153,7 +154,7 @@ fn versions_are_what_the_journals_and_the_other_repositories_say() {
     let history = [entry(Operation::Release, "v3.0.0", None, "three")];
     only(
         &found(|_| {}, &history),
-        "a/b:v3.0.0 is not there, and the journal (then) gave it",
+        "a/b:v3.0.0 is absent, and the journal (then) says that it was written",
     );
     let other = repository("c/d", vec![tag("latest", "one"), tag("v1.0.0", "one")]);
     assert_eq!(judge(&[good(), other], &of_git(), &[]), []);

@@ -64,7 +64,7 @@ fn releases_are_well_and_each_harm_is_found() {
     releases.workspace.put("v1.0.0", &second);
     has(
         &releases.audit(&[]),
-        &["and git's tag is at", "and the journal ("],
+        &["and the git tag is at", "and the journal ("],
     );
     releases.workspace.put("v1.0.0", &first);
     has(&releases.audit(&[]), &[]);

@@ -67,7 +67,7 @@ fn without_a_journal_the_registry_says_where_to_or_somebody_must() {
     refused(&to("1.0.5"), &["v1.0.5` is not published"]);
     // The same checks as for a release.
     let ran = releases.bare(&["--rollback", "--to", "1.0.0"]);
-    refused(&ran, &["this is no terminal"]);
+    refused(&ran, &["this is not a terminal"]);
     releases
         .workspace
         .git(&["push", "--quiet", "--delete", "origin", "v1.0.0"]);

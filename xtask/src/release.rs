@@ -4,6 +4,7 @@
 //! Builds nothing and rewrites no byte. A run that dies anywhere is finished by running it again.
 
 mod apply;
+mod decide;
 mod facts;
 mod plan;
 mod rollback;
@@ -13,19 +14,20 @@ mod source;
 mod status;
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 
 use self::apply::Apply;
-use self::facts::{Destination, LatestPolicy, ReleaseFacts, ReleaseOptions};
+use self::decide::{Intent, Release};
+use self::facts::{Destination, LatestPolicy, ReleaseOptions};
 use self::plan::ReleasePlan;
 use self::sign::Signer;
 use self::source::Source;
 use crate::ctx::Ctx;
 use crate::journal::{self, JournalEntry};
-use crate::refusal::{self, Refusal};
+use crate::refusal::Refusal;
 use crate::registry::{self, Registry};
 use crate::retry::Retry;
 use crate::settings::Signing;
@@ -117,28 +119,8 @@ impl Args {
         if self.status {
             return status::run(ctx, receipts, self.all);
         }
-        let asked = ReleaseOptions {
-            receipts,
-            are_receipts_given: self.receipt_dir.is_some(),
-            wish: self.latest,
-        };
-        let retry = Retry::within(Duration::from_secs(self.retry_for));
-        let targets = targets(ctx, retry);
-        let journals = ctx.records().join("release");
-        let history = journal::history(&journals)?;
-        let mut intent = self.intent(ctx, retry, &targets, &history)?;
-        let signer = self.signer(ctx, &mut intent.source)?;
-        let decide = || -> anyhow::Result<(ReleaseFacts, ReleasePlan)> {
-            let observe =
-                || facts::observe(&intent.source, &asked, &targets, &history, signer.as_ref());
-            let facts = retry.run(observe)?;
-            let plan = match &intent.rollback {
-                Some(why) => plan::rollback(&facts, why),
-                None => plan::release(&facts),
-            };
-            Ok((facts, plan.map_err(|refusals| intent.refused(&refusals))?))
-        };
-        let (facts, first) = decide()?;
+        let release = self.prepare(ctx, receipts)?;
+        let (facts, first) = release.decide()?;
         if self.dry_run {
             return show::plan(&first, ctx.json);
         }
@@ -152,23 +134,46 @@ impl Args {
         } else {
             self.confirm()?;
             prove(ctx, &first)?;
-            let (facts, again) = decide()?;
+            let (facts, again) = release.decide()?;
             unchanged(&first, &again)?;
             (facts, again)
         };
         let apply = Apply {
             plan: &plan,
             bytes: facts.bytes(),
-            targets: &targets,
+            targets: &release.targets,
             published: &facts.published,
-            history: &history,
+            history: &release.history,
             wish: self.latest,
-            retry,
-            signer: signer.as_ref(),
-            journals,
+            retry: release.retry,
+            signer: release.signer.as_ref(),
+            journals: journals(ctx),
         };
-        let given = apply.run().with_context(|| intent.unfinished(&plan))?;
-        show::report(ctx, &plan, &given)
+        let results = apply.run();
+        let results = results.with_context(|| release.intent.unfinished(&plan))?;
+        show::report(ctx, &plan, &results)
+    }
+
+    /// Everything that a plan is decided on besides the registries, which change meanwhile.
+    fn prepare<'a>(&self, ctx: &Ctx, receipts: &'a Path) -> anyhow::Result<Release<'a>> {
+        let retry = Retry::within(Duration::from_secs(self.retry_for));
+        let targets = targets(ctx, retry);
+        let history = journal::history(&journals(ctx))?;
+        let mut intent = self.intent(ctx, retry, &targets, &history)?;
+        let signer = self.signer(ctx, &mut intent.source)?;
+        let options = ReleaseOptions {
+            receipts,
+            are_receipts_given: self.receipt_dir.is_some(),
+            wish: self.latest,
+        };
+        Ok(Release {
+            intent,
+            options,
+            targets,
+            history,
+            signer,
+            retry,
+        })
     }
 
     /// The version to release or to roll back to.
@@ -255,35 +260,9 @@ impl Args {
     }
 }
 
-/// What the command line asks for: a version to release, or to roll back to.
-struct Intent {
-    source: Source,
-    /// Why `latest` rolls back to it; none when it is released.
-    rollback: Option<String>,
-}
-
-impl Intent {
-    /// All refusals at once.
-    fn refused(&self, refusals: &[Refusal]) -> Stop {
-        let what = if self.rollback.is_some() {
-            "nothing was rolled back"
-        } else {
-            "nothing was released"
-        };
-        refusal::stop(what, refusals)
-    }
-
-    fn unfinished(&self, plan: &ReleasePlan) -> String {
-        let what = if self.rollback.is_some() {
-            "rollback to"
-        } else {
-            "release of"
-        };
-        format!(
-            "the {what} `v{}` is not finished; run this again, it goes on where it ended",
-            plan.version
-        )
-    }
+/// The folder of the journals.
+fn journals(ctx: &Ctx) -> PathBuf {
+    ctx.records().join("release")
 }
 
 /// The repositories that get the release. The first has the image.

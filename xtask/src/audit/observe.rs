@@ -52,53 +52,11 @@ pub(super) fn observe(
     registry: &Registry,
     all: bool,
 ) -> anyhow::Result<AuditedRepository> {
-    let mut names = registry.tags()?;
-    let is_kept = |name: &String| {
-        let is_version = version::of_tag(name).is_some();
-        // Signatures go by the digest of what they sign.
-        is_version || name == "latest" || (all && !name.starts_with("sha256-"))
-    };
-    names.retain(is_kept);
-    names.sort_by_key(|name| rank(name));
-    let mut roots: BTreeMap<Digest, Vec<u8>> = BTreeMap::new();
-    let mut tags = Vec::new();
-    let found = threads::each(&names, |name| registry.manifest(name))?;
-    for (name, found) in names.into_iter().zip(found) {
-        let mut tag = AuditedTag {
-            name,
-            ..AuditedTag::default()
-        };
-        if let Some((digest, bytes)) = found {
-            tag.digest = Some(digest.clone());
-            roots.insert(digest, bytes);
-        }
-        tags.push(tag);
-    }
+    let (mut tags, roots) = read_tags(registry, all)?;
     let (digests, documents): (Vec<Digest>, Vec<Vec<u8>>) = roots.into_iter().unzip();
     let surveys = threads::each(&documents, |bytes| survey(registry, bytes))?;
     let surveys: BTreeMap<&Digest, Survey> = digests.iter().zip(surveys).collect();
-    let blobs: BTreeMap<&Digest, u64> = surveys
-        .values()
-        .flat_map(|survey| &survey.content.blobs)
-        .map(|blob| (&blob.digest, blob.size))
-        .collect();
-    let blobs: Vec<(&Digest, u64)> = blobs.into_iter().collect();
-    let mut bad: BTreeMap<&Digest, String> = BTreeMap::new();
-    let found = threads::each(&blobs, |(digest, _)| registry.blob_size(digest))?;
-    for ((digest, size), found) in blobs.iter().zip(found) {
-        match found {
-            None => {
-                bad.insert(digest, format!("its blob `{digest}` is missing"));
-            }
-            // Some registries do not say.
-            Some(0) => {}
-            Some(found) if found == *size => {}
-            Some(found) => {
-                let why = format!("its blob `{digest}` has {found} bytes instead of {size}");
-                bad.insert(digest, why);
-            }
-        }
-    }
+    let bad = bad_blobs(registry, &surveys)?;
     for tag in &mut tags {
         let survey = tag.digest.as_ref().and_then(|digest| surveys.get(digest));
         if let Some(survey) = survey {
@@ -116,6 +74,55 @@ pub(super) fn observe(
         commits: commit_tags(registry, &tags)?,
         tags,
     })
+}
+
+/// Indexes and manifests by their digests.
+type Documents = BTreeMap<Digest, Vec<u8>>;
+
+/// The tags to check, and the bytes of what each leads to.
+fn read_tags(registry: &Registry, all: bool) -> anyhow::Result<(Vec<AuditedTag>, Documents)> {
+    let mut names = registry.tags()?;
+    let is_kept = |name: &String| {
+        let is_version = version::of_tag(name).is_some();
+        // A signature's tag is the digest that it signs.
+        is_version || name == "latest" || (all && !name.starts_with("sha256-"))
+    };
+    names.retain(is_kept);
+    names.sort_by_key(|name| rank(name));
+    let found = threads::each(&names, |name| registry.manifest(name))?;
+    let (mut tags, mut roots) = (Vec::new(), Documents::new());
+    for (name, found) in names.into_iter().zip(found) {
+        tags.push(AuditedTag {
+            name,
+            digest: found.as_ref().map(|(digest, _)| digest.clone()),
+            ..AuditedTag::default()
+        });
+        roots.extend(found);
+    }
+    Ok((tags, roots))
+}
+
+/// The blobs that are missing or have another size, each with a sentence that says so.
+fn bad_blobs<'a>(
+    registry: &Registry,
+    surveys: &'a BTreeMap<&Digest, Survey>,
+) -> anyhow::Result<BTreeMap<&'a Digest, String>> {
+    let blobs = surveys.values().flat_map(|survey| &survey.content.blobs);
+    let blobs: BTreeMap<&Digest, u64> = blobs.map(|blob| (&blob.digest, blob.size)).collect();
+    let blobs: Vec<(&Digest, u64)> = blobs.into_iter().collect();
+    let found = threads::each(&blobs, |(digest, _)| registry.blob_size(digest))?;
+    let pairs = blobs.into_iter().zip(found);
+    let bad = pairs.filter_map(|((digest, size), found)| match found {
+        None => Some((digest, format!("its blob `{digest}` is missing"))),
+        // Some registries do not give the size.
+        Some(0) => None,
+        Some(found) if found == size => None,
+        Some(found) => {
+            let why = format!("its blob `{digest}` has {found} bytes instead of {size}");
+            Some((digest, why))
+        }
+    });
+    Ok(bad.collect())
 }
 
 /// `latest` first, then the versions from the highest down, then the rest by name.

@@ -15,6 +15,7 @@ use crate::published;
 use crate::reference::Repository;
 use crate::retry::Retry;
 use crate::stop::Stop;
+use crate::version::Version;
 
 /// How often a release tries to move `latest` while other releases move it, too.
 const ROUNDS: usize = 8;
@@ -198,13 +199,9 @@ impl Apply<'_> {
                 WriteOutcome::Before => {}
                 WriteOutcome::Elsewhere(_) => continue,
             }
-            let known_highest = now.highest.as_ref().map(|(highest, _)| highest);
-            let highest = known_highest.max(Some(version));
-            let is_overtaken = self.retry.run(|| {
-                let versions = published::stable(&target.registry)?;
-                Ok(versions.iter().max() > highest)
-            })?;
-            if !is_overtaken {
+            let highest = now.highest.as_ref().map(|(highest, _)| highest);
+            let highest = highest.max(Some(version));
+            if !self.is_overtaken(target, highest)? {
                 return Ok(given(Some(&to), is_written, "moved"));
             }
         }
@@ -212,6 +209,18 @@ impl Apply<'_> {
             "other releases moved `latest` again and again; hint: run this again once they are \
              done"
         )
+    }
+
+    /// Whether a stable version above `highest` was published meanwhile.
+    fn is_overtaken(
+        &self,
+        target: &Destination,
+        highest: Option<&Version>,
+    ) -> anyhow::Result<bool> {
+        self.retry.run(|| {
+            let versions = published::stable(&target.registry)?;
+            Ok(versions.iter().max() > highest)
+        })
     }
 
     /// Moves `latest` to a lower version.

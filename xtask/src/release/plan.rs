@@ -10,6 +10,9 @@ use crate::reference::Repository;
 use crate::refusal::Refusal;
 use crate::version::Version;
 
+/// The remedy when a tag is not what it should be.
+const STATUS: &str = "`cargo xtask release --status` shows what is published";
+
 /// What a release does, in order; with `--dry-run --json` in this form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct ReleasePlan {
@@ -130,8 +133,7 @@ pub(super) fn release(facts: &ReleaseFacts) -> Result<ReleasePlan, Vec<Refusal>>
 /// Decides on a rollback of `latest` to a published version, for the reason `why`.
 pub(super) fn rollback(facts: &ReleaseFacts, why: &str) -> Result<ReleasePlan, Vec<Refusal>> {
     let mut refusals = facts.source.refusals.clone();
-    let status = "`cargo xtask release --status` shows what is published";
-    let image = image(facts, status, "`--to vX.Y.Z` names another version");
+    let image = image(facts, STATUS, "`--to vX.Y.Z` names another version");
     let image = image.map_err(|refusal| refusals.push(refusal));
     let (Some(version), Ok(digest)) = (&facts.source.version, image) else {
         return Err(refusals);
@@ -144,34 +146,7 @@ pub(super) fn rollback(facts: &ReleaseFacts, why: &str) -> Result<ReleasePlan, V
     }
     let mut steps = Vec::new();
     for published in &facts.published {
-        let name = published.reference(&format!("v{version}"));
-        match &published.tag {
-            Some(there) if *there == digest => {}
-            Some(there) => refusals.push(Refusal::new(
-                format!("`{name}` leads to another digest than the first repository's: `{there}`"),
-                status,
-            )),
-            None => refusals.push(Refusal::new(format!("`{name}` is not published"), status)),
-        }
-        let latest = published.reference("latest");
-        match &published.latest {
-            None => refusals.push(Refusal::new(
-                format!("`{latest}` is not there, so there is nothing to roll back"),
-                "`cargo xtask release` gives it",
-            )),
-            Some(at) if at.version.as_ref().is_some_and(|at| at < version) => {
-                let at = at.version.as_ref().map(ToString::to_string);
-                refusals.push(Refusal::new(
-                    format!(
-                        "`{latest}` is at `v{}`, which is lower than `v{version}`: a \
-                         rollback moves it down",
-                        at.unwrap_or_default()
-                    ),
-                    format!("`cargo xtask release --version {version} --latest require`"),
-                ));
-            }
-            Some(_) => {}
-        }
+        refusals.extend(rollback_refusals(version, &digest, published));
         steps.push(TagStep {
             kind: StepKind::Rollback,
             repository: published.repository.clone(),
@@ -186,6 +161,43 @@ pub(super) fn rollback(facts: &ReleaseFacts, why: &str) -> Result<ReleasePlan, V
         });
     }
     finish(facts, version, digest, steps, refusals)
+}
+
+/// Why `latest` cannot roll back to `version` in a repository: the version must be published there
+/// with the same digest, and `latest` must not be lower.
+fn rollback_refusals(
+    version: &Version,
+    digest: &Digest,
+    published: &PublishedVersions,
+) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let name = published.reference(&format!("v{version}"));
+    match &published.tag {
+        Some(there) if there == digest => {}
+        Some(there) => refusals.push(Refusal::new(
+            format!("`{name}` leads to another digest than the first repository's: `{there}`"),
+            STATUS,
+        )),
+        None => refusals.push(Refusal::new(format!("`{name}` is not published"), STATUS)),
+    }
+    let latest = published.reference("latest");
+    let Some(at) = &published.latest else {
+        refusals.push(Refusal::new(
+            format!("`{latest}` is not there, so there is nothing to roll back"),
+            "`cargo xtask release` writes it",
+        ));
+        return refusals;
+    };
+    if let Some(lower) = at.version.as_ref().filter(|at| *at < version) {
+        refusals.push(Refusal::new(
+            format!(
+                "`{latest}` is at `v{lower}`, which is lower than `v{version}`: a rollback moves \
+                 it down"
+            ),
+            format!("`cargo xtask release --version {version} --latest require`"),
+        ));
+    }
+    refusals
 }
 
 /// The plan, with the platforms to verify first; or all refusals.

@@ -1,5 +1,5 @@
-//! `cargo xtask audit`: whether what is published is whole, and is what git and the journals say.
-//! Changes nothing; meant for a nightly job.
+//! `cargo xtask audit`: checks that published images are complete, and agree with git and the
+//! journals. Changes nothing; meant for a nightly job.
 
 mod judge;
 mod observe;
@@ -10,40 +10,40 @@ use anyhow::bail;
 use serde::Serialize;
 
 use self::judge::{Finding, judge};
-use self::observe::{Facts, Tagged};
+use self::observe::{AuditedRepository, AuditedTag};
 use crate::ctx::Ctx;
+use crate::journal;
 use crate::oci::Digest;
 use crate::registry::Registry;
-use crate::release::journal;
 use crate::{git, github, report};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask audit                              every version and `latest`
-  cargo xtask audit --all                        `sha-…` and `dev` too, and whatever else is a tag
+  cargo xtask audit                              check every version and `latest`
+  cargo xtask audit --all                        check `sha-…`, `dev` and every other tag too
   cargo xtask audit --repository agentgate/agent --repository ghcr.io/me/agent
-                                                 several, which must agree
+                                                 check several repositories, which must agree
   cargo xtask audit --json | jq .findings
 
-Each tag must lead to manifests that are all there, with every blob in its size; a version to the
-commit of git's tag; `latest` to the highest stable version, unless it was taken back; and the
-commit's own tag and the journals of releases to the same digest.
-Exit codes: 0 all is well; 1 something is not, or could not be looked at.";
+Every manifest and blob below a tag must be there. A version must be built from the commit of its
+git tag, and must have the digest of the commit's `sha-…` tag and of the journal. `latest` must be at
+the highest stable version, unless it was rolled back. More: docs/audit.md.
+Exit codes: 0 all is well; 1 something is wrong, or could not be checked.";
 
-/// Look whether every published version is whole, and what git and the journals say
+/// Check that published images are complete, and agree with git and the journals
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Look at every tag, not at versions and `latest` alone
+    /// Check every tag, not only versions and `latest`
     #[arg(long)]
     all: bool,
 }
 
-/// What was looked at and found, as `--json` prints it.
+/// What was read and what is wrong, as `--json` prints it.
 #[derive(Serialize)]
-struct Report {
+struct AuditReport {
     schema: u32,
-    repositories: Vec<Facts>,
+    repositories: Vec<AuditedRepository>,
     findings: Vec<Finding>,
 }
 
@@ -56,13 +56,13 @@ impl Args {
         let history = journal::history(&ctx.records().join("release"))?;
         let mut repositories = Vec::new();
         for repository in ctx.repositories() {
-            anstream::eprintln!("looking at `{repository}`");
+            anstream::eprintln!("reading `{repository}`");
             let registry = Registry::new(&ctx.exec, repository);
             repositories.push(observe::observe(repository, &registry, self.all)?);
         }
         let of_git = observe::commits(&ctx.root, &versions, &repositories)?;
         let findings = judge(&repositories, &of_git, &history);
-        let report = Report {
+        let report = AuditReport {
             schema: 1,
             repositories,
             findings,
@@ -76,15 +76,15 @@ impl Args {
         github::write_summary(&ctx.exec, &format!("### Audit\n\n```\n{text}```\n"))?;
         match report.findings.len() {
             0 => Ok(()),
-            1 => bail!("1 thing is not as it should be; it stands above with its remedy"),
+            1 => bail!("1 thing is wrong; it is listed above with its remedy"),
             count => {
-                bail!("{count} things are not as they should be; they stand above with remedies")
+                bail!("{count} things are wrong; they are listed above with remedies")
             }
         }
     }
 }
 
-impl Report {
+impl AuditReport {
     fn text(&self) -> String {
         let mut text = String::new();
         for facts in &self.repositories {
@@ -104,7 +104,7 @@ impl Report {
         text
     }
 
-    fn row(&self, facts: &Facts, tag: &Tagged) -> [String; 5] {
+    fn row(&self, facts: &AuditedRepository, tag: &AuditedTag) -> [String; 5] {
         let reference = facts.repository.reference(&tag.name);
         let is_well = !self.findings.iter().any(|one| one.reference == reference);
         let digest = tag.digest.as_ref().map_or("none", Digest::short);
@@ -113,7 +113,7 @@ impl Report {
             digest.to_owned(),
             tag.manifests.to_string(),
             tag.blobs.to_string(),
-            if is_well { "ok" } else { "not well" }.to_owned(),
+            if is_well { "ok" } else { "wrong" }.to_owned(),
         ]
     }
 }

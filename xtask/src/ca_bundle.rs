@@ -1,4 +1,4 @@
-//! The certificates that build steps trust, on a network that inspects TLS.
+//! Finds the certificates that build steps trust on a network that inspects TLS.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,8 @@ use anyhow::ensure;
 
 use crate::exec::Exec;
 
-/// The bundle asked for, which must exist; else the environment's, which may be stale.
+/// The bundle asked for, or else the environment's. The first must exist; the environment's is
+/// ignored, with a note, when it does not.
 pub(crate) fn find(exec: &Exec, asked: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
     if let Some(path) = asked {
         ensure!(
@@ -24,7 +25,7 @@ pub(crate) fn find(exec: &Exec, asked: Option<&Path>) -> anyhow::Result<Option<P
             return Ok(Some(std::path::absolute(path)?));
         }
         anstream::eprintln!(
-            "note: {name} names `{}`, which is not a file; going without",
+            "note: {name} names `{}`, which is not a file; it is ignored",
             path.display()
         );
     }

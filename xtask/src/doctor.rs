@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};
 use crate::git;
-use crate::preflight::{self, Lack};
+use crate::preflight;
+use crate::refusal::Refusal;
 use crate::report;
 
 /// Say what is here (git, docker, engine, builder), what `image` would lack, and the remedy
@@ -29,11 +30,11 @@ struct Findings {
     /// What signs releases, where that is asked for.
     cosign: Option<PathBuf>,
     /// What a build for the engine's own platform lacks.
-    native: Vec<Lack>,
+    native: Vec<Refusal>,
     /// What a build of every platform of the settings lacks.
-    every_platform: Vec<Lack>,
+    every_platform: Vec<Refusal>,
     /// What a push of them lacks.
-    push: Vec<Lack>,
+    push: Vec<Refusal>,
 }
 
 impl Args {
@@ -47,7 +48,7 @@ impl Args {
             Err(error) => (None, Some(format!("{error:#}"))),
         };
         let findings = Findings {
-            schema: 1,
+            schema: 2,
             git,
             git_error,
             native: preflight::lacks(&docker, &[]),
@@ -117,7 +118,7 @@ impl Findings {
         if self.push != self.every_platform {
             rows.push(("image --push", verdict(&self.push)));
         }
-        let mut lacks: Vec<&Lack> = Vec::new();
+        let mut lacks: Vec<&Refusal> = Vec::new();
         for lack in [&self.native, &self.every_platform, &self.push]
             .into_iter()
             .flatten()
@@ -127,14 +128,14 @@ impl Findings {
             }
         }
         for lack in lacks {
-            rows.push(("lack", lack.what.clone()));
+            rows.push(("lack", lack.why.clone()));
             rows.push(("remedy", lack.remedy.clone()));
         }
         rows
     }
 }
 
-fn verdict(lacks: &[Lack]) -> String {
+fn verdict(lacks: &[Refusal]) -> String {
     match lacks.len() {
         0 => "can be built".to_owned(),
         count => format!("cannot be built, lacks {count}"),

@@ -1,5 +1,5 @@
-//! Indexes, manifests and configurations as registries and engines keep them, in OCI's words and
-//! in Docker's (image-spec 1.1; Docker's `HEALTHCHECK` is no OCI field).
+//! Indexes, manifests and configurations, in OCI's form and in Docker's (image-spec 1.1, and
+//! Docker's `HEALTHCHECK`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// `sha256:` and 64 lower-case hex digits: what bytes are, whatever they are called.
+/// A SHA-256 of bytes: `sha256:` and 64 lower-case hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Digest(String);
@@ -29,7 +29,7 @@ impl Digest {
         &self.0
     }
 
-    /// The first twelve digits, for people.
+    /// The first twelve hex digits, for people to read.
     pub(crate) fn short(&self) -> &str {
         &self.0[7..19]
     }
@@ -73,14 +73,14 @@ impl TryFrom<String> for Digest {
     }
 }
 
-/// Points to bytes.
+/// A reference to bytes by their digest.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Descriptor {
     #[serde(default)]
     pub(crate) media_type: String,
     pub(crate) digest: Digest,
-    /// Bytes, as stored (compressed, for most layers).
+    /// Bytes as stored; most layers are compressed.
     pub(crate) size: u64,
     #[serde(default)]
     pub(crate) platform: Option<OciPlatform>,
@@ -88,7 +88,7 @@ pub(crate) struct Descriptor {
     pub(crate) annotations: BTreeMap<String, String>,
 }
 
-/// A platform as an index has it.
+/// A platform as an index names it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct OciPlatform {
     pub(crate) os: String,
@@ -98,8 +98,7 @@ pub(crate) struct OciPlatform {
 }
 
 impl OciPlatform {
-    /// Whether this is what `platform` is called. The only variant of arm64 is `v8`, and it may
-    /// be left out.
+    /// Whether this names `platform`. The only variant of arm64 is `v8`, and it may be left out.
     pub(crate) fn is(&self, platform: crate::platform::Platform) -> bool {
         platform.as_str() == format!("{}/{}", self.os, self.architecture)
             && matches!(self.variant.as_deref(), None | Some("" | "v8"))
@@ -117,7 +116,8 @@ impl fmt::Display for OciPlatform {
 }
 
 impl Descriptor {
-    /// BuildKit marks provenance and SBOMs so; their platform (`unknown/unknown`) is no mark.
+    /// Whether BuildKit marked it as provenance or SBOM. Their platform is `unknown/unknown`, but that
+    /// of an image may be, too.
     pub(crate) fn is_attestation(&self) -> bool {
         let kind = self.annotations.get("vnd.docker.reference.type");
         kind.is_some_and(|kind| kind == "attestation-manifest")
@@ -147,7 +147,7 @@ impl Manifest {
     }
 }
 
-/// What a digest of an image can lead to.
+/// What the digest of an image can lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Document {
     Index(Index),
@@ -155,16 +155,16 @@ pub(crate) enum Document {
 }
 
 impl Document {
-    /// Reads an index or a manifest. Which it is, its fields say: `mediaType` may be left out.
+    /// Parses an index or a manifest. Its fields tell which, since `mediaType` may be left out.
     pub(crate) fn parse(bytes: &[u8]) -> anyhow::Result<Document> {
         let value: serde_json::Value =
-            serde_json::from_slice(bytes).context("it is not JSON, so no manifest")?;
+            serde_json::from_slice(bytes).context("it is not JSON, so it is not a manifest")?;
         if value.get("manifests").is_some() {
-            let index = serde_json::from_value(value).context("it is no valid index")?;
+            let index = serde_json::from_value(value).context("it is not a valid index")?;
             return Ok(Document::Index(index));
         }
         if value.get("layers").is_some() && value.get("config").is_some() {
-            let manifest = serde_json::from_value(value).context("it is no valid manifest")?;
+            let manifest = serde_json::from_value(value).context("it is not a valid manifest")?;
             return Ok(Document::Manifest(manifest));
         }
         bail!("it is neither an index nor a manifest of an image")

@@ -1,4 +1,4 @@
-//! The platforms an agent image can be built for.
+//! The platforms that an agent image can be built for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,8 +24,8 @@ impl Platform {
         }
     }
 
-    /// The platform of an engine, from the kernel's name of its machine
-    /// (`docker info` says `x86_64`, not `amd64`).
+    /// The platform of an engine. `docker info` gives the kernel's name of the machine: `x86_64`, not
+    /// `amd64`.
     pub(crate) fn of_machine(os: &str, machine: &str) -> Option<Platform> {
         match (os, machine) {
             ("linux", "x86_64" | "amd64") => Some(Platform::LinuxAmd64),

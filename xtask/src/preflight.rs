@@ -2,32 +2,16 @@
 
 mod engine_version;
 
-use std::fmt;
-
-use serde::Serialize;
-
 use crate::docker::{Docker, Store};
 use crate::platform::Platform;
-
-/// Something that is not there, and how to get it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Lack {
-    pub(crate) what: String,
-    pub(crate) remedy: String,
-}
-
-impl fmt::Display for Lack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n  hint: {}", self.what, self.remedy)
-    }
-}
+use crate::refusal::Refusal;
 
 const TESTBED: &str =
     "as root on Debian or Ubuntu `cargo xtask --testbed …` brings an engine of its own";
 
 /// Everything that keeps `docker` from building `platforms` (none: the engine's own).
-pub(crate) fn lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
-    let lack = |what: String, remedy: String| Lack { what, remedy };
+pub(crate) fn lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Refusal> {
+    let lack = |why: String, remedy: String| Refusal { why, remedy };
     let mut lacks = Vec::from_iter(no_engine(docker));
     if docker.client.is_none() {
         return lacks;
@@ -53,11 +37,11 @@ pub(crate) fn lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
 /// Everything that keeps `docker` from building `platforms` into a folder, for a push.
 ///
 /// What the engine's store holds is of no matter there, unless it is the store of the builder.
-pub(crate) fn lacks_to_push(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
+pub(crate) fn lacks_to_push(docker: &Docker, platforms: &[Platform]) -> Vec<Refusal> {
     let mut lacks = lacks(docker, &[]);
     // A builder that was found without an engine is not the engine's own.
     let unneeded = no_engine(docker).filter(|_| docker.builder.is_some());
-    lacks.retain(|lack| lack.what != NO_PLATFORM && Some(lack) != unneeded.as_ref());
+    lacks.retain(|lack| lack.why != NO_PLATFORM && Some(lack) != unneeded.as_ref());
     let more = builder_lacks(docker, platforms);
     lacks.retain(|lack| !more.contains(lack));
     lacks.extend(more);
@@ -66,9 +50,9 @@ pub(crate) fn lacks_to_push(docker: &Docker, platforms: &[Platform]) -> Vec<Lack
 }
 
 /// What keeps the builder from exporting an image with its index.
-fn no_export(docker: &Docker) -> Option<Lack> {
-    docker.builds_in_classic_store().then(|| Lack {
-        what: "the engine's own builder on the classic image store makes no index and no digest"
+fn no_export(docker: &Docker) -> Option<Refusal> {
+    docker.builds_in_classic_store().then(|| Refusal {
+        why: "the engine's own builder on the classic image store makes no index and no digest"
             .into(),
         remedy: format!(
             "`cargo xtask image --push --create-builder` makes a builder in a container \
@@ -95,24 +79,24 @@ pub(crate) const CREATE_BUILDER: [&str; 7] = [
 ];
 
 /// Everything that is lacking, with the remedies.
-pub(crate) fn listed(lacks: &[Lack]) -> String {
+pub(crate) fn listed(lacks: &[Refusal]) -> String {
     let lacks = lacks.iter().map(ToString::to_string);
     lacks.collect::<Vec<_>>().join("\n")
 }
 
 /// What keeps `docker` from reaching an engine, if anything does.
-pub(crate) fn no_engine(docker: &Docker) -> Option<Lack> {
+pub(crate) fn no_engine(docker: &Docker) -> Option<Refusal> {
     if docker.client.is_none() {
-        return Some(Lack {
-            what: "there is no `docker` on PATH".into(),
+        return Some(Refusal {
+            why: "there is no `docker` on PATH".into(),
             remedy: format!(
                 "install Docker Engine (https://docs.docker.com/engine/install/), or: {TESTBED}"
             ),
         });
     }
     let why = docker.engine_error.as_deref().unwrap_or("no reason given");
-    docker.engine.is_none().then(|| Lack {
-        what: format!("the Docker Engine does not answer: {why}"),
+    docker.engine.is_none().then(|| Refusal {
+        why: format!("the Docker Engine does not answer: {why}"),
         remedy: engine_remedy(why),
     })
 }
@@ -131,18 +115,18 @@ fn engine_remedy(why: &str) -> String {
 
 const NO_PLATFORM: &str = "the engine's own platform is none that the agent image is built for";
 
-fn platform_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
+fn platform_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Refusal> {
     let mut lacks = Vec::new();
     if let Some(engine) = &docker.engine {
         if engine.platform.is_none() && platforms.is_empty() {
-            lacks.push(Lack {
-                what: NO_PLATFORM.into(),
+            lacks.push(Refusal {
+                why: NO_PLATFORM.into(),
                 remedy: "name one with `--platform linux/amd64` or `--platform linux/arm64`".into(),
             });
         }
         if engine.store == Store::Classic && platforms.len() > 1 {
-            lacks.push(Lack {
-                what: "the engine's classic image store holds one platform of an image, and several are asked for"
+            lacks.push(Refusal {
+                why: "the engine's classic image store holds one platform of an image, and several are asked for"
                     .into(),
                 remedy: "build one `--platform` at a time, or turn on the containerd image store \
                          (`\"features\": {\"containerd-snapshotter\": true}` in /etc/docker/daemon.json, \
@@ -157,7 +141,7 @@ fn platform_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
 
 /// The platforms that the builder has neither a node nor emulation for, and the nodes that it has
 /// lost. Nothing is said against nodes that do not run: what they can build shows when they do.
-fn builder_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
+fn builder_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Refusal> {
     let Some(builder) = &docker.builder else {
         return Vec::new();
     };
@@ -178,8 +162,8 @@ fn builder_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
     if !builder.idle.is_empty() {
         return Vec::new();
     }
-    let lacks = unknown.into_iter().map(|platform| Lack {
-        what: format!("the builder `{}` cannot build `{platform}`", builder.name),
+    let lacks = unknown.into_iter().map(|platform| Refusal {
+        why: format!("the builder `{}` cannot build `{platform}`", builder.name),
         remedy: "register its emulation (`docker run --privileged --rm tonistiigi/binfmt --install all`) \
                  or choose a builder with a native node (`--builder NAME`)"
             .into(),
@@ -187,9 +171,9 @@ fn builder_lacks(docker: &Docker, platforms: &[Platform]) -> Vec<Lack> {
     lacks.collect()
 }
 
-fn lost_node(builder: &str, (node, why): &(String, String)) -> Lack {
-    Lack {
-        what: format!("the node `{node}` of the builder `{builder}` cannot be used: {why}"),
+fn lost_node(builder: &str, (node, why): &(String, String)) -> Refusal {
+    Refusal {
+        why: format!("the node `{node}` of the builder `{builder}` cannot be used: {why}"),
         remedy: format!(
             "start what it runs on, or do without it: `docker buildx create --name {builder} \
              --leave --node {node}`, or another `--builder NAME`"
@@ -230,7 +214,7 @@ mod tests {
     fn whats(docker: &Docker, platforms: &[Platform]) -> Vec<String> {
         lacks(docker, platforms)
             .into_iter()
-            .map(|lack| lack.what)
+            .map(|lack| lack.why)
             .collect()
     }
 
@@ -333,7 +317,7 @@ mod tests {
     fn a_push_needs_a_builder_that_exports() {
         let whats = |docker: &Docker| {
             let lacks = lacks_to_push(docker, BOTH).into_iter();
-            lacks.map(|lack| lack.what).collect::<Vec<_>>()
+            lacks.map(|lack| lack.why).collect::<Vec<_>>()
         };
         let mut docker = whole();
         assert_eq!(whats(&docker), Vec::<String>::new());
@@ -365,7 +349,7 @@ mod tests {
         docker.builder.as_mut().unwrap().platforms.pop();
         assert_eq!(lacks_to_push(&docker, BOTH).len(), 1);
         docker.builder = None;
-        assert_eq!(lacks_to_push(&docker, BOTH)[0].what, refused[0]);
+        assert_eq!(lacks_to_push(&docker, BOTH)[0].why, refused[0]);
     }
 
     #[test]

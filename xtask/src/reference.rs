@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::oci::Digest;
 
-/// A repository, with its registry where it is not Docker Hub: `agentgate/agent`,
+/// A repository, with its registry unless that is Docker Hub: `agentgate/agent`,
 /// `ghcr.io/me/agent`, `127.0.0.1:5000/agentgate/agent`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -24,12 +24,12 @@ impl Repository {
         format!("{self}:{tag}")
     }
 
-    /// The full name of what has `digest` in this repository.
+    /// The full name of `digest` in this repository.
     pub(crate) fn by_digest(&self, digest: &Digest) -> String {
         format!("{self}@{digest}")
     }
 
-    /// The registry, as `docker login` is told of it.
+    /// The registry, as `docker login` takes it.
     pub(crate) fn registry(&self) -> &str {
         split_registry(&self.0).0.unwrap_or(DOCKER_HUB)
     }
@@ -38,7 +38,7 @@ impl Repository {
         [DOCKER_HUB, "index.docker.io"].contains(&self.registry())
     }
 
-    /// Where the registry's API is.
+    /// The host of the registry's API.
     pub(crate) fn registry_host(&self) -> &str {
         if self.is_on_docker_hub() {
             "registry-1.docker.io"

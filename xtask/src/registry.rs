@@ -1,11 +1,10 @@
-//! A client of image registries: what a tag leads to, or that there is no such tag; and uploads.
+//! A client of image registries: reads tags, manifests and blobs, and uploads them.
 //!
-//! "There is none" is believed only in a registry's own words: a registry that is busy, broken,
-//! out of reach or asks for credentials is an error, never an absent tag.
+//! A tag is absent only if the registry itself says so. A registry that is busy, broken, out of
+//! reach or that asks for credentials is an error.
 
 mod auth;
 mod content;
-mod passing;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -24,11 +23,11 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, Body, Proxy, RequestBuilder};
 
-pub(crate) use self::passing::Passing;
 pub(crate) use self::upload::Upload;
 use crate::exec::{self, Exec};
+use crate::oci::Digest;
 use crate::reference::{self, Repository};
-use crate::stop::Stop;
+use crate::retry::{Retry, Transient};
 
 type Answer = Response<Body>;
 type Request = RequestBuilder<WithoutBody>;
@@ -38,14 +37,10 @@ const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.docker.distribution.manifest.v2+json";
-/// How long to wait before each further try, where the registry does not say.
-const PAUSES: [u64; 3] = [1, 2, 4];
-/// How long an answer is waited for.
+/// How long to wait for an answer.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
-/// The longest that a registry's own `Retry-After` is heeded, in seconds.
-const LONGEST_PAUSE: u64 = 30;
 
-/// What is asked of a registry: some give a token for no more than that.
+/// What a token is asked for. Some registries refuse a token for more than the account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     Pull,
@@ -57,23 +52,21 @@ pub(crate) struct Registry {
     agent: Agent,
     repository: Repository,
     access: Access,
-    /// A repository of the same registry, whose blobs need not be sent.
+    /// A repository of the same registry, from which blobs can be mounted.
     copied_from: Option<Repository>,
-    /// How long to wait before each further try, in seconds.
-    pauses: &'static [u64],
+    retry: Retry,
     /// Where the registry is, without a slash at the end.
     base: String,
-    /// What other programs call the repository.
+    /// The repository's name for other programs.
     place: String,
     /// Docker's own configuration file, with the credentials.
     docker_config: Option<PathBuf>,
-    /// The header that the registry accepted last.
+    /// The `Authorization` header that the registry accepted last.
     authorization: Mutex<Option<String>>,
-    sleep: fn(Duration) -> Result<(), Stop>,
 }
 
 impl Registry {
-    /// The registry of `repository`, to be read. Docker Hub's is the test bed's where there is one.
+    /// The registry of `repository`, to read from. On the test bed its registry stands for Docker Hub.
     pub(crate) fn new(exec: &Exec, repository: &Repository) -> Registry {
         Registry::with(exec, repository, Access::Pull)
     }
@@ -83,16 +76,16 @@ impl Registry {
         Registry::with(exec, repository, Access::Push)
     }
 
-    /// [`Registry::to_push`] that tries everything once: who calls it looks anew before each
-    /// further try, where an error is [`Passing`]. No answer is waited for longer than `limit`.
+    /// [`Registry::to_push`] that sends each request once: the caller observes anew before it tries
+    /// again what failed with [`Transient`]. Waits no longer than `limit` for an answer.
     pub(crate) fn to_release(exec: &Exec, repository: &Repository, limit: Duration) -> Registry {
         Registry {
-            pauses: &[],
+            retry: Retry::NEVER,
             ..Registry::within(exec, repository, Access::Push, limit)
         }
     }
 
-    /// The same registry, which may take blobs from `from` where that is in it too.
+    /// The same registry, which mounts blobs from `from` if that is in the same registry.
     pub(crate) fn copying(self, from: &Repository) -> Registry {
         let is_near = from.registry_host() == self.repository.registry_host();
         let is_near = is_near && *from != self.repository;
@@ -131,7 +124,7 @@ impl Registry {
             repository: repository.clone(),
             access,
             copied_from: None,
-            pauses: &PAUSES,
+            retry: Retry::BRIEFLY,
             // As docker does: only a registry on this machine may do without TLS.
             base: format!("{}://{host}", if is_loopback { "http" } else { "https" }),
             place,
@@ -139,17 +132,17 @@ impl Registry {
                 .or_else(home)
                 .map(|folder| folder.join("config.json")),
             authorization: Mutex::new(None),
-            sleep: exec::sleep,
         }
     }
 
-    /// What other programs call the repository: the test bed's where that stands for Docker Hub.
+    /// The repository's name for other programs: on the test bed, in the test bed's registry.
     pub(crate) fn place(&self) -> &str {
         &self.place
     }
 
-    /// The digest of `tag`; none when the registry says that it has no such tag.
-    pub(crate) fn digest(&self, tag: &str) -> anyhow::Result<Option<String>> {
+    /// The digest of `tag`, as the registry's header gives it; none when the registry says that it
+    /// has no such tag.
+    pub(crate) fn digest(&self, tag: &str) -> anyhow::Result<Option<Digest>> {
         let reference = self.repository.reference(tag);
         let url = self.url(&format!("manifests/{tag}"));
         // Docker Hub counts a GET as a pull, and a HEAD not.
@@ -160,12 +153,17 @@ impl Registry {
             let digest = digest.with_context(|| {
                 format!("`{}` answers for `{reference}` without a digest", self.base)
             })?;
-            Ok(Some(digest.to_owned()))
+            let digest = digest.parse().map_err(anyhow::Error::msg);
+            digest.map(Some).with_context(|| {
+                format!(
+                    "`{}` answers for `{reference}` in an unknown form",
+                    self.base
+                )
+            })
         };
         match answer.status() {
             StatusCode::OK => named(&answer),
-            // Anything on the way may answer 404; only the registry says what is not there, and
-            // the answer to a HEAD has no text.
+            // A proxy may answer 404, too. Only the text tells, and the answer to a HEAD has none.
             StatusCode::NOT_FOUND => {
                 let mut answer = self.ask(|| self.agent.get(&url), &reference)?;
                 if let (StatusCode::OK, Ok(digest)) = (answer.status(), named(&answer)) {
@@ -176,13 +174,13 @@ impl Registry {
                 if answer.status() == StatusCode::NOT_FOUND && says_absent(&text) {
                     return Ok(None);
                 }
-                Err(self.stranger(answer.status(), &reference))
+                Err(self.unknown_answer(answer.status(), &reference))
             }
-            status => Err(self.refusal(status, &reference)),
+            status => Err(self.refused(status, &reference)),
         }
     }
 
-    /// Asks, and once more with credentials when the registry wants some.
+    /// Sends a request for a manifest; once more with credentials when the registry asks for them.
     fn ask(&self, request: impl Fn() -> Request, reference: &str) -> anyhow::Result<Answer> {
         self.send(reference, |authorization| {
             let request = request().header(ACCEPT, MANIFESTS);
@@ -193,15 +191,15 @@ impl Registry {
         })
     }
 
-    /// Sends a request of any kind, which is given the `Authorization` header; once more with
-    /// credentials when the registry wants some.
+    /// Sends a request of any kind. `request` gets the `Authorization` header. Sends it once more
+    /// with credentials when the registry asks for them.
     fn send(
         &self,
         what: &str,
         request: impl Fn(Option<&str>) -> Result<Answer, ureq::Error>,
     ) -> anyhow::Result<Answer> {
         let used = self.authorization();
-        let answer = self.patiently(what, || request(used.as_deref()))?;
+        let answer = self.with_retry(what, || request(used.as_deref()))?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
@@ -209,7 +207,7 @@ impl Registry {
         let challenge = challenge.and_then(|value| value.to_str().ok());
         let authorization = self.authorize(challenge.unwrap_or_default())?;
         self.locked_authorization().clone_from(&authorization);
-        self.patiently(what, || request(authorization.as_deref()))
+        self.with_retry(what, || request(authorization.as_deref()))
     }
 
     fn authorization(&self) -> Option<String> {
@@ -222,47 +220,40 @@ impl Registry {
     }
 
     /// Sends, and again after a while when the other side is busy or the connection broke.
-    fn patiently(
+    ///
+    /// Fails with [`Transient`] where a later try may do better.
+    fn with_retry(
         &self,
         what: &str,
         send: impl Fn() -> Result<Answer, ureq::Error>,
     ) -> anyhow::Result<Answer> {
-        let mut pauses = self.pauses.iter();
-        loop {
+        let failed = format!("failed to ask `{}` for `{what}`", self.base);
+        self.retry.run(|| {
             exec::check()?;
             let result = send();
             exec::check()?;
-            let (is_passing, asked) = match &result {
-                Ok(answer) => (is_busy(answer.status()), retry_after(answer)),
-                Err(error) => (breaks_off(error), None),
-            };
-            if let (true, Some(&pause)) = (is_passing, pauses.next()) {
-                (self.sleep)(Duration::from_secs(asked.unwrap_or(pause)))?;
-                continue;
-            }
-            let failed = format!("failed to ask `{}` for `{what}`", self.base);
             match result {
                 Ok(answer) if is_busy(answer.status()) => {
                     let status = answer.status();
                     let text =
                         format!("{failed}: it is busy or broken ({status}); hint: try again later");
-                    return Err(Passing::new(text, asked).into());
+                    Err(Transient::new(text).asking(retry_after(&answer)).into())
                 }
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => Ok(answer),
                 Err(error) => {
                     let text = format!("{failed}; hint: check the network and try again");
-                    return Err(if is_passing {
-                        Passing::new(text, None).caused_by(error).into()
+                    Err(if is_transient(&error) {
+                        Transient::new(text).caused_by(error).into()
                     } else {
                         anyhow::Error::new(error).context(text)
-                    });
+                    })
                 }
             }
-        }
+        })
     }
 
-    /// Anything on the way may answer 404.
-    fn stranger(&self, status: StatusCode, what: &str) -> anyhow::Error {
+    /// A 404 without a registry's text: it may come from anything on the way.
+    fn unknown_answer(&self, status: StatusCode, what: &str) -> anyhow::Error {
         anyhow!(
             "`{}` does not answer as an image registry does ({status}) when asked for `{what}`; \
              hint: check the repository's name and the proxy settings",
@@ -270,7 +261,8 @@ impl Registry {
         )
     }
 
-    fn refusal(&self, status: StatusCode, reference: &str) -> anyhow::Error {
+    /// The error for an answer that is neither the thing nor its absence.
+    fn refused(&self, status: StatusCode, reference: &str) -> anyhow::Error {
         let registry = self.repository.registry();
         match (status, self.access) {
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Access::Push) => anyhow!(
@@ -305,8 +297,8 @@ fn is_busy(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
-/// Whether another try may do better: not where there is nobody to talk to.
-fn breaks_off(error: &ureq::Error) -> bool {
+/// Whether another try may do better. Where nobody listens it will not.
+fn is_transient(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Io(error) => matches!(
             error.kind(),
@@ -324,11 +316,10 @@ fn breaks_off(error: &ureq::Error) -> bool {
 /// The seconds that the registry asks to wait.
 fn retry_after(answer: &Answer) -> Option<u64> {
     let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    Some(seconds.parse::<u64>().ok()?.min(LONGEST_PAUSE))
+    seconds.parse().ok()
 }
 
-/// Whether a registry says in its own form of an error that the tag or the repository is not
-/// there.
+/// Whether a registry's error document says that the tag, blob or repository is absent.
 fn says_absent(text: &str) -> bool {
     #[derive(Deserialize)]
     struct Errors {

@@ -1,34 +1,35 @@
-//! `cargo xtask release`: promotes a proven digest, sha-… to vX.Y.Z to latest; and takes `latest`
-//! back.
+//! `cargo xtask release`: promotes a proven digest from sha-… to vX.Y.Z to latest, and rolls
+//! `latest` back.
 //!
-//! Nothing is built and no byte rewritten. Whatever ends a run, the next one goes on.
+//! Builds nothing and rewrites no byte. A run that dies anywhere is finished by running it again.
 
 mod apply;
-mod back;
+mod decide;
 mod facts;
-pub(crate) mod journal;
-mod patience;
 mod plan;
+mod rollback;
 mod show;
 mod sign;
 mod source;
 mod status;
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 
 use self::apply::Apply;
-use self::facts::{Asked, Facts, Target, Wish};
-use self::journal::Entry;
-use self::patience::Patience;
-use self::plan::{Plan, Refusal};
+use self::decide::{Intent, Release};
+use self::facts::{Destination, LatestPolicy, ReleaseOptions};
+use self::plan::ReleasePlan;
 use self::sign::Signer;
 use self::source::Source;
 use crate::ctx::Ctx;
+use crate::journal::{self, JournalEntry};
+use crate::refusal::Refusal;
 use crate::registry::{self, Registry};
+use crate::retry::Retry;
 use crate::settings::Signing;
 use crate::stop::Stop;
 use crate::version::Version;
@@ -36,25 +37,25 @@ use crate::{tags, verify};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask release --dry-run                  what would be done, or all that stands against it
-  cargo xtask release                            the version at HEAD; asks before it writes
-  cargo xtask release --yes                      without a question, as in CI
-  cargo xtask release --version 1.2.3            a version of git's that is not at HEAD
-  cargo xtask release --receipt-dir receipts     proven elsewhere: nothing is verified here
-  cargo xtask release --latest never             a version that is not to be `latest`
-  cargo xtask release --sign=cosign.key          with signatures, before any tag
+  cargo xtask release --dry-run                  show the plan, or every reason against it
+  cargo xtask release                            release the version at HEAD; asks first
+  cargo xtask release --yes                      do not ask, as in CI
+  cargo xtask release --version 1.2.3            release a version that is not at HEAD
+  cargo xtask release --receipt-dir receipts     verified elsewhere: verify nothing here
+  cargo xtask release --latest never             leave `latest` where it is
+  cargo xtask release --sign=cosign.key          sign before any tag is written
   cargo xtask release --repository agentgate/agent --repository ghcr.io/me/agent
-                                                 from the first one, copied to the others
-  cargo xtask release --status                   what is published of each version
-  cargo xtask release --rollback                 `latest` back to where it was before
-  cargo xtask release --rollback --to 1.2.2      or to another version that is published
+                                                 release from the first, copy to the others
+  cargo xtask release --status                   show what is published of each version
+  cargo xtask release --rollback                 move `latest` back to where it was before
+  cargo xtask release --rollback --to 1.2.2      or to another published version
 
-The image must be published (`cargo xtask image --push`) and the git tag on the remote.
-What has no receipt is verified first. `latest` never moves to a lower version, unless by --rollback.
-Each step is kept in target/xtask/release/vX.Y.Z.json. docs/release.md describes it.
-Exit codes: 0 done (or done before); 1 something failed, run it again; 3 refused.";
+The image must be published (`cargo xtask image --push`), and the git tag pushed.
+A platform without a valid receipt is verified first. `latest` moves to a lower version only with
+--rollback. target/xtask/release/vX.Y.Z.json records each step. More: docs/release.md.
+Exit codes: 0 done, now or before; 1 something failed, run it again; 3 refused.";
 
-/// Give vX.Y.Z, and `latest` if it may move, to the proven image of a version's commit
+/// Tag the proven image of a version's commit as vX.Y.Z, and as `latest` if it may move
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -62,26 +63,26 @@ pub(crate) struct Args {
     /// The version to release [default: the one at HEAD]
     #[arg(long, value_name = "VERSION", value_parser = tags::version)]
     version: Option<Version>,
-    /// Take `latest` back to the version that it was at before
+    /// Move `latest` back to the version that it was at before
     #[arg(long, conflicts_with_all = ["version", "latest"])]
     rollback: bool,
-    /// The version that `latest` is taken back to
+    /// The version that `latest` rolls back to
     #[arg(long, value_name = "VERSION", value_parser = tags::version, requires = "rollback")]
     to: Option<Version>,
     /// Show what is published of each version, and change nothing
     #[arg(long, conflicts_with_all = ["version", "rollback", "latest", "yes", "dry_run"])]
     status: bool,
-    /// Show all versions, not the highest ten alone
+    /// Show every version, not only the highest ten
     #[arg(long, requires = "status")]
     all: bool,
-    /// Receipts of `cargo xtask verify` for every platform [default: target/xtask/receipts, and
-    /// what has none is verified now]
+    /// Take receipts from here and verify nothing [default: target/xtask/receipts, and platforms
+    /// without a valid receipt are verified now]
     #[arg(long, value_name = "DIR")]
     receipt_dir: Option<PathBuf>,
-    /// What becomes of `latest`
-    #[arg(long, value_name = "WISH", default_value = "auto")]
-    latest: Wish,
-    /// Sign what is released with cosign, by this key [default: `signing` in Cargo.toml]
+    /// When `latest` moves to the version
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    latest: LatestPolicy,
+    /// Sign with cosign and this key [default: `signing` in Cargo.toml]
     #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true)]
     #[arg(conflicts_with_all = ["rollback", "status"])]
     #[expect(clippy::option_option, reason = "the flag may come without a key")]
@@ -89,9 +90,14 @@ pub(crate) struct Args {
     /// The git remote that must have the version's tag
     #[arg(long, value_name = "NAME", default_value = "origin")]
     remote: String,
-    /// How long a step may wait for a registry that is busy or broken
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    patience: u64,
+    /// How long a step is tried again while the registry is busy or broken
+    #[arg(
+        long,
+        alias = "patience",
+        value_name = "SECONDS",
+        default_value_t = 120
+    )]
+    retry_for: u64,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -100,7 +106,7 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
-/// The shortest time that an answer is waited for, whatever the patience.
+/// The shortest time to wait for an answer, whatever `--retry-for` says.
 const SHORTEST: Duration = Duration::from_secs(5);
 
 impl Args {
@@ -113,87 +119,90 @@ impl Args {
         if self.status {
             return status::run(ctx, receipts, self.all);
         }
-        let asked = Asked {
-            receipts,
-            are_receipts_given: self.receipt_dir.is_some(),
-            wish: self.latest,
-        };
-        let patience = Patience(Duration::from_secs(self.patience));
-        let targets = targets(ctx, patience);
-        let journals = ctx.records().join("release");
-        let history = journal::history(&journals)?;
-        let mut goal = self.goal(ctx, patience, &targets, &history)?;
-        let signer = self.signer(ctx, &mut goal.source)?;
-        let decide = || -> anyhow::Result<(Facts, Plan)> {
-            let observe =
-                || facts::observe(&goal.source, &asked, &targets, &history, signer.as_ref());
-            let facts = patience.run(observe)?;
-            let plan = match &goal.back {
-                Some(why) => plan::rollback(&facts, why),
-                None => plan::release(&facts),
-            };
-            Ok((facts, plan.map_err(|refusals| goal.refused(&refusals))?))
-        };
-        let (facts, first) = decide()?;
+        let release = self.prepare(ctx, receipts)?;
+        let (facts, first) = release.decide()?;
         if self.dry_run {
             return show::plan(&first, ctx.json);
         }
         if !ctx.json || !first.is_done() {
             anstream::eprint!("{}", show::table(&first));
         }
-        // Where nobody is waited for, the plan is of this moment.
+        // The plan is out of date only after a question or a verification.
         let is_fresh = self.yes && first.verify.is_empty();
         let (facts, plan) = if first.is_done() || is_fresh {
             (facts, first)
         } else {
             self.confirm()?;
             prove(ctx, &first)?;
-            let (facts, again) = decide()?;
+            let (facts, again) = release.decide()?;
             unchanged(&first, &again)?;
             (facts, again)
         };
         let apply = Apply {
             plan: &plan,
             bytes: facts.bytes(),
-            targets: &targets,
+            targets: &release.targets,
             published: &facts.published,
-            history: &history,
+            history: &release.history,
             wish: self.latest,
-            patience,
-            signer: signer.as_ref(),
-            journals,
+            retry: release.retry,
+            signer: release.signer.as_ref(),
+            journals: journals(ctx),
         };
-        let given = apply.run().with_context(|| goal.unfinished(&plan))?;
-        show::report(ctx, &plan, &given)
+        let results = apply.run();
+        let results = results.with_context(|| release.intent.unfinished(&plan))?;
+        show::report(ctx, &plan, &results)
     }
 
-    /// Which version this is about.
-    fn goal(
-        &self,
-        ctx: &Ctx,
-        patience: Patience,
-        targets: &[Target],
-        history: &[Entry],
-    ) -> anyhow::Result<Goal> {
-        if !self.rollback {
-            return Ok(Goal {
-                source: Source::find(ctx, self.version.as_ref(), &self.remote)?,
-                back: None,
-            });
-        }
-        let (version, why) = if let Some(version) = &self.to {
-            (version.clone(), "asked for".to_owned())
-        } else {
-            let first = targets.first().context("no repository was named")?;
-            patience.run(|| back::find(first, history))?
+    /// Everything that a plan is decided on besides the registries, which change meanwhile.
+    fn prepare<'a>(&self, ctx: &Ctx, receipts: &'a Path) -> anyhow::Result<Release<'a>> {
+        let retry = Retry::within(Duration::from_secs(self.retry_for));
+        let targets = targets(ctx, retry);
+        let history = journal::history(&journals(ctx))?;
+        let mut intent = self.intent(ctx, retry, &targets, &history)?;
+        let signer = self.signer(ctx, &mut intent.source)?;
+        let options = ReleaseOptions {
+            receipts,
+            are_receipts_given: self.receipt_dir.is_some(),
+            wish: self.latest,
         };
-        Ok(Goal {
-            source: Source::published(ctx, &version, &self.remote)?,
-            back: Some(why),
+        Ok(Release {
+            intent,
+            options,
+            targets,
+            history,
+            signer,
+            retry,
         })
     }
 
-    /// What signs, where a signature is asked for; what it lacks stands against the release.
+    /// The version to release or to roll back to.
+    fn intent(
+        &self,
+        ctx: &Ctx,
+        retry: Retry,
+        targets: &[Destination],
+        history: &[JournalEntry],
+    ) -> anyhow::Result<Intent> {
+        if !self.rollback {
+            return Ok(Intent {
+                source: Source::find(ctx, self.version.as_ref(), &self.remote)?,
+                rollback: None,
+            });
+        }
+        let (version, why) = if let Some(version) = &self.to {
+            (version.clone(), "asked for by `--to`".to_owned())
+        } else {
+            let first = targets.first().context("no repository was named")?;
+            retry.run(|| rollback::find(first, history))?
+        };
+        Ok(Intent {
+            source: Source::published(ctx, &version, &self.remote)?,
+            rollback: Some(why),
+        })
+    }
+
+    /// The signer, when a signature is asked for. Adds a refusal to `source` when it cannot sign.
     fn signer(&self, ctx: &Ctx, source: &mut Source) -> anyhow::Result<Option<Signer>> {
         let signing = match &self.sign {
             _ if self.rollback => None,
@@ -219,7 +228,7 @@ impl Args {
         }
     }
 
-    /// Asks on a terminal; elsewhere somebody must have said `--yes`.
+    /// Asks on a terminal. Without one, `--yes` is needed.
     fn confirm(&self) -> anyhow::Result<()> {
         if self.yes {
             return Ok(());
@@ -227,8 +236,8 @@ impl Args {
         let stdin = std::io::stdin();
         if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
             return Err(Stop::Refused(
-                "nobody can be asked: this is no terminal\n  hint: look at `--dry-run`, then say \
-                 `--yes`"
+                "this is not a terminal, so nobody can be asked\n  hint: read the plan \
+                 (`--dry-run`), then pass `--yes`"
                     .to_owned(),
             )
             .into());
@@ -251,53 +260,24 @@ impl Args {
     }
 }
 
-/// A version to release, or to go back to.
-struct Goal {
-    source: Source,
-    /// Why `latest` goes back to it; none where it is released.
-    back: Option<String>,
+/// The folder of the journals.
+fn journals(ctx: &Ctx) -> PathBuf {
+    ctx.records().join("release")
 }
 
-impl Goal {
-    /// All refusals at once.
-    fn refused(&self, refusals: &[Refusal]) -> Stop {
-        let told = refusals
-            .iter()
-            .map(|refusal| format!("\n- {}\n  hint: {}", refusal.why, refusal.remedy));
-        let what = if self.back.is_some() {
-            "taken back"
-        } else {
-            "released"
-        };
-        Stop::Refused(format!("nothing was {what}:{}", told.collect::<String>()))
-    }
-
-    fn unfinished(&self, plan: &Plan) -> String {
-        let what = if self.back.is_some() {
-            "roll-back to"
-        } else {
-            "release of"
-        };
-        format!(
-            "the {what} `v{}` is not finished; run this again, it goes on where it ended",
-            plan.version
-        )
-    }
-}
-
-/// The repositories that are released to; the first has the image.
-fn targets(ctx: &Ctx, patience: Patience) -> Vec<Target> {
-    let limit = patience.0.clamp(SHORTEST, registry::LIMIT);
+/// The repositories that get the release. The first has the image.
+fn targets(ctx: &Ctx, retry: Retry) -> Vec<Destination> {
+    let limit = retry.time.clamp(SHORTEST, registry::LIMIT);
     let first = &ctx.settings.repository;
-    let target = |repository| Target {
+    let target = |repository| Destination {
         registry: Registry::to_release(&ctx.exec, repository, limit).copying(first),
         repository: repository.clone(),
     };
     ctx.repositories().into_iter().map(target).collect()
 }
 
-/// Verifies what has no receipt.
-fn prove(ctx: &Ctx, plan: &Plan) -> anyhow::Result<()> {
+/// Verifies the platforms without a valid receipt.
+fn prove(ctx: &Ctx, plan: &ReleasePlan) -> anyhow::Result<()> {
     if plan.verify.is_empty() {
         return Ok(());
     }
@@ -306,14 +286,14 @@ fn prove(ctx: &Ctx, plan: &Plan) -> anyhow::Result<()> {
     verify::prove(ctx, &name, platforms, &plan.revision)
 }
 
-/// While we waited for an answer or a proof, somebody else may have released.
-fn unchanged(first: &Plan, again: &Plan) -> anyhow::Result<()> {
+/// Fails when somebody else released during the question or the verification.
+fn unchanged(first: &ReleasePlan, again: &ReleasePlan) -> anyhow::Result<()> {
     if first.steps == again.steps && again.verify.is_empty() {
         return Ok(());
     }
     Err(Stop::Refused(format!(
-        "nothing was changed: the registry has changed since the plan was shown; now it is\n{}  \
-         hint: run this again",
+        "nothing was changed: the registry has changed since the plan was shown; the plan is now\n\
+         {}  hint: run this again",
         show::table(again)
     ))
     .into())

@@ -1,4 +1,4 @@
-//! How results are printed: aligned lines for people, JSON for programs; and kept as records.
+//! Prints results, as aligned lines for people and as JSON for programs, and writes records.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -17,13 +17,13 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a record for everyone to read, whole or not at all; its folder is made if need be.
+/// Writes a record that everyone may read, whole or not at all. Makes its folder if need be.
 pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
-    // Temporary files are for their owner alone; a record holds nothing that is secret.
+    // A temporary file is for its owner alone. A record has no secrets.
     let everyones = fs::Permissions::from_mode(0o644);
     file.as_file().set_permissions(everyones)?;
     file.as_file().sync_all()?;
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_stand_in_one_column() {
+    fn values_are_in_one_column() {
         let rows = [("a", "1".to_owned()), ("long", "2".to_owned())];
         assert_eq!(table(&rows), "a     1\nlong  2\n");
     }

@@ -1,6 +1,8 @@
-//! `[workspace.metadata.image]`: what the image is, read and validated in one place.
+//! `[workspace.metadata.image]` in `Cargo.toml`: the image's settings, read and validated.
 
 mod packages;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -21,22 +23,22 @@ pub(crate) struct Settings {
     pub(crate) repository: Repository,
     /// The Dockerfile, relative to the workspace's root.
     pub(crate) dockerfile: PathBuf,
-    /// Every platform a published index has.
+    /// Every platform that a published index has.
     pub(crate) platforms: Vec<Platform>,
-    /// The branch whose builds in CI are `dev`; none leaves it to `origin/HEAD`, `main`, `master`.
+    /// The branch whose builds in CI are `dev`. Without it: `origin/HEAD`, `main` or `master`.
     pub(crate) default_branch: Option<String>,
     /// The major version of Node.js in the image.
     pub(crate) node: NodeVersion,
-    /// What the image has beyond its default packages.
+    /// Packages besides the image's default ones.
     #[serde(default)]
     pub(crate) extra_packages: Packages,
-    /// Bytes, compressed, that the image of a platform may have; none sets no limit.
+    /// The largest compressed size of the image of a platform, in bytes. Without it: no limit.
     #[serde(default)]
     pub(crate) size_budget: BTreeMap<Platform, u64>,
-    /// Percent that an image may be larger than the last release's.
+    /// By how many percent an image may be larger than that of the last release.
     #[serde(default = "growth_percent")]
     pub(crate) growth_percent: u64,
-    /// How every release is signed; none signs only what `--sign` asks for.
+    /// How every release is signed. Without it: only when `--sign` asks for it.
     pub(crate) signing: Option<Signing>,
     /// The version being worked on: `[workspace.package] version`.
     #[serde(skip)]
@@ -122,7 +124,7 @@ impl std::str::FromStr for NodeVersion {
 }
 
 #[derive(Deserialize)]
-struct Manifest {
+struct CargoManifest {
     workspace: Workspace,
 }
 
@@ -154,7 +156,7 @@ impl Settings {
 }
 
 fn parse(text: &str) -> anyhow::Result<Settings> {
-    let Workspace { package, metadata } = toml::from_str::<Manifest>(text)?.workspace;
+    let Workspace { package, metadata } = toml::from_str::<CargoManifest>(text)?.workspace;
     let Some(mut settings) = metadata.image else {
         bail!("the table `[workspace.metadata.image]` is missing");
     };
@@ -185,20 +187,20 @@ fn parse(text: &str) -> anyhow::Result<Settings> {
     Ok(settings)
 }
 
-/// What the manifest of any other repository says, workspace or not. A field is none where it
-/// says nothing, or nothing that we can read.
+/// What the Cargo manifest of any other repository says. A field is none when the manifest does not
+/// have it, or not in a form that can be read.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Other {
+pub(crate) struct OtherManifest {
     pub(crate) repository: Option<Repository>,
     pub(crate) default_branch: Option<String>,
     pub(crate) version: Option<String>,
 }
 
-impl Other {
-    /// Reads the manifest that counts for `folder`: the workspace's at or above it within the
-    /// repository at `top`, else the nearest package's.
-    pub(crate) fn find(folder: &Path, top: Option<&Path>) -> anyhow::Result<Other> {
-        let mut found = Other::default();
+impl OtherManifest {
+    /// Reads the manifest for `folder`: the workspace's at or above it within the repository at `top`,
+    /// or else the nearest package's.
+    pub(crate) fn find(folder: &Path, top: Option<&Path>) -> anyhow::Result<OtherManifest> {
+        let mut found = OtherManifest::default();
         let Some(top) = top else {
             return Ok(found);
         };
@@ -215,7 +217,7 @@ impl Other {
                 result => result.with_context(|| format!("failed to read `{}`", path.display()))?,
             };
             if let Ok(settings) = parse(&text) {
-                return Ok(Other {
+                return Ok(OtherManifest {
                     repository: Some(settings.repository),
                     default_branch: settings.default_branch,
                     version: Some(settings.version),
@@ -227,7 +229,7 @@ impl Other {
     }
 }
 
-/// The version that a manifest of any kind gives itself: the workspace's, or the package's.
+/// The version in a Cargo manifest of any kind: the workspace's, or the package's.
 pub(crate) fn own_version(manifest: &str) -> Option<String> {
     let table: toml::Table = toml::from_str(manifest).ok()?;
     let version = |package: Option<&toml::Value>| {
@@ -253,148 +255,4 @@ pub(crate) fn find_root(start: &Path) -> anyhow::Result<PathBuf> {
         "no Cargo workspace at or above `{}`; hint: run `cargo xtask` inside the checkout",
         start.display()
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = r#"
-[workspace]
-members = []
-[workspace.package]
-version = "0.2.13"
-[workspace.metadata.image]
-repository = "agentgate/agent"
-dockerfile = "docker/Dockerfile.agent"
-platforms = ["linux/amd64", "linux/arm64"]
-default-branch = "main"
-node = "20"
-size-budget = { "linux/amd64" = 340_000_000 }
-"#;
-
-    #[test]
-    fn this_workspace_is_good() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let settings = Settings::read(&root).unwrap();
-        assert_eq!(settings.version, env!("CARGO_PKG_VERSION"));
-    }
-
-    #[test]
-    fn good_settings_are_read() {
-        let settings = parse(GOOD).unwrap();
-        assert_eq!(settings.version, "0.2.13");
-        assert_eq!(
-            settings.platforms,
-            [Platform::LinuxAmd64, Platform::LinuxArm64]
-        );
-        assert_eq!(settings.node.as_str(), "20");
-        assert_eq!(settings.size_budget[&Platform::LinuxAmd64], 340_000_000);
-        assert_eq!(settings.growth_percent, 10);
-    }
-
-    #[test]
-    fn any_manifest_may_have_a_version() {
-        for (manifest, version) in [
-            (GOOD, Some("0.2.13")),
-            ("[package]\nversion = \"1.2.3\"", Some("1.2.3")),
-            ("[package]\nversion.workspace = true", None),
-            ("[workspace]\nmembers = []", None),
-            ("no = toml = at all", None),
-        ] {
-            assert_eq!(own_version(manifest).as_deref(), version, "{manifest}");
-        }
-    }
-
-    #[test]
-    fn a_signature_is_by_a_key_or_an_identity() {
-        let signing = |value: &str| {
-            let settings = parse(&format!("{GOOD}signing = {value}\n"));
-            settings.map(|settings| settings.signing)
-        };
-        assert_eq!(
-            signing("{ key = \"a\" }").unwrap(),
-            Some(Signing::Key("a".into()))
-        );
-        let identity = Signing::Identity {
-            identity: "i".into(),
-            issuer: "u".into(),
-        };
-        assert_eq!(
-            signing("{ identity = \"i\", issuer = \"u\" }").unwrap(),
-            Some(identity)
-        );
-        for bad in [
-            "{}",
-            "{ key = \"\" }",
-            "{ identity = \"i\" }",
-            "{ key = \"a\", issuer = \"u\" }",
-        ] {
-            let error = format!("{:#}", signing(bad).unwrap_err());
-            assert!(error.contains("either a `key`"), "{bad}: {error}");
-        }
-    }
-
-    #[test]
-    fn bad_settings_name_the_key() {
-        for (from, to, key) in [
-            ("node = ", "nodes = ", "unknown field `nodes`"),
-            ("node = \"20\"", "", "missing field `node`"),
-            ("node = \"20\"", "node = 20", "node = 20"),
-            (
-                "node = \"20\"",
-                "node = \"twenty\"",
-                "bad Node.js version `twenty`",
-            ),
-            ("node = \"20\"", "node = \"16\"", "Node.js `16` is too old"),
-            (
-                "\"linux/arm64\"",
-                "\"linux/arm\"",
-                "unknown platform `linux/arm`",
-            ),
-            (
-                "\"linux/arm64\"",
-                "\"linux/amd64\"",
-                "`platforms` names a platform twice",
-            ),
-            (
-                "[\"linux/amd64\", \"linux/arm64\"]",
-                "[]",
-                "`platforms` is empty",
-            ),
-            ("agentgate/agent", "AgentGate/agent", "must be lower case"),
-            (
-                "docker/Dockerfile",
-                "/docker/Dockerfile",
-                "`dockerfile` must be relative",
-            ),
-            ("\"main\"", "\"\"", "`default-branch` is empty"),
-            ("340_000_000", "-1", "size-budget"),
-            (
-                "size-b",
-                "extra-packages = [\"a=1\"]\nsize-b",
-                "names `a=1`",
-            ),
-            (
-                "{ \"linux/amd64\"",
-                "{ \"linux/arm\"",
-                "unknown platform `linux/arm`",
-            ),
-            (
-                "[\"linux/amd64\", \"linux/arm64\"]",
-                "[\"linux/arm64\"]",
-                "`size-budget` names `linux/amd64`",
-            ),
-            (
-                "metadata.image",
-                "metadata.picture",
-                "`[workspace.metadata.image]` is missing",
-            ),
-        ] {
-            let text = GOOD.replace(from, to);
-            assert_ne!(text, GOOD, "{from} is not in the good settings");
-            let error = format!("{:#}", parse(&text).unwrap_err());
-            assert!(error.contains(key), "{to}: {error}");
-        }
-    }
 }

@@ -20,6 +20,7 @@ pub(crate) use self::set::{Tag, TagSet};
 use crate::ctx::Ctx;
 use crate::git::{self, Facts};
 use crate::github::Ci;
+use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::settings;
 use crate::stop::Stop;
@@ -110,7 +111,7 @@ impl Args {
     fn question(&self, ctx: &Ctx, folder: &Path, facts: &Facts) -> anyhow::Result<Question> {
         let mut question = of_head(ctx, self.version.as_ref());
         if self.directory.is_some() {
-            let other = settings::Other::find(folder, facts.top.as_deref())?;
+            let other = settings::OtherManifest::find(folder, facts.top.as_deref())?;
             question.default_branch = other.default_branch;
             question.workspace_version = other.version;
             if let (true, Some(repository)) = (ctx.named.is_empty(), other.repository) {
@@ -171,10 +172,8 @@ impl TagSet {
             .iter()
             .filter(|withheld| withheld.is_refused)
             .map(|withheld| {
-                let set::Withheld {
-                    name, why, remedy, ..
-                } = withheld;
-                format!("`{name}` is refused: {why}; hint: {remedy}")
+                let Refusal { why, remedy } = &withheld.reason;
+                format!("`{}` is refused: {why}; hint: {remedy}", withheld.name)
             })
             .collect();
         (!refused.is_empty()).then(|| Stop::Refused(refused.join("\n")))

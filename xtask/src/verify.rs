@@ -257,7 +257,7 @@ impl Args {
         let objections = receipt::objections(&receipt, &wanted);
         if ctx.json {
             crate::report::print_json(&serde_json::json!({
-                "schema": 1,
+                "schema": 2,
                 "receipt": file,
                 "image": target.name,
                 "digest": target.digest(),

@@ -1,16 +1,16 @@
-//! What is wrong with what is published: a pure function over what was seen.
+//! What is wrong with published tags: a pure function over what was read.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::observe::{Facts, Tagged};
+use super::observe::{AuditedRepository, AuditedTag};
+use crate::journal::{self, JournalEntry};
 use crate::oci::Digest;
-use crate::release::journal::{self, Entry};
 use crate::tags::sha_name;
 use crate::version::{self, Version};
 
-/// Something that is not as it should be.
+/// Something that is wrong with a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     /// The tag, with its repository.
@@ -19,16 +19,16 @@ pub(super) struct Finding {
     pub(super) remedy: String,
 }
 
-/// Judges the repositories; `of_git` has the commit of each version that git has here.
+/// Judges the repositories. `of_git` has the commit of each version in this clone.
 pub(super) fn judge(
-    repositories: &[Facts],
+    repositories: &[AuditedRepository],
     of_git: &BTreeMap<Version, String>,
-    history: &[Entry],
+    history: &[JournalEntry],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for facts in repositories {
         for tag in &facts.tags {
-            whole(facts, tag, &mut findings);
+            complete(facts, tag, &mut findings);
             if let (Some(version), Some(_)) = (tag.version(), &tag.digest) {
                 commit(facts, tag, of_git.get(&version), &mut findings);
             }
@@ -40,16 +40,16 @@ pub(super) fn judge(
     findings
 }
 
-/// Everything that the tag leads to is there.
-fn whole(facts: &Facts, tag: &Tagged, findings: &mut Vec<Finding>) {
+/// Checks that the tag leads to something, and that everything below it is there.
+fn complete(facts: &AuditedRepository, tag: &AuditedTag, findings: &mut Vec<Finding>) {
     let reference = facts.repository.reference(&tag.name);
     let mut broken = |why: String| {
         findings.push(Finding {
             reference: reference.clone(),
             why,
             remedy:
-                "bring it back from a copy of the registry, and look for the clean-up that took \
-                     it; or release a higher version"
+                "restore it from a copy of the registry, and stop the clean-up that deleted it; or \
+                     release a higher version"
                     .to_owned(),
         });
     };
@@ -61,17 +61,22 @@ fn whole(facts: &Facts, tag: &Tagged, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A version is the image of git's commit, and so is the commit's own tag.
-fn commit(facts: &Facts, tag: &Tagged, of_git: Option<&String>, findings: &mut Vec<Finding>) {
+/// Checks that a version is built from the git tag's commit, and equals the commit's `sha-…` tag.
+fn commit(
+    facts: &AuditedRepository,
+    tag: &AuditedTag,
+    of_git: Option<&String>,
+    findings: &mut Vec<Finding>,
+) {
     let reference = facts.repository.reference(&tag.name);
     for revision in &tag.revisions {
         if let Some(commit) = of_git.filter(|commit| *commit != revision) {
             findings.push(Finding {
                 reference: reference.clone(),
-                why: format!("is built from commit `{revision}`, and git's tag is at `{commit}`"),
+                why: format!("is built from commit `{revision}`, and the git tag is at `{commit}`"),
                 remedy: format!(
-                    "find out who moved git's tag; `git fetch --tags --force` takes the remote's, \
-                     and `git tag --force {} {revision}` brings it back",
+                    "find out who moved the git tag; `git fetch --tags --force` takes the \
+                     remote's, `git tag --force {} {revision}` moves it back",
                     tag.name
                 ),
             });
@@ -95,8 +100,8 @@ fn commit(facts: &Facts, tag: &Tagged, of_git: Option<&String>, findings: &mut V
     }
 }
 
-/// `latest` is the highest stable version, unless it was taken back.
-fn latest(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
+/// Checks that `latest` is the highest stable version, unless it was rolled back.
+fn latest(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Vec<Finding>) {
     let reference = facts.repository.reference("latest");
     let at = facts.tags.iter().find(|tag| tag.name == "latest");
     let at = at.and_then(|tag| tag.digest.as_ref());
@@ -104,9 +109,9 @@ fn latest(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
         let version = tag.version().filter(|version| version.pre.is_empty())?;
         Some((version, tag.digest.as_ref()))
     });
-    let is_taken_back = journal::rollback(history, &reference, at).is_some();
+    let is_rolled_back = journal::rollback(history, &reference, at).is_some();
     let (why, remedy) = match (at, stable.max()) {
-        _ if is_taken_back => return,
+        _ if is_rolled_back => return,
         (None, None) => return,
         (Some(_), None) => (
             "is there, and no stable version is published".to_owned(),
@@ -131,9 +136,9 @@ fn latest(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
     });
 }
 
-/// Versions are what the journals say.
-fn journals(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
-    let mut given: BTreeMap<Version, &Entry> = BTreeMap::new();
+/// Checks that versions are what the journals say.
+fn journals(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Vec<Finding>) {
+    let mut given: BTreeMap<Version, &JournalEntry> = BTreeMap::new();
     for entry in history {
         let tag = entry
             .reference
@@ -160,7 +165,10 @@ fn journals(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
                 "somebody overwrote it: find out who, and release a higher version".to_owned(),
             ),
             None => (
-                format!("is not there, and the journal ({}) gave it", entry.time),
+                format!(
+                    "is absent, and the journal ({}) says that it was written",
+                    entry.time
+                ),
                 format!("`cargo xtask release --version {version}` goes on where it ended"),
             ),
         };
@@ -172,8 +180,8 @@ fn journals(facts: &Facts, history: &[Entry], findings: &mut Vec<Finding>) {
     }
 }
 
-/// A version is the same in every repository that has it.
-fn agree(repositories: &[Facts], findings: &mut Vec<Finding>) {
+/// Checks that a version is the same in every repository that has it.
+fn agree(repositories: &[AuditedRepository], findings: &mut Vec<Finding>) {
     let Some((first, others)) = repositories.split_first() else {
         return;
     };
@@ -183,7 +191,7 @@ fn agree(repositories: &[Facts], findings: &mut Vec<Finding>) {
             let Some(theirs) = theirs.filter(|theirs| theirs.digest != tag.digest) else {
                 continue;
             };
-            let told = |digest: &Option<Digest>| {
+            let describe = |digest: &Option<Digest>| {
                 digest
                     .as_ref()
                     .map_or("absent".to_owned(), |digest| format!("`{digest}`"))
@@ -192,9 +200,9 @@ fn agree(repositories: &[Facts], findings: &mut Vec<Finding>) {
                 reference: facts.repository.reference(&tag.name),
                 why: format!(
                     "is {}, and in `{}` it is {}",
-                    told(&tag.digest),
+                    describe(&tag.digest),
                     first.repository,
-                    told(&theirs.digest)
+                    describe(&theirs.digest)
                 ),
                 remedy: "find out which one was overwritten, and release a higher version"
                     .to_owned(),

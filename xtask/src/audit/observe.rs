@@ -1,104 +1,62 @@
-//! What a repository holds, tag by tag, down to the last blob.
+//! Reads a repository tag by tag, down to the last blob.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
 
+use crate::image_tree::{Content, REVISION};
 use crate::oci::{Config, Digest};
 use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::tags::sha_name;
-use crate::tree::{Content, REVISION};
 use crate::version::{self, Version};
 use crate::{git, threads};
 
-/// A repository, as it is.
+/// A repository, as it was read.
 #[derive(Debug, Serialize)]
-pub(super) struct Facts {
+pub(super) struct AuditedRepository {
     pub(super) repository: Repository,
     /// Versions and `latest`, or every tag: in that order, the highest version first.
-    pub(super) tags: Vec<Tagged>,
-    /// What the own tags of the versions' commits lead to.
+    pub(super) tags: Vec<AuditedTag>,
+    /// What the `sha-…` tags of the versions' commits lead to.
     pub(super) commits: BTreeMap<String, Digest>,
 }
 
 /// What a tag leads to.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Tagged {
+pub(super) struct AuditedTag {
     pub(super) name: String,
-    /// None where it is listed and leads nowhere.
+    /// None when the tag is listed and leads nowhere.
     pub(super) digest: Option<Digest>,
     /// How many manifests there are below it, attestations included.
     pub(super) manifests: usize,
     /// How many blobs they name, each counted once.
     pub(super) blobs: usize,
-    /// What of all that is missing or is not what it should be.
+    /// What is missing below it, or is not what it should be.
     pub(super) broken: Vec<String>,
-    /// The commits that its images say to be built from.
+    /// The commits in the labels of its images.
     pub(super) revisions: BTreeSet<String>,
 }
 
-impl Tagged {
+impl AuditedTag {
     /// The version that the tag's name is.
     pub(super) fn version(&self) -> Option<Version> {
         version::of_tag(&self.name)
     }
 }
 
-/// Looks at a repository; what is missing is a fact, what cannot be asked an error.
+/// Reads a repository. What is missing is a fact; what cannot be read is an error.
 pub(super) fn observe(
     repository: &Repository,
     registry: &Registry,
     all: bool,
-) -> anyhow::Result<Facts> {
-    let mut names = registry.tags()?;
-    let is_kept = |name: &String| {
-        let is_version = version::of_tag(name).is_some();
-        // Signatures go by the digest of what they sign.
-        is_version || name == "latest" || (all && !name.starts_with("sha256-"))
-    };
-    names.retain(is_kept);
-    names.sort_by_key(|name| rank(name));
-    let mut roots: BTreeMap<Digest, Vec<u8>> = BTreeMap::new();
-    let mut tags = Vec::new();
-    let found = threads::each(&names, |name| registry.manifest(name))?;
-    for (name, found) in names.into_iter().zip(found) {
-        let mut tag = Tagged {
-            name,
-            ..Tagged::default()
-        };
-        if let Some((digest, bytes)) = found {
-            tag.digest = Some(digest.clone());
-            roots.insert(digest, bytes);
-        }
-        tags.push(tag);
-    }
+) -> anyhow::Result<AuditedRepository> {
+    let (mut tags, roots) = read_tags(registry, all)?;
     let (digests, documents): (Vec<Digest>, Vec<Vec<u8>>) = roots.into_iter().unzip();
     let surveys = threads::each(&documents, |bytes| survey(registry, bytes))?;
     let surveys: BTreeMap<&Digest, Survey> = digests.iter().zip(surveys).collect();
-    let blobs: BTreeMap<&Digest, u64> = surveys
-        .values()
-        .flat_map(|survey| &survey.content.blobs)
-        .map(|blob| (&blob.digest, blob.size))
-        .collect();
-    let blobs: Vec<(&Digest, u64)> = blobs.into_iter().collect();
-    let mut bad: BTreeMap<&Digest, String> = BTreeMap::new();
-    let found = threads::each(&blobs, |(digest, _)| registry.blob_size(digest))?;
-    for ((digest, size), found) in blobs.iter().zip(found) {
-        match found {
-            None => {
-                bad.insert(digest, format!("its blob `{digest}` is missing"));
-            }
-            // Some registries do not say.
-            Some(0) => {}
-            Some(found) if found == *size => {}
-            Some(found) => {
-                let why = format!("its blob `{digest}` has {found} bytes instead of {size}");
-                bad.insert(digest, why);
-            }
-        }
-    }
+    let bad = bad_blobs(registry, &surveys)?;
     for tag in &mut tags {
         let survey = tag.digest.as_ref().and_then(|digest| surveys.get(digest));
         if let Some(survey) = survey {
@@ -111,11 +69,60 @@ pub(super) fn observe(
             tag.broken.extend(bad);
         }
     }
-    Ok(Facts {
+    Ok(AuditedRepository {
         repository: repository.clone(),
         commits: commit_tags(registry, &tags)?,
         tags,
     })
+}
+
+/// Indexes and manifests by their digests.
+type Documents = BTreeMap<Digest, Vec<u8>>;
+
+/// The tags to check, and the bytes of what each leads to.
+fn read_tags(registry: &Registry, all: bool) -> anyhow::Result<(Vec<AuditedTag>, Documents)> {
+    let mut names = registry.tags()?;
+    let is_kept = |name: &String| {
+        let is_version = version::of_tag(name).is_some();
+        // A signature's tag is the digest that it signs.
+        is_version || name == "latest" || (all && !name.starts_with("sha256-"))
+    };
+    names.retain(is_kept);
+    names.sort_by_key(|name| rank(name));
+    let found = threads::each(&names, |name| registry.manifest(name))?;
+    let (mut tags, mut roots) = (Vec::new(), Documents::new());
+    for (name, found) in names.into_iter().zip(found) {
+        tags.push(AuditedTag {
+            name,
+            digest: found.as_ref().map(|(digest, _)| digest.clone()),
+            ..AuditedTag::default()
+        });
+        roots.extend(found);
+    }
+    Ok((tags, roots))
+}
+
+/// The blobs that are missing or have another size, each with a sentence that says so.
+fn bad_blobs<'a>(
+    registry: &Registry,
+    surveys: &'a BTreeMap<&Digest, Survey>,
+) -> anyhow::Result<BTreeMap<&'a Digest, String>> {
+    let blobs = surveys.values().flat_map(|survey| &survey.content.blobs);
+    let blobs: BTreeMap<&Digest, u64> = blobs.map(|blob| (&blob.digest, blob.size)).collect();
+    let blobs: Vec<(&Digest, u64)> = blobs.into_iter().collect();
+    let found = threads::each(&blobs, |(digest, _)| registry.blob_size(digest))?;
+    let pairs = blobs.into_iter().zip(found);
+    let bad = pairs.filter_map(|((digest, size), found)| match found {
+        None => Some((digest, format!("its blob `{digest}` is missing"))),
+        // Some registries do not give the size.
+        Some(0) => None,
+        Some(found) if found == size => None,
+        Some(found) => {
+            let why = format!("its blob `{digest}` has {found} bytes instead of {size}");
+            Some((digest, why))
+        }
+    });
+    Ok(bad.collect())
 }
 
 /// `latest` first, then the versions from the highest down, then the rest by name.
@@ -141,7 +148,7 @@ fn survey(registry: &Registry, bytes: &[u8]) -> anyhow::Result<Survey> {
     let broken = broken.iter().map(ToString::to_string).collect();
     let mut revisions = BTreeSet::new();
     for named in &content.manifests {
-        // What is missing is told with the other blobs; an attestation has no configuration.
+        // A missing configuration is reported as a missing blob.
         let Some(config) = registry.json(&named.config)? else {
             continue;
         };
@@ -156,8 +163,11 @@ fn survey(registry: &Registry, bytes: &[u8]) -> anyhow::Result<Survey> {
     })
 }
 
-/// What the own tags of the commits lead to that the versions are built from.
-fn commit_tags(registry: &Registry, tags: &[Tagged]) -> anyhow::Result<BTreeMap<String, Digest>> {
+/// Reads the `sha-…` tags of the commits that the versions are built from.
+fn commit_tags(
+    registry: &Registry,
+    tags: &[AuditedTag],
+) -> anyhow::Result<BTreeMap<String, Digest>> {
     let versions = tags.iter().filter(|tag| tag.version().is_some());
     let names: BTreeSet<String> = versions
         .flat_map(|tag| tag.revisions.iter().map(|revision| sha_name(revision)))
@@ -170,15 +180,15 @@ fn commit_tags(registry: &Registry, tags: &[Tagged]) -> anyhow::Result<BTreeMap<
         .collect())
 }
 
-/// The commit of each published version's git tag, where git has it here.
+/// The commit of each published version's git tag, if this clone has the tag.
 pub(super) fn commits(
     root: &Path,
     versions: &[Version],
-    repositories: &[Facts],
+    repositories: &[AuditedRepository],
 ) -> anyhow::Result<BTreeMap<Version, String>> {
     let published: BTreeSet<Version> = repositories
         .iter()
-        .flat_map(|facts| facts.tags.iter().filter_map(Tagged::version))
+        .flat_map(|facts| facts.tags.iter().filter_map(AuditedTag::version))
         .collect();
     let known = versions
         .iter()

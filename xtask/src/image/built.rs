@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::sizes::{self, BuiltPlatform};
 use crate::ctx::Ctx;
-use crate::tree::Tree;
+use crate::image_tree::ImageTree;
+use crate::oci::Digest;
 use crate::{github, report, testbed};
 
 /// The file, among the records, that keeps the last build.
@@ -20,7 +21,7 @@ pub(crate) struct Built {
     pub(super) schema: u32,
     pub(crate) references: Vec<String>,
     /// Of the index or manifest; none where the engine's classic store keeps neither.
-    pub(crate) digest: Option<String>,
+    pub(crate) digest: Option<Digest>,
     pub(super) revision: String,
     /// Whether it is in its registry rather than in the engine's store.
     #[serde(default, rename = "pushed")]
@@ -65,7 +66,7 @@ impl Built {
 
     /// What a push, or a merge, has published.
     pub(super) fn published(
-        tree: &Tree,
+        tree: &ImageTree,
         tags: Vec<(String, TagState)>,
         revision: String,
         platforms: Vec<BuiltPlatform>,
@@ -74,7 +75,7 @@ impl Built {
         Built {
             schema: 1,
             references,
-            digest: Some(tree.digest.to_string()),
+            digest: Some(tree.digest.clone()),
             revision,
             is_pushed: true,
             tags,
@@ -95,7 +96,13 @@ impl Built {
         github::write_outputs(
             &ctx.exec,
             &[
-                ("digest", self.digest.clone().unwrap_or_default()),
+                (
+                    "digest",
+                    self.digest
+                        .as_ref()
+                        .map(Digest::to_string)
+                        .unwrap_or_default(),
+                ),
                 ("tags", self.references.join("\n")),
                 ("revision", self.revision.clone()),
             ],
@@ -133,7 +140,9 @@ impl Built {
         let none = "none: the classic image store keeps no manifest";
         rows.push((
             "digest",
-            self.digest.clone().unwrap_or_else(|| none.to_owned()),
+            self.digest
+                .as_ref()
+                .map_or(none.to_owned(), Digest::to_string),
         ));
         rows.push(("revision", self.revision.clone()));
         for built in &self.platforms {

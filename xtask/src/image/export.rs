@@ -23,12 +23,12 @@ use super::{Args, Facts, Run};
 use crate::ctx::Ctx;
 use crate::docker::Docker;
 use crate::github;
+use crate::image_tree::{Blobs as _, Content, Image, ImageTree};
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::preflight;
 use crate::registry::Registry;
 use crate::threads;
-use crate::tree::{Blobs as _, Content, Image, Tree};
 use crate::unpack;
 
 /// A build into folders that is decided.
@@ -51,7 +51,7 @@ struct Build {
 /// What one run of buildx has left.
 pub(super) struct Exported {
     pub(super) layout: Layout,
-    pub(super) tree: Tree,
+    pub(super) tree: ImageTree,
     steps: BTreeMap<Platform, Steps>,
 }
 
@@ -296,10 +296,10 @@ pub(super) fn known(ctx: &Ctx) -> BTreeMap<Digest, u64> {
 
 /// The sizes of a tree's images for `platforms`, compared with those of `before`.
 pub(super) fn sizes_of(
-    tree: &Tree,
+    tree: &ImageTree,
     platforms: &[Platform],
     unpacked: &BTreeMap<Digest, u64>,
-    before: Option<&Tree>,
+    before: Option<&ImageTree>,
 ) -> Vec<BuiltPlatform> {
     let sizes = platforms.iter().filter_map(|&platform| {
         let image = *tree.images_for(platform).first()?;
@@ -345,7 +345,7 @@ impl Exported {
         &self,
         platforms: &[Platform],
         unpacked: &BTreeMap<Digest, u64>,
-        before: Option<&Tree>,
+        before: Option<&ImageTree>,
     ) -> Vec<BuiltPlatform> {
         let mut sizes = sizes_of(&self.tree, platforms, unpacked, before);
         add_steps(&mut sizes, &self.steps);

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::local::remove_old;
+use crate::image_tree::{Blobs, Content, ImageTree, ManifestStore};
 use crate::oci::{Descriptor, Digest};
-use crate::tree::{Blobs, Content, Store, Tree};
 
 pub(super) struct Layout {
     folder: PathBuf,
@@ -39,7 +39,7 @@ impl Layout {
     }
 
     /// What the build led to.
-    pub(super) fn tree(&self) -> anyhow::Result<Tree> {
+    pub(super) fn tree(&self) -> anyhow::Result<ImageTree> {
         #[derive(Deserialize)]
         struct Root {
             manifests: Vec<Descriptor>,
@@ -56,11 +56,12 @@ impl Layout {
             return Err(anyhow!("it leads to {count} images, not to one")).with_context(of);
         };
         let bytes = self.read(&root.digest).with_context(of)?;
-        Tree::read(bytes.context("its root is missing").with_context(of)?, self).with_context(of)
+        ImageTree::read(bytes.context("its root is missing").with_context(of)?, self)
+            .with_context(of)
     }
 
     /// Removes the blobs that neither `tree` nor its `content` name: those of earlier builds.
-    pub(super) fn prune(&self, tree: &Tree, content: &Content) -> io::Result<()> {
+    pub(super) fn prune(&self, tree: &ImageTree, content: &Content) -> io::Result<()> {
         let manifests = content.manifests.iter().map(|manifest| &manifest.digest);
         let blobs = content.blobs.iter().map(|blob| &blob.digest);
         let kept: BTreeSet<&str> = manifests
@@ -116,7 +117,7 @@ impl Blobs for Layout {
     }
 }
 
-impl Store for Layout {
+impl ManifestStore for Layout {
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
         self.read(digest)
     }

@@ -252,14 +252,19 @@ pub(super) fn remove_old(file: &Path) -> anyhow::Result<()> {
 
 /// The digest in buildx's metadata file; none from the classic image store, which keeps no
 /// manifest: there the file has the configuration's digest under both names.
-fn parse_digest(metadata: &str) -> anyhow::Result<Option<String>> {
+fn parse_digest(metadata: &str) -> anyhow::Result<Option<Digest>> {
     let metadata: serde_json::Value =
         serde_json::from_str(metadata).context("buildx's metadata file is not JSON")?;
     let field = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
     let digest = field("containerimage.digest")
         .context("buildx's metadata file names no `containerimage.digest`")?;
-    let of_manifest = field("containerimage.config.digest") != Some(digest);
-    Ok(of_manifest.then(|| digest.to_owned()))
+    if field("containerimage.config.digest") == Some(digest) {
+        return Ok(None);
+    }
+    let digest = digest.parse().map_err(anyhow::Error::msg);
+    digest
+        .context("bad `containerimage.digest` in buildx's metadata file")
+        .map(Some)
 }
 
 #[cfg(test)]
@@ -268,24 +273,30 @@ mod tests {
 
     #[test]
     fn the_digest_is_never_that_of_the_configuration() {
+        let (ours, config) = (Digest::of(b"image"), Digest::of(b"config"));
+        let metadata = |digest: &str, config: &str| {
+            format!(
+                r#"{{"containerimage.digest":{digest},"containerimage.config.digest":{config}}}"#
+            )
+        };
+        let quoted = |digest: &Digest| format!("\"{digest}\"");
         for (metadata, digest) in [
-            (
-                r#"{"containerimage.digest":"sha256:d","containerimage.config.digest":"sha256:c"}"#,
-                Some("sha256:d"),
-            ),
-            (r#"{"containerimage.digest":"sha256:d"}"#, Some("sha256:d")),
-            (
-                r#"{"containerimage.digest":"sha256:c","containerimage.config.digest":"sha256:c"}"#,
-                None,
-            ),
+            (metadata(&quoted(&ours), &quoted(&config)), Some(&ours)),
+            (metadata(&quoted(&ours), "null"), Some(&ours)),
+            (metadata(&quoted(&config), &quoted(&config)), None),
         ] {
             assert_eq!(
-                parse_digest(metadata).unwrap().as_deref(),
+                parse_digest(&metadata).unwrap().as_ref(),
                 digest,
                 "{metadata}"
             );
         }
-        for wrong in ["", "{}", r#"{"containerimage.digest":1}"#] {
+        for wrong in [
+            "",
+            "{}",
+            r#"{"containerimage.digest":1}"#,
+            r#"{"containerimage.digest":"sha256:d"}"#,
+        ] {
             assert!(parse_digest(wrong).is_err(), "{wrong}");
         }
     }

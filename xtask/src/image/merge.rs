@@ -10,9 +10,9 @@ use super::push::{
 };
 use super::{Args, Facts};
 use crate::ctx::Ctx;
+use crate::image_tree::{ImageTree, join};
 use crate::registry::Registry;
 use crate::stop::Stop;
-use crate::tree::{Tree, join};
 
 pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     let start = Instant::now();
@@ -63,8 +63,8 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
 #[derive(Debug)]
 pub(super) enum Joined {
     /// An index that is published already, of these very parts.
-    Published(Tree),
-    New(Tree),
+    Published(ImageTree),
+    New(ImageTree),
 }
 
 /// Joins the parts, or says all that is wrong with them.
@@ -130,7 +130,7 @@ fn decide(whole: &Wanted, parts: &[(Wanted, Found)], published: &Found) -> Resul
     if !refusals.is_empty() {
         return Err(refusals.join("\n"));
     }
-    let trees: Vec<Tree> = good.into_iter().map(|(_, tree)| tree.clone()).collect();
+    let trees: Vec<ImageTree> = good.into_iter().map(|(_, tree)| tree.clone()).collect();
     let joined = join(&trees).map_err(|error| format!("{error:#}"))?;
     Ok(Joined::New(joined))
 }
@@ -140,8 +140,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::image_tree::tests::Shelf;
     use crate::platform::Platform;
-    use crate::tree::tests::Shelf;
 
     fn wanted(tag: &str, platforms: &[Platform]) -> Wanted {
         Wanted {

@@ -18,11 +18,11 @@ pub(super) use self::publish::Publish;
 use super::export::Export;
 use super::{Args, Facts};
 use crate::ctx::Ctx;
+use crate::image_tree::{Broken, ImageTree};
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::registry::Registry;
 use crate::stop::Stop;
-use crate::tree::{Broken, Tree};
 use crate::{exec, git, report};
 
 /// A push that is decided.
@@ -131,7 +131,7 @@ pub(crate) fn look(registry: &Registry, tag: &str) -> anyhow::Result<Found> {
     let Some((_, bytes)) = registry.manifest(tag)? else {
         return Ok(Found::Absent);
     };
-    match Tree::read(bytes, registry) {
+    match ImageTree::read(bytes, registry) {
         Ok(tree) => Ok(Found::There(tree)),
         Err(error) if error.is::<Broken>() => Ok(Found::Broken(format!("{error:#}"))),
         Err(error) => Err(error),

@@ -123,7 +123,7 @@ fn compare(
     first: &[Exported],
     second: &[Exported],
 ) -> anyhow::Result<Compared> {
-    let find = |build: &'_ [Exported]| -> anyhow::Result<(usize, crate::tree::Image)> {
+    let find = |build: &'_ [Exported]| -> anyhow::Result<(usize, crate::image_tree::Image)> {
         let found = build.iter().enumerate().find_map(|(number, part)| {
             let images = part.tree.images_for(platform);
             Some((number, (*images.first()?).clone()))

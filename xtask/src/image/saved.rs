@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::exec::Exec;
+use crate::image_tree::{ImageTree, ManifestStore};
 use crate::oci::{Descriptor, Digest};
-use crate::tree::{Store, Tree};
 use crate::unpack;
 
 /// How long an engine may take to give an image out; it takes seconds.
@@ -84,16 +84,16 @@ impl Saved {
         Ok(())
     }
 
-    pub(super) fn tree(&self) -> anyhow::Result<Tree> {
+    pub(super) fn tree(&self) -> anyhow::Result<ImageTree> {
         let root = self.roots.first().context("the archive leads to nothing")?;
         let bytes = self.documents.get(&root.digest);
         let bytes = bytes.context("the archive lacks what it leads to")?;
         ensure!(Digest::of(bytes) == root.digest, "the archive is corrupt");
-        Tree::read(bytes.clone(), self)
+        ImageTree::read(bytes.clone(), self)
     }
 }
 
-impl Store for Saved {
+impl ManifestStore for Saved {
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
         Ok(self.documents.get(digest).cloned())
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::steps::Steps;
+use crate::image_tree::Image;
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::report::{self, bytes};
 use crate::settings::Settings;
-use crate::tree::Image;
 use crate::verify::step_line;
 
 /// One platform of a finished build.

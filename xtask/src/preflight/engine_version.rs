@@ -1,7 +1,7 @@
 //! Whether an engine's own builder is new enough for the Dockerfile.
 
-use super::Lack;
 use crate::docker::{Builder, Docker};
+use crate::refusal::Refusal;
 
 /// The first Docker Engine whose builder knows `HEALTHCHECK --start-interval`, and which obeys it.
 pub(crate) const OLDEST: u64 = 25;
@@ -12,11 +12,11 @@ const OLDER: [std::ops::RangeInclusive<u64>; 2] = [1..=1, 17..=OLDEST - 1];
 
 /// That the engine's own builder is too old, if it is. Another builder brings a BuildKit of its own,
 /// and an older engine runs what that has built: it ignores the interval.
-pub(super) fn too_old(docker: &Docker) -> Option<Lack> {
+pub(super) fn too_old(docker: &Docker) -> Option<Refusal> {
     let engine = docker.engine.as_ref()?;
     let is_own = docker.builder.as_ref().is_none_or(Builder::is_engine);
-    (is_own && is_older(&engine.version)).then(|| Lack {
-        what: format!(
+    (is_own && is_older(&engine.version)).then(|| Refusal {
+        why: format!(
             "the builder of Docker Engine {} does not know `HEALTHCHECK --start-interval` of the \
              Dockerfile",
             engine.version
@@ -102,7 +102,7 @@ mod tests {
             assert_eq!(too_old(&docker).is_some(), is_lacking, "{docker:?}");
         }
         let lack = too_old(&docker("20.10.24", own())).unwrap();
-        assert!(lack.what.contains("Docker Engine 20.10.24"), "{lack}");
+        assert!(lack.why.contains("Docker Engine 20.10.24"), "{lack}");
         assert!(lack.remedy.contains("Docker Engine 25 or later"), "{lack}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a registry that answers 401 wants: a token, or the credentials that docker keeps.
+//! Answers a registry's 401 with a token, or with the credentials that docker keeps.
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
@@ -12,7 +12,7 @@ use ureq::http::header::AUTHORIZATION;
 
 use super::{Access, Registry, is_loopback};
 
-/// Two names for one thing; some registries give both.
+/// A token server's answer. Both names mean the same; some registries give both.
 #[derive(Deserialize)]
 struct Token {
     token: Option<String>,
@@ -20,8 +20,8 @@ struct Token {
 }
 
 impl Registry {
-    /// The `Authorization` header that answers `challenge`; none when it asks for credentials
-    /// and docker has none.
+    /// The `Authorization` header for `challenge`; none when it asks for credentials and docker has
+    /// none.
     pub(super) fn authorize(&self, challenge: &str) -> anyhow::Result<Option<String>> {
         let (scheme, parameters) = challenge.split_once(' ').unwrap_or((challenge, ""));
         let credential = self.credential()?;
@@ -30,7 +30,7 @@ impl Registry {
         }
         if !scheme.eq_ignore_ascii_case("bearer") {
             bail!(
-                "`{}` asks for `{scheme}` authorization, which is not known; hint: check the \
+                "`{}` asks for `{scheme}` authorization, which is unknown; hint: check the \
                  repository's name and the proxy settings",
                 self.base
             );
@@ -61,14 +61,14 @@ impl Registry {
             "scope",
             format!("repository:{}:{actions}", self.repository.path()),
         )];
-        // As a blob may be taken from there.
+        // To mount blobs from there.
         query.extend(self.copied_from.as_ref().map(|from| {
             let scope = format!("repository:{}:pull", from.path());
             ("scope", scope)
         }));
         query.extend(parameter(parameters, "service").map(|service| ("service", service)));
         let what = format!("a token from {realm}");
-        let mut answer = self.patiently(&what, || {
+        let mut answer = self.with_retry(&what, || {
             if let Some(DockerCredential::IdentityToken(token)) = credential {
                 let grant = [
                     ("grant_type", "refresh_token"),
@@ -107,7 +107,7 @@ impl Registry {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             result => result.with_context(|| format!("failed to open `{}`", path.display()))?,
         };
-        // Docker Hub's entry bears the name that it had in 2014.
+        // Docker Hub's entry still has its name of 2014.
         let server = if self.repository.is_on_docker_hub() {
             "https://index.docker.io/v1/"
         } else {
@@ -116,7 +116,7 @@ impl Registry {
         match docker_credential::get_credential_from_reader(BufReader::new(file), server) {
             Ok(credential) => Ok(Some(credential)),
             Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(None),
-            // This is how a helper says that it has none.
+            // So a helper says that it has none.
             Err(CredentialRetrievalError::HelperFailure { stdout, .. })
                 if stdout.contains("credentials not found") =>
             {

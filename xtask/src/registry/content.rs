@@ -1,23 +1,24 @@
-//! What a registry holds: manifests by their bytes, whether a blob is there, the tags there are.
+//! Reads from a registry: manifests, blobs and the list of tags.
 
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use ureq::http::StatusCode;
 use ureq::http::header::{CONTENT_LENGTH, LINK};
 
-use super::{Answer, Passing, Registry, says_absent};
+use super::{Answer, Registry, says_absent};
 use crate::oci::Digest;
+use crate::retry::Transient;
 
 /// The longest document that is read, in bytes; the distribution project's own limit is 4 MiB.
 const LONGEST: u64 = 8 << 20;
-/// A registry that gives out more pages of tags than this is not believed.
+/// More pages of tags than this are taken for a loop.
 const PAGES: usize = 1000;
 
 impl Registry {
-    /// The index or manifest that `version`, a tag or a digest, leads to: its digest, which is
-    /// that of the very bytes, and the bytes. None when the registry says that it has no such.
+    /// The index or manifest that `version`, a tag or a digest, leads to: the digest, hashed here,
+    /// and the bytes. None when the registry says that it is absent.
     ///
-    /// Fails when the bytes are not what a digest asked for says.
+    /// Fails when `version` is a digest and the bytes have another one.
     pub(crate) fn manifest(&self, version: &str) -> anyhow::Result<Option<(Digest, Vec<u8>)>> {
         let what = format!("{}:{version}", self.repository);
         let answer = self.get(&format!("manifests/{version}"), &what)?;
@@ -36,7 +37,7 @@ impl Registry {
         Ok(Some((digest, bytes)))
     }
 
-    /// A blob that is JSON; none when the registry says that it has no such.
+    /// A blob that is JSON; none when the registry says that it is absent.
     pub(crate) fn json(&self, digest: &Digest) -> anyhow::Result<Option<serde_json::Value>> {
         let what = self.repository.by_digest(digest);
         let answer = self.get(&format!("blobs/{digest}"), &what)?;
@@ -54,13 +55,13 @@ impl Registry {
             .with_context(|| format!("`{what}` is not JSON"))
     }
 
-    /// Whether the registry has the blob; it is not read.
+    /// Whether the registry has the blob, without reading it.
     pub(crate) fn has_blob(&self, digest: &Digest) -> anyhow::Result<bool> {
         Ok(self.blob_size(digest)?.is_some())
     }
 
-    /// The bytes of a blob, as the registry says without sending it; 0 where it does not say, and
-    /// none when it has no such.
+    /// The size of a blob in bytes, without reading it; 0 when the registry does not give it, and
+    /// none when the blob is absent.
     pub(crate) fn blob_size(&self, digest: &Digest) -> anyhow::Result<Option<u64>> {
         let what = self.repository.by_digest(digest);
         let url = self.url(&format!("blobs/{digest}"));
@@ -72,11 +73,11 @@ impl Registry {
                 Ok(Some(length.unwrap_or_default()))
             }
             StatusCode::NOT_FOUND => Ok(None),
-            status => Err(self.refusal(status, &what)),
+            status => Err(self.refused(status, &what)),
         }
     }
 
-    /// Every tag of the repository; none when there is no such repository.
+    /// Every tag of the repository; an empty list when the repository is absent.
     pub(crate) fn tags(&self) -> anyhow::Result<Vec<String>> {
         #[derive(Deserialize)]
         struct Page {
@@ -113,7 +114,7 @@ impl Registry {
         self.ask(|| self.agent.get(&url), what)
     }
 
-    /// The body of an answer; none when the registry says that there is no such thing.
+    /// The body of an answer; none when the registry says that the thing is absent.
     fn document(&self, mut answer: Answer, what: &str) -> anyhow::Result<Option<Vec<u8>>> {
         let status = answer.status();
         let body = answer.body_mut().with_config().limit(LONGEST);
@@ -123,7 +124,7 @@ impl Registry {
                 let bytes = bytes.map_err(|error| {
                     let text = format!("`{}` broke off while it sent `{what}`", self.base);
                     let text = format!("{text}; hint: check the network and try again");
-                    Passing::new(text, None).caused_by(error)
+                    Transient::new(text).caused_by(error)
                 })?;
                 Ok(Some(bytes))
             }
@@ -131,9 +132,9 @@ impl Registry {
                 if says_absent(&String::from_utf8_lossy(&bytes.unwrap_or_default())) {
                     return Ok(None);
                 }
-                Err(self.stranger(status, what))
+                Err(self.unknown_answer(status, what))
             }
-            status => Err(self.refusal(status, what)),
+            status => Err(self.refused(status, what)),
         }
     }
 }

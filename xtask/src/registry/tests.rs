@@ -10,7 +10,10 @@ use super::*;
 
 mod content;
 
-const OK: &str = "200 OK\r\nDocker-Content-Digest: sha256:d1";
+/// What [`OK`] says.
+const D1: &str = "sha256:d100000000000000000000000000000000000000000000000000000000000000";
+const OK: &str = "200 OK\r\nDocker-Content-Digest: \
+    sha256:d100000000000000000000000000000000000000000000000000000000000000";
 const UNKNOWN: &str = r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#;
 
 thread_local! {
@@ -42,7 +45,8 @@ impl World {
         exec.set_var("TESTBED_REGISTRY", "");
         let repository = format!("{address}/me/agent").parse().unwrap();
         let mut registry = Registry::new(&exec, &repository);
-        registry.sleep = |time| {
+        registry.retry.random = || 0.0;
+        registry.retry.sleep = |time| {
             SLEPT.with_borrow_mut(|slept| slept.push(time.as_secs()));
             Ok(())
         };
@@ -62,7 +66,9 @@ impl World {
 
     /// The client's answer, and the requests it took.
     fn digest(self) -> (Result<Option<String>, String>, Vec<String>) {
-        self.ask(|registry| registry.digest("v1.0.0"))
+        let (digest, requests) = self.ask(|registry| registry.digest("v1.0.0"));
+        let text = |digest: Option<Digest>| digest.map(String::from);
+        (digest.map(text), requests)
     }
 
     /// What the client makes of the answers, and the requests it took.
@@ -142,10 +148,18 @@ fn asks(answers: &[&str], want: Result<Option<&str>, &str>, slept: &[u64]) {
 
 #[test]
 fn a_tag_that_is_there_has_a_digest() {
-    asks(&[OK], Ok(Some("sha256:d1")), &[]);
+    asks(&[OK], Ok(Some(D1)), &[]);
     asks(
         &["200 OK"],
         Err("`http://ADDRESS` answers for `ADDRESS/me/agent:v1.0.0` without a digest"),
+        &[],
+    );
+    asks(
+        &["200 OK\r\nDocker-Content-Digest: sha256:d1"],
+        Err(
+            "`http://ADDRESS` answers for `ADDRESS/me/agent:v1.0.0` in an unknown form: bad digest \
+             `sha256:d1`: expected `sha256:` and 64 lower-case hex digits",
+        ),
         &[],
     );
 }
@@ -175,10 +189,10 @@ fn only_a_registrys_own_words_say_that_a_tag_is_absent() {
 #[test]
 fn a_busy_registry_is_asked_again_a_few_times() {
     let busy = "503 Service Unavailable";
-    asks(&[busy, busy, OK], Ok(Some("sha256:d1")), &[1, 2]);
+    asks(&[busy, busy, OK], Ok(Some(D1)), &[1, 2]);
     let wait = "429 Too Many Requests\r\nRetry-After: 7";
     let long = "429 Too Many Requests\r\nRetry-After: 86400";
-    asks(&[wait, long, OK], Ok(Some("sha256:d1")), &[7, 30]);
+    asks(&[wait, long, OK], Ok(Some(D1)), &[7, 30]);
     asks(
         &[wait, busy, busy, wait],
         Err(
@@ -191,7 +205,7 @@ fn a_busy_registry_is_asked_again_a_few_times() {
 
 #[test]
 fn a_broken_connection_is_tried_again_and_is_never_an_absent_tag() {
-    asks(&["", OK], Ok(Some("sha256:d1")), &[1]);
+    asks(&["", OK], Ok(Some(D1)), &[1]);
     // The HEAD said 404, but the registry's own words never came.
     let (digest, _) = World::new(&["404 Not Found", "", "", "", ""]).digest();
     let error = digest.unwrap_err();
@@ -206,7 +220,7 @@ fn a_broken_connection_is_tried_again_and_is_never_an_absent_tag() {
 fn a_registry_that_says_nothing_for_too_long_is_an_error() {
     let World { registry, .. } = World::new(&[]);
     let error = registry
-        .patiently("a tag", || Err(ureq::Error::Timeout(ureq::Timeout::Global)))
+        .with_retry("a tag", || Err(ureq::Error::Timeout(ureq::Timeout::Global)))
         .unwrap_err();
     let error = format!("{error:#}");
     assert!(
@@ -239,7 +253,7 @@ fn a_token_is_fetched_when_the_registry_wants_one() {
     ] {
         let token = format!("200 OK\r\n\r\n{token}");
         let (digest, requests) = World::new(&[BEARER, &token, OK]).digest();
-        assert_eq!(digest, Ok(Some("sha256:d1".to_owned())));
+        assert_eq!(digest, Ok(Some(D1.to_owned())));
         assert_eq!(
             requests,
             [
@@ -258,7 +272,7 @@ fn dockers_credentials_are_used() {
     // `me:secret`
     world.docker_config(r#"{"auths":{"ADDRESS":{"auth":"bWU6c2VjcmV0"}}}"#);
     let (digest, requests) = world.digest();
-    assert_eq!(digest, Ok(Some("sha256:d1".to_owned())));
+    assert_eq!(digest, Ok(Some(D1.to_owned())));
     assert!(
         requests[1].ends_with(" [Basic bWU6c2VjcmV0]"),
         "{requests:?}"
@@ -270,7 +284,7 @@ fn dockers_credentials_are_used() {
     ]);
     world.docker_config(r#"{"auths":{"ADDRESS":{"username":"me","password":"secret"}}}"#);
     let (digest, requests) = world.digest();
-    assert_eq!(digest, Ok(Some("sha256:d1".to_owned())));
+    assert_eq!(digest, Ok(Some(D1.to_owned())));
     assert!(
         requests[1].ends_with(" [Basic bWU6c2VjcmV0]"),
         "{requests:?}"
@@ -279,7 +293,7 @@ fn dockers_credentials_are_used() {
     let world = World::new(&[BEARER, token, OK]);
     world.docker_config(r#"{"auths":{"ADDRESS":{"identitytoken":"i1"}}}"#);
     let (digest, requests) = world.digest();
-    assert_eq!(digest, Ok(Some("sha256:d1".to_owned())));
+    assert_eq!(digest, Ok(Some(D1.to_owned())));
     assert!(requests[1].starts_with("POST /token "), "{requests:?}");
     assert!(requests[1].contains("refresh_token=i1"), "{requests:?}");
 }

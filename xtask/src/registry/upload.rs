@@ -1,4 +1,4 @@
-//! Uploads: blobs and the manifests that name them (distribution spec, "Push").
+//! Uploads to a registry: blobs, and the manifests that name them (distribution spec, "Push").
 
 use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
@@ -8,28 +8,29 @@ use ureq::http::StatusCode;
 use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use ureq::{RequestBuilder, SendBody};
 
-use super::{Answer, Passing, Registry};
+use super::{Answer, Registry};
 use crate::exec;
+use crate::image_tree::Blobs;
 use crate::oci::Digest;
-use crate::tree::Blobs;
+use crate::retry::Transient;
 
-/// How long a registry may take over a single write of an upload; the whole has no limit.
+/// How long a single write of an upload may take. The whole upload has no limit.
 const STALL: Duration = Duration::from_secs(30);
-/// How long it may take to check and keep what it was sent.
+/// How long the registry may take to store a blob after its last byte.
 const KEEPING: Duration = Duration::from_mins(3);
 
-/// What became of a blob that was to be uploaded.
+/// What an upload did with a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Upload {
     Sent,
-    /// The registry had it, here or in the repository that it is copied from.
+    /// The registry had it already, here or in the repository that it is mounted from.
     Present,
 }
 
 impl Registry {
     /// Uploads the blob of `size` bytes that `open` gives, unless the registry has it.
     ///
-    /// A connection that breaks, or a registry that is busy, is tried again from the blob's start.
+    /// Starts again from the first byte when the connection breaks or the registry is busy.
     pub(crate) fn upload<R: Read>(
         &self,
         digest: &Digest,
@@ -41,7 +42,7 @@ impl Registry {
         }
         let what = self.repository.by_digest(digest);
         let start = self.url("blobs/uploads/");
-        // An upload has an address of its own, which is gone when the upload fails.
+        // Each try needs an upload address of its own: a failed upload loses it.
         let answer = self.send(&what, |authorization| {
             let request = authorized(self.agent.post(&start), authorization);
             let begun = request.send_empty()?;
@@ -50,7 +51,7 @@ impl Registry {
             };
             let separator = if url.contains('?') { '&' } else { '?' };
             let url = format!("{url}{separator}digest={digest}");
-            // Who is sent elsewhere with a blob is not sent there with our credentials.
+            // The upload address may be another host, which must not get our credentials.
             let authorization = authorization.filter(|_| url.starts_with(&self.base));
             let mut blob = Watched(open()?);
             authorized(self.agent.put(&url), authorization)
@@ -65,13 +66,12 @@ impl Registry {
         })?;
         match answer.status() {
             StatusCode::CREATED => Ok(Upload::Sent),
-            status => Err(self.push_refusal(status, answer, &what)),
+            status => Err(self.push_refused(status, answer, &what)),
         }
     }
 
-    /// Takes a blob from the repository that is copied from, without a byte sent; false where that
-    /// is in another registry, or the registry does not do it for us (distribution spec, "Mounting
-    /// a blob from another repository").
+    /// Mounts a blob from another repository of the registry, without sending a byte (distribution
+    /// spec, "Mounting a blob from another repository"). Returns false when the registry does not.
     fn mount(&self, digest: &Digest) -> anyhow::Result<bool> {
         let Some(from) = &self.copied_from else {
             return Ok(false);
@@ -86,10 +86,9 @@ impl Registry {
         Ok(answer.status() == StatusCode::CREATED)
     }
 
-    /// Gives `version` (a tag or the bytes' own digest) to the index or manifest that `bytes` are,
-    /// and reads it back.
+    /// Pushes an index or manifest as `version`, a tag or its own digest, and reads the digest back.
     ///
-    /// Fails when the registry then has other bytes under that name: another push came between.
+    /// Fails when the registry then has another digest there: another push came between.
     pub(crate) fn push_manifest(
         &self,
         version: &str,
@@ -105,7 +104,7 @@ impl Registry {
         })?;
         let status = answer.status();
         if status != StatusCode::CREATED {
-            return Err(self.push_refusal(status, answer, &what));
+            return Err(self.push_refused(status, answer, &what));
         }
         let pushed = Digest::of(bytes);
         let found = self.digest(version)?;
@@ -114,17 +113,17 @@ impl Registry {
                 "`{what}` is absent right after it was pushed; hint: some registries are late, run \
                  this again"
             );
-            return Err(Passing::new(text, None).into());
+            return Err(Transient::new(text).into());
         };
         ensure!(
-            found == pushed.as_str(),
+            found == pushed,
             "`{what}` is {found} right after `{pushed}` was pushed to it; hint: another push came \
-             between, look at both before you run this again"
+             between; inspect both before you run this again"
         );
         Ok(())
     }
 
-    /// Where an upload goes on; some registries name the path alone.
+    /// The address of an upload. Some registries give the path alone.
     fn location(&self, answer: &Answer) -> Option<String> {
         let location = answer.headers().get(LOCATION)?.to_str().ok()?;
         if location.starts_with('/') {
@@ -133,15 +132,15 @@ impl Registry {
         location.contains("://").then(|| location.to_owned())
     }
 
-    /// Why the registry does not take something, in its own words where it has some.
-    fn push_refusal(&self, status: StatusCode, mut answer: Answer, what: &str) -> anyhow::Error {
+    /// The error for a push that the registry does not take, with the registry's own text.
+    fn push_refused(&self, status: StatusCode, mut answer: Answer, what: &str) -> anyhow::Error {
         if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
-            return self.refusal(status, what);
+            return self.refused(status, what);
         }
         let said = answer.body_mut().read_to_string().unwrap_or_default();
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         let said: String = said.chars().take(300).collect();
-        // Registries that forbid overwriting say so in many ways.
+        // Registries that forbid overwriting have no common status for it.
         let hint = if what.ends_with(":latest") {
             "where tags cannot be overwritten, let the registry make an exception of `latest`, or \
              release with `--latest never`"
@@ -161,7 +160,7 @@ impl Registry {
 }
 
 impl Blobs for Registry {
-    /// Fails with an error that another try may not see, where the registry is busy.
+    /// Fails with [`Transient`] where the registry is busy.
     fn open<'a>(&'a self, digest: &Digest) -> io::Result<Box<dyn Read + 'a>> {
         let what = self.repository.by_digest(digest);
         let url = self.url(&format!("blobs/{digest}"));
@@ -174,13 +173,13 @@ impl Blobs for Registry {
             let request = request.config().timeout_global(None);
             request.timeout_per_read(Some(STALL)).build().call()
         });
-        let answer = answer.map_err(|error| match error.downcast::<Passing>() {
-            Ok(passing) => io::Error::new(ErrorKind::ConnectionAborted, passing),
+        let answer = answer.map_err(|error| match error.downcast::<Transient>() {
+            Ok(transient) => io::Error::new(ErrorKind::ConnectionAborted, transient),
             Err(error) => io::Error::other(error),
         })?;
         match answer.status() {
             StatusCode::OK => Ok(Box::new(answer.into_body().into_reader())),
-            status => Err(io::Error::other(self.refusal(status, &what))),
+            status => Err(io::Error::other(self.refused(status, &what))),
         }
     }
 }
@@ -192,7 +191,7 @@ fn authorized<B>(request: RequestBuilder<B>, authorization: Option<&str>) -> Req
     }
 }
 
-/// Ends an upload when we are told to end.
+/// Ends an upload after a signal.
 struct Watched<R>(R);
 
 impl<R: Read> Read for Watched<R> {

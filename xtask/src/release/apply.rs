@@ -1,43 +1,45 @@
-//! Gives the tags: each journalled before and after, read back by digest, and tried again only
-//! after a fresh look.
+//! Writes the tags of a plan. Each is journalled before and after, read back by digest, and tried
+//! again only after the registry was asked anew.
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::facts::{self, Published, Target, Wish};
-use super::journal::{Command, Entry, Journal};
-use super::patience::Patience;
-use super::plan::{Goal, Kind, Plan, Step, latest};
+use super::facts::{self, Destination, LatestPolicy, PublishedVersions};
+use super::plan::{LatestPlan, ReleasePlan, StepKind, TagStep, latest};
 use super::sign::Signer;
+use crate::image_tree::{self, Content, upload};
+use crate::journal::{Journal, JournalEntry, Operation};
 use crate::oci::Digest;
+use crate::published;
 use crate::reference::Repository;
+use crate::retry::Retry;
 use crate::stop::Stop;
-use crate::tree::{self, Content, upload};
+use crate::version::Version;
 
-/// Releases that overtake each other more often than this are left to another run.
+/// How often a release tries to move `latest` while other releases move it, too.
 const ROUNDS: usize = 8;
 
 /// The effects of a plan.
 pub(super) struct Apply<'a> {
-    pub(super) plan: &'a Plan,
+    pub(super) plan: &'a ReleasePlan,
     /// The index that is released, byte for byte.
     pub(super) bytes: &'a [u8],
-    pub(super) targets: &'a [Target],
+    pub(super) targets: &'a [Destination],
     /// What each repository had when the plan was made, in the order of `targets`.
-    pub(super) published: &'a [Published],
-    pub(super) history: &'a [Entry],
-    pub(super) wish: Wish,
-    pub(super) patience: Patience,
-    /// What signs, where a signature is asked for.
+    pub(super) published: &'a [PublishedVersions],
+    pub(super) history: &'a [JournalEntry],
+    pub(super) wish: LatestPolicy,
+    pub(super) retry: Retry,
+    /// None when no signature is asked for.
     pub(super) signer: Option<&'a Signer>,
     /// The folder of the journals.
     pub(super) journals: PathBuf,
 }
 
-/// A tag at the end of a release.
+/// A tag at the end of a release, as `--json` prints it.
 #[derive(Debug, serde::Serialize)]
-pub(super) struct Given {
+pub(super) struct TagResult {
     /// With the repository.
     pub(super) reference: String,
     pub(super) tag: String,
@@ -48,25 +50,25 @@ pub(super) struct Given {
 }
 
 /// What became of a write.
-enum Gave {
+enum WriteOutcome {
     Written,
-    /// The tag was there already.
+    /// The tag led there already.
     Before,
-    /// Somebody else gave it to this one.
+    /// Somebody else pointed it at another digest, or deleted it.
     Elsewhere(Option<Digest>),
 }
 
 impl Apply<'_> {
-    pub(super) fn run(&self) -> anyhow::Result<Vec<Given>> {
+    pub(super) fn run(&self) -> anyhow::Result<Vec<TagResult>> {
         let mut journal = Journal::open(
             &self.journals,
             &self.plan.version.to_string(),
             &self.plan.revision,
         )?;
         let steps = &self.plan.steps;
-        for step in steps.iter().filter(|step| step.kind == Kind::Copy) {
+        for step in steps.iter().filter(|step| step.kind == StepKind::Copy) {
             if step.is_write() {
-                self.bring(self.target(&step.repository)?.0)?;
+                self.copy(self.target(&step.repository)?.0)?;
             }
         }
         // Before any tag moves.
@@ -79,54 +81,62 @@ impl Apply<'_> {
         steps.iter().map(give).collect()
     }
 
-    fn step(&self, step: &Step, journal: &mut Journal) -> anyhow::Result<Given> {
+    fn step(&self, step: &TagStep, journal: &mut Journal) -> anyhow::Result<TagResult> {
         let (target, published) = self.target(&step.repository)?;
         match step.kind {
-            Kind::Copy | Kind::Version => self.once(step, target, journal),
-            Kind::Latest => self.latest(target, published, journal),
-            Kind::Rollback => self.rollback(step, target, journal),
+            StepKind::Copy | StepKind::Version => self.once(step, target, journal),
+            StepKind::Latest => self.latest(target, published, journal),
+            StepKind::Rollback => self.rollback(step, target, journal),
         }
     }
 
     /// A repository, and what it had.
-    fn target(&self, repository: &Repository) -> anyhow::Result<(&Target, &Published)> {
+    fn target(
+        &self,
+        repository: &Repository,
+    ) -> anyhow::Result<(&Destination, &PublishedVersions)> {
         let mut targets = self.targets.iter().zip(self.published);
         let found = targets.find(|(target, _)| target.repository == *repository);
-        found.context("a step is for no repository that was named")
+        found.context("a step names an unknown repository")
     }
 
-    /// Brings the image from the first repository, under no tag yet.
-    fn bring(&self, target: &Target) -> anyhow::Result<()> {
+    /// Copies the image from the first repository, without a tag.
+    fn copy(&self, target: &Destination) -> anyhow::Result<()> {
         let from = self.targets.first().context("no repository was named")?;
         anstream::eprintln!("copying {} to `{}`", self.plan.digest, target.repository);
-        self.patience.run(|| {
+        self.retry.run(|| {
             let content = Content::read(self.bytes, &from.registry)?;
             upload(&target.registry, &[(&from.registry, &content)])?;
             self.put(target, self.plan.digest.as_str(), &self.plan.digest)
         })
     }
 
-    /// Gives a tag that is written once.
-    fn once(&self, step: &Step, target: &Target, journal: &mut Journal) -> anyhow::Result<Given> {
+    /// Writes a tag that is written once.
+    fn once(
+        &self,
+        step: &TagStep,
+        target: &Destination,
+        journal: &mut Journal,
+    ) -> anyhow::Result<TagResult> {
         let digest = &self.plan.digest;
         let reference = target.repository.reference(&step.tag);
-        let write = Write {
-            command: Command::Release,
+        let write = TagWrite {
+            command: Operation::Release,
             tag: &step.tag,
             from: None,
             to: digest,
-            looks_first: true,
+            checks_first: true,
         };
         let gave = if step.is_write() {
             self.give(&write, target, journal)?
         } else {
-            Gave::Before
+            WriteOutcome::Before
         };
         let (is_written, why) = match gave {
-            Gave::Written => (true, "published"),
-            Gave::Before => (false, "it was published already"),
-            Gave::Elsewhere(other) => {
-                let other = told(other.as_ref());
+            WriteOutcome::Written => (true, "published"),
+            WriteOutcome::Before => (false, "it was published already"),
+            WriteOutcome::Elsewhere(other) => {
+                let other = describe(other.as_ref());
                 return Err(Stop::Refused(format!(
                     "`{reference}` was published meanwhile with another digest: it is {other}, \
                      and this release is `{digest}`; nothing was overwritten\n  hint: find out \
@@ -135,67 +145,63 @@ impl Apply<'_> {
                 .into());
             }
         };
-        Ok(given(target, &step.tag, Some(digest), is_written, why))
+        Ok(result(target, &step.tag, Some(digest), is_written, why))
     }
 
-    /// Gives `latest`, if it may move; then looks whether a higher version was published
-    /// meanwhile, which it then belongs to.
+    /// Writes `latest`, if it may move, then reads the published versions again: if another release
+    /// has published a higher one meanwhile, `latest` moves to that.
     fn latest(
         &self,
-        target: &Target,
-        published: &Published,
+        target: &Destination,
+        published: &PublishedVersions,
         journal: &mut Journal,
-    ) -> anyhow::Result<Given> {
+    ) -> anyhow::Result<TagResult> {
         let version = &self.plan.version;
         let reference = target.repository.reference("latest");
         let given = |digest: Option<&Digest>, is_written, why: &str| {
-            given(target, "latest", digest, is_written, why)
+            result(target, "latest", digest, is_written, why)
         };
-        // The plan is of this moment, unless a copy took its time since; each further round looks.
+        // The plan is fresh, unless a copy took its time since. Each further round asks again.
         let mut copies = self
             .plan
             .steps
             .iter()
-            .filter(|step| step.kind == Kind::Copy);
-        let mut known = (!copies.any(Step::is_write)).then(|| published.clone());
+            .filter(|step| step.kind == StepKind::Copy);
+        let mut known = (!copies.any(TagStep::is_write)).then(|| published.clone());
         let mut is_written = false;
         for _ in 0..ROUNDS {
             let now = match known.take() {
                 Some(known) => known,
-                None => Published {
-                    taken_back: published.taken_back.clone(),
+                None => PublishedVersions {
+                    rolled_back: published.rolled_back.clone(),
                     ..self
-                        .patience
-                        .run(|| facts::published(target, version, self.history))?
+                        .retry
+                        .run(|| facts::observe_versions(target, version, self.history))?
                 },
             };
             let (to, why) = match latest(version, &self.plan.digest, &now, self.wish) {
-                Goal::Is(why) | Goal::Stays(why) => {
+                LatestPlan::Is(why) | LatestPlan::Stays(why) => {
                     let why = if is_written { "moved" } else { &*why };
                     return Ok(given(now.at(), is_written, why));
                 }
-                Goal::Moves(to, why) => (to, why),
+                LatestPlan::Moves(to, why) => (to, why),
             };
-            anstream::eprintln!("giving `{reference}` to {to}: {why}");
-            let write = Write {
-                command: Command::Release,
+            anstream::eprintln!("moving `{reference}` to {to}: {why}");
+            let write = TagWrite {
+                command: Operation::Release,
                 tag: "latest",
                 from: now.at(),
                 to: &to,
-                looks_first: false,
+                checks_first: false,
             };
             match self.give(&write, target, journal)? {
-                Gave::Written => is_written = true,
-                Gave::Before => {}
-                Gave::Elsewhere(_) => continue,
+                WriteOutcome::Written => is_written = true,
+                WriteOutcome::Before => {}
+                WriteOutcome::Elsewhere(_) => continue,
             }
-            let known_highest = now.highest.as_ref().map(|(highest, _)| highest);
-            let highest = known_highest.max(Some(version));
-            let is_overtaken = self.patience.run(|| {
-                let versions = facts::stable(&target.registry)?;
-                Ok(versions.iter().max() > highest)
-            })?;
-            if !is_overtaken {
+            let highest = now.highest.as_ref().map(|(highest, _)| highest);
+            let highest = highest.max(Some(version));
+            if !self.is_overtaken(target, highest)? {
                 return Ok(given(Some(&to), is_written, "moved"));
             }
         }
@@ -205,58 +211,75 @@ impl Apply<'_> {
         )
     }
 
-    /// Takes `latest` back.
+    /// Whether a stable version above `highest` was published meanwhile.
+    fn is_overtaken(
+        &self,
+        target: &Destination,
+        highest: Option<&Version>,
+    ) -> anyhow::Result<bool> {
+        self.retry.run(|| {
+            let versions = published::stable(&target.registry)?;
+            Ok(versions.iter().max() > highest)
+        })
+    }
+
+    /// Moves `latest` to a lower version.
     fn rollback(
         &self,
-        step: &Step,
-        target: &Target,
+        step: &TagStep,
+        target: &Destination,
         journal: &mut Journal,
-    ) -> anyhow::Result<Given> {
+    ) -> anyhow::Result<TagResult> {
         let digest = &self.plan.digest;
         let reference = target.repository.reference(&step.tag);
-        let write = Write {
-            command: Command::Rollback,
+        let write = TagWrite {
+            command: Operation::Rollback,
             tag: &step.tag,
             from: step.from.as_ref(),
             to: digest,
-            looks_first: true,
+            checks_first: true,
         };
         let (is_written, why) = match self.give(&write, target, journal)? {
-            Gave::Written => (true, "taken back"),
-            Gave::Before => (false, "it was there already"),
-            Gave::Elsewhere(other) => {
-                let other = told(other.as_ref());
+            WriteOutcome::Written => (true, "rolled back"),
+            WriteOutcome::Before => (false, "it was there already"),
+            WriteOutcome::Elsewhere(other) => {
+                let other = describe(other.as_ref());
                 return Err(Stop::Refused(format!(
-                    "`{reference}` was moved meanwhile: it is {other}; it was not taken back\n  \
-                     hint: look at `cargo xtask release --status`, then run this again"
+                    "`{reference}` was moved meanwhile: it is {other}; it was not rolled back\n  \
+                     hint: `cargo xtask release --status` shows where it is; then run this again"
                 ))
                 .into());
             }
         };
-        Ok(given(target, &step.tag, Some(digest), is_written, why))
+        Ok(result(target, &step.tag, Some(digest), is_written, why))
     }
 
-    /// Gives a tag that leads to `write.from`, and nothing that leads anywhere else.
-    fn give(&self, write: &Write, target: &Target, journal: &mut Journal) -> anyhow::Result<Gave> {
-        let Write { tag, to, .. } = *write;
+    /// Writes a tag that leads to `write.from`; leaves a tag that leads elsewhere alone.
+    fn give(
+        &self,
+        write: &TagWrite,
+        target: &Destination,
+        journal: &mut Journal,
+    ) -> anyhow::Result<WriteOutcome> {
+        let TagWrite { tag, to, .. } = *write;
         let registry = &target.registry;
-        let (mut is_begun, mut looks) = (false, write.looks_first);
-        self.patience.run(|| {
-            if looks {
-                let found = facts::digest(registry, tag)?;
+        let (mut is_begun, mut checks) = (false, write.checks_first);
+        self.retry.run(|| {
+            if checks {
+                let found = published::digest(registry, tag)?;
                 if found.as_ref() == Some(to) {
                     return Ok(if is_begun {
                         journal.done()?;
-                        Gave::Written
+                        WriteOutcome::Written
                     } else {
-                        Gave::Before
+                        WriteOutcome::Before
                     });
                 }
                 if found.as_ref() != write.from {
-                    return Ok(Gave::Elsewhere(found));
+                    return Ok(WriteOutcome::Elsewhere(found));
                 }
             }
-            looks = true;
+            checks = true;
             if !is_begun {
                 let reference = target.repository.reference(tag);
                 journal.begin(write.command, &reference, write.from, to)?;
@@ -264,12 +287,12 @@ impl Apply<'_> {
             }
             self.put(target, tag, to)?;
             journal.done()?;
-            Ok(Gave::Written)
+            Ok(WriteOutcome::Written)
         })
     }
 
-    /// Gives `tag` to the very bytes of a digest that the registry has.
-    fn put(&self, target: &Target, tag: &str, digest: &Digest) -> anyhow::Result<()> {
+    /// Points `tag` at a digest that the registry has, by pushing its very bytes.
+    fn put(&self, target: &Destination, tag: &str, digest: &Digest) -> anyhow::Result<()> {
         let found;
         let bytes = if *digest == self.plan.digest {
             self.bytes
@@ -279,37 +302,38 @@ impl Apply<'_> {
             found.with_context(|| {
                 format!(
                     "`{digest}` is gone from the registry; hint: a clean-up deleted it; `cargo \
-                     xtask image --push` brings it back"
+                     xtask image --push` publishes it again"
                 )
             })?
         };
-        let document = serde_json::from_slice(bytes).context("it is not JSON, so no manifest")?;
-        let media_type = tree::media_type(&document);
+        let document =
+            serde_json::from_slice(bytes).context("it is not JSON, so it is not a manifest")?;
+        let media_type = image_tree::media_type(&document);
         target.registry.push_manifest(tag, &media_type, bytes)
     }
 }
 
 /// A tag that is to be written.
 #[derive(Clone, Copy)]
-struct Write<'a> {
-    command: Command,
+struct TagWrite<'a> {
+    command: Operation,
     tag: &'a str,
-    /// What it must lead to before.
+    /// What it must lead to before the write.
     from: Option<&'a Digest>,
     to: &'a Digest,
-    /// Whether even the first try looks: what was seen may be old, and a mistake not mended.
-    looks_first: bool,
+    /// Whether even the first try reads the tag: what the plan saw may be old, and a wrong write is
+    /// not put right.
+    checks_first: bool,
 }
 
-/// Where a tag is at the end.
-fn given(
-    target: &Target,
+fn result(
+    target: &Destination,
     tag: &str,
     digest: Option<&Digest>,
     is_written: bool,
     why: &str,
-) -> Given {
-    Given {
+) -> TagResult {
+    TagResult {
         reference: target.repository.reference(tag),
         tag: tag.to_owned(),
         digest: digest.cloned(),
@@ -318,6 +342,6 @@ fn given(
     }
 }
 
-fn told(digest: Option<&Digest>) -> String {
+fn describe(digest: Option<&Digest>) -> String {
     digest.map_or("absent".to_owned(), |digest| format!("`{digest}`"))
 }

@@ -1,4 +1,4 @@
-//! What a release depends on beside git: the registries, the receipts and the journals, as plain
+//! What a release depends on besides git: the registries, the receipts and the journals, as plain
 //! data.
 
 use std::collections::BTreeMap;
@@ -7,25 +7,26 @@ use std::path::Path;
 use anyhow::Context as _;
 use clap::ValueEnum;
 
-use super::journal::{self, Entry};
 use super::sign::Signer;
 use super::source::Source;
 use crate::image::{Found, look, objections};
+use crate::image_tree::{Broken, Image, ImageTree};
+use crate::journal::{self, JournalEntry};
 use crate::oci::{Digest, Document, Index};
 use crate::platform::Platform;
+use crate::published;
 use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::threads;
-use crate::tree::{Broken, Image, Tree};
 use crate::verify::{self, Candidate};
-use crate::version::{self, Version};
+use crate::version::Version;
 
-/// What is wanted of `latest`.
+/// Whether `latest` moves to the version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Wish {
+pub(super) enum LatestPolicy {
     /// It moves if it may
     Auto,
-    /// If it may not move, nothing is released
+    /// It moves, or nothing is released
     Require,
     /// It stays
     Never,
@@ -33,62 +34,62 @@ pub(super) enum Wish {
 
 /// Everything that a release is decided on.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(super) struct ReleaseFacts {
     pub(super) source: Source,
-    /// What the tag of `source.wanted` leads to, in the first repository.
-    pub(super) image: Released,
-    /// Platforms without a receipt that holds, each with the reason.
+    /// What the tag of `source.wanted` leads to in the first repository.
+    pub(super) image: SourceImage,
+    /// Platforms without a valid receipt, each with the reason.
     pub(super) lacking: Vec<(Platform, String)>,
-    /// Receipts come from elsewhere, so that nothing is verified now.
+    /// Whether receipts come from elsewhere: then nothing is verified now.
     pub(super) are_receipts_given: bool,
-    pub(super) wish: Wish,
-    /// Of each repository; the first is the one that has the image, the others get a copy.
-    pub(super) published: Vec<Published>,
+    pub(super) wish: LatestPolicy,
+    /// One for each repository. The first has the image, the others get a copy.
+    pub(super) published: Vec<PublishedVersions>,
 }
 
-impl Facts {
-    /// The index that is released; empty where there is none.
+impl ReleaseFacts {
+    /// The bytes of the index that is released; empty when there is no image to release.
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.image {
-            Released::Whole { bytes, .. } => bytes,
+            SourceImage::Whole { bytes, .. } => bytes,
             _ => &[],
         }
     }
 }
 
-/// What is to be released.
+/// The image that is to be released.
 #[derive(Clone, Debug)]
-pub(super) enum Released {
+pub(super) enum SourceImage {
     Absent,
-    /// It names something that is missing or is no image; why.
+    /// It names something that is missing or is not an image; the reason.
     Broken(String),
-    /// It is whole and not the image that is wanted; why.
+    /// It is whole, but not the image that is wanted; the reason.
     Other(String),
-    /// It is the image that is wanted, with all manifests that it names.
+    /// It is the image that is wanted, and the registry has every manifest of it.
     Whole {
         digest: Digest,
         bytes: Vec<u8>,
     },
 }
 
-/// What a repository has of versions.
+/// The versions that a repository has, as far as a release depends on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Published {
+pub(super) struct PublishedVersions {
     pub(super) repository: Repository,
-    /// What the commit's own tag leads to; not asked of the first repository.
+    /// What the commit's `sha-…` tag leads to; always none for the first repository.
     pub(super) commit: Option<Digest>,
     /// What the tag of the version to release leads to.
     pub(super) tag: Option<Digest>,
-    /// The highest stable version but for that one.
+    /// The highest stable version besides that one.
     pub(super) highest: Option<(Version, Digest)>,
     pub(super) latest: Option<Latest>,
-    /// What our key has not signed of the image, where a signature is asked for.
+    /// The digests of the image that our key has not signed, when a signature is asked for.
     pub(super) unsigned: Vec<Digest>,
-    /// When `latest` was taken back from this very version, and has not moved since.
-    pub(super) taken_back: Option<String>,
+    /// When `latest` was rolled back from this very version, if it has not moved since.
+    pub(super) rolled_back: Option<String>,
 }
 
-impl Published {
+impl PublishedVersions {
     pub(super) fn reference(&self, tag: &str) -> String {
         self.repository.reference(tag)
     }
@@ -103,19 +104,19 @@ impl Published {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Latest {
     pub(super) digest: Digest,
-    /// The version whose tag leads there too, or else what the image says to be.
+    /// The version whose tag leads there too, or else the version that the image's label gives.
     pub(super) version: Option<Version>,
 }
 
-/// What was asked for on the command line.
-pub(super) struct Asked<'a> {
+/// What the command line asks for.
+pub(super) struct ReleaseOptions<'a> {
     pub(super) receipts: &'a Path,
     pub(super) are_receipts_given: bool,
-    pub(super) wish: Wish,
+    pub(super) wish: LatestPolicy,
 }
 
 /// A repository that is released to.
-pub(super) struct Target {
+pub(super) struct Destination {
     pub(super) repository: Repository,
     pub(super) registry: Registry,
 }
@@ -123,34 +124,36 @@ pub(super) struct Target {
 /// Asks the registries and reads the receipts.
 pub(super) fn observe(
     source: &Source,
-    asked: &Asked,
-    targets: &[Target],
-    history: &[Entry],
+    asked: &ReleaseOptions,
+    targets: &[Destination],
+    history: &[JournalEntry],
     signer: Option<&Signer>,
-) -> anyhow::Result<Facts> {
+) -> anyhow::Result<ReleaseFacts> {
     let (first, others) = targets.split_first().context("no repository was named")?;
     let (image, lacking) = image(source, asked, first)?;
     let mut published = Vec::new();
     if let Some(version) = &source.version {
-        published.push(self::published(first, version, history)?);
+        published.push(observe_versions(first, version, history)?);
         for other in others {
-            let commit = digest(&other.registry, &source.wanted.tag)?;
-            let there = self::published(other, version, history)?;
-            // What was taken back in the first repository is no `latest` elsewhere.
-            let taken_back = there.taken_back.or_else(|| published[0].taken_back.clone());
-            published.push(Published {
+            let commit = published::digest(&other.registry, &source.wanted.tag)?;
+            let there = observe_versions(other, version, history)?;
+            // A version that was rolled back in the first repository is not `latest` elsewhere.
+            let rolled_back = there
+                .rolled_back
+                .or_else(|| published[0].rolled_back.clone());
+            published.push(PublishedVersions {
                 commit,
-                taken_back,
+                rolled_back,
                 ..there
             });
         }
     }
-    if let (Some(signer), Released::Whole { bytes, .. }) = (signer, &image) {
+    if let (Some(signer), SourceImage::Whole { bytes, .. }) = (signer, &image) {
         for (target, there) in targets.iter().zip(&mut published) {
             there.unsigned = signer.unsigned(&target.registry, bytes)?;
         }
     }
-    Ok(Facts {
+    Ok(ReleaseFacts {
         source: source.clone(),
         image,
         lacking,
@@ -164,14 +167,18 @@ type Lacking = Vec<(Platform, String)>;
 
 /// The image, and the platforms that no receipt proves.
 ///
-/// Receipts that hold were written for these very digests, and say the commit: then it is enough
-/// that each manifest is there. Else everything is read.
-fn image(source: &Source, asked: &Asked, first: &Target) -> anyhow::Result<(Released, Lacking)> {
+/// A valid receipt was written for these very digests and names the commit. With one for each
+/// platform it is enough that the registry has the manifests; else everything is read.
+fn image(
+    source: &Source,
+    asked: &ReleaseOptions,
+    first: &Destination,
+) -> anyhow::Result<(SourceImage, Lacking)> {
     let (registry, wanted) = (&first.registry, &source.wanted);
     let Some((digest, bytes)) = registry.manifest(&wanted.tag)? else {
-        return Ok((Released::Absent, Vec::new()));
+        return Ok((SourceImage::Absent, Vec::new()));
     };
-    let whole = Released::Whole {
+    let whole = SourceImage::Whole {
         digest: digest.clone(),
         bytes: bytes.clone(),
     };
@@ -187,31 +194,31 @@ fn image(source: &Source, asked: &Asked, first: &Target) -> anyhow::Result<(Rele
     };
     let mut lacking = None;
     if let Ok(Document::Index(index)) = Document::parse(&bytes)
-        && let Some(images) = only(&index, &wanted.platforms)
+        && let Some(images) = exactly(&index, &wanted.platforms)
         && lacking.insert(lacks(true, images)).is_empty()
     {
         let entries = index.manifests.iter().map(|entry| &entry.digest);
         return Ok(match missing(registry, entries)? {
-            Some(missing) => (Released::Broken(missing), Vec::new()),
+            Some(missing) => (SourceImage::Broken(missing), Vec::new()),
             None => (whole, Vec::new()),
         });
     }
-    let tree = match Tree::read(bytes, registry) {
+    let tree = match ImageTree::read(bytes, registry) {
         Ok(tree) => tree,
         Err(error) if error.is::<Broken>() => {
-            return Ok((Released::Broken(format!("{error:#}")), Vec::new()));
+            return Ok((SourceImage::Broken(format!("{error:#}")), Vec::new()));
         }
         Err(error) => return Err(error),
     };
     let objections = objections(&tree, wanted);
     if !objections.is_empty() {
-        return Ok((Released::Other(objections.join("; ")), Vec::new()));
+        return Ok((SourceImage::Other(objections.join("; ")), Vec::new()));
     }
     let attestations = tree.attestations.iter();
     if let Some(missing) = missing(registry, attestations.map(|one| &one.descriptor.digest))? {
-        return Ok((Released::Broken(missing), Vec::new()));
+        return Ok((SourceImage::Broken(missing), Vec::new()));
     }
-    // Where the index did not say all of it.
+    // The index alone did not give every platform.
     let lacking = lacking.unwrap_or_else(|| {
         let images = wanted.platforms.iter().filter_map(|&platform| {
             let image = *tree.images_for(platform).first()?;
@@ -222,8 +229,8 @@ fn image(source: &Source, asked: &Asked, first: &Target) -> anyhow::Result<(Rele
     Ok((whole, lacking))
 }
 
-/// The manifest of each platform, where the index has one for each and none for others.
-fn only<'a>(index: &'a Index, platforms: &[Platform]) -> Option<Vec<(Platform, &'a Digest)>> {
+/// The manifest of each platform, if the index has exactly one for each and no other.
+fn exactly<'a>(index: &'a Index, platforms: &[Platform]) -> Option<Vec<(Platform, &'a Digest)>> {
     let mut images = Vec::new();
     for entry in index.manifests.iter().filter(|one| !one.is_attestation()) {
         let named = entry.platform.as_ref()?;
@@ -234,7 +241,7 @@ fn only<'a>(index: &'a Index, platforms: &[Platform]) -> Option<Vec<(Platform, &
     (images.len() == platforms.len() && by_platform.len() == platforms.len()).then_some(images)
 }
 
-/// The first manifest that the registry lacks, in words.
+/// A sentence about the first manifest that the registry lacks.
 fn missing<'a>(
     registry: &Registry,
     digests: impl Iterator<Item = &'a Digest>,
@@ -242,43 +249,25 @@ fn missing<'a>(
     let ask = |digest: &'a Digest| {
         move || {
             let found = registry.digest(digest.as_str())?;
-            let told = format!("its manifest `{digest}` is missing");
-            Ok(found.is_none().then_some(told))
+            let missing = format!("its manifest `{digest}` is missing");
+            Ok(found.is_none().then_some(missing))
         }
     };
     Ok(threads::all(digests.map(ask))?.into_iter().flatten().next())
 }
 
-/// What a tag leads to.
-pub(super) fn digest(registry: &Registry, tag: &str) -> anyhow::Result<Option<Digest>> {
-    Ok(registry.manifest(tag)?.map(|(digest, _)| digest))
-}
-
-/// The versions that a repository lists.
-pub(super) fn versions(registry: &Registry) -> anyhow::Result<Vec<Version>> {
-    let tags = registry.tags()?;
-    Ok(tags.iter().filter_map(|tag| version::of_tag(tag)).collect())
-}
-
-/// The stable ones of them.
-pub(super) fn stable(registry: &Registry) -> anyhow::Result<Vec<Version>> {
-    let mut versions = versions(registry)?;
-    versions.retain(|version| version.pre.is_empty());
-    Ok(versions)
-}
-
-/// What a repository has of versions, now.
-pub(super) fn published(
-    target: &Target,
+/// Asks a repository for its versions.
+pub(super) fn observe_versions(
+    target: &Destination,
     version: &Version,
-    history: &[Entry],
-) -> anyhow::Result<Published> {
+    history: &[JournalEntry],
+) -> anyhow::Result<PublishedVersions> {
     let registry = &target.registry;
-    let versions = versions(registry)?;
+    let versions = published::versions(registry)?;
     let others = versions.iter().filter(|other| other.pre.is_empty());
     let highest = match others.filter(|other| *other != version).max() {
         Some(highest) => {
-            let found = digest(registry, &format!("v{highest}"))?;
+            let found = published::digest(registry, &format!("v{highest}"))?;
             let found = found.with_context(|| {
                 format!(
                     "`{}` lists `v{highest}` and has nothing under it; hint: delete the tag, or \
@@ -290,13 +279,13 @@ pub(super) fn published(
         }
         None => None,
     };
-    // Where it is not listed, it is looked for right before it is written.
+    // A tag that is not listed is checked again right before it is written.
     let tag = if versions.contains(version) {
-        digest(registry, &format!("v{version}"))?
+        published::digest(registry, &format!("v{version}"))?
     } else {
         None
     };
-    let latest = match digest(registry, "latest")? {
+    let latest = match published::digest(registry, "latest")? {
         Some(at) => Some(Latest {
             version: match &highest {
                 _ if Some(&at) == tag.as_ref() => Some(version.clone()),
@@ -309,19 +298,19 @@ pub(super) fn published(
     };
     let reference = target.repository.reference("latest");
     let at = latest.as_ref().map(|latest| &latest.digest);
-    let taken_back = journal::taken_back(history, &reference, tag.as_ref(), at);
-    Ok(Published {
+    let rolled_back = journal::rolled_back(history, &reference, tag.as_ref(), at);
+    Ok(PublishedVersions {
         repository: target.repository.clone(),
         commit: None,
         tag,
         highest,
         latest,
         unsigned: Vec::new(),
-        taken_back,
+        rolled_back,
     })
 }
 
-/// The version that an image says to be; none where it says none, or is no whole image.
+/// The version in an image's label; none when there is no label, or when the image is not whole.
 pub(super) fn labelled(registry: &Registry, digest: &Digest) -> anyhow::Result<Option<Version>> {
     let Found::There(tree) = look(registry, digest.as_str())? else {
         return Ok(None);
@@ -332,7 +321,7 @@ pub(super) fn labelled(registry: &Registry, digest: &Digest) -> anyhow::Result<O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::tests::Shelf;
+    use crate::image_tree::tests::Shelf;
 
     #[test]
     fn an_index_has_each_platform_once_and_no_other() {
@@ -352,7 +341,7 @@ mod tests {
             let Document::Index(index) = Document::parse(&tree.bytes).unwrap() else {
                 panic!("it is no index");
             };
-            assert_eq!(only(&index, both).map(|images| images.len()), count);
+            assert_eq!(exactly(&index, both).map(|images| images.len()), count);
         }
     }
 }

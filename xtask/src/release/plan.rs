@@ -1,45 +1,33 @@
-//! What a release will do, or every reason why it will do nothing: a pure function over facts.
+//! The plan of a release, or every reason against it: a pure function over facts.
 
 use serde::Serialize;
 
-use super::facts::{Facts, Published, Released, Wish};
+use super::facts::{LatestPolicy, PublishedVersions, ReleaseFacts, SourceImage};
 use crate::image::Wanted;
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::reference::Repository;
+use crate::refusal::Refusal;
 use crate::version::Version;
 
-/// Why a release is refused, and what to type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Refusal {
-    pub(super) why: String,
-    pub(super) remedy: String,
-}
+/// The remedy when a tag is not what it should be.
+const STATUS: &str = "`cargo xtask release --status` shows what is published";
 
-impl Refusal {
-    pub(super) fn new(why: impl Into<String>, remedy: impl Into<String>) -> Refusal {
-        Refusal {
-            why: why.into(),
-            remedy: remedy.into(),
-        }
-    }
-}
-
-/// A release that is decided.
+/// What a release does, in order; with `--dry-run --json` in this form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Plan {
+pub(super) struct ReleasePlan {
     #[serde(serialize_with = "as_text")]
     pub(super) version: Version,
     /// The full commit id.
     pub(super) revision: String,
-    /// What is released; no byte of it is rewritten.
+    /// The index that is released, byte for byte.
     pub(super) digest: Digest,
-    /// The platforms to prove first, each with the reason why its receipt does not do.
+    /// The platforms to verify first, each with the reason why its receipt is not valid.
     pub(super) verify: Vec<(Platform, String)>,
-    /// What is signed then, before any tag is given.
+    /// What is signed next, before any tag is written.
     pub(super) sign: Vec<Unsigned>,
     /// In the order in which they are done.
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<TagStep>,
 }
 
 /// What is to be signed in a repository.
@@ -50,43 +38,43 @@ pub(super) struct Unsigned {
     pub(super) digests: Vec<Digest>,
 }
 
-/// What becomes of a tag.
+/// What happens to a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Step {
-    pub(super) kind: Kind,
+pub(super) struct TagStep {
+    pub(super) kind: StepKind,
     pub(super) repository: Repository,
     pub(super) tag: String,
     pub(super) from: Option<Digest>,
-    /// None where the tag stays.
+    /// None when the tag stays where it is.
     pub(super) to: Option<Digest>,
     pub(super) why: String,
 }
 
-/// What a step is for.
+/// Why a tag is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Kind {
-    /// The commit's image is brought from the first repository.
+pub(super) enum StepKind {
+    /// The commit's `sha-…` tag, with the image copied from the first repository.
     Copy,
     /// The version's tag, which is written once.
     Version,
-    /// `latest`, which never moves down.
+    /// `latest`, which moves up only.
     Latest,
-    /// `latest`, which moves down because somebody asked for it.
+    /// `latest`, which moves down by `--rollback`.
     Rollback,
 }
 
-impl Step {
-    /// Whether the tag is to be written.
+impl TagStep {
+    /// Whether the step writes the tag.
     pub(super) fn is_write(&self) -> bool {
         self.to.is_some() && self.to != self.from
     }
 }
 
-impl Plan {
-    /// Whether every tag is where it belongs, and signed what is to be.
+impl ReleasePlan {
+    /// Whether nothing is left to write and to sign.
     pub(super) fn is_done(&self) -> bool {
-        self.sign.is_empty() && !self.steps.iter().any(Step::is_write)
+        self.sign.is_empty() && !self.steps.iter().any(TagStep::is_write)
     }
 }
 
@@ -95,7 +83,7 @@ fn as_text<S: serde::Serializer>(version: &Version, to: S) -> Result<S::Ok, S::E
 }
 
 /// Decides on a release.
-pub(super) fn release(facts: &Facts) -> Result<Plan, Vec<Refusal>> {
+pub(super) fn release(facts: &ReleaseFacts) -> Result<ReleasePlan, Vec<Refusal>> {
     let wanted = &facts.source.wanted;
     let mut refusals = facts.source.refusals.clone();
     let image = image(
@@ -117,36 +105,35 @@ pub(super) fn release(facts: &Facts) -> Result<Plan, Vec<Refusal>> {
     }
     for published in &facts.published {
         let goal = latest(version, &digest, published, facts.wish);
-        if let (Goal::Stays(why), Wish::Require) = (&goal, facts.wish) {
+        if let (LatestPlan::Stays(why), LatestPolicy::Require) = (&goal, facts.wish) {
             refusals.push(Refusal::new(
                 format!("`{}` may not move: {why}", published.reference("latest")),
-                "leave `--latest require` away, or release a version above all that are published",
+                "leave out `--latest require`, or release a version above all published ones",
             ));
         }
         let from = published.at().cloned();
-        steps.push(Step {
-            kind: Kind::Latest,
+        steps.push(TagStep {
+            kind: StepKind::Latest,
             repository: published.repository.clone(),
             tag: "latest".to_owned(),
             to: match &goal {
-                Goal::Is(_) => from.clone(),
-                Goal::Moves(to, _) => Some(to.clone()),
-                Goal::Stays(_) => None,
+                LatestPlan::Is(_) => from.clone(),
+                LatestPlan::Moves(to, _) => Some(to.clone()),
+                LatestPlan::Stays(_) => None,
             },
             from,
             why: match goal {
-                Goal::Is(why) | Goal::Moves(_, why) | Goal::Stays(why) => why,
+                LatestPlan::Is(why) | LatestPlan::Moves(_, why) | LatestPlan::Stays(why) => why,
             },
         });
     }
     finish(facts, version, digest, steps, refusals)
 }
 
-/// Decides on a roll-back: `latest` back to a version that was published, for the reason `why`.
-pub(super) fn rollback(facts: &Facts, why: &str) -> Result<Plan, Vec<Refusal>> {
+/// Decides on a rollback of `latest` to a published version, for the reason `why`.
+pub(super) fn rollback(facts: &ReleaseFacts, why: &str) -> Result<ReleasePlan, Vec<Refusal>> {
     let mut refusals = facts.source.refusals.clone();
-    let status = "`cargo xtask release --status` shows what is published";
-    let image = image(facts, status, "`--to vX.Y.Z` names another version");
+    let image = image(facts, STATUS, "`--to vX.Y.Z` names another version");
     let image = image.map_err(|refusal| refusals.push(refusal));
     let (Some(version), Ok(digest)) = (&facts.source.version, image) else {
         return Err(refusals);
@@ -159,36 +146,9 @@ pub(super) fn rollback(facts: &Facts, why: &str) -> Result<Plan, Vec<Refusal>> {
     }
     let mut steps = Vec::new();
     for published in &facts.published {
-        let name = published.reference(&format!("v{version}"));
-        match &published.tag {
-            Some(there) if *there == digest => {}
-            Some(there) => refusals.push(Refusal::new(
-                format!("`{name}` leads to another digest than the first repository's: `{there}`"),
-                status,
-            )),
-            None => refusals.push(Refusal::new(format!("`{name}` is not published"), status)),
-        }
-        let latest = published.reference("latest");
-        match &published.latest {
-            None => refusals.push(Refusal::new(
-                format!("`{latest}` is not there, so there is nothing to take back"),
-                "`cargo xtask release` gives it",
-            )),
-            Some(at) if at.version.as_ref().is_some_and(|at| at < version) => {
-                let at = at.version.as_ref().map(ToString::to_string);
-                refusals.push(Refusal::new(
-                    format!(
-                        "`{latest}` is at `v{}`, which is lower than `v{version}`: that is no \
-                         roll-back",
-                        at.unwrap_or_default()
-                    ),
-                    format!("`cargo xtask release --version {version} --latest require`"),
-                ));
-            }
-            Some(_) => {}
-        }
-        steps.push(Step {
-            kind: Kind::Rollback,
+        refusals.extend(rollback_refusals(version, &digest, published));
+        steps.push(TagStep {
+            kind: StepKind::Rollback,
             repository: published.repository.clone(),
             tag: "latest".to_owned(),
             from: published.at().cloned(),
@@ -203,14 +163,51 @@ pub(super) fn rollback(facts: &Facts, why: &str) -> Result<Plan, Vec<Refusal>> {
     finish(facts, version, digest, steps, refusals)
 }
 
-/// The plan, with what is to be proven first; or all refusals.
+/// Why `latest` cannot roll back to `version` in a repository: the version must be published there
+/// with the same digest, and `latest` must not be lower.
+fn rollback_refusals(
+    version: &Version,
+    digest: &Digest,
+    published: &PublishedVersions,
+) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let name = published.reference(&format!("v{version}"));
+    match &published.tag {
+        Some(there) if there == digest => {}
+        Some(there) => refusals.push(Refusal::new(
+            format!("`{name}` leads to another digest than the first repository's: `{there}`"),
+            STATUS,
+        )),
+        None => refusals.push(Refusal::new(format!("`{name}` is not published"), STATUS)),
+    }
+    let latest = published.reference("latest");
+    let Some(at) = &published.latest else {
+        refusals.push(Refusal::new(
+            format!("`{latest}` is not there, so there is nothing to roll back"),
+            "`cargo xtask release` writes it",
+        ));
+        return refusals;
+    };
+    if let Some(lower) = at.version.as_ref().filter(|at| *at < version) {
+        refusals.push(Refusal::new(
+            format!(
+                "`{latest}` is at `v{lower}`, which is lower than `v{version}`: a rollback moves \
+                 it down"
+            ),
+            format!("`cargo xtask release --version {version} --latest require`"),
+        ));
+    }
+    refusals
+}
+
+/// The plan, with the platforms to verify first; or all refusals.
 fn finish(
-    facts: &Facts,
+    facts: &ReleaseFacts,
     version: &Version,
     digest: Digest,
-    steps: Vec<Step>,
+    steps: Vec<TagStep>,
     mut refusals: Vec<Refusal>,
-) -> Result<Plan, Vec<Refusal>> {
+) -> Result<ReleasePlan, Vec<Refusal>> {
     let unsigned = facts
         .published
         .iter()
@@ -219,7 +216,7 @@ fn finish(
         repository: published.repository.clone(),
         digests: published.unsigned.clone(),
     });
-    let mut plan = Plan {
+    let mut plan = ReleasePlan {
         version: version.clone(),
         revision: facts.source.wanted.revision.clone(),
         digest,
@@ -227,7 +224,7 @@ fn finish(
         sign: sign.collect(),
         steps,
     };
-    // Where nothing is to be written there is nothing to prove.
+    // A release that writes nothing needs no receipt.
     if !plan.is_done() {
         plan.verify.clone_from(&facts.lacking);
     }
@@ -235,7 +232,7 @@ fn finish(
         for (platform, why) in plan.verify.drain(..) {
             refusals.push(Refusal::new(
                 format!("no receipt proves {platform}: {why}"),
-                "leave `--receipt-dir` away: what is not proven is verified now",
+                "without `--receipt-dir` the platform is verified now",
             ));
         }
     }
@@ -246,13 +243,13 @@ fn finish(
     }
 }
 
-/// The commit's image in a repository that is not the first.
+/// The step that copies the commit's image to a repository.
 fn copy(
-    facts: &Facts,
-    published: &Published,
+    facts: &ReleaseFacts,
+    published: &PublishedVersions,
     digest: &Digest,
     refusals: &mut Vec<Refusal>,
-) -> Step {
+) -> TagStep {
     let Wanted { tag, reference, .. } = &facts.source.wanted;
     let there = published.reference(tag);
     if let Some(other) = published.commit.as_ref().filter(|other| *other != digest) {
@@ -262,8 +259,8 @@ fn copy(
              by itself",
         ));
     }
-    Step {
-        kind: Kind::Copy,
+    TagStep {
+        kind: StepKind::Copy,
         repository: published.repository.clone(),
         tag: tag.clone(),
         from: published.commit.clone(),
@@ -275,13 +272,13 @@ fn copy(
     }
 }
 
-/// The version's own tag.
+/// The step that writes the version's tag.
 fn tag(
     version: &Version,
-    published: &Published,
+    published: &PublishedVersions,
     digest: &Digest,
     refusals: &mut Vec<Refusal>,
-) -> Step {
+) -> TagStep {
     let tag = format!("v{version}");
     if let Some(other) = published.tag.as_ref().filter(|other| *other != digest) {
         refusals.push(Refusal::new(
@@ -293,32 +290,32 @@ fn tag(
             "a version is written once: release this commit as a higher version",
         ));
     }
-    Step {
-        kind: Kind::Version,
+    TagStep {
+        kind: StepKind::Version,
         repository: published.repository.clone(),
         tag,
         from: published.tag.clone(),
         to: Some(digest.clone()),
         why: match &published.tag {
-            None => "git's tag".to_owned(),
+            None => "the git tag".to_owned(),
             Some(_) => "published already".to_owned(),
         },
     }
 }
 
-/// The digest of the image, if that is whole and the commit's; `absent` and `again` say what to do
-/// where it is not there, or not what it must be.
-fn image(facts: &Facts, absent: &str, again: &str) -> Result<Digest, Refusal> {
+/// The digest of the image, if it is whole and built from the commit. `absent` and `again` are the
+/// remedies when it is missing, or not what it must be.
+fn image(facts: &ReleaseFacts, absent: &str, again: &str) -> Result<Digest, Refusal> {
     let Wanted {
         reference,
         revision,
         ..
     } = &facts.source.wanted;
     let (why, remedy) = match &facts.image {
-        Released::Whole { digest, .. } => return Ok(digest.clone()),
-        Released::Absent => (format!("`{reference}` is not published"), absent),
-        Released::Broken(why) => (format!("`{reference}` is broken: {why}"), again),
-        Released::Other(why) => (
+        SourceImage::Whole { digest, .. } => return Ok(digest.clone()),
+        SourceImage::Absent => (format!("`{reference}` is not published"), absent),
+        SourceImage::Broken(why) => (format!("`{reference}` is broken: {why}"), again),
+        SourceImage::Other(why) => (
             format!("`{reference}` is not the image of commit `{revision}`: {why}"),
             again,
         ),
@@ -326,9 +323,9 @@ fn image(facts: &Facts, absent: &str, again: &str) -> Result<Digest, Refusal> {
     Err(Refusal::new(why, remedy))
 }
 
-/// What becomes of `latest`, and why.
+/// Where `latest` goes, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Goal {
+pub(super) enum LatestPlan {
     /// It leads there already.
     Is(String),
     Moves(Digest, String),
@@ -339,18 +336,18 @@ pub(super) enum Goal {
 pub(super) fn latest(
     version: &Version,
     digest: &Digest,
-    published: &Published,
-    wish: Wish,
-) -> Goal {
-    if wish == Wish::Never {
-        return Goal::Stays("`--latest never`".to_owned());
+    published: &PublishedVersions,
+    wish: LatestPolicy,
+) -> LatestPlan {
+    if wish == LatestPolicy::Never {
+        return LatestPlan::Stays("`--latest never`".to_owned());
     }
     if !version.pre.is_empty() {
-        return Goal::Stays(format!("`{version}` is a prerelease"));
+        return LatestPlan::Stays(format!("`{version}` is a prerelease"));
     }
-    if let (Some(time), Wish::Auto) = (&published.taken_back, wish) {
-        return Goal::Stays(format!(
-            "it was taken back from this version ({time}); `--latest require` gives it again"
+    if let (Some(time), LatestPolicy::Auto) = (&published.rolled_back, wish) {
+        return LatestPlan::Stays(format!(
+            "it was rolled back from this version ({time}); `--latest require` gives it again"
         ));
     }
     let at = published.latest.as_ref();
@@ -358,20 +355,20 @@ pub(super) fn latest(
         // Another release came between, and ours has moved it.
         if at.is_some_and(|at| at.digest == *digest) {
             let why = format!("`v{higher}` is published, and it is at `v{version}`");
-            return Goal::Moves(theirs.clone(), why);
+            return LatestPlan::Moves(theirs.clone(), why);
         }
-        return Goal::Stays(format!("the higher version `v{higher}` is published"));
+        return LatestPlan::Stays(format!("the higher version `v{higher}` is published"));
     }
     match at {
-        Some(at) if at.digest == *digest => Goal::Is("it is there already".to_owned()),
+        Some(at) if at.digest == *digest => LatestPlan::Is("it is there already".to_owned()),
         Some(at) if at.version.as_ref().is_some_and(|at| at > version) => {
             let at = at.version.as_ref().map(ToString::to_string);
-            Goal::Stays(format!(
+            LatestPlan::Stays(format!(
                 "it leads to an image that says to be version `{}`",
                 at.unwrap_or_default()
             ))
         }
-        _ => Goal::Moves(
+        _ => LatestPlan::Moves(
             digest.clone(),
             "a stable version, and no higher one is published".to_owned(),
         ),

@@ -1,17 +1,17 @@
-//! How a plan and a finished release are told.
+//! How a plan and a finished release are printed.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::apply::Given;
-use super::plan::Plan;
+use super::apply::TagResult;
+use super::plan::ReleasePlan;
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::{github, report};
 
 /// The plan on stdout, for `--dry-run`.
-pub(super) fn plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
+pub(super) fn plan(plan: &ReleasePlan, json: bool) -> anyhow::Result<()> {
     if json {
         return report::print_json(plan);
     }
@@ -20,7 +20,7 @@ pub(super) fn plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
 }
 
 /// A row for each step.
-pub(super) fn table(plan: &Plan) -> String {
+pub(super) fn table(plan: &ReleasePlan) -> String {
     let digest = |digest: Option<&Digest>| digest.map_or("none", Digest::short).to_owned();
     let mut rows = vec![["step", "from", "to", "why"].map(str::to_owned)];
     for (platform, _) in &plan.verify {
@@ -43,7 +43,7 @@ pub(super) fn table(plan: &Plan) -> String {
     let mut others = plan.steps.iter().skip(1);
     let is_one = others.all(|step| step.repository == plan.steps[0].repository);
     for step in &plan.steps {
-        let verb = if step.is_write() { "give" } else { "keep" };
+        let verb = if step.is_write() { "write" } else { "keep" };
         let to = match &step.to {
             Some(to) => digest(Some(to)),
             None => "stays".to_owned(),
@@ -71,21 +71,21 @@ pub(super) fn table(plan: &Plan) -> String {
 
 /// A finished release, as `--json` prints it.
 #[derive(Serialize)]
-struct Released<'a> {
+struct ReleaseReport<'a> {
     schema: u32,
     repository: String,
     version: String,
     revision: &'a str,
     digest: &'a Digest,
-    tags: &'a [Given],
+    tags: &'a [TagResult],
 }
 
 /// The result to stdout and to GitHub Actions.
-pub(super) fn report(ctx: &Ctx, plan: &Plan, given: &[Given]) -> anyhow::Result<()> {
+pub(super) fn report(ctx: &Ctx, plan: &ReleasePlan, given: &[TagResult]) -> anyhow::Result<()> {
     let repository = &ctx.settings.repository;
     let version = plan.version.to_string();
     if ctx.json {
-        report::print_json(&Released {
+        report::print_json(&ReleaseReport {
             schema: 1,
             repository: repository.to_string(),
             version: version.clone(),
@@ -120,10 +120,10 @@ pub(super) fn report(ctx: &Ctx, plan: &Plan, given: &[Given]) -> anyhow::Result<
     github::write_summary(&ctx.exec, &text)
 }
 
-fn rows(given: &[Given]) -> Vec<(&str, String)> {
-    let told = |one: &Given| {
+fn rows(given: &[TagResult]) -> Vec<(&str, String)> {
+    let describe = |one: &TagResult| {
         let digest = one.digest.as_ref().map_or("absent", Digest::as_str);
         format!("{} {digest} ({})", one.reference, one.why)
     };
-    given.iter().map(|one| (&*one.tag, told(one))).collect()
+    given.iter().map(|one| (&*one.tag, describe(one))).collect()
 }

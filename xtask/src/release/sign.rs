@@ -1,8 +1,8 @@
 //! Signatures of what is released, by cosign, in the registry beside the image.
 //!
-//! With a key only the registry is asked: no transparency log, no timestamp, no root of trust from
-//! elsewhere (measured with cosign 3.1.1, which signs in the form of bundles). With an identity
-//! cosign asks its public services.
+//! With a key cosign asks the registry alone: no transparency log, no timestamp, no root of trust
+//! from elsewhere (measured with cosign 3.1.1, which stores signatures as bundles). With an identity
+//! cosign asks its public services. No other file of xtask starts cosign.
 
 use std::fs;
 use std::time::Duration;
@@ -11,36 +11,36 @@ use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use super::plan::Refusal;
 use crate::exec::{Ended, Exec};
 use crate::oci::{Digest, Document};
+use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::settings::Signing;
 
 /// How long cosign may take for one signature.
 const LIMIT: Duration = Duration::from_mins(3);
-/// What the statement of a signature says that it is; that of an attestation says something else.
+/// The type of a signature's statement. An attestation's statement has another.
 const SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
-/// Services that a signature would be shown to: none.
+/// Services that a signature is sent to: none.
 const SERVICES: &str = r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json","rekorTlogConfig":{},"tsaConfig":{}}"#;
 /// Services that are trusted: none, so that cosign fetches no list of them.
 const ROOT: &str = r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}"#;
 
-/// Where an identity's token comes from, and no browser is opened for one.
+/// Where an identity's token comes from. Without one cosign would open a browser.
 const TOKENS: [&str; 2] = ["SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"];
 
-/// What signs, and how its signatures are told from others.
+/// Signs with one key or identity, and recognizes its own signatures.
 pub(super) struct Signer {
     exec: Exec,
-    /// What `cosign sign` and `cosign verify` are told of it.
+    /// The arguments of `cosign sign` and of `cosign verify`.
     sign: Vec<String>,
     verify: Vec<String>,
-    /// The files that they are given, as long as they are needed.
+    /// Holds the files that the arguments name.
     _folder: Option<TempDir>,
 }
 
 impl Signer {
-    /// Makes ready to sign; or says why that cannot be done.
+    /// Prepares to sign, or says why that is not possible.
     pub(super) fn new(exec: &Exec, signing: &Signing) -> anyhow::Result<Result<Signer, Refusal>> {
         if exec.find("cosign").is_none() {
             return Ok(Err(Refusal::new(
@@ -49,13 +49,13 @@ impl Signer {
             )));
         }
         let exec = exec.clone();
-        // Unset, cosign would ask.
+        // cosign asks for a password that is not set.
         let password = exec.var("COSIGN_PASSWORD").unwrap_or_default();
         exec.set_var("COSIGN_PASSWORD", &password);
         let help = cosign(&exec, &["sign", "--help"])?;
         if !String::from_utf8_lossy(&help.stdout).contains("--signing-config") {
             return Ok(Err(Refusal::new(
-                "`cosign` on PATH is too old for signatures of the form that is made here",
+                "`cosign` on PATH is too old: it has no `--signing-config`",
                 "install cosign 3 (https://docs.sigstore.dev/cosign)",
             )));
         }
@@ -65,8 +65,8 @@ impl Signer {
         }
     }
 
-    /// What is not signed by us of the index that `bytes` are and of the manifests that it
-    /// names; the index comes last.
+    /// The digests without a signature of ours: of the manifests that the index names, then of the
+    /// index, whose bytes are `bytes`.
     pub(super) fn unsigned(
         &self,
         registry: &Registry,
@@ -86,7 +86,7 @@ impl Signer {
         Ok(unsigned)
     }
 
-    /// Signs, and looks whether each signature holds.
+    /// Signs each digest, and verifies each signature.
     pub(super) fn sign(&self, registry: &Registry, digests: &[Digest]) -> anyhow::Result<()> {
         for digest in digests {
             let name = name(registry, digest);
@@ -96,7 +96,7 @@ impl Signer {
                 signed.is_success(),
                 "`cosign` did not sign `{name}`: {}; hint: run this again, it goes on where it \
                  ended",
-                said(&signed)
+                error_line(&signed)
             );
             if let Err(why) = self.is_signed(registry, digest)? {
                 bail!(
@@ -108,7 +108,7 @@ impl Signer {
         Ok(())
     }
 
-    /// Whether it is signed by us; or what cosign says.
+    /// Whether our signature is there; if not, what cosign says.
     fn is_signed(
         &self,
         registry: &Registry,
@@ -116,12 +116,12 @@ impl Signer {
     ) -> anyhow::Result<Result<(), String>> {
         let verified = self.cosign("verify", &self.verify, &name(registry, digest))?;
         if !verified.is_success() {
-            return Ok(Err(said(&verified)));
+            return Ok(Err(error_line(&verified)));
         }
         Ok(if is_signature(&verified.stdout, digest) {
             Ok(())
         } else {
-            Err("it is no signature of this digest".to_owned())
+            Err("it does not sign this digest".to_owned())
         })
     }
 
@@ -136,7 +136,7 @@ fn by_key(exec: Exec, key: &str) -> anyhow::Result<Result<Signer, Refusal>> {
     let public = cosign(&exec, &["public-key", "--key", key])?;
     if !public.is_success() {
         return Ok(Err(Refusal::new(
-            format!("the key `{key}` cannot be used: {}", said(&public)),
+            format!("the key `{key}` cannot be used: {}", error_line(&public)),
             "`cosign generate-key-pair` makes one; its password is read from COSIGN_PASSWORD",
         )));
     }
@@ -169,7 +169,7 @@ fn by_identity(exec: Exec, identity: &str, issuer: &str) -> Result<Signer, Refus
     if !TOKENS.iter().any(|name| exec.var(name).is_some()) {
         return Err(Refusal::new(
             format!(
-                "nobody here says who signs: neither {} is set",
+                "no identity can sign here: neither {} is set",
                 TOKENS.join(" nor ")
             ),
             "release in GitHub Actions with the permission `id-token: write`, or `--sign=KEY`",
@@ -200,8 +200,8 @@ fn name(registry: &Registry, digest: &Digest) -> String {
     format!("{}@{digest}", registry.place())
 }
 
-/// The first line of what cosign complains of; it says everything twice.
-fn said(ended: &Ended) -> String {
+/// The first line of cosign's error; cosign prints it twice.
+fn error_line(ended: &Ended) -> String {
     if ended.status.is_none() {
         return "it did not end in time".to_owned();
     }

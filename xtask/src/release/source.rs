@@ -1,11 +1,12 @@
-//! What is released: a version of git's, its commit, and what git and its remote have against it.
+//! What is released: a version in git, its commit, and the refusals that come from git and its
+//! remote.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::plan::Refusal;
 use crate::ctx::Ctx;
 use crate::image::Wanted;
+use crate::refusal::Refusal;
 use crate::stop::Stop;
 use crate::tags::{self, TagSet};
 use crate::version::{self, Version};
@@ -17,17 +18,17 @@ const LIMIT: Duration = Duration::from_mins(1);
 /// What git says.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
-    /// None where HEAD carries no version that can be released.
+    /// None when HEAD carries no version that can be released.
     pub(super) version: Option<Version>,
     pub(super) refusals: Vec<Refusal>,
-    /// The image that the version must be.
+    /// The image that the version must name.
     pub(super) wanted: Wanted,
 }
 
 impl Source {
     /// The version at HEAD, or the one asked for, wherever it is.
     ///
-    /// Refused where git has no such version at all.
+    /// Fails when git has no such version.
     pub(super) fn find(ctx: &Ctx, asked: Option<&Version>, remote: &str) -> anyhow::Result<Source> {
         let facts = git::read_facts(&ctx.root)?;
         if let Some(version) = asked
@@ -36,7 +37,7 @@ impl Source {
             return Source::of(ctx, version, &facts, remote);
         }
         let set = tags::decide(ctx, &facts, asked)?;
-        let mut refusals = against(&set, &facts, asked);
+        let mut refusals = of_tags(&set, &facts, asked);
         let version = set.version.as_ref();
         let version: Option<Version> = version.and_then(|version| version.parse().ok());
         let revision = facts.head.revision.clone();
@@ -50,7 +51,7 @@ impl Source {
         })
     }
 
-    /// A version that was published, as its own tag has it.
+    /// A version that is published, found by its own tag.
     pub(super) fn published(ctx: &Ctx, version: &Version, remote: &str) -> anyhow::Result<Source> {
         let facts = git::read_facts(&ctx.root)?;
         let mut source = Source::of(ctx, version, &facts, remote)?;
@@ -59,7 +60,7 @@ impl Source {
         Ok(source)
     }
 
-    /// A version that is not at HEAD: nothing depends on the tree.
+    /// A version that is not at HEAD, so that nothing depends on the tree.
     fn of(
         ctx: &Ctx,
         version: &Version,
@@ -85,7 +86,7 @@ impl Source {
         let mut refusals = Vec::new();
         if facts.shallow {
             refusals.push(Refusal::new(
-                "the clone is shallow: what it has of a version may not be all",
+                "the clone is shallow, so commits and tags may be missing",
                 "`git fetch --unshallow --tags` (`fetch-depth: 0` for actions/checkout)",
             ));
         }
@@ -118,14 +119,17 @@ fn wanted(ctx: &Ctx, revision: String) -> Wanted {
     }
 }
 
-/// What the rules of tags have against a release.
-fn against(set: &TagSet, facts: &git::Facts, asked: Option<&Version>) -> Vec<Refusal> {
+/// The refusals that follow from the tags that HEAD may carry.
+fn of_tags(set: &TagSet, facts: &git::Facts, asked: Option<&Version>) -> Vec<Refusal> {
     let own = set.version.as_ref().map(|version| format!("v{version}"));
-    // `latest` that stays, as a prerelease's does, is no refusal.
+    // `latest` may stay, as for a prerelease: that is not a refusal.
     let withheld = set.withheld.iter();
     let withheld = withheld.filter(|tag| tag.is_refused || own.as_ref() == Some(&tag.name));
     let mut refusals: Vec<Refusal> = withheld
-        .map(|tag| Refusal::new(format!("`{}`: {}", tag.name, tag.why), &*tag.remedy))
+        .map(|tag| {
+            let Refusal { why, remedy } = &tag.reason;
+            Refusal::new(format!("`{}`: {why}", tag.name), &**remedy)
+        })
         .collect();
     let at_head = facts.at_head.iter();
     let versions: Vec<&String> = at_head
@@ -142,7 +146,7 @@ fn against(set: &TagSet, facts: &git::Facts, asked: Option<&Version>) -> Vec<Ref
         let misses = facts.at_head.iter();
         let misses = misses.filter_map(|name| Some((name, facts.near_misses.get(name)?)));
         let misses: String = misses
-            .map(|(name, why)| format!("; `{name}` is none: {why}"))
+            .map(|(name, why)| format!("; `{name}` is not one: {why}"))
             .collect();
         refusals.push(Refusal::new(
             format!("no git tag at HEAD is a version{misses}"),
@@ -153,7 +157,7 @@ fn against(set: &TagSet, facts: &git::Facts, asked: Option<&Version>) -> Vec<Ref
     refusals
 }
 
-/// What the remote has against it: everyone must be able to find the commit of a version.
+/// The refusal that comes from the remote: everyone must be able to find the commit of a version.
 fn on_remote(
     ctx: &Ctx,
     version: &Version,
@@ -168,7 +172,7 @@ fn on_remote(
     if !output.is_success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let silence = if output.status.is_none() {
-            "it does not answer"
+            "it did not answer in time"
         } else {
             "no reason given"
         };
@@ -182,10 +186,10 @@ fn on_remote(
     Ok(remote_refusal(&text, version, revision, remote))
 }
 
-/// Judges what `git ls-remote` says of a tag: a line for it, and one for what it leads to when it
-/// is annotated.
+/// Judges what `git ls-remote` prints for a tag: one line, and for an annotated tag a second one
+/// with the commit.
 fn remote_refusal(text: &str, version: &Version, revision: &str, remote: &str) -> Option<Refusal> {
-    // The line of what it leads to comes last.
+    // The line with the commit comes last.
     let line = text.lines().rfind(|line| line.contains("refs/tags/"));
     let Some((id, _)) = line.and_then(|line| line.split_once('\t')) else {
         return Some(Refusal::new(

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::facts;
 use crate::ctx::Ctx;
 use crate::oci::{Digest, Document, Index};
 use crate::platform::Platform;
@@ -13,33 +12,33 @@ use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::verify::{self, Candidate};
 use crate::version::Version;
-use crate::{git, report, threads};
+use crate::{git, published, report, threads};
 
 /// How many versions are shown, unless all are asked for.
 const FEW: usize = 10;
 
 /// What is published, as `--json` prints it.
 #[derive(Serialize)]
-struct Status {
+struct ReleaseStatus {
     schema: u32,
     repository: Repository,
     latest: Option<Digest>,
     /// The highest first.
-    versions: Vec<Row>,
+    versions: Vec<VersionRow>,
     /// How many more there are.
     left_out: usize,
 }
 
-/// A version of git's, or of the registry's.
+/// A version in git or in the registry.
 #[derive(Serialize)]
-struct Row {
+struct VersionRow {
     version: String,
-    /// The commit of git's tag; none where git has no such tag here.
+    /// The commit of the git tag; none when the clone has no such tag.
     revision: Option<String>,
-    /// None where it is not published.
+    /// None when it is not published.
     digest: Option<Digest>,
     platforms: Vec<String>,
-    /// The platforms that a receipt here proves, by today's checks.
+    /// The platforms with a valid receipt here.
     proven: Vec<Platform>,
     #[serde(rename = "latest")]
     is_latest: bool,
@@ -49,7 +48,7 @@ pub(super) fn run(ctx: &Ctx, receipts: &Path, all: bool) -> anyhow::Result<()> {
     let repositories = ctx.repositories();
     let of_git: BTreeSet<Version> = git::read_facts(&ctx.root)?.versions.into_iter().collect();
     let observe = |repository| observe(ctx, repository, &of_git, receipts, all);
-    let found: Vec<Status> = repositories
+    let found: Vec<ReleaseStatus> = repositories
         .into_iter()
         .map(observe)
         .collect::<Result<_, _>>()?;
@@ -77,11 +76,11 @@ fn observe(
     of_git: &BTreeSet<Version>,
     receipts: &Path,
     all: bool,
-) -> anyhow::Result<Status> {
+) -> anyhow::Result<ReleaseStatus> {
     let registry = Registry::new(&ctx.exec, repository);
-    let published: BTreeSet<Version> = facts::versions(&registry)?.into_iter().collect();
-    let latest = facts::digest(&registry, "latest")?;
-    let mut known: Vec<Version> = of_git.union(&published).cloned().collect();
+    let there: BTreeSet<Version> = published::versions(&registry)?.into_iter().collect();
+    let latest = published::digest(&registry, "latest")?;
+    let mut known: Vec<Version> = of_git.union(&there).cloned().collect();
     known.reverse();
     let shown = if all {
         known.len()
@@ -91,7 +90,7 @@ fn observe(
     let root = &ctx.root;
     let versions = threads::each(&known[..shown], |version| {
         let revision = of_git.contains(version).then(|| git::tagged(root, version));
-        let mut row = Row {
+        let mut row = VersionRow {
             version: version.to_string(),
             revision: revision.transpose()?,
             digest: None,
@@ -99,7 +98,7 @@ fn observe(
             proven: Vec::new(),
             is_latest: false,
         };
-        if published.contains(version)
+        if there.contains(version)
             && let Some((digest, bytes)) = registry.manifest(&format!("v{version}"))?
         {
             row.is_latest = latest.as_ref() == Some(&digest);
@@ -108,7 +107,7 @@ fn observe(
         }
         Ok(row)
     })?;
-    Ok(Status {
+    Ok(ReleaseStatus {
         schema: 1,
         repository: repository.clone(),
         latest,
@@ -117,8 +116,8 @@ fn observe(
     })
 }
 
-impl Row {
-    /// Which platforms an index has, and which of them receipts prove.
+impl VersionRow {
+    /// Reads which platforms an index has, and which of them receipts prove.
     fn read(&mut self, digest: &Digest, bytes: &[u8], repository: &Repository, receipts: &Path) {
         let Ok(Document::Index(Index { manifests })) = Document::parse(bytes) else {
             return;
@@ -150,7 +149,7 @@ impl Row {
     }
 }
 
-impl Status {
+impl ReleaseStatus {
     fn table(&self, is_named: bool) -> String {
         let mut rows =
             vec![["version", "digest", "platforms", "proven", "latest"].map(str::to_owned)];
@@ -172,9 +171,9 @@ impl Status {
         let name = is_named.then(|| format!("{}\n", self.repository));
         let table = report::columns(&rows);
         let stray = match &self.latest {
-            None => "`latest` is not there\n".to_owned(),
+            None => "`latest` is absent\n".to_owned(),
             Some(latest) if !self.versions.iter().any(|row| row.is_latest) => {
-                format!("`latest` is {latest}, which is none of these\n")
+                format!("`latest` is {latest}, which is not one of these versions\n")
             }
             Some(_) => String::new(),
         };

@@ -1,16 +1,16 @@
-//! The packages that an image has beyond its default ones, by their names in Alpine's repositories.
+//! The packages of an image besides its default ones, by their names in Alpine's repositories.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-/// Names of packages, each once, in the order in which they are given.
+/// Names of packages, each once, in the order of the settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub(crate) struct Packages(Vec<String>);
 
 impl Packages {
-    /// The value of the build argument `EXTRA_PACKAGES`; none without a package.
+    /// The value of the build argument `EXTRA_PACKAGES`; none when there is no package.
     pub(crate) fn build_arg(&self) -> Option<String> {
         (!self.0.is_empty()).then(|| self.0.join(" "))
     }
@@ -36,8 +36,8 @@ impl TryFrom<Vec<String>> for Packages {
     }
 }
 
-/// The rule of docker/Dockerfile.agent: what apk would read as an option, a version, a conflict or a
-/// repository is not a name.
+/// The same rule as in docker/Dockerfile.agent: apk must not read a name as an option, a version, a
+/// conflict or a repository.
 fn is_name(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     name.starts_with(is_plain) && name.chars().all(|c| is_plain(c) || "._+-".contains(c))

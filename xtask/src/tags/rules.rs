@@ -5,6 +5,7 @@ use super::set::{AppliedBy, Tag, TagSet, Withheld};
 use crate::git::{Facts, Head, LIMIT, Search};
 use crate::github::Ci;
 use crate::reference::Repository;
+use crate::refusal::Refusal;
 use crate::version::{self, Name, Version};
 
 /// What the tag set of a commit depends on besides git.
@@ -297,8 +298,7 @@ impl Decision<'_> {
     fn withhold(&mut self, name: String, why: impl Into<String>, remedy: impl Into<String>) {
         self.set.withheld.push(Withheld {
             name,
-            why: why.into(),
-            remedy: remedy.into(),
+            reason: Refusal::new(why, remedy),
             is_refused: false,
         });
     }

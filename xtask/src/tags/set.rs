@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::rules::Question;
 use crate::git::{Facts, Nearest, Search};
 use crate::reference::{Repository, check_tag};
+use crate::refusal::Refusal;
 
 /// Everything that `cargo xtask tags` has to say; with `--json` in this form.
 ///
@@ -86,8 +87,8 @@ impl AppliedBy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Withheld {
     pub(crate) name: String,
-    pub(crate) why: String,
-    pub(crate) remedy: String,
+    #[serde(flatten)]
+    pub(crate) reason: Refusal,
     /// A git tag or a flag asks for it and a rule forbids it: the command ends with 3.
     #[serde(rename = "refused")]
     pub(crate) is_refused: bool,

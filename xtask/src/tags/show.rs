@@ -50,8 +50,8 @@ impl TagSet {
                 ""
             };
             [
-                format!("{}{refused}: {}", withheld.name, withheld.why),
-                format!("  hint: {}", withheld.remedy),
+                format!("{}{refused}: {}", withheld.name, withheld.reason.why),
+                format!("  hint: {}", withheld.reason.remedy),
             ]
         });
         section(&mut text, Some("not given"), withheld);
@@ -137,7 +137,7 @@ impl TagSet {
             let _ = writeln!(text, "| `{}` | {by} | {why} |", tag.reference);
         }
         for withheld in &self.withheld {
-            let (why, remedy) = (cell(&withheld.why), cell(&withheld.remedy));
+            let (why, remedy) = (cell(&withheld.reason.why), cell(&withheld.reason.remedy));
             let _ = writeln!(text, "| {} | not given | {why}; {remedy} |", withheld.name);
         }
         text

@@ -139,7 +139,7 @@ fn last_built(ctx: &Ctx, pull: bool) -> anyhow::Result<Target> {
     };
     let name = built.references.first();
     let name = name.context("the last build has no tag")?;
-    let lookup = built.digest.as_ref().unwrap_or(name);
+    let lookup = built.digest.as_ref().map_or(&**name, Digest::as_str);
     if pull {
         let repository = &ctx.settings.repository;
         let digest = built.digest.as_ref().with_context(|| {

@@ -1,10 +1,10 @@
 //! `cargo xtask release`: small made-up images in a real registry, and a real git remote.
 
-mod audited;
-mod back;
+mod audit;
 mod copies;
 mod faults;
 mod question;
+mod rollback;
 mod signing;
 
 use std::fs;
@@ -307,7 +307,7 @@ fn nothing_is_released_without_a_yes() {
     let receipts = receipts.to_str().unwrap();
     let args = ["release", "--receipt-dir", receipts];
     let ran = Ran::of(&mut releases.workspace.xtask(&args));
-    refused(&ran, &["this is no terminal"]);
+    refused(&ran, &["this is not a terminal"]);
     let dry = releases.run(&["--dry-run"]).succeeded();
     let plan: Value = serde_json::from_str(&dry.stdout).unwrap();
     assert_eq!(plan["steps"][0]["to"], *digest);

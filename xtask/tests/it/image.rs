@@ -122,7 +122,8 @@ fn a_build_is_reported_and_recorded() {
     let built: serde_json::Value = serde_json::from_str(&ran.succeeded().stdout).unwrap();
     let sha = format!("agentgate/agent:sha-{}", &revision[..7]);
     assert_eq!(built["schema"], 1);
-    assert_eq!(built["digest"], "sha256:d1");
+    let digest = crate::sandbox::digest("d1");
+    assert_eq!(built["digest"], *digest);
     assert_eq!(built["revision"], revision);
     assert_eq!(
         built["references"],
@@ -143,11 +144,15 @@ fn a_build_is_reported_and_recorded() {
     assert_eq!(
         sandbox.read("output"),
         format!(
-            "digest<<EOF\nsha256:d1\nEOF\ntags<<EOF\nagentgate/agent:dev\n{sha}\nEOF\n\
+            "digest<<EOF\n{digest}\nEOF\ntags<<EOF\nagentgate/agent:dev\n{sha}\nEOF\n\
              revision<<EOF\n{revision}\nEOF\n"
         )
     );
-    assert!(sandbox.read("summary").contains("| digest | `sha256:d1` |"));
+    assert!(
+        sandbox
+            .read("summary")
+            .contains(&format!("| digest | `{digest}` |"))
+    );
 }
 
 #[test]
@@ -161,8 +166,9 @@ fn the_summary_is_data_and_the_rest_is_not() {
         table,
         format!(
             "tag       agentgate/agent:dev\ntag       agentgate/agent:sha-{}\n\
-             digest    sha256:d1\nrevision  {revision}\nplatform  linux/amd64, 512.3 MB\n",
-            &revision[..7]
+             digest    {}\nrevision  {revision}\nplatform  linux/amd64, 512.3 MB\n",
+            &revision[..7],
+            crate::sandbox::digest("d1"),
         )
     );
     assert!(time.ends_with(" s\n"), "{time}");
@@ -229,7 +235,7 @@ fn the_environments_ca_bundle_is_the_default() {
     assert!(!ran.stdout.contains("ca-bundle"), "{ran:#?}");
     assert_eq!(
         ran.stderr,
-        "note: SSL_CERT_FILE names `/nowhere`, which is not a file; going without\n"
+        "note: SSL_CERT_FILE names `/nowhere`, which is not a file; it is ignored\n"
     );
 }
 

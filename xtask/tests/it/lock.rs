@@ -39,7 +39,7 @@ fn the_second_build_waits_for_the_first_and_each_has_its_own_result() {
 mkdir "$here/first" 2>/dev/null && build=1
 : > "$here/up"
 [ $build = 1 ] && while [ ! -e "$here/go" ]; do sleep 0.05; done
-echo "{\"containerimage.digest\":\"sha256:d$build\"}" > "$metadata""#,
+echo "{\"containerimage.digest\":\"sha256:$(printf %064d $build)\"}" > "$metadata""#,
     );
     let args = ["image", "--json"];
     let first = sandbox
@@ -57,11 +57,11 @@ echo "{\"containerimage.digest\":\"sha256:d$build\"}" > "$metadata""#,
     third.wait().unwrap();
     assert_eq!(sandbox.builds().len(), 1);
     sandbox.write("bin/go", "");
-    for (child, digest) in [(first, "sha256:d1"), (second, "sha256:d2")] {
+    for (child, build) in [(first, 1), (second, 2)] {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
         let built: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(built["digest"], digest);
+        assert_eq!(built["digest"], format!("sha256:{build:064}"));
     }
     drop(rest);
     assert_eq!(sandbox.builds().len(), 2);

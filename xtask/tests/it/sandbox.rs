@@ -56,7 +56,12 @@ save*) echo "this docker gives no image out" >&2; exit 1 ;;
 esac
 "#;
 
-const BUILD: &str = r#"echo '{"containerimage.digest":"sha256:d1","containerimage.config.digest":"sha256:c0"}' > "$metadata""#;
+/// A digest that begins with `start`.
+pub(crate) fn digest(start: &str) -> String {
+    format!("sha256:{start:0<64}")
+}
+
+const BUILD: &str = r#"echo '{"containerimage.digest":"sha256:d100000000000000000000000000000000000000000000000000000000000000","containerimage.config.digest":"sha256:c000000000000000000000000000000000000000000000000000000000000000"}' > "$metadata""#;
 
 pub(crate) struct Sandbox {
     dir: TempDir,

@@ -1,15 +1,15 @@
 //! Made-up repositories, each with one thing wrong.
 
 use super::*;
-use crate::release::journal::Command;
+use crate::journal::Operation;
 
 fn digest(text: &str) -> Digest {
     Digest::of(text.as_bytes())
 }
 
 /// A tag of the image that is built from the commit `revision`.
-fn tag(name: &str, revision: &str) -> Tagged {
-    Tagged {
+fn tag(name: &str, revision: &str) -> AuditedTag {
+    AuditedTag {
         name: name.to_owned(),
         digest: Some(digest(revision)),
         manifests: 2,
@@ -19,13 +19,13 @@ fn tag(name: &str, revision: &str) -> Tagged {
     }
 }
 
-fn repository(name: &str, tags: Vec<Tagged>) -> Facts {
+fn repository(name: &str, tags: Vec<AuditedTag>) -> AuditedRepository {
     let versions = tags.iter().filter(|tag| tag.version().is_some());
     let commits = versions.flat_map(|tag| {
         let own = |revision: &String| (sha_name(revision), tag.digest.clone().unwrap());
         tag.revisions.iter().map(own)
     });
-    Facts {
+    AuditedRepository {
         repository: name.parse().unwrap(),
         commits: commits.collect(),
         tags,
@@ -33,7 +33,7 @@ fn repository(name: &str, tags: Vec<Tagged>) -> Facts {
 }
 
 /// Two stable versions, one prerelease above them, `latest` at the higher stable one.
-fn good() -> Facts {
+fn good() -> AuditedRepository {
     let tags = vec![
         tag("latest", "two"),
         tag("v2.1.0-rc.1", "three"),
@@ -49,24 +49,25 @@ fn of_git() -> BTreeMap<Version, String> {
     versions.map(own).into()
 }
 
-fn entry(command: Command, tag: &str, before: Option<&str>, after: &str) -> Entry {
-    Entry {
+fn entry(command: Operation, tag: &str, before: Option<&str>, after: &str) -> JournalEntry {
+    JournalEntry {
         time: "then".to_owned(),
         command,
         reference: format!("a/b:{tag}"),
         before: before.map(digest),
         after: digest(after),
-        state: journal::State::Done,
+        state: journal::EntryState::Done,
     }
 }
 
 /// The findings after a change, as `reference why`.
-fn found(change: impl FnOnce(&mut Facts), history: &[Entry]) -> Vec<String> {
+fn found(change: impl FnOnce(&mut AuditedRepository), history: &[JournalEntry]) -> Vec<String> {
     let mut facts = good();
     change(&mut facts);
     let findings = judge(&[facts], &of_git(), history);
-    let told = findings.iter();
-    told.map(|one| format!("{} {}", one.reference, one.why))
+    let findings = findings.iter();
+    findings
+        .map(|one| format!("{} {}", one.reference, one.why))
         .collect()
 }
 
@@ -79,8 +80,8 @@ fn only(found: &[String], part: &str) {
 }
 
 #[test]
-fn what_is_well_has_no_findings() {
-    let release = |tag: &str, after| entry(Command::Release, tag, None, after);
+fn a_good_repository_has_no_findings() {
+    let release = |tag: &str, after| entry(Operation::Release, tag, None, after);
     let history = [
         release("v1.0.0", "one"),
         release("v2.0.0", "two"),
@@ -99,9 +100,10 @@ fn what_is_well_has_no_findings() {
 
 #[test]
 fn what_is_missing_is_named() {
-    let gone = |facts: &mut Facts| facts.tags[3].digest = None;
+    let gone = |facts: &mut AuditedRepository| facts.tags[3].digest = None;
     only(&found(gone, &[]), "a/b:v1.0.0 is listed, and leads nowhere");
-    let broken = |facts: &mut Facts| facts.tags[3].broken.push("its blob is missing".to_owned());
+    let broken =
+        |facts: &mut AuditedRepository| facts.tags[3].broken.push("its blob is missing".to_owned());
     only(
         &found(broken, &[]),
         "a/b:v1.0.0 is broken: its blob is missing",
@@ -110,7 +112,7 @@ fn what_is_missing_is_named() {
 
 #[test]
 fn a_version_is_gits_commit_and_the_commits_own_tag() {
-    let moved = |facts: &mut Facts| {
+    let moved = |facts: &mut AuditedRepository| {
         facts.tags[3] = tag("v1.0.0", "other");
         facts
             .commits
@@ -118,41 +120,41 @@ fn a_version_is_gits_commit_and_the_commits_own_tag() {
     };
     only(
         &found(moved, &[]),
-        "built from commit `other`, and git's tag is at `one`",
+        "built from commit `other`, and the git tag is at `one`",
     );
-    let overwritten = |facts: &mut Facts| {
+    let overwritten = |facts: &mut AuditedRepository| {
         facts.commits.insert("sha-one".to_owned(), digest("other"));
     };
     only(&found(overwritten, &[]), "is not `sha-one`");
-    // A clean-up of old builds is no harm.
+    // A clean-up of old builds is allowed.
     assert_eq!(found(|facts| facts.commits.clear(), &[]), [""; 0]);
 }
 
 #[test]
-fn latest_is_the_highest_stable_version_unless_it_was_taken_back() {
-    let back = |facts: &mut Facts| facts.tags[0] = tag("latest", "one");
+fn latest_is_the_highest_stable_version_unless_it_was_rolled_back() {
+    let back = |facts: &mut AuditedRepository| facts.tags[0] = tag("latest", "one");
     only(&found(back, &[]), "the highest stable version is `v2.0.0`");
-    let rollback = entry(Command::Rollback, "latest", Some("two"), "one");
+    let rollback = entry(Operation::Rollback, "latest", Some("two"), "one");
     assert_eq!(found(back, std::slice::from_ref(&rollback)), [""; 0]);
     // A later release moved it, or should have.
-    let release = entry(Command::Release, "latest", Some("one"), "two");
+    let release = entry(Operation::Release, "latest", Some("one"), "two");
     assert_eq!(found(back, &[rollback, release]).len(), 1);
     only(
         &found(|facts| drop(facts.tags.remove(0)), &[]),
         "is not there",
     );
-    let alone = |facts: &mut Facts| facts.tags.truncate(2);
+    let alone = |facts: &mut AuditedRepository| facts.tags.truncate(2);
     only(&found(alone, &[]), "no stable version is published");
 }
 
 #[test]
 fn versions_are_what_the_journals_and_the_other_repositories_say() {
-    let history = [entry(Command::Release, "v1.0.0", None, "other")];
+    let history = [entry(Operation::Release, "v1.0.0", None, "other")];
     only(&found(|_| {}, &history), "the journal (then) says");
-    let history = [entry(Command::Release, "v3.0.0", None, "three")];
+    let history = [entry(Operation::Release, "v3.0.0", None, "three")];
     only(
         &found(|_| {}, &history),
-        "a/b:v3.0.0 is not there, and the journal (then) gave it",
+        "a/b:v3.0.0 is absent, and the journal (then) says that it was written",
     );
     let other = repository("c/d", vec![tag("latest", "one"), tag("v1.0.0", "one")]);
     assert_eq!(judge(&[good(), other], &of_git(), &[]), []);

@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::git::Head;
 use crate::github::Ci;
 use crate::image::cache::slug;
+use crate::image_tree::ImageTree;
 use crate::oci::Digest;
 use crate::platform::{self, Platform};
-use crate::tree::Tree;
 
 /// What a tag leads to in the registry.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(crate) enum Found {
     Absent,
     /// Something that is no whole index, and why.
     Broken(String),
-    There(Tree),
+    There(ImageTree),
 }
 
 /// What a tag must lead to.
@@ -72,7 +72,7 @@ pub(super) fn platforms(asked: &[Platform], all: &[Platform]) -> Result<Vec<Plat
 }
 
 /// What `tree` has that it should not have, or has not; empty when it is what is wanted.
-pub(crate) fn objections(tree: &Tree, wanted: &Wanted) -> Vec<String> {
+pub(crate) fn objections(tree: &ImageTree, wanted: &Wanted) -> Vec<String> {
     let mut objections = Vec::new();
     for &platform in &wanted.platforms {
         match tree.images_for(platform).as_slice() {
@@ -152,7 +152,7 @@ impl Difference {
 }
 
 /// Why what was built anew may not replace what is published; none when both are the same images.
-pub(crate) fn difference(built: &Tree, published: &Tree) -> Option<Difference> {
+pub(crate) fn difference(built: &ImageTree, published: &ImageTree) -> Option<Difference> {
     let (built, published) = (built.by_platform(), published.by_platform());
     let mut has_same_layers = true;
     let lines = built.iter().filter_map(|(platform, image)| {
@@ -233,7 +233,7 @@ pub(super) fn later(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::tests::Shelf;
+    use crate::image_tree::tests::Shelf;
 
     const BOTH: &[Platform] = &Platform::ALL;
 
@@ -257,7 +257,7 @@ mod tests {
         Found::There(shelf.read(&entries).unwrap())
     }
 
-    fn tree(images: &[(&str, &str)]) -> Tree {
+    fn tree(images: &[(&str, &str)]) -> ImageTree {
         match found(images) {
             Found::There(tree) => tree,
             _ => unreachable!(),

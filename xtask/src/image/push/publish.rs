@@ -11,10 +11,10 @@ use crate::image::Facts;
 use crate::image::built::{Built, TagState};
 use crate::image::export::{self, Export, Exported};
 use crate::image::sizes::{self, BuiltPlatform};
+use crate::image_tree::{Content, ImageTree, Sent, join, upload};
 use crate::oci::Digest;
 use crate::registry::Registry;
 use crate::stop::Stop;
-use crate::tree::{Content, Sent, Tree, join, upload};
 use crate::{exec, report, threads};
 
 /// The effects of a push.
@@ -26,7 +26,7 @@ pub(in crate::image) struct Publish<'a> {
 }
 
 impl Publish<'_> {
-    pub(super) fn adopt(&self, published: &Tree) -> anyhow::Result<Built> {
+    pub(super) fn adopt(&self, published: &ImageTree) -> anyhow::Result<Built> {
         let wanted = &self.plan.wanted;
         anstream::eprintln!(
             "`{}` is published already ({}): nothing is built",
@@ -36,11 +36,15 @@ impl Publish<'_> {
         self.finish(published, TagState::Present, Vec::new())
     }
 
-    pub(super) fn build(&self, export: &Export, published: Option<&Tree>) -> anyhow::Result<Built> {
+    pub(super) fn build(
+        &self,
+        export: &Export,
+        published: Option<&ImageTree>,
+    ) -> anyhow::Result<Built> {
         let wanted = &self.plan.wanted;
         let _lock = export.lock()?;
         let exported = export.run(self.ctx)?;
-        let trees: Vec<Tree> = exported.iter().map(|part| part.tree.clone()).collect();
+        let trees: Vec<ImageTree> = exported.iter().map(|part| part.tree.clone()).collect();
         let tree = match trees.as_slice() {
             [one] if one.is_index() => one.clone(),
             several => join(several)?,
@@ -103,7 +107,7 @@ impl Publish<'_> {
     }
 
     /// Gives the commit's tag to an index whose manifests the registry has.
-    pub(in crate::image) fn tag(&self, tree: &Tree) -> anyhow::Result<()> {
+    pub(in crate::image) fn tag(&self, tree: &ImageTree) -> anyhow::Result<()> {
         let wanted = &self.plan.wanted;
         self.give(&wanted.tag, tree).with_context(|| {
             format!(
@@ -115,7 +119,7 @@ impl Publish<'_> {
     }
 
     /// Whoever ends us from now on is told what was done before.
-    fn give(&self, tag: &str, tree: &Tree) -> anyhow::Result<()> {
+    fn give(&self, tag: &str, tree: &ImageTree) -> anyhow::Result<()> {
         exec::report_signals();
         self.registry
             .push_manifest(tag, &tree.media_type, &tree.bytes)
@@ -140,7 +144,7 @@ impl Publish<'_> {
     }
 
     /// What is published stays; what was built must be the same images.
-    fn compare(&self, built: &Tree, published: &Tree) -> anyhow::Result<()> {
+    fn compare(&self, built: &ImageTree, published: &ImageTree) -> anyhow::Result<()> {
         let reference = &self.plan.wanted.reference;
         if let Some(difference) = difference(built, published) {
             return Err(Stop::Refused(format!(
@@ -159,7 +163,7 @@ impl Publish<'_> {
     /// Moves `dev`, and says what was done.
     pub(in crate::image) fn finish(
         &self,
-        tree: &Tree,
+        tree: &ImageTree,
         state: TagState,
         sizes: Vec<BuiltPlatform>,
     ) -> anyhow::Result<Built> {
@@ -195,7 +199,7 @@ impl Publish<'_> {
     fn dev_by_now(&self) -> anyhow::Result<Dev> {
         if let Dev::Moves { from } = &self.plan.dev {
             let now = self.registry.digest("dev")?;
-            if now.as_deref() != from.as_ref().map(Digest::as_str) {
+            if now != *from {
                 return dev(self.ctx, self.facts, self.registry);
             }
         }
@@ -203,7 +207,7 @@ impl Publish<'_> {
     }
 
     /// The image that sizes are compared with: the one that `dev` leads to.
-    fn before(&self) -> anyhow::Result<Option<Tree>> {
+    fn before(&self) -> anyhow::Result<Option<ImageTree>> {
         match look(self.registry, "dev")? {
             Found::There(tree) => Ok(Some(tree)),
             Found::Absent | Found::Broken(_) => Ok(None),

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::image::layout::Layout;
+use crate::image_tree::{Blobs as _, Image, ManifestStore as _};
 use crate::oci::Digest;
-use crate::tree::{Blobs as _, Image, Store as _};
 use crate::unpack;
 use crate::verify::step_line;
 

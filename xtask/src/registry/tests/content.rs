@@ -1,7 +1,6 @@
 //! What a registry holds, as it tells it, in full or in part, truly or not.
 
 use super::*;
-use crate::oci::Digest;
 
 const INDEX: &str = r#"{"manifests":[]}"#;
 

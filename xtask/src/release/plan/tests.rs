@@ -1,8 +1,6 @@
 //! Plans over made-up facts.
 
-use std::collections::BTreeMap;
-
-use proptest::prelude::*;
+mod latest;
 
 use super::super::facts::Latest;
 use super::super::source::Source;
@@ -17,21 +15,21 @@ fn version(text: &str) -> Version {
 }
 
 /// A repository without any version.
-fn empty(name: &str) -> Published {
-    Published {
+fn empty(name: &str) -> PublishedVersions {
+    PublishedVersions {
         repository: name.parse().unwrap(),
         commit: None,
         tag: None,
         highest: None,
         latest: None,
         unsigned: Vec::new(),
-        taken_back: None,
+        rolled_back: None,
     }
 }
 
 /// A first release of 1.2.3, with receipts.
-fn good() -> Facts {
-    Facts {
+fn good() -> ReleaseFacts {
+    ReleaseFacts {
         source: Source {
             version: Some(version("1.2.3")),
             refusals: Vec::new(),
@@ -42,19 +40,19 @@ fn good() -> Facts {
                 revision: "r".to_owned(),
             },
         },
-        image: Released::Whole {
+        image: SourceImage::Whole {
             digest: digest("ours"),
             bytes: Vec::new(),
         },
         lacking: Vec::new(),
         are_receipts_given: true,
-        wish: Wish::Auto,
+        wish: LatestPolicy::Auto,
         published: vec![empty("agentgate/agent")],
     }
 }
 
 /// 1.2.3 is published, and `latest` is at 2.0.0.
-fn to_take_back() -> Facts {
+fn to_take_back() -> ReleaseFacts {
     let mut facts = good();
     facts.source.wanted.tag = "v1.2.3".to_owned();
     facts.published[0].tag = Some(digest("ours"));
@@ -63,9 +61,9 @@ fn to_take_back() -> Facts {
 }
 
 /// Each step's kind, repository and tag, and whether it writes.
-fn told(plan: &Plan) -> Vec<(Kind, String, bool)> {
+fn told(plan: &ReleasePlan) -> Vec<(StepKind, String, bool)> {
     let steps = plan.steps.iter();
-    let told = |step: &Step| {
+    let told = |step: &TagStep| {
         let reference = step.repository.reference(&step.tag);
         (step.kind, reference, step.is_write())
     };
@@ -87,8 +85,8 @@ fn at(text: &str, of: Option<&str>) -> Latest {
 fn a_first_release_gives_both_tags() {
     let plan = release(&good()).unwrap();
     let expected = [
-        (Kind::Version, "agentgate/agent:v1.2.3".to_owned(), true),
-        (Kind::Latest, "agentgate/agent:latest".to_owned(), true),
+        (StepKind::Version, "agentgate/agent:v1.2.3".to_owned(), true),
+        (StepKind::Latest, "agentgate/agent:latest".to_owned(), true),
     ];
     assert_eq!(told(&plan), expected);
     assert!(
@@ -133,12 +131,12 @@ fn every_refusal_is_said_at_once() {
     facts.source.refusals = vec![Refusal::new("dirty", "commit")];
     facts.published[0].tag = Some(digest("other"));
     facts.published[0].highest = Some((version("2.0.0"), digest("two")));
-    facts.published.push(Published {
+    facts.published.push(PublishedVersions {
         commit: Some(digest("other")),
         ..empty("ghcr.io/me/agent")
     });
     facts.lacking = vec![(Platform::LinuxAmd64, "stale".to_owned())];
-    facts.wish = Wish::Require;
+    facts.wish = LatestPolicy::Require;
     let refused = release(&facts).unwrap_err();
     let whys = whys(&refused);
     let parts = [
@@ -157,10 +155,10 @@ fn every_refusal_is_said_at_once() {
 #[test]
 fn an_image_that_is_not_the_commits_is_refused() {
     for (image, part) in [
-        (Released::Absent, "is not published"),
-        (Released::Broken("x is missing".into()), "x is missing"),
+        (SourceImage::Absent, "is not published"),
+        (SourceImage::Broken("x is missing".into()), "x is missing"),
         (
-            Released::Other("another".into()),
+            SourceImage::Other("another".into()),
             "not the image of commit `r`: another",
         ),
     ] {
@@ -178,19 +176,19 @@ fn an_image_that_is_not_the_commits_is_refused() {
 #[test]
 fn other_repositories_get_a_copy_and_every_version_comes_before_any_latest() {
     let mut facts = good();
-    facts.published.push(Published {
+    facts.published.push(PublishedVersions {
         highest: Some((version("2.0.0"), digest("two"))),
         latest: Some(at("two", Some("2.0.0"))),
         ..empty("ghcr.io/me/agent")
     });
     let plan = release(&facts).unwrap();
     let expected = [
-        (Kind::Copy, "ghcr.io/me/agent:sha-0123456", true),
-        (Kind::Version, "agentgate/agent:v1.2.3", true),
-        (Kind::Version, "ghcr.io/me/agent:v1.2.3", true),
-        (Kind::Latest, "agentgate/agent:latest", true),
+        (StepKind::Copy, "ghcr.io/me/agent:sha-0123456", true),
+        (StepKind::Version, "agentgate/agent:v1.2.3", true),
+        (StepKind::Version, "ghcr.io/me/agent:v1.2.3", true),
+        (StepKind::Latest, "agentgate/agent:latest", true),
         // It has a higher version.
-        (Kind::Latest, "ghcr.io/me/agent:latest", false),
+        (StepKind::Latest, "ghcr.io/me/agent:latest", false),
     ];
     let expected = expected.map(|(kind, tag, writes)| (kind, tag.to_owned(), writes));
     assert_eq!(told(&plan), expected);
@@ -200,14 +198,18 @@ fn other_repositories_get_a_copy_and_every_version_comes_before_any_latest() {
 fn latest_goes_back_to_what_was_published_and_is_lower() {
     let facts = to_take_back();
     let plan = rollback(&facts, "the reason").unwrap();
-    let expected = (Kind::Rollback, "agentgate/agent:latest".to_owned(), true);
+    let expected = (
+        StepKind::Rollback,
+        "agentgate/agent:latest".to_owned(),
+        true,
+    );
     assert_eq!(told(&plan), [expected]);
     assert_eq!(plan.steps[0].why, "the reason");
     let mut done = facts;
     done.published[0].latest = Some(at("ours", Some("1.2.3")));
     done.lacking = vec![(Platform::LinuxArm64, "no file".to_owned())];
     assert!(rollback(&done, "why").unwrap().is_done());
-    let refused = |change: &dyn Fn(&mut Facts)| {
+    let refused = |change: &dyn Fn(&mut ReleaseFacts)| {
         let mut facts = to_take_back();
         change(&mut facts);
         let refusals = rollback(&facts, "why").unwrap_err();
@@ -221,7 +223,7 @@ fn latest_goes_back_to_what_was_published_and_is_lower() {
         ),
         (
             refused(&|f| f.published[0].latest = None),
-            "there is nothing to take back",
+            "there is nothing to roll back",
         ),
         (
             refused(&|f| f.published[0].tag = None),
@@ -229,7 +231,7 @@ fn latest_goes_back_to_what_was_published_and_is_lower() {
         ),
         (
             refused(&|f| {
-                f.published.push(Published {
+                f.published.push(PublishedVersions {
                     tag: Some(digest("other")),
                     latest: Some(at("two", Some("2.0.0"))),
                     ..empty("ghcr.io/me/agent")
@@ -251,146 +253,16 @@ fn latest_goes_back_to_what_was_published_and_is_lower() {
 }
 
 #[test]
-fn what_was_taken_back_stays_back_until_it_is_required() {
+fn what_was_rolled_back_stays_back_until_it_is_required() {
     let mut facts = good();
     let published = &mut facts.published[0];
     published.tag = Some(digest("ours"));
     published.highest = Some((version("1.0.0"), digest("one")));
     published.latest = Some(at("one", Some("1.0.0")));
-    published.taken_back = Some("yesterday".to_owned());
+    published.rolled_back = Some("yesterday".to_owned());
     let plan = release(&facts).unwrap();
     assert!(plan.is_done());
     assert!(plan.steps[1].why.contains("(yesterday)"), "{plan:?}");
-    facts.wish = Wish::Require;
+    facts.wish = LatestPolicy::Require;
     assert!(!release(&facts).unwrap().is_done());
-}
-
-#[test]
-fn latest_moves_up_alone() {
-    let ours = digest("ours");
-    let moves = Goal::Moves(
-        ours.clone(),
-        "a stable version, and no higher one is published".into(),
-    );
-    let stays = |why: &str| Goal::Stays(why.to_owned());
-    let two = || Some((version("2.0.0"), digest("two")));
-    let one = || Some((version("1.0.0"), digest("one")));
-    for (of, highest, latest, wish, goal) in [
-        ("1.2.3", None, None, Wish::Auto, moves.clone()),
-        (
-            "1.2.3",
-            one(),
-            Some(at("one", Some("1.0.0"))),
-            Wish::Auto,
-            moves.clone(),
-        ),
-        // Moved by hand, to what is no version or a lower one.
-        (
-            "1.2.3",
-            one(),
-            Some(at("x", None)),
-            Wish::Auto,
-            moves.clone(),
-        ),
-        (
-            "1.2.3",
-            one(),
-            Some(at("x", Some("1.2.2"))),
-            Wish::Auto,
-            moves.clone(),
-        ),
-        (
-            "1.2.3",
-            one(),
-            Some(at("x", Some("1.3.0"))),
-            Wish::Auto,
-            stays("it leads to an image that says to be version `1.3.0`"),
-        ),
-        (
-            "1.2.3",
-            one(),
-            Some(at("ours", Some("1.2.3"))),
-            Wish::Auto,
-            Goal::Is("it is there already".into()),
-        ),
-        ("1.2.3", None, None, Wish::Never, stays("`--latest never`")),
-        (
-            "1.2.3-rc.1",
-            None,
-            None,
-            Wish::Auto,
-            stays("`1.2.3-rc.1` is a prerelease"),
-        ),
-        // A backport.
-        (
-            "1.2.3",
-            two(),
-            Some(at("two", Some("2.0.0"))),
-            Wish::Auto,
-            stays("the higher version `v2.0.0` is published"),
-        ),
-        // Two releases at once, and the lower one wrote last.
-        (
-            "1.2.3",
-            two(),
-            Some(at("ours", Some("1.2.3"))),
-            Wish::Auto,
-            Goal::Moves(
-                digest("two"),
-                "`v2.0.0` is published, and it is at `v1.2.3`".into(),
-            ),
-        ),
-    ] {
-        let published = Published {
-            highest,
-            latest,
-            ..empty("a")
-        };
-        assert_eq!(
-            super::latest(&version(of), &ours, &published, wish),
-            goal,
-            "{of} {published:?}"
-        );
-    }
-}
-
-proptest! {
-    /// Releases in any order, each of which may die after its version's tag.
-    #[test]
-    fn latest_never_goes_down(
-        releases in prop::collection::vec((0u64..4, 0u64..4, any::<bool>(), any::<bool>()), 1..24),
-    ) {
-        let mut published: BTreeMap<Version, Digest> = BTreeMap::new();
-        let mut latest_at: Option<Version> = None;
-        for (minor, patch, is_prerelease, dies) in releases {
-            let mut of = Version::new(1, minor, patch);
-            if is_prerelease {
-                of.pre = "rc.1".parse().unwrap();
-            }
-            let ours = digest(&of.to_string());
-            let before = published.insert(of.clone(), ours.clone());
-            prop_assert!(before.is_none_or(|before| before == ours));
-            if dies {
-                continue;
-            }
-            let stable = published.iter().filter(|(v, _)| v.pre.is_empty() && **v != of);
-            let facts = Published {
-                tag: Some(ours.clone()),
-                highest: stable.max().map(|(v, d)| (v.clone(), d.clone())),
-                latest: latest_at.as_ref().map(|at| Latest {
-                    digest: digest(&at.to_string()),
-                    version: Some(at.clone()),
-                }),
-                ..empty("a")
-            };
-            if let Goal::Moves(to, _) = latest(&of, &ours, &facts, Wish::Auto) {
-                let to = published.iter().find(|(_, d)| **d == to).unwrap().0.clone();
-                prop_assert!(to.pre.is_empty());
-                prop_assert!(latest_at.as_ref().is_none_or(|at| *at < to), "{latest_at:?} {to}");
-                let highest = published.keys().filter(|v| v.pre.is_empty()).max();
-                prop_assert_eq!(highest, Some(&to));
-                latest_at = Some(to);
-            }
-        }
-    }
 }

@@ -80,7 +80,7 @@ fn decides(facts: &Facts, question: &Question, want: &str) -> TagSet {
 /// The reason and the remedy of a tag that is not given.
 fn reason<'a>(set: &'a TagSet, name: &str) -> (&'a str, &'a str) {
     let withheld = set.withheld.iter().find(|w| w.name == name).unwrap();
-    (&withheld.why, &withheld.remedy)
+    (&withheld.reason.why, &withheld.reason.remedy)
 }
 
 #[test]

@@ -6,12 +6,11 @@ mod tests;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use serde::Serialize;
-
 use super::{Execution, Receipt};
 use crate::exec;
 use crate::oci::Digest;
 use crate::platform::Platform;
+use crate::refusal::Refusal;
 use crate::verify::check::Status;
 
 /// As many ids as people read.
@@ -35,18 +34,10 @@ pub(crate) struct Wanted<'a> {
     pub(crate) checks: &'a [&'a str],
 }
 
-/// A reason why a receipt does not hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Objection {
-    pub(crate) reason: String,
-    /// What to type.
-    pub(crate) hint: String,
-}
-
 /// Every reason why the receipt does not prove what is wanted; none when it does.
 ///
 /// It is judged by what it says: nothing here tells a receipt from a forged one.
-pub(crate) fn objections(receipt: &Receipt, wanted: &Wanted) -> Vec<Objection> {
+pub(crate) fn objections(receipt: &Receipt, wanted: &Wanted) -> Vec<Refusal> {
     let mut found = Found {
         again: again(receipt, wanted),
         all: Vec::new(),
@@ -57,16 +48,16 @@ pub(crate) fn objections(receipt: &Receipt, wanted: &Wanted) -> Vec<Objection> {
 }
 
 /// The reasons, and below them each thing to type, once.
-pub(crate) fn told(objections: &[Objection]) -> String {
+pub(crate) fn told(objections: &[Refusal]) -> String {
     let mut text = String::new();
     for objection in objections {
         // Writing to a String cannot fail.
-        let _ = write!(text, "\n  - {}", objection.reason);
+        let _ = write!(text, "\n  - {}", objection.why);
     }
     let mut hints: Vec<&str> = Vec::new();
     for objection in objections {
-        if !hints.contains(&&*objection.hint) {
-            hints.push(&objection.hint);
+        if !hints.contains(&&*objection.remedy) {
+            hints.push(&objection.remedy);
         }
     }
     for hint in hints {
@@ -78,12 +69,12 @@ pub(crate) fn told(objections: &[Objection]) -> String {
 struct Found {
     /// The command that writes a receipt for what is wanted.
     again: String,
-    all: Vec<Objection>,
+    all: Vec<Refusal>,
 }
 
 impl Found {
     fn add(&mut self, reason: String, hint: String) {
-        self.all.push(Objection { reason, hint });
+        self.all.push(Refusal::new(reason, hint));
     }
 
     fn add_again(&mut self, reason: String) {

@@ -148,7 +148,7 @@ fn a_copy_that_fails_anywhere_is_finished_by_the_next_run() {
         let (far, tag) = (releases.far(), format!("v{version}"));
         let fault = [Fault::Hangup, Fault::CutAnswer, Fault::CutBody][patch % 3];
         releases.proxy.reset(When::From(number, fault));
-        let ran = releases.release_to(&[&far], &["--patience", "0"]);
+        let ran = releases.release_to(&[&far], &["--retry-for", "0"]);
         assert_eq!(ran.code, Some(1), "{fault:?} at {number}: {ran:#?}");
         let there = |tag: &str| {
             let found = releases.workspace.published_in(&far.path, tag);

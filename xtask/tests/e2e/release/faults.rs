@@ -75,7 +75,7 @@ fn a_fault_at_any_request_leaves_tags_right_and_the_next_run_finishes() {
             let what = format!("{fault:?} at {number} of {requests}");
             // It passes, and is waited out; or it stays, and is told.
             releases.proxy.reset(When::Once(number, fault));
-            let ran = releases.run(&["--patience", "10"]);
+            let ran = releases.run(&["--retry-for", "10"]);
             // What is refused is refused before anything is written, or a tag that another wrote.
             let may_refuse = fault == Fault::Lie && ran.code == Some(3);
             let ends = may_refuse || [Some(0), Some(1)].contains(&ran.code);
@@ -86,7 +86,7 @@ fn a_fault_at_any_request_leaves_tags_right_and_the_next_run_finishes() {
             let version = format!("1.0.{patch}");
             let digest = releases.prepare(&version);
             releases.proxy.reset(When::From(number, fault));
-            let ran = releases.run(&["--patience", "0"]);
+            let ran = releases.run(&["--retry-for", "0"]);
             let codes: &[i32] = if fault == Fault::Lie {
                 &[0, 1, 3]
             } else {

@@ -40,7 +40,7 @@ fn a_terminal_is_asked_and_only_a_yes_releases() {
             said.push(byte[0]);
         }
         let said = String::from_utf8(said).unwrap();
-        assert!(said.contains("give v1.0.0"), "{said}");
+        assert!(said.contains("write v1.0.0"), "{said}");
         assert_eq!(releases.digest("v1.0.0"), None);
         master.write_all(answer.as_bytes()).unwrap();
         // What it says must be read, or it would wait; a terminal that nobody has open is an error.

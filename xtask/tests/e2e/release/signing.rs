@@ -118,7 +118,7 @@ fn without_a_key_an_identity_signs() {
         release.env_remove("ACTIONS_ID_TOKEN_REQUEST_URL");
         Ran::of(release.env("SIGSTORE_ID_TOKEN", token))
     };
-    refused(&release(""), &["nobody here says who signs"]);
+    refused(&release(""), &["no identity can sign here"]);
     assert_eq!(releases.digest("v1.0.0"), None);
     release("token").succeeded();
     assert_eq!(releases.digest("latest").as_ref(), Some(&digest));

@@ -51,7 +51,7 @@ fn answer(mut stream: TcpStream, published: &[&str]) -> String {
     let request = request.trim_end_matches(" HTTP/1.1").to_owned();
     let is_published = published.contains(&request.rsplit('/').next().unwrap());
     let answer = if is_published {
-        "200 OK\r\nDocker-Content-Digest: sha256:d1\r\nContent-Length: 0\r\n".to_owned()
+        "200 OK\r\nDocker-Content-Digest: sha256:d100000000000000000000000000000000000000000000000000000000000000\r\nContent-Length: 0\r\n".to_owned()
     } else {
         format!("404 Not Found\r\nContent-Length: {}\r\n", ABSENT.len())
     };

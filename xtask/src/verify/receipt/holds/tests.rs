@@ -6,7 +6,7 @@ use crate::verify::receipt::tests::{digest, good, outcome};
 const CHECKS: [&str; 2] = ["seed-3-node", "image-growth"];
 const REVISION: &str = "1ceb56ba0b8b8c4c6882fec8ea36ba45328c3269";
 
-fn judged(receipt: &Receipt, change: impl FnOnce(&mut Wanted)) -> Vec<Objection> {
+fn judged(receipt: &Receipt, change: impl FnOnce(&mut Wanted)) -> Vec<Refusal> {
     let (index, manifest, check_set) = (digest("index"), digest("amd64"), digest("checks"));
     let mut wanted = Wanted {
         name: "ghcr.io/me/agent:v1.0.0",
@@ -136,8 +136,8 @@ fn every_way_not_to_hold_is_told_with_what_to_type() {
         spoil(&mut receipt);
         let found = judged(&receipt, |_| {});
         assert_eq!(found.len(), 1, "{reason}: {found:?}");
-        assert!(found[0].reason.contains(reason), "{reason}: {found:?}");
-        assert!(found[0].hint.contains(hint), "{hint}: {found:?}");
+        assert!(found[0].why.contains(reason), "{reason}: {found:?}");
+        assert!(found[0].remedy.contains(hint), "{hint}: {found:?}");
     }
 }
 
@@ -148,7 +148,7 @@ fn an_image_that_nothing_identifies_is_not_proven() {
         wanted.manifest = None;
     });
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].reason.contains("has no manifest"), "{found:?}");
+    assert!(found[0].why.contains("has no manifest"), "{found:?}");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn releases_are_well_and_each_harm_is_found() {
     releases.workspace.git(&["checkout", "--quiet", "v2.0.0"]);
     releases.run(&["--rollback"]).succeeded();
     has(&releases.audit(&[]), &[]);
-    // Whoever has no journal cannot know that it was taken back.
+    // Whoever has no journal cannot know that it was rolled back.
     let away = releases.workspace.path("target/away");
     std::fs::rename(releases.journals(), &away).unwrap();
     has(
@@ -64,7 +64,7 @@ fn releases_are_well_and_each_harm_is_found() {
     releases.workspace.put("v1.0.0", &second);
     has(
         &releases.audit(&[]),
-        &["and git's tag is at", "and the journal ("],
+        &["and the git tag is at", "and the journal ("],
     );
     releases.workspace.put("v1.0.0", &first);
     has(&releases.audit(&[]), &[]);

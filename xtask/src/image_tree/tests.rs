@@ -1,4 +1,4 @@
-//! Trees of made-up documents; the tests of pushes grow theirs here, too.
+//! Indexes of made-up documents, for the tests of pushes and releases, too.
 
 use std::collections::BTreeMap;
 
@@ -43,13 +43,13 @@ impl Shelf {
         self.0.remove(&digest);
     }
 
-    pub(crate) fn read(&self, entries: &[Value]) -> anyhow::Result<Tree> {
+    pub(crate) fn read(&self, entries: &[Value]) -> anyhow::Result<ImageTree> {
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
-        Tree::read(serde_json::to_vec(&index)?, self)
+        ImageTree::read(serde_json::to_vec(&index)?, self)
     }
 }
 
-impl Store for Shelf {
+impl ManifestStore for Shelf {
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
         Ok(self.0.get(digest).cloned())
     }
@@ -63,9 +63,9 @@ impl Store for Shelf {
     }
 }
 
-/// A registry that gives no answer.
+/// A registry that does not answer.
 struct Silent;
-impl Store for Silent {
+impl ManifestStore for Silent {
     fn manifest(&self, _: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
         anyhow::bail!("no answer")
     }
@@ -99,10 +99,10 @@ fn what_is_missing_is_named_and_is_no_silence() {
         "{error:#}"
     );
     let index = json!({"manifests": entries}).to_string().into_bytes();
-    let error = Tree::read(index, &Silent).unwrap_err();
+    let error = ImageTree::read(index, &Silent).unwrap_err();
     assert!(!error.is::<Broken>(), "{error:#}");
     for nonsense in ["", "{}", "[]", r#"{"manifests":1}"#] {
-        let error = Tree::read(nonsense.into(), &shelf).unwrap_err();
+        let error = ImageTree::read(nonsense.into(), &shelf).unwrap_err();
         assert!(error.is::<Broken>(), "{nonsense}: {error:#}");
     }
 }
@@ -116,7 +116,7 @@ fn a_joined_index_keeps_every_entry_as_it_was() {
     );
     let parts = [shelf.read(&amd64).unwrap(), shelf.read(&arm64).unwrap()];
     let joined = join(&parts).unwrap();
-    let again = Tree::read(joined.bytes.clone(), &shelf).unwrap();
+    let again = ImageTree::read(joined.bytes.clone(), &shelf).unwrap();
     assert_eq!(again.digest, joined.digest);
     let value: Value = serde_json::from_slice(&joined.bytes).unwrap();
     let [a, b] = [amd64, arm64];
@@ -134,10 +134,10 @@ fn a_lone_manifest_can_be_an_entry() {
     let [entry, _] = shelf.image("arm64", "r", "a");
     let digest: Digest = entry["digest"].as_str().unwrap().parse().unwrap();
     let bytes = shelf.manifest(&digest).unwrap().unwrap();
-    let lone = Tree::read(bytes, &shelf).unwrap();
+    let lone = ImageTree::read(bytes, &shelf).unwrap();
     assert!(!lone.is_index());
     let joined = join(&[lone]).unwrap();
-    let again = Tree::read(joined.bytes, &shelf).unwrap();
+    let again = ImageTree::read(joined.bytes, &shelf).unwrap();
     assert_eq!(*again.images[0].digest(), digest);
     assert!(again.images[0].is_for(Platform::LinuxArm64));
 }

@@ -1,22 +1,22 @@
-//! All that an index names: what must be somewhere before a tag leads there.
+//! Everything below an index: what a registry must have before a tag leads to it.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use serde_json::Value;
 
-use super::{Broken, Store, broken, media_type};
+use super::{Broken, ManifestStore, broken, media_type};
 use crate::oci::{Descriptor, Digest, Document, Manifest};
 
 /// The manifests below an index, attestations included, and the blobs that they name.
 #[derive(Default)]
 pub(crate) struct Content {
-    pub(crate) manifests: Vec<Named>,
+    pub(crate) manifests: Vec<NamedManifest>,
     pub(crate) blobs: BTreeSet<Blob>,
 }
 
 /// A manifest, as it is uploaded.
-pub(crate) struct Named {
+pub(crate) struct NamedManifest {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
     pub(crate) bytes: Vec<u8>,
@@ -32,17 +32,17 @@ pub(crate) struct Blob {
     pub(crate) size: u64,
 }
 
-/// Where the blobs are that an upload sends.
+/// Where an upload reads blobs from.
 pub(crate) trait Blobs: Sync {
     fn open<'a>(&'a self, digest: &Digest) -> io::Result<Box<dyn Read + 'a>>;
 }
 
 impl Content {
-    /// Reads what `bytes`, an index or a lone manifest, lead to; a lone manifest is part of it.
+    /// Reads everything below `bytes`, an index or a lone manifest. A lone manifest is part of it.
     ///
-    /// Fails with [`Broken`] when a manifest is missing or is none, and names it; with
-    /// another error when `store` does not answer.
-    pub(crate) fn read(bytes: &[u8], store: &impl Store) -> anyhow::Result<Content> {
+    /// Fails with [`Broken`] when a manifest is missing or is not one, and with another error when
+    /// `store` does not answer.
+    pub(crate) fn read(bytes: &[u8], store: &impl ManifestStore) -> anyhow::Result<Content> {
         let (content, broken) = Content::survey(bytes, store)?;
         match broken.into_iter().next() {
             Some(broken) => Err(broken.into()),
@@ -50,10 +50,10 @@ impl Content {
         }
     }
 
-    /// [`Content::read`] of all that can be read, with all that is missing or no manifest.
+    /// [`Content::read`] that goes on after what is broken, and returns all of it.
     pub(crate) fn survey(
         bytes: &[u8],
-        store: &impl Store,
+        store: &impl ManifestStore,
     ) -> anyhow::Result<(Content, Vec<Broken>)> {
         let (mut content, mut broken) = (Content::default(), Vec::new());
         let mut keep = |read: anyhow::Result<()>| match read {
@@ -76,7 +76,7 @@ impl Content {
         Ok((content, broken))
     }
 
-    fn read_entry(&mut self, entry: &Descriptor, store: &impl Store) -> anyhow::Result<()> {
+    fn read_entry(&mut self, entry: &Descriptor, store: &impl ManifestStore) -> anyhow::Result<()> {
         let digest = entry.digest.clone();
         let named = format!("its manifest `{digest}`");
         let bytes = store.manifest(&digest)?;
@@ -97,7 +97,7 @@ impl Content {
             digest: blob.digest,
             size: blob.size,
         }));
-        self.manifests.push(Named {
+        self.manifests.push(NamedManifest {
             digest,
             media_type,
             bytes,
@@ -107,7 +107,7 @@ impl Content {
 }
 
 fn parse(bytes: &[u8], what: &str) -> anyhow::Result<Document> {
-    Document::parse(bytes).map_err(|why| broken(what, format!("is no manifest: {why:#}")))
+    Document::parse(bytes).map_err(|why| broken(what, format!("is not a manifest: {why:#}")))
 }
 
 #[cfg(test)]

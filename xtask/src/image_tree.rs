@@ -1,4 +1,4 @@
-//! An index with everything that it names, wherever it is kept: in a registry or in a folder.
+//! An index with the images that it names, whether a registry or a folder keeps it.
 
 mod content;
 mod upload;
@@ -21,15 +21,15 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// The media type of an OCI manifest (image-spec 1.1).
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// Where an index keeps what it names.
-pub(crate) trait Store {
-    /// An index or a manifest; none when there is no such.
+/// Where manifests and configurations are read from.
+pub(crate) trait ManifestStore {
+    /// An index or a manifest; none when it is absent.
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>>;
-    /// The configuration of an image; none when there is no such.
+    /// The configuration of an image; none when it is absent.
     fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>>;
 }
 
-impl Store for Registry {
+impl ManifestStore for Registry {
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
         Ok(Registry::manifest(self, digest.as_str())?.map(|(_, bytes)| bytes))
     }
@@ -41,19 +41,19 @@ impl Store for Registry {
 
 /// An index (or a lone manifest), and the images below it.
 #[derive(Clone, Debug)]
-pub(crate) struct Tree {
+pub(crate) struct ImageTree {
     pub(crate) digest: Digest,
     pub(crate) bytes: Vec<u8>,
     pub(crate) media_type: String,
-    /// Those that can be run, in the order of the index.
+    /// The images that can be run, in the order of the index.
     pub(crate) images: Vec<Image>,
-    /// The entries of provenance and SBOMs, as the index has them.
-    pub(crate) attestations: Vec<Entry>,
+    /// The entries of provenance and SBOMs.
+    pub(crate) attestations: Vec<IndexEntry>,
 }
 
-/// An entry of an index: as it stands there, and what we read of it.
+/// An entry of an index: its JSON as it is, and the parsed descriptor.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct IndexEntry {
     pub(crate) raw: Value,
     pub(crate) descriptor: Descriptor,
 }
@@ -61,8 +61,8 @@ pub(crate) struct Entry {
 /// An image for one platform.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
-    pub(crate) entry: Entry,
-    /// As the index says it, or else the image's configuration.
+    pub(crate) entry: IndexEntry,
+    /// From the index, or else from the image's configuration.
     pub(crate) platform: OciPlatform,
     pub(crate) manifest: Manifest,
     pub(crate) config: Config,
@@ -77,25 +77,25 @@ impl Image {
         self.platform.is(platform)
     }
 
-    /// The commit that the image says it is built from.
+    /// The commit in the image's label.
     pub(crate) fn revision(&self) -> Option<&str> {
         let label = self.config.config.labels.get(REVISION);
         label.map(String::as_str)
     }
 
-    /// The time of that commit, as the image says it (RFC 3339, UTC).
+    /// The time of that commit in the image's label (RFC 3339, UTC).
     pub(crate) fn created(&self) -> Option<&str> {
         let label = self.config.config.labels.get(CREATED);
         label.map(String::as_str)
     }
 
-    /// The version that the image says to be built as; none when it says none.
+    /// The version in the image's label.
     pub(crate) fn version(&self) -> Option<Version> {
         self.config.config.labels.get(VERSION)?.parse().ok()
     }
 
-    /// For each layer, the step of the build that made it. Where the history does not fit the
-    /// layers it says nothing: a wrong line would be worse than none.
+    /// For each layer, the build step that made it. All are none when the history does not fit the
+    /// layers: a wrong step would be worse than none.
     pub(crate) fn steps(&self) -> Vec<Option<&Step>> {
         let history = self.config.history.iter();
         let made: Vec<_> = history.filter(|step| !step.empty_layer).collect();
@@ -106,7 +106,7 @@ impl Image {
         made.into_iter().map(Some).collect()
     }
 
-    /// Each layer with its bytes as a registry stores them.
+    /// Each layer with its size as a registry stores it.
     pub(crate) fn layers(&self) -> Vec<(Digest, u64)> {
         let layers = self.manifest.layers.iter();
         layers
@@ -115,16 +115,16 @@ impl Image {
     }
 }
 
-/// The label that names the commit an image is built from.
+/// The label with the commit that an image is built from.
 pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
 
-/// The label that names the time of that commit.
+/// The label with the time of that commit.
 const CREATED: &str = "org.opencontainers.image.created";
 
-/// The label that names the version an image is built as.
+/// The label with the version that an image is built as.
 const VERSION: &str = "org.opencontainers.image.version";
 
-/// Why an index cannot be what we built: said by who keeps it, not guessed from a silence.
+/// Why an index is not whole. Its store said so; a store that does not answer is another error.
 #[derive(Debug)]
 pub(crate) struct Broken(String);
 
@@ -140,12 +140,12 @@ fn broken(what: impl fmt::Display, why: impl fmt::Display) -> anyhow::Error {
     Broken(format!("{what} {why}")).into()
 }
 
-impl Tree {
-    /// Reads what `bytes` lead to.
+impl ImageTree {
+    /// Reads the images that `bytes`, an index or a manifest, name.
     ///
-    /// Fails with [`Broken`] when something is missing or is no image, and names it; with another
-    /// error when `store` does not answer.
-    pub(crate) fn read(bytes: Vec<u8>, store: &impl Store) -> anyhow::Result<Tree> {
+    /// Fails with [`Broken`] when something is missing or is not an image, and with another error
+    /// when `store` does not answer.
+    pub(crate) fn read(bytes: Vec<u8>, store: &impl ManifestStore) -> anyhow::Result<ImageTree> {
         let digest = Digest::of(&bytes);
         let (mut images, mut attestations) = (Vec::new(), Vec::new());
         let document = Document::parse(&bytes).map_err(|why| broken("it:", format!("{why:#}")))?;
@@ -154,7 +154,7 @@ impl Tree {
             Document::Index(index) => {
                 let entries = value["manifests"].as_array().into_iter().flatten();
                 for (raw, descriptor) in entries.zip(index.manifests) {
-                    let entry = Entry {
+                    let entry = IndexEntry {
                         raw: raw.clone(),
                         descriptor,
                     };
@@ -172,10 +172,14 @@ impl Tree {
                     "size": bytes.len(),
                 });
                 let descriptor = serde_json::from_value(raw.clone())?;
-                images.push(of_manifest(Entry { raw, descriptor }, manifest, store)?);
+                images.push(of_manifest(
+                    IndexEntry { raw, descriptor },
+                    manifest,
+                    store,
+                )?);
             }
         }
-        Ok(Tree {
+        Ok(ImageTree {
             digest,
             media_type: media_type(&value),
             bytes,
@@ -190,7 +194,7 @@ impl Tree {
             .is_none_or(|image| *image.digest() != self.digest)
     }
 
-    /// The images for `platform`: there should be one.
+    /// The images for `platform`. There should be one.
     pub(crate) fn images_for(&self, platform: Platform) -> Vec<&Image> {
         let images = self.images.iter();
         images.filter(|image| image.is_for(platform)).collect()
@@ -205,7 +209,7 @@ impl Tree {
     }
 }
 
-fn image(entry: Entry, store: &impl Store) -> anyhow::Result<Image> {
+fn image(entry: IndexEntry, store: &impl ManifestStore) -> anyhow::Result<Image> {
     let digest = entry.descriptor.digest.clone();
     let named = match &entry.descriptor.platform {
         Some(platform) => format!("its manifest `{digest}` ({platform})"),
@@ -216,11 +220,15 @@ fn image(entry: Entry, store: &impl Store) -> anyhow::Result<Image> {
     match Document::parse(&bytes) {
         Ok(Document::Manifest(manifest)) => of_manifest(entry, manifest, store),
         Ok(Document::Index(_)) => Err(broken(named, "is an index")),
-        Err(why) => Err(broken(named, format!("is no manifest: {why:#}"))),
+        Err(why) => Err(broken(named, format!("is not a manifest: {why:#}"))),
     }
 }
 
-fn of_manifest(mut entry: Entry, manifest: Manifest, store: &impl Store) -> anyhow::Result<Image> {
+fn of_manifest(
+    mut entry: IndexEntry,
+    manifest: Manifest,
+    store: &impl ManifestStore,
+) -> anyhow::Result<Image> {
     let digest = &manifest.config.digest;
     let named = format!("its configuration `{digest}`");
     let config = store.config(digest).with_context(|| named.clone())?;
@@ -235,7 +243,7 @@ fn of_manifest(mut entry: Entry, manifest: Manifest, store: &impl Store) -> anyh
             variant: None,
         },
     };
-    // A manifest without an index says its platform in its configuration alone.
+    // A lone manifest has its platform in its configuration alone.
     if entry.raw.get("platform").is_none() {
         entry.raw["platform"] = json!({"architecture": platform.architecture, "os": platform.os});
     }
@@ -247,7 +255,7 @@ fn of_manifest(mut entry: Entry, manifest: Manifest, store: &impl Store) -> anyh
     })
 }
 
-/// The media type that an index or a manifest is stored under: its own word, or OCI's.
+/// The media type of an index or a manifest: its own `mediaType`, or else OCI's.
 pub(crate) fn media_type(document: &Value) -> String {
     let usual = if document.get("manifests").is_some() {
         INDEX
@@ -257,12 +265,12 @@ pub(crate) fn media_type(document: &Value) -> String {
     document["mediaType"].as_str().unwrap_or(usual).to_owned()
 }
 
-/// One index of several: their images in the order given, then their attestations. No manifest is
-/// touched, so each keeps its digest.
-pub(crate) fn join(parts: &[Tree]) -> anyhow::Result<Tree> {
+/// Joins several indexes: their images in the order given, then their attestations. No manifest is
+/// rewritten, so each keeps its digest.
+pub(crate) fn join(parts: &[ImageTree]) -> anyhow::Result<ImageTree> {
     let images: Vec<Image> = parts.iter().flat_map(|part| part.images.clone()).collect();
     let attestations = parts.iter().flat_map(|part| part.attestations.clone());
-    let attestations: Vec<Entry> = attestations.collect();
+    let attestations: Vec<IndexEntry> = attestations.collect();
     let entries = images.iter().map(|image| &image.entry);
     let entries = entries.chain(&attestations).map(|entry| &entry.raw);
     let index = json!({
@@ -271,7 +279,7 @@ pub(crate) fn join(parts: &[Tree]) -> anyhow::Result<Tree> {
         "manifests": entries.collect::<Vec<_>>(),
     });
     let bytes = serde_json::to_vec_pretty(&index)?;
-    Ok(Tree {
+    Ok(ImageTree {
         digest: Digest::of(&bytes),
         bytes,
         media_type: INDEX.to_owned(),

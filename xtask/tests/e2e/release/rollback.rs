@@ -1,4 +1,4 @@
-//! `latest` taken back, and what is published of each version.
+//! `latest` rolled back, and what is published of each version.
 
 use std::fs;
 
@@ -67,7 +67,7 @@ fn without_a_journal_the_registry_says_where_to_or_somebody_must() {
     refused(&to("1.0.5"), &["v1.0.5` is not published"]);
     // The same checks as for a release.
     let ran = releases.bare(&["--rollback", "--to", "1.0.0"]);
-    refused(&ran, &["this is no terminal"]);
+    refused(&ran, &["this is not a terminal"]);
     releases
         .workspace
         .git(&["push", "--quiet", "--delete", "origin", "v1.0.0"]);
@@ -98,7 +98,7 @@ fn a_fault_at_any_request_leaves_latest_where_it_was_or_back() {
         assert_eq!(releases.digest("latest").as_ref(), Some(&second));
         let fault = [Fault::Hangup, Fault::CutAnswer, Fault::CutBody][number % 3];
         releases.proxy.reset(When::From(number, fault));
-        let ran = releases.run(&["--rollback", "--patience", "0"]);
+        let ran = releases.run(&["--rollback", "--retry-for", "0"]);
         assert_eq!(ran.code, Some(1), "{fault:?} at {number}: {ran:#?}");
         let latest = releases.digest("latest");
         assert!([Some(&first), Some(&second)].contains(&latest.as_ref()));

@@ -1,4 +1,4 @@
-//! The upload of all that an index names: blobs first, then the manifests; its tag comes last.
+//! Uploads everything below an index: blobs first, then manifests. The caller writes the tag.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,17 +15,17 @@ use crate::{report, threads};
 /// How many blobs are uploaded at a time; docker's own limit is 5.
 const AT_ONCE: usize = 4;
 
-/// What an upload took.
+/// What was uploaded.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) blobs: usize,
-    /// Bytes of those blobs.
+    /// Their size.
     pub(crate) bytes: u64,
-    /// Blobs that the registry had.
+    /// Blobs that the registry had already.
     pub(crate) present: usize,
 }
 
-/// Uploads all that `content` names, but no tag: nothing is seen of it yet.
+/// Uploads the blobs and manifests of all parts, and no tag.
 pub(crate) fn upload<B: Blobs>(
     registry: &Registry,
     parts: &[(&B, &Content)],
@@ -36,7 +36,7 @@ pub(crate) fn upload<B: Blobs>(
         .flat_map(|(from, content)| content.blobs.iter().map(|blob| (*from, blob)))
         .filter(|(_, blob)| seen.insert(&blob.digest))
         .collect();
-    // The largest is begun first; they are taken from the end.
+    // Blobs are taken from the end, the largest first.
     blobs.sort_by_key(|(_, blob)| blob.size);
     let sent = Mutex::new(Sent::default());
     let (blobs, failed) = (Mutex::new(blobs), AtomicBool::new(false));

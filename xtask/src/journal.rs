@@ -1,4 +1,4 @@
-//! What a release or a roll-back did, written before and after each step:
+//! The journal of releases and rollbacks, written before and after each step:
 //! `target/xtask/release/vX.Y.Z.json`.
 
 use std::io::ErrorKind;
@@ -11,37 +11,37 @@ use serde::{Deserialize, Serialize};
 use crate::oci::Digest;
 use crate::report;
 
-/// Every step of every run that gave a tag to one version, the first first.
+/// Every step of every run that pointed a tag at one version, the oldest first.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Journal {
+pub(crate) struct Journal {
     schema: u32,
     version: String,
     /// The full commit id.
     revision: String,
-    entries: Vec<Entry>,
+    entries: Vec<JournalEntry>,
     #[serde(skip)]
     path: PathBuf,
 }
 
-/// A tag that was given, or was about to be.
+/// A tag that was written, or was about to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Entry {
+pub(crate) struct JournalEntry {
     /// RFC 3339, in UTC.
     pub(crate) time: String,
     #[serde(default)]
-    pub(crate) command: Command,
+    pub(crate) command: Operation,
     /// With the repository.
     pub(crate) reference: String,
-    /// What the tag led to; none where there was no such tag.
+    /// What the tag led to; none when there was no such tag.
     pub(crate) before: Option<Digest>,
     pub(crate) after: Digest,
-    pub(crate) state: State,
+    pub(crate) state: EntryState,
 }
 
-/// Why a tag was given.
+/// Why a tag was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Command {
+pub(crate) enum Operation {
     #[default]
     Release,
     Rollback,
@@ -49,8 +49,8 @@ pub(crate) enum Command {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum State {
-    /// It was to be written next; whether it was is not known.
+pub(crate) enum EntryState {
+    /// It was to be written next. Whether it was written is unknown.
     Begun,
     /// It was written and read back.
     Done,
@@ -58,7 +58,7 @@ pub(crate) enum State {
 
 impl Journal {
     /// The journal of a version in `folder`, with what earlier runs wrote.
-    pub(super) fn open(folder: &Path, version: &str, revision: &str) -> anyhow::Result<Journal> {
+    pub(crate) fn open(folder: &Path, version: &str, revision: &str) -> anyhow::Result<Journal> {
         let path = folder.join(format!("v{version}.json"));
         let journal = Journal::read(&path)?;
         Ok(journal.unwrap_or_else(|| Journal {
@@ -78,8 +78,8 @@ impl Journal {
         };
         let mut journal: Journal = serde_json::from_str(&text).with_context(|| {
             format!(
-                "`{}` is no journal of a release; hint: move it out of the way, the registry says \
-                 what was done",
+                "`{}` is not a journal of a release; hint: move it away, the registry says what \
+                 was done",
                 path.display()
             )
         })?;
@@ -87,30 +87,30 @@ impl Journal {
         Ok(Some(journal))
     }
 
-    /// Notes that `reference` is about to lead to `after`.
-    pub(super) fn begin(
+    /// Records that `reference` is about to lead to `after`.
+    pub(crate) fn begin(
         &mut self,
-        command: Command,
+        command: Operation,
         reference: &str,
         before: Option<&Digest>,
         after: &Digest,
     ) -> anyhow::Result<()> {
-        self.entries.push(Entry {
+        self.entries.push(JournalEntry {
             time: now(),
             command,
             reference: reference.to_owned(),
             before: before.cloned(),
             after: after.clone(),
-            state: State::Begun,
+            state: EntryState::Begun,
         });
         self.write()
     }
 
-    /// Notes that the last step was done.
-    pub(super) fn done(&mut self) -> anyhow::Result<()> {
+    /// Records that the last step is done.
+    pub(crate) fn done(&mut self) -> anyhow::Result<()> {
         if let Some(last) = self.entries.last_mut() {
             last.time = now();
-            last.state = State::Done;
+            last.state = EntryState::Done;
         }
         self.write()
     }
@@ -131,7 +131,7 @@ impl Journal {
 }
 
 /// Every entry of every journal in `folder`, the oldest first.
-pub(crate) fn history(folder: &Path) -> anyhow::Result<Vec<Entry>> {
+pub(crate) fn history(folder: &Path) -> anyhow::Result<Vec<JournalEntry>> {
     let failed = || format!("failed to read the folder `{}`", folder.display());
     let files = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -152,10 +152,10 @@ pub(crate) fn history(folder: &Path) -> anyhow::Result<Vec<Entry>> {
     Ok(history)
 }
 
-/// When `reference`, which is at `latest`, was taken back from `digest` as the last that was done
-/// to it.
-pub(super) fn taken_back(
-    history: &[Entry],
+/// When `reference`, which leads to `latest`, was rolled back from `digest`, if that was the last
+/// step on it.
+pub(crate) fn rolled_back(
+    history: &[JournalEntry],
     reference: &str,
     digest: Option<&Digest>,
     latest: Option<&Digest>,
@@ -164,27 +164,27 @@ pub(super) fn taken_back(
     (back.before.as_ref() == digest).then(|| back.time.clone())
 }
 
-/// The roll-back that was the last that was done to `reference`, if it is still where that took
-/// it: at `latest`.
+/// The last step on `reference`, if it was a rollback and the tag still leads where that put it: to
+/// `latest`.
 pub(crate) fn rollback<'a>(
-    history: &'a [Entry],
+    history: &'a [JournalEntry],
     reference: &str,
     latest: Option<&Digest>,
-) -> Option<&'a Entry> {
+) -> Option<&'a JournalEntry> {
     let last = history.iter().rfind(|entry| entry.reference == reference)?;
-    let is_so = last.command == Command::Rollback && Some(&last.after) == latest;
+    let is_so = last.command == Operation::Rollback && Some(&last.after) == latest;
     is_so.then_some(last)
 }
 
-/// What `reference` led to before the release that gave it to `digest`.
-pub(super) fn before<'a>(
-    history: &'a [Entry],
+/// What `reference` led to before the release that pointed it at `digest`.
+pub(crate) fn before<'a>(
+    history: &'a [JournalEntry],
     reference: &str,
     digest: &Digest,
 ) -> Option<&'a Digest> {
-    let gave = |entry: &&Entry| {
+    let gave = |entry: &&JournalEntry| {
         let is_it = entry.reference == reference && entry.after == *digest;
-        is_it && entry.command == Command::Release && entry.before.as_ref() != Some(digest)
+        is_it && entry.command == Operation::Release && entry.before.as_ref() != Some(digest)
     };
     history.iter().rfind(gave)?.before.as_ref()
 }
@@ -204,29 +204,29 @@ mod tests {
         let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
         let mut journal = Journal::open(folder, "1.2.3", "r").unwrap();
         journal
-            .begin(Command::Release, "a:v1.2.3", None, &new)
+            .begin(Operation::Release, "a:v1.2.3", None, &new)
             .unwrap();
         let mut again = Journal::open(folder, "1.2.3", "r").unwrap();
         assert_eq!(again.entries, journal.entries);
-        assert_eq!(again.entries[0].state, State::Begun);
+        assert_eq!(again.entries[0].state, EntryState::Begun);
         again
-            .begin(Command::Release, "a:latest", Some(&old), &new)
+            .begin(Operation::Release, "a:latest", Some(&old), &new)
             .unwrap();
         again.done().unwrap();
         let entries = Journal::open(folder, "1.2.3", "r").unwrap().entries;
-        let states: Vec<State> = entries.iter().map(|entry| entry.state).collect();
-        assert_eq!(states, [State::Begun, State::Done]);
+        let states: Vec<EntryState> = entries.iter().map(|entry| entry.state).collect();
+        assert_eq!(states, [EntryState::Begun, EntryState::Done]);
         assert_eq!(entries[1].before, Some(old));
         assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
     }
 
     #[test]
-    fn what_cannot_be_read_or_written_is_told() {
+    fn what_cannot_be_read_or_written_is_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut journal = Journal::open(&file.path().with_extension("none"), "1.0.0", "r").unwrap();
         journal.path = file.path().join("v1.0.0.json");
         let error = journal
-            .begin(Command::Release, "a:latest", None, &Digest::of(b""))
+            .begin(Operation::Release, "a:latest", None, &Digest::of(b""))
             .unwrap_err();
         assert!(
             format!("{error:#}").contains("hint: make room"),
@@ -235,11 +235,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("v1.0.0.json"), "{").unwrap();
         let error = Journal::open(folder.path(), "1.0.0", "r").unwrap_err();
-        assert!(format!("{error:#}").contains("is no journal"), "{error:#}");
+        assert!(
+            format!("{error:#}").contains("is not a journal"),
+            "{error:#}"
+        );
     }
 
     #[test]
-    fn history_is_of_all_journals_and_knows_what_was_taken_back() {
+    fn history_is_of_all_journals_and_knows_what_was_rolled_back() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         assert_eq!(history(&folder.join("none")).unwrap(), []);
@@ -249,28 +252,28 @@ mod tests {
             let mut journal = Journal::open(folder, version, "r").unwrap();
             journal.begin(command, latest, before, after).unwrap();
             journal.done().unwrap();
-            // Times are told to the millisecond.
+            // Times have milliseconds.
             std::thread::sleep(std::time::Duration::from_millis(2));
         };
-        step("1.0.0", Command::Release, None, &one);
-        step("2.0.0", Command::Release, Some(&one), &two);
+        step("1.0.0", Operation::Release, None, &one);
+        step("2.0.0", Operation::Release, Some(&one), &two);
         let so_far = history(folder).unwrap();
         assert_eq!(before(&so_far, latest, &two), Some(&one));
         assert_eq!(before(&so_far, latest, &one), None);
         assert_eq!(before(&so_far, "b:latest", &two), None);
-        let is_taken_back = |history: &[Entry], digest, at| {
-            taken_back(history, latest, Some(digest), Some(at)).is_some()
+        let is_rolled_back = |history: &[JournalEntry], digest, at| {
+            rolled_back(history, latest, Some(digest), Some(at)).is_some()
         };
-        assert!(!is_taken_back(&so_far, &two, &one));
-        // Back, in the journal of the version that it went back to.
-        step("1.0.0", Command::Rollback, Some(&two), &one);
+        assert!(!is_rolled_back(&so_far, &two, &one));
+        // A rollback is in the journal of the version that it leads to.
+        step("1.0.0", Operation::Rollback, Some(&two), &one);
         let so_far = history(folder).unwrap();
-        assert!(is_taken_back(&so_far, &two, &one));
-        assert!(!is_taken_back(&so_far, &three, &one));
-        assert!(!is_taken_back(&so_far, &two, &three));
-        // What a roll-back gave is no release to go back from.
+        assert!(is_rolled_back(&so_far, &two, &one));
+        assert!(!is_rolled_back(&so_far, &three, &one));
+        assert!(!is_rolled_back(&so_far, &two, &three));
+        // A rollback is not a release to go back from.
         assert_eq!(before(&so_far, latest, &one), None);
-        step("3.0.0", Command::Release, Some(&one), &three);
-        assert!(!is_taken_back(&history(folder).unwrap(), &two, &one));
+        step("3.0.0", Operation::Release, Some(&one), &three);
+        assert!(!is_rolled_back(&history(folder).unwrap(), &two, &one));
     }
 }

@@ -1,0 +1,71 @@
+//! From the command line to a plan: reads the registries and decides, as often as is needed.
+
+use super::facts::{self, Destination, ReleaseFacts, ReleaseOptions};
+use super::plan::{self, ReleasePlan};
+use super::sign::Signer;
+use super::source::Source;
+use crate::journal::JournalEntry;
+use crate::refusal::{self, Refusal};
+use crate::retry::Retry;
+use crate::stop::Stop;
+
+/// A release, or a rollback, that is yet to be decided.
+pub(super) struct Release<'a> {
+    pub(super) intent: Intent,
+    pub(super) options: ReleaseOptions<'a>,
+    pub(super) targets: Vec<Destination>,
+    pub(super) history: Vec<JournalEntry>,
+    /// None when no signature is asked for.
+    pub(super) signer: Option<Signer>,
+    pub(super) retry: Retry,
+}
+
+impl Release<'_> {
+    /// Reads the registries, and decides.
+    ///
+    /// Fails with every refusal at once.
+    pub(super) fn decide(&self) -> anyhow::Result<(ReleaseFacts, ReleasePlan)> {
+        let (intent, options) = (&self.intent, &self.options);
+        let (targets, history) = (&self.targets, &self.history);
+        let signer = self.signer.as_ref();
+        let facts = self
+            .retry
+            .run(|| facts::observe(&intent.source, options, targets, history, signer))?;
+        let plan = match &intent.rollback {
+            Some(why) => plan::rollback(&facts, why),
+            None => plan::release(&facts),
+        };
+        Ok((facts, plan.map_err(|refusals| intent.refused(&refusals))?))
+    }
+}
+
+/// What the command line asks for: a version to release, or to roll back to.
+pub(super) struct Intent {
+    pub(super) source: Source,
+    /// Why `latest` rolls back to it; none when it is released.
+    pub(super) rollback: Option<String>,
+}
+
+impl Intent {
+    /// All refusals at once.
+    pub(super) fn refused(&self, refusals: &[Refusal]) -> Stop {
+        let what = if self.rollback.is_some() {
+            "nothing was rolled back"
+        } else {
+            "nothing was released"
+        };
+        refusal::stop(what, refusals)
+    }
+
+    pub(super) fn unfinished(&self, plan: &ReleasePlan) -> String {
+        let what = if self.rollback.is_some() {
+            "rollback to"
+        } else {
+            "release of"
+        };
+        format!(
+            "the {what} `v{}` is not finished; run this again, it goes on where it ended",
+            plan.version
+        )
+    }
+}

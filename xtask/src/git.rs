@@ -1,6 +1,5 @@
 //! What git says of a repository. With its parts in `git/` the only user of git2; read-only.
 
-mod distance;
 mod loose;
 mod open;
 mod refs;
@@ -8,7 +7,6 @@ mod remote;
 mod show;
 mod status;
 mod versions;
-mod walk;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +16,6 @@ use anyhow::{Context as _, bail};
 use git2::{Commit, ErrorCode, Reference, Repository};
 use serde::Serialize;
 
-pub(crate) use self::distance::{LIMIT, Nearest, Search};
 use self::refs::TagFiles;
 pub(crate) use self::show::{commit, descends, file, tagged};
 use self::versions::Versions;
@@ -83,8 +80,6 @@ pub(crate) struct Facts {
     pub(crate) near_misses: BTreeMap<String, String>,
     /// Tags that lead to no commit, each with what they lead to.
     pub(crate) no_commits: BTreeMap<String, &'static str>,
-    /// The version that HEAD comes after, when it carries none itself.
-    pub(crate) nearest: Search,
     /// History and tags may be missing.
     pub(crate) shallow: bool,
     /// `git replace` shows HEAD as something else than it is.
@@ -101,33 +96,20 @@ pub(crate) fn read_head(folder: &Path) -> anyhow::Result<Head> {
 }
 
 /// Reads everything about the repository that `folder` is in, in one pass over its tags.
-///
-/// The history is walked only when HEAD carries no version itself, and no further than it takes to
-/// know the nearest one.
 pub(crate) fn read_facts(folder: &Path) -> anyhow::Result<Facts> {
     let repo = open::open(folder)?;
     let head = head_reference(&repo, folder)?;
     let commit = head_commit(&head)?;
     let files = TagFiles::read(&repo)?;
     let versions = Versions::read(&repo, commit.id(), files.tags()?)?;
-    let nearest = if versions.is_at_head {
-        Search::None
-    } else {
-        distance::nearest(&repo, commit.id(), &versions.by_commit()?)?
-    };
     Ok(Facts {
         head: describe_head(&repo, &head, &commit)?,
         top: repo.workdir().map(Path::to_owned),
-        nearest,
         shallow: repo.is_shallow(),
         replaced: find(&repo, &format!("refs/replace/{}", commit.id()))?.is_some(),
         default_branch: default_branch(&repo)?,
         at_head: versions.at_head,
-        versions: versions
-            .all
-            .into_iter()
-            .map(|(version, _)| version)
-            .collect(),
+        versions: versions.all,
         near_misses: versions.near_misses,
         no_commits: versions.no_commits,
     })

@@ -30,7 +30,7 @@ Examples:
   cargo xtask tags                               what HEAD's image may be called, and why
   cargo xtask tags --published                   ask the registry whether `latest` may move
   cargo xtask tags --format plain                one reference a line, for shells
-  cargo xtask tags --json | jq -r .revision      the data, schema 1
+  cargo xtask tags --json | jq -r .revision      the data, schema 2
   cargo xtask tags --version 1.2.3               of several versions at HEAD, this one
   cargo xtask tags -C ../elsewhere               another clone
   cargo xtask tags --repository ghcr.io/me/agent a fork's image

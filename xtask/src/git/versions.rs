@@ -1,28 +1,27 @@
 //! Which of git's tags are versions, which only look so, and which are at HEAD.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use git2::{ObjectType, Oid, Repository};
 
 use super::printable;
-use super::refs::{self, TagRef};
+use super::refs::TagRef;
 use crate::version::{self, Name, Version};
 
 /// So many tags are looked up in no time that is felt; of more, only those that matter.
 const FEW: usize = 1000;
 
 /// The tags of a repository, sorted out.
-pub(super) struct Versions<'a> {
-    /// Each version and its tag, but for those with build metadata.
-    pub(super) all: Vec<(Version, TagRef<'a>)>,
+pub(super) struct Versions {
+    /// All versions, but for those with build metadata.
+    pub(super) all: Vec<Version>,
     pub(super) at_head: Vec<String>,
-    pub(super) is_at_head: bool,
     pub(super) near_misses: BTreeMap<String, String>,
     pub(super) no_commits: BTreeMap<String, &'static str>,
 }
 
-impl<'a> Versions<'a> {
+impl Versions {
     /// Sorts out `tags`.
     ///
     /// Of the tags that lead to no commit those are found that could matter: all of them when
@@ -30,8 +29,8 @@ impl<'a> Versions<'a> {
     pub(super) fn read(
         repo: &Repository,
         head: Oid,
-        tags: Vec<TagRef<'a>>,
-    ) -> anyhow::Result<Versions<'a>> {
+        tags: Vec<TagRef<'_>>,
+    ) -> anyhow::Result<Versions> {
         let head = head.to_string();
         let at_head = tags.iter().filter(|tag| tag.target == head.as_bytes());
         let at_head: Vec<TagRef<'_>> = at_head.copied().collect();
@@ -40,7 +39,6 @@ impl<'a> Versions<'a> {
         let mut versions = Versions {
             all: Vec::with_capacity(tags.len()),
             at_head: at_head.iter().map(|tag| printable(tag.name)).collect(),
-            is_at_head: lowest_at_head.is_some(),
             near_misses: BTreeMap::new(),
             no_commits: BTreeMap::new(),
         };
@@ -62,9 +60,9 @@ impl<'a> Versions<'a> {
         Ok(versions)
     }
 
-    fn add(&mut self, tag: TagRef<'a>, name: Name) {
+    fn add(&mut self, tag: TagRef<'_>, name: Name) {
         match name {
-            Name::Version(version) if version.build.is_empty() => self.all.push((version, tag)),
+            Name::Version(version) if version.build.is_empty() => self.all.push(version),
             Name::Version(_) => {
                 let why = "build metadata (`+…`) cannot be part of an image's tag";
                 self.near_misses.insert(printable(tag.name), why.to_owned());
@@ -74,16 +72,6 @@ impl<'a> Versions<'a> {
             }
             Name::Other => {}
         }
-    }
-
-    /// The highest version of each commit.
-    pub(super) fn by_commit(&self) -> anyhow::Result<HashMap<Oid, &Version>> {
-        let mut by_commit: HashMap<Oid, &Version> = HashMap::with_capacity(self.all.len());
-        for (version, tag) in &self.all {
-            let highest = by_commit.entry(refs::oid(tag.target)?).or_insert(version);
-            *highest = version.max(highest);
-        }
-        Ok(by_commit)
     }
 }
 

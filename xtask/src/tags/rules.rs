@@ -2,7 +2,7 @@
 
 use super::latest::{Published, higher};
 use super::set::{AppliedBy, Tag, TagSet, Withheld};
-use crate::git::{Facts, Head, LIMIT, Search};
+use crate::git::{Facts, Head};
 use crate::github::Ci;
 use crate::reference::Repository;
 use crate::version::{self, Name, Version};
@@ -233,15 +233,8 @@ impl Decision<'_> {
         }
         if facts.shallow {
             self.note(
-                "the clone is shallow: tags and the distance to the nearest version may be \
-                 missing; hint: `git fetch --unshallow --tags`",
+                "the clone is shallow: tags may be missing; hint: `git fetch --unshallow --tags`",
             );
-        }
-        if facts.nearest == Search::GivenUp {
-            self.note(format!(
-                "HEAD's last {LIMIT} commits do not tell which version it comes after: no further \
-                 was looked"
-            ));
         }
         if !facts.head.filtered.is_empty() {
             let paths: Vec<String> = facts

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::rules::Question;
-use crate::git::{Facts, Nearest, Search};
+use crate::git::Facts;
 use crate::reference::{Repository, check_tag};
 
 /// Everything that `cargo xtask tags` has to say; with `--json` in this form.
@@ -28,7 +28,7 @@ pub(crate) struct TagSet {
     pub(crate) default_branch: Option<String>,
     /// Paths that differ from the commit; empty for a clean tree.
     pub(crate) dirty: Vec<String>,
-    /// The clone is shallow, so that history and tags may be missing.
+    /// The clone is shallow, so that tags may be missing.
     pub(crate) shallow: bool,
     /// The source's web address, without credentials.
     pub(crate) source: Option<String>,
@@ -38,8 +38,6 @@ pub(crate) struct TagSet {
     pub(crate) version: Option<String>,
     /// Whether that version is a prerelease.
     pub(crate) prerelease: Option<bool>,
-    /// The version that HEAD comes after (`tag`, `commits`), when it carries none itself.
-    pub(crate) nearest: Option<Nearest>,
     /// Stable versions in git above `version`, the highest first: `latest` hangs on them.
     #[serde(rename = "higher_versions")]
     pub(crate) higher: Vec<String>,
@@ -118,7 +116,7 @@ impl TagSet {
         let head = &facts.head;
         let default_branch = question.default_branch.as_ref();
         Ok(TagSet {
-            schema: 1,
+            schema: 2,
             repository: question.repository.to_string(),
             revision: head.revision_label(),
             created: head.created()?,
@@ -131,10 +129,6 @@ impl TagSet {
             git_tags: facts.at_head.clone(),
             version: None,
             prerelease: None,
-            nearest: match &facts.nearest {
-                Search::Found(nearest) => Some(nearest.clone()),
-                Search::None | Search::GivenUp => None,
-            },
             higher: Vec::new(),
             tags: Vec::new(),
             withheld: Vec::new(),

@@ -79,20 +79,13 @@ impl TagSet {
         } else {
             format!("dirty: {}", shortened(self.dirty.clone()).join(", "))
         };
-        let version = match (&self.version, &self.nearest) {
-            (Some(version), _) => version.clone(),
-            (None, Some(nearest)) => {
-                let s = if nearest.commits == 1 { "" } else { "s" };
-                format!("none; {} commit{s} after {}", nearest.commits, nearest.tag)
-            }
-            (None, None) => "none".to_owned(),
-        };
+        let version = self.version.as_deref().unwrap_or("none");
         let mut rows = vec![
             ("revision", self.revision.clone()),
             ("created", self.created.clone()),
             ("branch", branch),
             ("tree", tree),
-            ("version", version),
+            ("version", version.to_owned()),
         ];
         rows.extend(self.source.clone().map(|source| ("source", source)));
         rows

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::git::Nearest;
 
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -30,7 +29,6 @@ pub(super) fn facts(at_head: &[&str], all: &[&str]) -> Facts {
         versions: versions.into_iter().collect(),
         near_misses: BTreeMap::new(),
         no_commits: BTreeMap::new(),
-        nearest: Search::None,
         shallow: false,
         replaced: false,
         default_branch: Some("main".to_owned()),
@@ -371,11 +369,6 @@ fn what_was_seen_on_the_way_is_noted() {
     facts.top = None;
     facts.replaced = true;
     facts.no_commits = BTreeMap::from([("v9.0.0".to_owned(), "tree")]);
-    let nearest = Nearest {
-        tag: "v1.0.0".to_owned(),
-        commits: 3,
-    };
-    facts.nearest = Search::Found(nearest.clone());
     let set = decides(&facts, &question(), "sha-0123456 dev");
     for part in ["`v9.0.0` leads to a tree", "is bare", "`git replace`"] {
         assert!(
@@ -384,7 +377,6 @@ fn what_was_seen_on_the_way_is_noted() {
             set.notes
         );
     }
-    assert_eq!(set.nearest, Some(nearest));
 }
 
 #[test]

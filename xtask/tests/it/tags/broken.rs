@@ -228,20 +228,7 @@ fn a_broken_index_and_a_broken_configuration() {
 }
 
 #[test]
-fn a_broken_list_of_where_a_shallow_clone_ends() {
-    let repo = Repo::new();
-    repo.git(&["tag", "v1.0.0"]);
-    repo.commit("second");
-    for text in ["garbage\n", "1234\n"] {
-        fs::write(repo.root().join(".git/shallow"), text).unwrap();
-        let ran = repo.run(&[]);
-        assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:#?}");
-        assert!(ran.stderr.contains("hint: `git "), "{ran:#?}");
-    }
-}
-
-#[test]
-fn a_history_that_is_not_all_here() {
+fn history_that_is_missing_does_not_matter() {
     let repo = Repo::new();
     repo.git(&["tag", "v1.0.0"]);
     for message in ["second", "third", "fourth"] {
@@ -250,21 +237,8 @@ fn a_history_that_is_not_all_here() {
     let lost = repo.git(&["rev-parse", "HEAD~2"]);
     let (folder, file) = lost.split_at(2);
     let path = repo.root().join(".git/objects").join(folder).join(file);
-    fs::remove_file(&path).unwrap();
-    for is_there in [false, true] {
-        if is_there {
-            fs::write(&path, "garbage").unwrap();
-        }
-        let ran = repo.run(&[]);
-        assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:#?}");
-        let want = format!(
-            "error: commit `{lost}` of HEAD's history is broken or not here; hint: `git fsck` "
-        );
-        assert!(ran.stderr.starts_with(&want), "{ran:#?}");
-    }
-    // What the answer does not need may be lost: HEAD is on a version.
-    repo.git(&["update-ref", "refs/tags/v4.0.0", "HEAD"]);
-    assert_eq!(repo.set().text("version"), Some("4.0.0"));
+    fs::remove_file(path).unwrap();
+    assert_eq!(repo.set().text("version"), None);
 }
 
 #[test]

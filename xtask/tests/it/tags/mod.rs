@@ -3,7 +3,6 @@
 
 mod broken;
 mod clones;
-mod distance;
 mod github;
 mod output;
 mod places;
@@ -136,15 +135,5 @@ impl Set {
 
     fn has_note(&self, part: &str) -> bool {
         self.strings("notes").iter().any(|note| note.contains(part))
-    }
-
-    /// The nearest version and the commits since, as `git describe` writes them.
-    fn described(&self) -> String {
-        let nearest = &self.0["nearest"];
-        format!(
-            "{}-{}",
-            nearest["tag"].as_str().unwrap(),
-            nearest["commits"]
-        )
     }
 }

@@ -2,6 +2,7 @@
 //! repository can be in.
 
 mod broken;
+mod broken_tags;
 mod clones;
 mod github;
 mod output;

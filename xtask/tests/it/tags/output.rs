@@ -27,7 +27,7 @@ fn the_table_says_what_why_by_whom_and_where_to() {
              v0.2.13      release     the git tag at HEAD                                             agentgate/agent:v0.2.13\n\
              latest       release     a stable version, if no higher one is published (git has none)  agentgate/agent:latest\n\
              \n\
-             git tags that look like versions and are none\n\
+             git tags that look like versions but are not\n\
              \u{20} v0.2: a version has three numbers, this has 2\n"
         )
     );

@@ -96,6 +96,7 @@ fn tags_in_folders_and_files_that_are_no_tags() {
     let tags = repo.root().join(".git/refs/tags");
     fs::write(tags.join(".DS_Store"), "x").unwrap();
     fs::write(tags.join("v3.0.0.lock"), "").unwrap();
+    fs::create_dir_all(tags.join("v4.0.0/empty")).unwrap();
     let set = repo.set();
     assert_eq!(set.strings("git_tags"), ["releases/v9.0.0", "v1.0.0"]);
     assert_eq!(set.text("version"), Some("1.0.0"));

@@ -8,6 +8,7 @@ use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::reference::Repository;
 use crate::version::Version;
+use crate::version::latest::{MOVES, Obstacle, obstacle};
 
 /// Why a release is refused, and what to type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -345,8 +346,10 @@ pub(super) fn latest(
     if wish == Wish::Never {
         return Goal::Stays("`--latest never`".to_owned());
     }
-    if !version.pre.is_empty() {
-        return Goal::Stays(format!("`{version}` is a prerelease"));
+    let highest = published.highest.as_ref();
+    let obstacle = obstacle(version, highest.map(|(highest, _)| highest));
+    if let Some(prerelease @ Obstacle::Prerelease(_)) = &obstacle {
+        return Goal::Stays(prerelease.to_string());
     }
     if let (Some(time), Wish::Auto) = (&published.taken_back, wish) {
         return Goal::Stays(format!(
@@ -354,13 +357,13 @@ pub(super) fn latest(
         ));
     }
     let at = published.latest.as_ref();
-    if let Some((higher, theirs)) = published.highest.as_ref().filter(|(h, _)| h > version) {
+    if let (Some(obstacle), Some((higher, theirs))) = (obstacle, highest) {
         // Another release came between, and ours has moved it.
         if at.is_some_and(|at| at.digest == *digest) {
             let why = format!("`v{higher}` is published, and it is at `v{version}`");
             return Goal::Moves(theirs.clone(), why);
         }
-        return Goal::Stays(format!("the higher version `v{higher}` is published"));
+        return Goal::Stays(obstacle.to_string());
     }
     match at {
         Some(at) if at.digest == *digest => Goal::Is("it is there already".to_owned()),
@@ -371,10 +374,7 @@ pub(super) fn latest(
                 at.unwrap_or_default()
             ))
         }
-        _ => Goal::Moves(
-            digest.clone(),
-            "a stable version, and no higher one is published".to_owned(),
-        ),
+        _ => Goal::Moves(digest.clone(), MOVES.to_owned()),
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) fn facts(at_head: &[&str], all: &[&str]) -> Facts {
     let parsed = all.iter().chain(at_head).map(|name| version::read(name));
     let versions: BTreeSet<Version> = parsed
         .filter_map(|name| match name {
-            Name::Version(version) => Some(version).filter(|v| v.build.is_empty()),
+            Name::Version(version) => Some(version).filter(|v| check_taggable(v).is_ok()),
             Name::NearMiss(_) | Name::Other => None,
         })
         .collect();
@@ -228,7 +228,7 @@ fn a_version_tag_gives_the_version_and_perhaps_latest() {
         question.published = published;
         let want = format!("sha-0123456 dev {want}");
         let set = decides(&facts(&[at_head], others), &question, &want);
-        assert_eq!(set.version.as_deref(), at_head.strip_prefix('v'));
+        assert_eq!(set.version, version::of_tag(at_head));
         assert_eq!(set.prerelease, Some(at_head.contains('-')));
         let version = set.tags.iter().find(|tag| tag.name == at_head).unwrap();
         assert_eq!(version.applied_by, AppliedBy::Release);

@@ -1,9 +1,10 @@
-//! `cargo bench --package xtask --bench tags`: `cargo xtask tags` against `git describe --tags --always`, in
-//! the same run, on a repository of 50,000 tags and 200,000 commits made by `git fast-import`.
+//! `cargo bench --package xtask --bench tags`: `cargo xtask tags` against `git describe --tags
+//! --always`, in the same run, on repositories made by `git fast-import`: one of 1,000 commits and
+//! as many tags, and two of 200,000 commits and 50,000 tags.
 //!
 //! Rounds alternate between the two. Warm rounds repeat at once; before each cold one the kernel
 //! drops its page cache, which takes root (elsewhere they are left out). Prints the medians and
-//! the ratio: below 1 we are faster. The repository stays in `target/bench-tags`.
+//! the ratio: below 1 we are faster. The repositories stay in `target/bench-tags`.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -11,21 +12,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const COMMITS: u32 = 200_000;
-const TAGS: u32 = 50_000;
 const WARM: usize = 21;
 const COLD: usize = 7;
 
 fn main() -> io::Result<()> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench-tags");
-    println!(
-        "{COMMITS} commits, {TAGS} tags, every other one annotated; median of {WARM} rounds warm, \
-         {COLD} cold\n"
-    );
-    println!("HEAD                       tags      cache  git describe  xtask tags  ratio");
-    for layout in [Layout::Packed, Layout::Loose, Layout::One] {
+    println!("every other tag annotated; median of {WARM} rounds warm, {COLD} cold\n");
+    println!("HEAD                 tags           cache  git describe  xtask tags  ratio");
+    for layout in [Layout::Few, Layout::Packed, Layout::Loose] {
         let repo = repository(&folder.join(layout.name()), layout)?;
-        for &(place, branch) in layout.places() {
+        for (place, branch) in [("on a version", "tagged"), ("3 commits after one", "main")] {
             git(&repo, &["checkout", "--quiet", branch]);
             for cache in [Cache::Warm, Cache::Cold] {
                 report(place, layout.name(), cache, race(&repo, cache));
@@ -35,38 +31,35 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// How the tags are kept, and how many there are.
+/// How many tags there are, and how they are kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layout {
+    Few,
     Packed,
     Loose,
-    /// Only the first commit carries one.
-    One,
 }
 
 impl Layout {
     fn name(self) -> &'static str {
         match self {
-            Layout::Packed => "packed",
-            Layout::Loose => "loose",
-            Layout::One => "only one",
+            Layout::Few => "1,000 packed",
+            Layout::Packed => "50,000 packed",
+            Layout::Loose => "50,000 loose",
         }
     }
 
-    /// Where HEAD is in the rounds, and the branch there.
-    fn places(self) -> &'static [(&'static str, &'static str)] {
+    /// How many commits there are, and how many of them are tagged.
+    fn size(self) -> (u32, u32) {
         match self {
-            Layout::Packed | Layout::Loose => {
-                &[("on a version", "tagged"), ("3 commits after one", "main")]
-            }
-            Layout::One => &[("199,999 commits after it", "main")],
+            Layout::Few => (1000, 1000),
+            Layout::Packed | Layout::Loose => (200_000, 50_000),
         }
     }
 }
 
 fn report(place: &str, layout: &str, cache: Cache, times: Option<(Duration, Duration)>) {
     let Some((git, ours)) = times else {
-        println!("{place:<25}  {layout:<8}  cold   not measured: needs root");
+        println!("{place:<19}  {layout:<13}  cold   not measured: needs root");
         return;
     };
     let cache = match cache {
@@ -74,7 +67,7 @@ fn report(place: &str, layout: &str, cache: Cache, times: Option<(Duration, Dura
         Cache::Cold => "cold ",
     };
     println!(
-        "{place:<25}  {layout:<8}  {cache}  {:>9.1} ms  {:>7.1} ms  {:>5.2}",
+        "{place:<19}  {layout:<13}  {cache}  {:>9.1} ms  {:>7.1} ms  {:>5.2}",
         milliseconds(git),
         milliseconds(ours),
         ours.as_secs_f64() / git.as_secs_f64(),
@@ -135,8 +128,7 @@ fn repository(folder: &Path, layout: Layout) -> io::Result<PathBuf> {
         .stdin(Stdio::piped());
     let mut child = import.spawn()?;
     if let Some(stdin) = child.stdin.take() {
-        let tags = if layout == Layout::One { 1 } else { TAGS };
-        history(&mut BufWriter::new(stdin), tags)?;
+        history(&mut BufWriter::new(stdin), layout)?;
     }
     assert!(child.wait()?.success(), "git fast-import failed");
     git(&repo, &["reset", "--quiet", "--hard"]);
@@ -147,11 +139,14 @@ fn repository(folder: &Path, layout: Layout) -> io::Result<PathBuf> {
     Ok(repo)
 }
 
-/// A straight history with so many versions, from the first commit on one on every fourth; the
-/// branch `tagged` is at the last but two, which is the last version of 50,000.
-fn history(out: &mut impl Write, tags: u32) -> io::Result<()> {
+/// A straight history. The tags are spread evenly over it, from the first commit on; the branch
+/// `tagged` is at the last of them, `main` three commits further.
+fn history(out: &mut impl Write, layout: Layout) -> io::Result<()> {
+    let (commits, tags) = layout.size();
+    let step = commits / tags;
+    let last = (tags - 1) * step;
     writeln!(out, "blob\nmark :1\ndata 3\nhi\n")?;
-    for commit in 0..COMMITS {
+    for commit in 0..=last + 3 {
         let time = 1_500_000_000 + commit * 60;
         writeln!(out, "commit refs/heads/main\nmark :{}", commit + 2)?;
         writeln!(
@@ -163,7 +158,7 @@ fn history(out: &mut impl Write, tags: u32) -> io::Result<()> {
         }
     }
     for tag in 0..tags {
-        let (name, mark) = (format!("v{}.{}.0", tag / 100, tag % 100), tag * 4 + 2);
+        let (name, mark) = (format!("v{}.{}.0", tag / 100, tag % 100), tag * step + 2);
         if tag % 2 == 0 {
             writeln!(out, "reset refs/tags/{name}\nfrom :{mark}\n")?;
         } else {
@@ -174,7 +169,7 @@ fn history(out: &mut impl Write, tags: u32) -> io::Result<()> {
             )?;
         }
     }
-    writeln!(out, "reset refs/heads/tagged\nfrom :{}\n", COMMITS - 2)
+    writeln!(out, "reset refs/heads/tagged\nfrom :{}\n", last + 2)
 }
 
 fn git(repo: &Path, args: &[&str]) {

@@ -1,14 +1,13 @@
-//! What git says of a repository. With its parts in `git/` the only user of git2; read-only.
+//! What git says of a repository. With its parts in `git/` the only user of git2 and the only place
+//! that starts `git`; read-only.
 
-mod distance;
-mod loose;
+mod ls_remote;
 mod open;
-mod refs;
 mod remote;
 mod show;
 mod status;
+mod tag_refs;
 mod versions;
-mod walk;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,14 +17,13 @@ use anyhow::{Context as _, bail};
 use git2::{Commit, ErrorCode, Reference, Repository};
 use serde::Serialize;
 
-pub(crate) use self::distance::{LIMIT, Nearest, Search};
-use self::refs::TagFiles;
+pub(crate) use self::ls_remote::{RemoteTag, remote_tag};
 pub(crate) use self::show::{commit, descends, file, tagged};
 use self::versions::Versions;
 use crate::exec;
 use crate::version::Version;
 
-/// The first second that RFC 3339 has no way to write.
+/// The first second that RFC 3339 cannot express.
 const YEAR_10000: u64 = 253_402_300_800;
 
 /// HEAD and the tree around it, as plain data.
@@ -33,20 +31,21 @@ const YEAR_10000: u64 = 253_402_300_800;
 pub(crate) struct Head {
     /// The full commit id.
     pub(crate) revision: String,
-    /// The branch's short name; none when HEAD is detached.
+    /// The branch's short name; `None` when HEAD is detached.
     pub(crate) branch: Option<String>,
     /// The committer's time, in seconds since 1970 (what `SOURCE_DATE_EPOCH` takes).
     pub(crate) epoch: i64,
     /// Paths that differ from the commit, untracked ones that are not ignored included.
     pub(crate) dirty: Vec<String>,
-    /// Of those, the ones that git alone can compare: they may be equal after all.
+    /// Of those, the ones that only git can compare. They may be equal after all.
     pub(crate) filtered: Vec<String>,
     /// Where the source can be read: the `origin` remote as a web address.
     pub(crate) source: Option<String>,
 }
 
 impl Head {
-    /// The `org.opencontainers.image.revision` label: a dirty tree is no commit, and says so.
+    /// The `org.opencontainers.image.revision` label. A dirty tree is not the commit, and its
+    /// label says so.
     pub(crate) fn revision_label(&self) -> String {
         let suffix = if self.dirty.is_empty() { "" } else { "-dirty" };
         format!("{}{suffix}", self.revision)
@@ -73,21 +72,19 @@ pub(crate) fn created(revision: &str, epoch: i64) -> anyhow::Result<String> {
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub(crate) head: Head,
-    /// The work tree's root; none for a bare repository.
+    /// The work tree's root; `None` for a bare repository.
     pub(crate) top: Option<PathBuf>,
     /// Every git tag that leads to HEAD.
     pub(crate) at_head: Vec<String>,
-    /// The version of every git tag that is one, but for those with build metadata.
+    /// The version of every git tag that is one, without those that have build metadata.
     pub(crate) versions: Vec<Version>,
-    /// Tags that look like versions and are none, each with the reason.
+    /// Tags that look like versions but are not, each with the reason.
     pub(crate) near_misses: BTreeMap<String, String>,
-    /// Tags that lead to no commit, each with what they lead to.
+    /// Tags that lead to something else than a commit, each with what that is.
     pub(crate) no_commits: BTreeMap<String, &'static str>,
-    /// The version that HEAD comes after, when it carries none itself.
-    pub(crate) nearest: Search,
-    /// History and tags may be missing.
+    /// The clone is shallow: tags may be missing.
     pub(crate) shallow: bool,
-    /// `git replace` shows HEAD as something else than it is.
+    /// `git replace` shows another commit in place of HEAD.
     pub(crate) replaced: bool,
     /// What `origin/HEAD` points to, else `main` or `master` when there is such a branch.
     pub(crate) default_branch: Option<String>,
@@ -101,33 +98,19 @@ pub(crate) fn read_head(folder: &Path) -> anyhow::Result<Head> {
 }
 
 /// Reads everything about the repository that `folder` is in, in one pass over its tags.
-///
-/// The history is walked only when HEAD carries no version itself, and no further than it takes to
-/// know the nearest one.
 pub(crate) fn read_facts(folder: &Path) -> anyhow::Result<Facts> {
     let repo = open::open(folder)?;
     let head = head_reference(&repo, folder)?;
     let commit = head_commit(&head)?;
-    let files = TagFiles::read(&repo)?;
-    let versions = Versions::read(&repo, commit.id(), files.tags()?)?;
-    let nearest = if versions.is_at_head {
-        Search::None
-    } else {
-        distance::nearest(&repo, commit.id(), &versions.by_commit()?)?
-    };
+    let versions = Versions::read(&repo, commit.id())?;
     Ok(Facts {
         head: describe_head(&repo, &head, &commit)?,
         top: repo.workdir().map(Path::to_owned),
-        nearest,
         shallow: repo.is_shallow(),
         replaced: find(&repo, &format!("refs/replace/{}", commit.id()))?.is_some(),
         default_branch: default_branch(&repo)?,
         at_head: versions.at_head,
-        versions: versions
-            .all
-            .into_iter()
-            .map(|(version, _)| version)
-            .collect(),
+        versions: versions.all,
         near_misses: versions.near_misses,
         no_commits: versions.no_commits,
     })
@@ -181,7 +164,7 @@ fn describe_head(
     })
 }
 
-/// The branch that a clone of `origin` starts on, or else the one that bears a usual name.
+/// The branch that a clone of `origin` starts on, else the one with a usual name.
 fn default_branch(repo: &Repository) -> anyhow::Result<Option<String>> {
     if let Some(origin) = find(repo, "refs/remotes/origin/HEAD")?
         && let Some(target) = origin.symbolic_target_bytes()
@@ -213,7 +196,7 @@ fn find<'repo>(repo: &'repo Repository, name: &str) -> anyhow::Result<Option<Ref
     }
 }
 
-/// Text of git's that may be no UTF-8 and may hold control characters, fit to be printed.
+/// Makes text from git safe to print: it may hold control characters and bytes that are not UTF-8.
 fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .chars()
@@ -230,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_that_is_no_time_is_an_error() {
+    fn an_impossible_time_is_an_error() {
         let head = |epoch| Head {
             revision: "0123456789".into(),
             branch: None,
@@ -251,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_git_holds_is_fit_to_be_printed() {
+    fn text_from_git_is_safe_to_print() {
         assert_eq!(printable(b"a b/\xff\n\x1b[0m"), "a b/\u{fffd}\\n\\u{1b}[0m");
     }
 }

@@ -1,4 +1,4 @@
-//! What GitHub Actions says of the commit, and what it reads: step outputs and the step summary.
+//! GitHub Actions: what it says of the commit, and the step outputs and summary that it reads.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -20,7 +20,7 @@ pub(crate) struct Ci {
 }
 
 impl Ci {
-    /// None when this is no CI.
+    /// `None` outside CI.
     pub(crate) fn of(exec: &Exec) -> Option<Ci> {
         let is_set = |name: &str| exec.var(name).is_some_and(|value| value != "false");
         (is_set("CI") || is_set("GITHUB_ACTIONS")).then(|| Ci {
@@ -30,7 +30,7 @@ impl Ci {
         })
     }
 
-    /// Whether CI speaks of HEAD: a job may have checked out something else.
+    /// Whether CI's variables describe HEAD: a job may have checked out another commit.
     pub(crate) fn is_at(&self, head: &Head) -> bool {
         self.sha.as_ref().is_none_or(|sha| *sha == head.revision)
     }
@@ -41,7 +41,7 @@ impl Ci {
         number.strip_suffix("/merge")?.parse().ok()
     }
 
-    /// The branch that is built; none for a pull request, whose branch may bear any name.
+    /// The branch that is built; `None` for a pull request, whose branch may have any name.
     pub(crate) fn branch<'a>(&'a self, head: &'a Head) -> Option<&'a str> {
         let event = self.event.as_deref().unwrap_or_default();
         if event.starts_with("pull_request") || self.pull_request().is_some() {
@@ -55,7 +55,7 @@ impl Ci {
     }
 }
 
-/// A part of the log that GitHub Actions folds; nothing anywhere else.
+/// A part of the log that GitHub Actions folds. Does nothing elsewhere.
 pub(crate) struct Group(bool);
 
 impl Group {

@@ -31,7 +31,7 @@ Examples:
   cargo xtask tags                               what HEAD's image may be called, and why
   cargo xtask tags --published                   ask the registry whether `latest` may move
   cargo xtask tags --format plain                one reference a line, for shells
-  cargo xtask tags --json | jq -r .revision      the data, schema 1
+  cargo xtask tags --json | jq -r .revision      the data, schema 2
   cargo xtask tags --version 1.2.3               of several versions at HEAD, this one
   cargo xtask tags -C ../elsewhere               another clone
   cargo xtask tags --repository ghcr.io/me/agent a fork's image
@@ -88,7 +88,7 @@ impl Args {
             Format::Plain => set.print_plain(),
             Format::Table => set.print_table(),
         }
-        set.tell_github(&ctx.exec)?;
+        set.write_github(&ctx.exec)?;
         set.refusal().map_or(Ok(()), |stop| Err(stop.into()))
     }
 
@@ -107,7 +107,7 @@ impl Args {
         Ok((facts, question))
     }
 
-    /// The settings of the repository looked at; those that it has not are ours, or git's.
+    /// The settings of the other repository; what it does not set comes from ours, or from git.
     fn question(&self, ctx: &Ctx, folder: &Path, facts: &Facts) -> anyhow::Result<Question> {
         let mut question = of_head(ctx, self.version.as_ref());
         if self.directory.is_some() {
@@ -122,7 +122,7 @@ impl Args {
     }
 }
 
-/// The tag set of this workspace's HEAD, the registry unasked; `version` picks one of several.
+/// The tag set of this workspace's HEAD, without asking the registry; `version` picks one of several.
 pub(crate) fn decide(
     ctx: &Ctx,
     facts: &Facts,
@@ -131,7 +131,7 @@ pub(crate) fn decide(
     rules::tag_set(facts, &of_head(ctx, version))
 }
 
-/// What this workspace and CI say.
+/// The question about HEAD, from this workspace's settings and CI.
 fn of_head(ctx: &Ctx, version: Option<&Version>) -> Question {
     Question {
         repository: ctx.settings.repository.clone(),
@@ -143,11 +143,11 @@ fn of_head(ctx: &Ctx, version: Option<&Version>) -> Question {
     }
 }
 
-/// Asks for the versions that would keep `latest` where it is, the highest first, up to the
-/// first one that is there.
+/// Asks for the versions that outrank the one at HEAD, the highest first, up to the first that is
+/// published.
 fn ask_registry(ctx: &Ctx, facts: &Facts, question: &Question) -> anyhow::Result<Published> {
     let set = rules::tag_set(facts, question)?;
-    // Where `latest` is out of the question, the registry is spared one.
+    // Without a candidate for `latest` there is nothing to ask.
     let Some(version) = set.latest_of() else {
         return Ok(Published::Unknown);
     };
@@ -162,8 +162,7 @@ impl TagSet {
     /// The version that would be `latest` if no higher one is published.
     fn latest_of(&self) -> Option<Version> {
         let is_asked = self.tags.iter().any(|tag| tag.is_conditional);
-        let version = self.version.as_ref().filter(|_| is_asked);
-        version.and_then(|version| version.parse().ok())
+        self.version.clone().filter(|_| is_asked)
     }
 
     fn refusal(&self) -> Option<Stop> {

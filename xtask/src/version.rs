@@ -1,5 +1,8 @@
 //! Which names of git's tags are versions: `v1.2.3` or `v1.2.3-rc.1`, and nothing else.
 
+pub(crate) mod latest;
+
+use semver::BuildMetadata;
 pub(crate) use semver::Version;
 
 /// What a tag's name is.
@@ -7,7 +10,7 @@ pub(crate) use semver::Version;
 pub(crate) enum Name {
     /// `v` and a SemVer version, build metadata included.
     Version(Version),
-    /// It looks like a version and is none, for this reason.
+    /// It looks like a version but is not, for this reason.
     NearMiss(String),
     Other,
 }
@@ -33,7 +36,7 @@ pub(crate) fn read(name: &str) -> Name {
     })
 }
 
-/// The version that a tag's name is; none when it is no version.
+/// The version that a tag's name is; `None` when it is not one.
 pub(crate) fn of_tag(name: &str) -> Option<Version> {
     match read(name) {
         Name::Version(version) => Some(version),
@@ -41,7 +44,30 @@ pub(crate) fn of_tag(name: &str) -> Option<Version> {
     }
 }
 
-/// Why `text` is no version, in words that lead to the typing error.
+/// Why a version cannot be the tag of an image.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Untaggable {
+    pub(crate) why: &'static str,
+    /// The version that comes closest.
+    pub(crate) instead: Version,
+}
+
+/// Refuses a version with build metadata: a tag has no `+`, and without the metadata it would be
+/// another version's.
+pub(crate) fn check_taggable(version: &Version) -> Result<(), Untaggable> {
+    if version.build.is_empty() {
+        return Ok(());
+    }
+    Err(Untaggable {
+        why: "build metadata (`+…`) cannot be part of an image's tag",
+        instead: Version {
+            build: BuildMetadata::EMPTY,
+            ..version.clone()
+        },
+    })
+}
+
+/// Why `text` is not a version, in words that point at the typing error.
 fn why(text: &str, error: &semver::Error) -> String {
     let core = text.split(['-', '+']).next().unwrap_or_default();
     let numbers: Vec<&str> = core.split('.').collect();
@@ -81,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_version_says_why_it_is_none() {
+    fn a_near_miss_says_why_it_is_not_a_version() {
         for (name, why) in [
             ("V1.2.3", "the `v` must be lower case"),
             ("1.2.3", "the `v` in front is missing"),
@@ -115,6 +141,17 @@ mod tests {
         ] {
             assert_eq!(read(name), Name::NearMiss(why.to_owned()), "{name}");
         }
+    }
+
+    #[test]
+    fn a_version_with_build_metadata_cannot_be_a_tag() {
+        let check = |text: &str| {
+            let refused = check_taggable(&Version::parse(text).unwrap()).err();
+            refused.map(|refused| refused.instead.to_string())
+        };
+        assert_eq!(check("1.2.3"), None);
+        assert_eq!(check("1.2.3-rc.1"), None);
+        assert_eq!(check("1.2.3-rc.1+b.2").as_deref(), Some("1.2.3-rc.1"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Opening a repository; and when that fails, why and what to do.
+//! Opens a repository. When that fails, the error says why and what to do.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use git2::{Config, ErrorCode, Repository};
 
 use crate::exec;
 
-/// Opens the repository that `folder` is in: the nearest one upwards.
+/// Opens the repository that contains `folder`.
 pub(super) fn open(folder: &Path) -> anyhow::Result<Repository> {
     Repository::discover(folder).map_err(|error| match error.code() {
         ErrorCode::NotFound => anyhow!(
@@ -32,7 +32,7 @@ pub(super) fn open(folder: &Path) -> anyhow::Result<Repository> {
             match unsupported(folder) {
                 Ok(Some(remedy)) => anyhow!("{what}: {remedy}"),
                 Ok(None) => anyhow::Error::new(error).context(format!(
-                    "{what}; hint: `git fsck` there says what is broken"
+                    "{what}; hint: `git fsck` there shows what is broken"
                 )),
                 Err(config) => config.context(what),
             }
@@ -55,8 +55,8 @@ fn git_dir(folder: &Path) -> Result<PathBuf, git2::Error> {
     Repository::discover_path(folder, [] as [&Path; 0])
 }
 
-/// What the repository uses that libgit2 cannot read, with the remedy; none when it is
-/// something else that is wrong.
+/// What the repository uses that libgit2 cannot read, with the remedy; `None` when something else
+/// is wrong.
 fn unsupported(folder: &Path) -> anyhow::Result<Option<String>> {
     let git_dir = git_dir(folder)?;
     let common = match std::fs::read_to_string(git_dir.join("commondir")) {
@@ -69,7 +69,7 @@ fn unsupported(folder: &Path) -> anyhow::Result<Option<String>> {
         .and_then(|mut config| config.snapshot())
         .with_context(|| {
             format!(
-                "failed to read `{}`; hint: `git config --list` says where it is wrong",
+                "failed to read `{}`; hint: `git config --list` shows where it is wrong",
                 path.display()
             )
         })?;

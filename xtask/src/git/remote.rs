@@ -1,9 +1,9 @@
-//! Where the source can be read on the web.
+//! The web address of the source.
 
 use anyhow::Context as _;
 use git2::{ErrorCode, Repository};
 
-/// The remote `origin` as a web address; none without one, or when it has none.
+/// The remote `origin` as a web address; `None` without that remote, and when it has no such address.
 pub(super) fn source(repo: &Repository) -> anyhow::Result<Option<String>> {
     match repo.find_remote("origin") {
         Ok(remote) => Ok(web_address(&String::from_utf8_lossy(remote.url_bytes()))),
@@ -15,9 +15,9 @@ pub(super) fn source(repo: &Repository) -> anyhow::Result<Option<String>> {
     }
 }
 
-/// The web address of a remote, without credentials; none for a path or an unknown scheme.
+/// The web address of a remote, without credentials; `None` for a path or an unknown scheme.
 ///
-/// Only http and https ports are kept: ssh's says nothing of the web server's.
+/// The port is kept for http and https alone: ssh has another port than the web server.
 fn web_address(url: &str) -> Option<String> {
     let (scheme, host, path) = match url.split_once("://") {
         Some((scheme @ ("https" | "http"), rest)) => {
@@ -37,8 +37,8 @@ fn web_address(url: &str) -> Option<String> {
     };
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let path = path.trim_matches('/').trim_end_matches(".git");
-    // An `@` in the path is a password with a slash in it: better no address than half of that.
-    // Labels are told a line each: a line break in one could pass for another label.
+    // An `@` in the path means a password with a slash in it: half of it must not become public.
+    // Labels are printed a line each: a line break in one could pass for another label.
     let is_odd = |c: char| c.is_whitespace() || c.is_control();
     let is_safe = !host.is_empty()
         && !host.contains('/')

@@ -8,7 +8,7 @@ use git2::{ErrorCode, Repository};
 use super::open::open;
 use crate::version::Version;
 
-/// A commit that was named.
+/// A commit that was looked up by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Named {
     /// The full commit id.
@@ -29,12 +29,13 @@ pub(crate) fn commit(folder: &Path, name: &str) -> anyhow::Result<Named> {
     })
 }
 
-/// The full id of the commit that the tag of `version` leads to, whatever else has its name.
+/// The full id of the commit that the tag of `version` leads to. A branch of that name is ignored.
 pub(crate) fn tagged(folder: &Path, version: &Version) -> anyhow::Result<String> {
     Ok(commit(folder, &format!("refs/tags/v{version}"))?.revision)
 }
 
-/// The content of a file of a commit; none when the repository lacks the commit, or it the file.
+/// The content of a file in a commit; `None` when the repository lacks the commit, or the commit the
+/// file.
 pub(crate) fn file(folder: &Path, commit: &str, path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     let repo = open(folder)?;
     let Some(commit) = find(&repo, commit)? else {
@@ -49,7 +50,7 @@ pub(crate) fn file(folder: &Path, commit: &str, path: &Path) -> anyhow::Result<O
     Ok(object.as_blob().map(|blob| blob.content().to_vec()))
 }
 
-/// Whether `later` comes after `earlier` in history; none where the repository lacks one of them.
+/// Whether `later` comes after `earlier` in history; `None` when the repository lacks one of them.
 pub(crate) fn descends(folder: &Path, later: &str, earlier: &str) -> anyhow::Result<Option<bool>> {
     let repo = open(folder)?;
     let (Some(later), Some(earlier)) = (find(&repo, later)?, find(&repo, earlier)?) else {
@@ -59,7 +60,7 @@ pub(crate) fn descends(folder: &Path, later: &str, earlier: &str) -> anyhow::Res
     descends.map(Some).context("failed to walk the history")
 }
 
-/// None when nothing in the repository has the name, or what has it is no commit.
+/// The commit of that name; `None` when there is nothing of that name, or it is not a commit.
 fn find<'a>(repo: &'a Repository, name: &str) -> anyhow::Result<Option<git2::Commit<'a>>> {
     let object = match repo.revparse_single(name) {
         Err(error) if [ErrorCode::NotFound, ErrorCode::InvalidSpec].contains(&error.code()) => {

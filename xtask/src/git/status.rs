@@ -19,13 +19,13 @@ const SKIP: u16 = IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
 #[derive(Default)]
 pub(super) struct Differences {
     pub(super) paths: Vec<String>,
-    /// Of those, the ones that only git can compare: libgit2 sees another file there, until git
-    /// has looked at it and put its size and time into the index.
+    /// Of those, the ones that only git can compare: libgit2 sees a different file until git has
+    /// put its size and time into the index.
     pub(super) filtered: Vec<String>,
 }
 
 /// The paths that `git status` lists: changed, staged, untracked and not ignored, and submodules
-/// that are. A bare repository has no work tree, so nothing in it can differ.
+/// with such paths. A bare repository has no work tree, so nothing can differ.
 pub(super) fn differences(repo: &Repository) -> anyhow::Result<Differences> {
     let mut found = Differences::default();
     if repo.is_bare() {
@@ -36,7 +36,7 @@ pub(super) fn differences(repo: &Repository) -> anyhow::Result<Differences> {
         .include_untracked(true)
         .include_ignored(true)
         .exclude_submodules(false);
-    let statuses = heed_what_is_here(repo)
+    let statuses = include_files_that_are_here(repo)
         .and_then(|()| repo.statuses(Some(&mut options)))
         .map_err(|error| {
             let remedy = remedy(repo, &error);
@@ -62,9 +62,9 @@ pub(super) fn differences(repo: &Repository) -> anyhow::Result<Differences> {
     Ok(found)
 }
 
-/// A file that is here though the sparse checkout leaves it out is compared by git, and taken for
-/// unchanged by libgit2: forgets, in memory, that it was to be left out.
-fn heed_what_is_here(repo: &Repository) -> Result<(), git2::Error> {
+/// Clears, in memory, the mark of files that the sparse checkout leaves out although they are here.
+/// git compares such a file, libgit2 takes it for unchanged.
+fn include_files_that_are_here(repo: &Repository) -> Result<(), git2::Error> {
     let is_sparse = repo.config()?.get_bool("core.sparseCheckout");
     let (true, Some(root)) = (is_sparse.unwrap_or(false), repo.workdir()) else {
         return Ok(());
@@ -85,10 +85,10 @@ fn heed_what_is_here(repo: &Repository) -> Result<(), git2::Error> {
     Ok(())
 }
 
-/// What helps when libgit2 cannot read the index.
+/// The remedy when libgit2 cannot read the index.
 fn remedy(repo: &Repository, error: &git2::Error) -> String {
     let is_index = error.class() == ErrorClass::Index;
-    // Forms of the index that git may choose, by the names of their parts.
+    // Forms of the index that git may use, by the names of their extensions.
     if is_index && error.message().contains("'sdir'") {
         return "libgit2 cannot read a sparse index; `git sparse-checkout reapply \
                 --no-sparse-index` makes it a full one"
@@ -100,7 +100,7 @@ fn remedy(repo: &Repository, error: &git2::Error) -> String {
             .to_owned();
     }
     format!(
-        "`git status` in `{}` says what it stumbles over; a broken index is made anew by \
+        "`git status` in `{}` shows what is wrong; a broken index is made anew by \
          `rm {} && git reset`",
         repo.workdir().unwrap_or(repo.path()).display(),
         repo.path().join("index").display()

@@ -1,99 +1,88 @@
 //! Which of git's tags are versions, which only look so, and which are at HEAD.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use anyhow::Context as _;
 use git2::{ObjectType, Oid, Repository};
 
 use super::printable;
-use super::refs::{self, TagRef};
-use crate::version::{self, Name, Version};
+use super::tag_refs::{Reader, Tag};
+use crate::version::latest::outranks;
+use crate::version::{self, Name, Version, check_taggable};
 
-/// So many tags are looked up in no time that is felt; of more, only those that matter.
+/// Of so many tags all are looked up: that takes no time that anyone notices.
 const FEW: usize = 1000;
 
 /// The tags of a repository, sorted out.
-pub(super) struct Versions<'a> {
-    /// Each version and its tag, but for those with build metadata.
-    pub(super) all: Vec<(Version, TagRef<'a>)>,
+pub(super) struct Versions {
+    /// All versions, but for those with build metadata.
+    pub(super) all: Vec<Version>,
     pub(super) at_head: Vec<String>,
-    pub(super) is_at_head: bool,
     pub(super) near_misses: BTreeMap<String, String>,
+    /// Tags that lead to something else than a commit, each with what that is.
     pub(super) no_commits: BTreeMap<String, &'static str>,
 }
 
-impl<'a> Versions<'a> {
-    /// Sorts out `tags`.
+impl Versions {
+    /// Reads and sorts out the tags.
     ///
-    /// Of the tags that lead to no commit those are found that could matter: all of them when
-    /// HEAD carries no version or there are few, else the stable versions above HEAD's.
-    pub(super) fn read(
-        repo: &Repository,
-        head: Oid,
-        tags: Vec<TagRef<'a>>,
-    ) -> anyhow::Result<Versions<'a>> {
-        let head = head.to_string();
-        let at_head = tags.iter().filter(|tag| tag.target == head.as_bytes());
-        let at_head: Vec<TagRef<'_>> = at_head.copied().collect();
-        let lowest_at_head = at_head.iter().filter_map(tag_version).min();
-        let looks_at_all = lowest_at_head.is_none() || tags.len() <= FEW;
+    /// Of many tags, and with a version at HEAD, only those are resolved that would keep `latest`
+    /// from that version. What the others lead to is taken as the packed references have it: git
+    /// itself writes there what an annotated tag leads to.
+    pub(super) fn read(repo: &Repository, head: Oid) -> anyhow::Result<Versions> {
+        let reader = Reader::new(repo)?;
+        let mut tags = reader.tags()?;
+        let at_head = tags.iter().filter(|tag| tag.target == head);
+        let lowest_at_head = at_head.filter_map(tag_version).min();
+        let is_few = tags.len() <= FEW;
+        let is_relevant = |name: &Name| match (&lowest_at_head, name) {
+            (None, _) => true,
+            (Some(lowest), Name::Version(version)) => is_few || outranks(version, lowest),
+            (Some(_), _) => is_few,
+        };
         let mut versions = Versions {
             all: Vec::with_capacity(tags.len()),
-            at_head: at_head.iter().map(|tag| printable(tag.name)).collect(),
-            is_at_head: lowest_at_head.is_some(),
+            at_head: Vec::new(),
             near_misses: BTreeMap::new(),
             no_commits: BTreeMap::new(),
         };
-        versions.at_head.sort_unstable();
-        let odb = repo.odb().context("failed to open git's objects")?;
-        for tag in tags {
-            let name = read_name(&tag);
-            let is_above = matches!(&name, Name::Version(version)
-                if version.pre.is_empty() && Some(version) > lowest_at_head.as_ref());
-            if looks_at_all || is_above {
-                let kind = tag.kind(&odb)?;
+        for tag in &mut tags {
+            let name = read_name(tag);
+            if is_relevant(&name) {
+                let kind = reader.resolve(tag)?;
                 if kind != ObjectType::Commit {
-                    versions.no_commits.insert(printable(tag.name), kind.str());
+                    versions.no_commits.insert(printable(&tag.name), kind.str());
                     continue;
                 }
             }
+            if tag.target == head {
+                versions.at_head.push(printable(&tag.name));
+            }
             versions.add(tag, name);
         }
+        versions.at_head.sort_unstable();
         Ok(versions)
     }
 
-    fn add(&mut self, tag: TagRef<'a>, name: Name) {
-        match name {
-            Name::Version(version) if version.build.is_empty() => self.all.push((version, tag)),
-            Name::Version(_) => {
-                let why = "build metadata (`+…`) cannot be part of an image's tag";
-                self.near_misses.insert(printable(tag.name), why.to_owned());
-            }
-            Name::NearMiss(why) => {
-                self.near_misses.insert(printable(tag.name), why);
-            }
-            Name::Other => {}
-        }
-    }
-
-    /// The highest version of each commit.
-    pub(super) fn by_commit(&self) -> anyhow::Result<HashMap<Oid, &Version>> {
-        let mut by_commit: HashMap<Oid, &Version> = HashMap::with_capacity(self.all.len());
-        for (version, tag) in &self.all {
-            let highest = by_commit.entry(refs::oid(tag.target)?).or_insert(version);
-            *highest = version.max(highest);
-        }
-        Ok(by_commit)
+    fn add(&mut self, tag: &Tag, name: Name) {
+        let why = match name {
+            Name::Version(version) => match check_taggable(&version) {
+                Ok(()) => return self.all.push(version),
+                Err(refused) => refused.why.to_owned(),
+            },
+            Name::NearMiss(why) => why,
+            Name::Other => return,
+        };
+        self.near_misses.insert(printable(&tag.name), why);
     }
 }
 
-fn read_name(tag: &TagRef<'_>) -> Name {
-    std::str::from_utf8(tag.name).map_or(Name::Other, version::read)
+fn read_name(tag: &Tag) -> Name {
+    std::str::from_utf8(&tag.name).map_or(Name::Other, version::read)
 }
 
-fn tag_version(tag: &TagRef<'_>) -> Option<Version> {
+fn tag_version(tag: &Tag) -> Option<Version> {
     match read_name(tag) {
-        Name::Version(version) => Some(version).filter(|version| version.build.is_empty()),
-        Name::NearMiss(_) | Name::Other => None,
+        Name::Version(version) if check_taggable(&version).is_ok() => Some(version),
+        _ => None,
     }
 }

@@ -9,6 +9,7 @@ use crate::platform::Platform;
 use crate::reference::Repository;
 use crate::refusal::Refusal;
 use crate::version::Version;
+use crate::version::latest::{MOVES, Obstacle, obstacle};
 
 /// The remedy when a tag is not what it should be.
 const STATUS: &str = "`cargo xtask release --status` shows what is published";
@@ -342,8 +343,10 @@ pub(super) fn latest(
     if wish == LatestPolicy::Never {
         return LatestPlan::Stays("`--latest never`".to_owned());
     }
-    if !version.pre.is_empty() {
-        return LatestPlan::Stays(format!("`{version}` is a prerelease"));
+    let highest = published.highest.as_ref();
+    let obstacle = obstacle(version, highest.map(|(highest, _)| highest));
+    if let Some(prerelease @ Obstacle::Prerelease(_)) = &obstacle {
+        return LatestPlan::Stays(prerelease.to_string());
     }
     if let (Some(time), LatestPolicy::Auto) = (&published.rolled_back, wish) {
         return LatestPlan::Stays(format!(
@@ -351,13 +354,13 @@ pub(super) fn latest(
         ));
     }
     let at = published.latest.as_ref();
-    if let Some((higher, theirs)) = published.highest.as_ref().filter(|(h, _)| h > version) {
+    if let (Some(obstacle), Some((higher, theirs))) = (obstacle, highest) {
         // Another release came between, and ours has moved it.
         if at.is_some_and(|at| at.digest == *digest) {
             let why = format!("`v{higher}` is published, and it is at `v{version}`");
             return LatestPlan::Moves(theirs.clone(), why);
         }
-        return LatestPlan::Stays(format!("the higher version `v{higher}` is published"));
+        return LatestPlan::Stays(obstacle.to_string());
     }
     match at {
         Some(at) if at.digest == *digest => LatestPlan::Is("it is there already".to_owned()),
@@ -368,10 +371,7 @@ pub(super) fn latest(
                 at.unwrap_or_default()
             ))
         }
-        _ => LatestPlan::Moves(
-            digest.clone(),
-            "a stable version, and no higher one is published".to_owned(),
-        ),
+        _ => LatestPlan::Moves(digest.clone(), MOVES.to_owned()),
     }
 }
 

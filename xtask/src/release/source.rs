@@ -2,18 +2,15 @@
 //! remote.
 
 use std::path::Path;
-use std::time::Duration;
 
 use crate::ctx::Ctx;
+use crate::git::RemoteTag;
 use crate::image::Wanted;
 use crate::refusal::Refusal;
 use crate::stop::Stop;
 use crate::tags::{self, TagSet};
-use crate::version::{self, Version};
+use crate::version::{self, Version, check_taggable};
 use crate::{git, settings};
-
-/// How long a git remote may take to name a tag.
-const LIMIT: Duration = Duration::from_mins(1);
 
 /// What git says.
 #[derive(Clone, Debug)]
@@ -38,8 +35,7 @@ impl Source {
         }
         let set = tags::decide(ctx, &facts, asked)?;
         let mut refusals = of_tags(&set, &facts, asked);
-        let version = set.version.as_ref();
-        let version: Option<Version> = version.and_then(|version| version.parse().ok());
+        let version = set.version;
         let revision = facts.head.revision.clone();
         if let Some(version) = &version {
             refusals.extend(on_remote(ctx, version, &revision, remote)?);
@@ -68,13 +64,10 @@ impl Source {
         remote: &str,
     ) -> anyhow::Result<Source> {
         let tag = format!("v{version}");
-        if !version.build.is_empty() {
-            return Err(Stop::Refused(format!(
-                "`{tag}`: build metadata (`+…`) cannot be part of an image's tag\n  hint: release \
-                 a version without it"
-            ))
-            .into());
-        }
+        check_taggable(version).map_err(|refused| {
+            let version::Untaggable { why, instead } = refused;
+            Stop::Refused(format!("`{tag}`: {why}\n  hint: release `{instead}`"))
+        })?;
         if !facts.versions.contains(version) {
             return Err(Stop::Refused(format!(
                 "git has no tag `{tag}`\n  hint: `git fetch {remote} --tags`, or `git tag --list \
@@ -164,34 +157,26 @@ fn on_remote(
     revision: &str,
     remote: &str,
 ) -> anyhow::Result<Option<Refusal>> {
-    let name = format!("refs/tags/v{version}");
-    let peeled = format!("{name}^{{}}");
-    ctx.exec.set_var("GIT_TERMINAL_PROMPT", "0");
-    let args = ["ls-remote", remote, &name, &peeled];
-    let output = ctx.exec.within("git", &args, LIMIT)?;
-    if !output.is_success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let silence = if output.status.is_none() {
-            "it did not answer in time"
-        } else {
-            "no reason given"
-        };
-        let said = said.trim().lines().next().unwrap_or(silence);
-        return Ok(Some(Refusal::new(
-            format!("the git remote `{remote}` cannot be asked for `v{version}`: {said}"),
-            format!("`git ls-remote {remote}` must work; `--remote NAME` names another"),
-        )));
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(remote_refusal(&text, version, revision, remote))
+    let id = match git::remote_tag(&ctx.exec, remote, version)? {
+        RemoteTag::Unknown(why) => {
+            return Ok(Some(Refusal::new(
+                format!("the git remote `{remote}` cannot be asked for `v{version}`: {why}"),
+                format!("`git ls-remote {remote}` must work; `--remote NAME` names another"),
+            )));
+        }
+        RemoteTag::At(id) => id,
+    };
+    Ok(remote_refusal(id.as_deref(), version, revision, remote))
 }
 
-/// Judges what `git ls-remote` prints for a tag: one line, and for an annotated tag a second one
-/// with the commit.
-fn remote_refusal(text: &str, version: &Version, revision: &str, remote: &str) -> Option<Refusal> {
-    // The line with the commit comes last.
-    let line = text.lines().rfind(|line| line.contains("refs/tags/"));
-    let Some((id, _)) = line.and_then(|line| line.split_once('\t')) else {
+/// Judges the commit that a tag leads to on the remote; none when the remote lacks the tag.
+fn remote_refusal(
+    id: Option<&str>,
+    version: &Version,
+    revision: &str,
+    remote: &str,
+) -> Option<Refusal> {
+    let Some(id) = id else {
         return Some(Refusal::new(
             format!("the git tag `v{version}` is not on the remote `{remote}`"),
             format!("`git push {remote} v{version}`"),
@@ -218,18 +203,14 @@ mod tests {
     #[test]
     fn the_remote_must_have_the_tag_at_the_same_commit() {
         let version = Version::new(1, 2, 3);
-        let said = |text: &str| {
-            let refusal = remote_refusal(text, &version, "c1", "origin");
+        let judge = |id: Option<&str>| {
+            let refusal = remote_refusal(id, &version, "c1", "origin");
             refusal.map(|refusal| format!("{}; hint: {}", refusal.why, refusal.remedy))
         };
-        assert_eq!(said("c1\trefs/tags/v1.2.3\n"), None);
-        assert_eq!(
-            said("t1\trefs/tags/v1.2.3\nc1\trefs/tags/v1.2.3^{}\n"),
-            None
-        );
-        let missing = said("").unwrap();
+        assert_eq!(judge(Some("c1")), None);
+        let missing = judge(None).unwrap();
         assert!(missing.contains("`git push origin v1.2.3`"), "{missing}");
-        let moved = said("t1\trefs/tags/v1.2.3\nc2\trefs/tags/v1.2.3^{}\n").unwrap();
+        let moved = judge(Some("c2")).unwrap();
         assert!(moved.contains("leads to `c2`"), "{moved}");
     }
 }

@@ -1,9 +1,10 @@
-//! Whether `latest` may move: a question to what is published, not to what git has.
+//! What is published of the versions that would keep `latest` where it is.
 
 use crate::git::Facts;
 use crate::version::Version;
+use crate::version::latest::outranks;
 
-/// What the registry says of the versions that stand in the way of `latest`.
+/// What the registry has of the versions that outrank the one at HEAD.
 #[derive(Clone, Debug)]
 pub(crate) enum Published {
     /// It was not asked.
@@ -16,14 +17,14 @@ pub(crate) enum Published {
 
 /// The stable versions of git that would keep `latest` from `version`, the highest first.
 pub(crate) fn higher(facts: &Facts, version: &Version) -> Vec<Version> {
-    let stable = facts.versions.iter().filter(|v| v.pre.is_empty());
-    let mut higher: Vec<Version> = stable.filter(|v| *v > version).cloned().collect();
+    let higher = facts.versions.iter().filter(|v| outranks(v, version));
+    let mut higher: Vec<Version> = higher.cloned().collect();
     higher.sort_unstable_by(|a, b| b.cmp(a));
     higher
 }
 
-/// Looks for the first of the higher versions that is published, the highest first, and at no
-/// other; `is_published` is asked about each.
+/// Finds the first of the higher versions that is published. `is_published` is asked about each, up
+/// to that one.
 pub(crate) fn first_published<E>(
     higher: Vec<Version>,
     mut is_published: impl FnMut(&Version) -> Result<bool, E>,

@@ -2,17 +2,18 @@
 
 use super::latest::{Published, higher};
 use super::set::{AppliedBy, Tag, TagSet, Withheld};
-use crate::git::{Facts, Head, LIMIT, Search};
+use crate::git::{Facts, Head};
 use crate::github::Ci;
 use crate::reference::Repository;
 use crate::refusal::Refusal;
-use crate::version::{self, Name, Version};
+use crate::version::latest::{self, obstacle};
+use crate::version::{self, Name, Version, check_taggable};
 
 /// What the tag set of a commit depends on besides git.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) repository: Repository,
-    /// The branch whose builds are published as `dev`; none falls back to what git knows.
+    /// The branch whose builds are published as `dev`; `None` falls back to what git knows.
     pub(crate) default_branch: Option<String>,
     /// The version in Cargo.toml, where there is one to compare with.
     pub(crate) workspace_version: Option<String>,
@@ -57,8 +58,8 @@ pub(crate) fn sha_name(revision: &str) -> String {
     format!("sha-{}", revision.get(..7).unwrap_or(revision))
 }
 
-/// The pull request that HEAD is the merge commit of: nothing is named after that, because it is
-/// thrown away with the pull request.
+/// The pull request that HEAD is the merge commit of. No tag names that commit: it disappears with
+/// the pull request.
 fn merge_of(head: &Head, ci: Option<&Ci>) -> Option<u64> {
     ci.filter(|ci| ci.is_at(head)).and_then(Ci::pull_request)
 }
@@ -124,15 +125,12 @@ impl Decision<'_> {
             return self.one_version(pick);
         }
         for version in &metadata {
-            self.refuse(
-                format!("v{version}"),
-                "build metadata (`+…`) cannot be part of an image's tag, and without it the tag \
-                 would be another version's",
-                format!(
-                    "tag the commit without it: `git tag -d v{version} && git tag -a v{}`",
-                    without_metadata(version)
-                ),
-            );
+            if let Err(version::Untaggable { why, instead }) = check_taggable(version) {
+                let remedy = format!(
+                    "tag the commit without it: `git tag -d v{version} && git tag -a v{instead}`"
+                );
+                self.refuse(format!("v{version}"), why, remedy);
+            }
         }
         let Some((highest, others)) = versions.split_first() else {
             return;
@@ -154,13 +152,13 @@ impl Decision<'_> {
             Name::Version(version) => Some(version),
             Name::NearMiss(_) | Name::Other => None,
         });
-        versions.partition(|version| !version.build.is_empty())
+        versions.partition(|version| check_taggable(version).is_err())
     }
 
     fn one_version(&mut self, version: &Version) {
         let name = format!("v{version}");
         let head = &self.facts.head;
-        self.set.version = Some(version.to_string());
+        self.set.version = Some(version.clone());
         self.set.prerelease = Some(!version.pre.is_empty());
         if !head.dirty.is_empty() {
             return self.withhold(name, DIRTY, COMMIT_FIRST);
@@ -188,9 +186,12 @@ impl Decision<'_> {
 
     fn latest(&mut self, version: &Version) {
         let name = "latest".to_owned();
-        if !version.pre.is_empty() {
-            let why = format!("`{version}` is a prerelease");
-            return self.withhold(name, why, "release a stable version");
+        let published = match &self.question.published {
+            Published::Higher(other) => Some(other),
+            Published::None | Published::Unknown => None,
+        };
+        if let Some(obstacle) = obstacle(version, published) {
+            return self.withhold(name, obstacle.to_string(), obstacle.remedy());
         }
         if self.facts.shallow {
             return self.refuse(
@@ -201,27 +202,17 @@ impl Decision<'_> {
         }
         let higher = higher(self.facts, version);
         self.set.higher = higher.iter().map(|v| format!("v{v}")).collect();
-        match (&self.question.published, higher.first()) {
-            (Published::Higher(other), _) => self.withhold(
-                name,
-                format!("the higher version `v{other}` is published"),
-                format!("release a version above `v{other}`"),
-            ),
-            (Published::None, _) => {
-                let why = "a stable version, and no higher one is published";
-                self.give(name, AppliedBy::Release, why);
-            }
-            (Published::Unknown, highest) => {
-                let known = highest.map_or_else(
-                    || "git has none".to_owned(),
-                    |highest| format!("git has {}, up to `v{highest}`", higher.len()),
-                );
-                let why = format!("a stable version, if no higher one is published ({known})");
-                self.give(name, AppliedBy::Release, why);
-                if let Some(latest) = self.set.tags.last_mut() {
-                    latest.is_conditional = true;
-                }
-            }
+        if !matches!(self.question.published, Published::Unknown) {
+            return self.give(name, AppliedBy::Release, latest::MOVES);
+        }
+        let known = higher.first().map_or_else(
+            || "git has none".to_owned(),
+            |highest| format!("git has {}, up to `v{highest}`", higher.len()),
+        );
+        let why = format!("a stable version, if no higher one is published ({known})");
+        self.give(name, AppliedBy::Release, why);
+        if let Some(latest) = self.set.tags.last_mut() {
+            latest.is_conditional = true;
         }
     }
 
@@ -234,15 +225,8 @@ impl Decision<'_> {
         }
         if facts.shallow {
             self.note(
-                "the clone is shallow: tags and the distance to the nearest version may be \
-                 missing; hint: `git fetch --unshallow --tags`",
+                "the clone is shallow: tags may be missing; hint: `git fetch --unshallow --tags`",
             );
-        }
-        if facts.nearest == Search::GivenUp {
-            self.note(format!(
-                "HEAD's last {LIMIT} commits do not tell which version it comes after: no further \
-                 was looked"
-            ));
         }
         if !facts.head.filtered.is_empty() {
             let paths: Vec<String> = facts
@@ -270,21 +254,15 @@ impl Decision<'_> {
 
     fn refuse_pick(&mut self, pick: &Version) {
         let name = format!("v{pick}");
-        if pick.build.is_empty() {
-            let remedy = if self.facts.versions.contains(pick) {
-                format!("`git checkout {name}`")
-            } else {
-                format!("`git tag -a {name}`")
-            };
-            self.refuse(name, "no git tag at HEAD says so", remedy);
-        } else {
-            let remedy = format!("`--version {}`", without_metadata(pick));
-            self.refuse(
-                name,
-                "build metadata (`+…`) cannot be part of an image's tag",
-                remedy,
-            );
+        if let Err(version::Untaggable { why, instead }) = check_taggable(pick) {
+            return self.refuse(name, why, format!("`--version {instead}`"));
         }
+        let remedy = if self.facts.versions.contains(pick) {
+            format!("`git checkout {name}`")
+        } else {
+            format!("`git tag -a {name}`")
+        };
+        self.refuse(name, "no git tag at HEAD says so", remedy);
     }
 
     /// Adds a tag, if registries take its name.
@@ -313,13 +291,6 @@ impl Decision<'_> {
 
     fn note(&mut self, note: impl Into<String>) {
         self.set.notes.push(note.into());
-    }
-}
-
-fn without_metadata(version: &Version) -> Version {
-    Version {
-        build: semver::BuildMetadata::EMPTY,
-        ..version.clone()
     }
 }
 

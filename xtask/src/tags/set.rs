@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::rules::Question;
-use crate::git::{Facts, Nearest, Search};
+use crate::git::Facts;
 use crate::reference::{Repository, check_tag};
 use crate::refusal::Refusal;
+use crate::version::Version;
 
-/// Everything that `cargo xtask tags` has to say; with `--json` in this form.
+/// Everything that `cargo xtask tags` reports, in the form of `--json`.
 ///
 /// `schema` rises when a field changes its meaning or goes; a new field does not raise it.
 #[derive(Clone, Debug, Serialize)]
@@ -29,24 +30,23 @@ pub(crate) struct TagSet {
     pub(crate) default_branch: Option<String>,
     /// Paths that differ from the commit; empty for a clean tree.
     pub(crate) dirty: Vec<String>,
-    /// The clone is shallow, so that history and tags may be missing.
+    /// The clone is shallow, so that tags may be missing.
     pub(crate) shallow: bool,
     /// The source's web address, without credentials.
     pub(crate) source: Option<String>,
     /// Every git tag at HEAD.
     pub(crate) git_tags: Vec<String>,
     /// The version at HEAD that counts, without its `v`.
-    pub(crate) version: Option<String>,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) version: Option<Version>,
     /// Whether that version is a prerelease.
     pub(crate) prerelease: Option<bool>,
-    /// The version that HEAD comes after (`tag`, `commits`), when it carries none itself.
-    pub(crate) nearest: Option<Nearest>,
-    /// Stable versions in git above `version`, the highest first: `latest` hangs on them.
+    /// Stable versions in git above `version`, the highest first: `latest` depends on them.
     #[serde(rename = "higher_versions")]
     pub(crate) higher: Vec<String>,
     pub(crate) tags: Vec<Tag>,
     pub(crate) withheld: Vec<Withheld>,
-    /// Git tags that look like versions and are none, each with the reason.
+    /// Git tags that look like versions but are not, each with the reason.
     pub(crate) near_misses: BTreeMap<String, String>,
     pub(crate) notes: Vec<String>,
     /// The OCI labels that follow from the commit.
@@ -83,7 +83,7 @@ impl AppliedBy {
     }
 }
 
-/// A tag that the commit would carry if something were otherwise.
+/// A tag that the commit does not get.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Withheld {
     pub(crate) name: String,
@@ -95,7 +95,7 @@ pub(crate) struct Withheld {
 }
 
 impl Tag {
-    /// The only way to a tag: a name that registries refuse becomes none.
+    /// The only way to make a tag. Fails for a name that registries refuse.
     pub(crate) fn new(
         repository: &Repository,
         name: String,
@@ -114,12 +114,12 @@ impl Tag {
 }
 
 impl TagSet {
-    /// What is known of the commit; the tags are still to be decided.
+    /// What is known of the commit, before the tags are decided.
     pub(super) fn new(facts: &Facts, question: &Question) -> anyhow::Result<TagSet> {
         let head = &facts.head;
         let default_branch = question.default_branch.as_ref();
         Ok(TagSet {
-            schema: 1,
+            schema: 2,
             repository: question.repository.to_string(),
             revision: head.revision_label(),
             created: head.created()?,
@@ -132,10 +132,6 @@ impl TagSet {
             git_tags: facts.at_head.clone(),
             version: None,
             prerelease: None,
-            nearest: match &facts.nearest {
-                Search::Found(nearest) => Some(nearest.clone()),
-                Search::None | Search::GivenUp => None,
-            },
             higher: Vec::new(),
             tags: Vec::new(),
             withheld: Vec::new(),
@@ -145,7 +141,7 @@ impl TagSet {
         })
     }
 
-    /// The names of all tags that are sure; `latest` is not before the registry was asked.
+    /// The references of all tags that are certain. `latest` is not, before the registry was asked.
     pub(crate) fn references(&self) -> Vec<&str> {
         let sure = self.tags.iter().filter(|tag| !tag.is_conditional);
         sure.map(|tag| tag.reference.as_str()).collect()
@@ -153,7 +149,8 @@ impl TagSet {
 
     /// The labels that the image of this commit has, as far as git decides them.
     pub(super) fn label(&mut self, workspace_version: Option<&str>) {
-        let version = self.version.as_deref().or(workspace_version);
+        let version = self.version.as_ref().map(ToString::to_string);
+        let version = version.as_deref().or(workspace_version);
         let labels = [
             ("org.opencontainers.image.created", Some(&*self.created)),
             ("org.opencontainers.image.revision", Some(&*self.revision)),
@@ -164,5 +161,13 @@ impl TagSet {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?.to_owned())))
             .collect();
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+fn as_text<S: Serializer>(version: &Option<Version>, to: S) -> Result<S::Ok, S::Error> {
+    match version {
+        Some(version) => to.collect_str(version),
+        None => to.serialize_none(),
     }
 }

@@ -1,4 +1,4 @@
-//! How a tag set is told: to people, to programs, and to GitHub Actions.
+//! Prints a tag set for people, for programs and for GitHub Actions.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::set::TagSet;
 use crate::exec::Exec;
 use crate::{github, report};
 
-/// As many of a long list as people read.
+/// How many entries of a long list are printed.
 const SHOWN: usize = 5;
 
 impl TagSet {
@@ -16,7 +16,7 @@ impl TagSet {
         report::print_json(self)
     }
 
-    /// The references, one a line; what is left out is said on stderr.
+    /// Prints the references, one a line, and on stderr what is left out.
     pub(super) fn print_plain(&self) {
         for reference in self.references() {
             anstream::println!("{reference}");
@@ -57,14 +57,14 @@ impl TagSet {
         section(&mut text, Some("not given"), withheld);
         let near_misses = self.near_misses.iter();
         let near_misses = near_misses.map(|(name, why)| format!("{name}: {why}"));
-        let title = "git tags that look like versions and are none";
+        let title = "git tags that look like versions but are not";
         let near_misses = shortened(near_misses.collect());
         section(&mut text, Some(title), near_misses.iter());
         section(&mut text, Some("notes"), self.notes.iter());
         text
     }
 
-    /// What the tags follow from.
+    /// What the tags depend on.
     fn about(&self) -> Vec<(&'static str, String)> {
         let branch = match (&self.branch, &self.default_branch) {
             (Some(branch), Some(default)) if branch == default => {
@@ -79,14 +79,8 @@ impl TagSet {
         } else {
             format!("dirty: {}", shortened(self.dirty.clone()).join(", "))
         };
-        let version = match (&self.version, &self.nearest) {
-            (Some(version), _) => version.clone(),
-            (None, Some(nearest)) => {
-                let s = if nearest.commits == 1 { "" } else { "s" };
-                format!("none; {} commit{s} after {}", nearest.commits, nearest.tag)
-            }
-            (None, None) => "none".to_owned(),
-        };
+        let version = self.version.as_ref();
+        let version = version.map_or_else(|| "none".to_owned(), ToString::to_string);
         let mut rows = vec![
             ("revision", self.revision.clone()),
             ("created", self.created.clone()),
@@ -98,8 +92,8 @@ impl TagSet {
         rows
     }
 
-    /// Step outputs and the step summary, in GitHub Actions.
-    pub(super) fn tell_github(&self, exec: &Exec) -> anyhow::Result<()> {
+    /// Writes the step outputs and the step summary, in GitHub Actions.
+    pub(super) fn write_github(&self, exec: &Exec) -> anyhow::Result<()> {
         let sha = self.tags.iter().find(|tag| tag.name.starts_with("sha-"));
         let labels: Vec<String> = self
             .labels
@@ -112,7 +106,13 @@ impl TagSet {
                 "sha-tag",
                 sha.map(|tag| tag.name.clone()).unwrap_or_default(),
             ),
-            ("version", self.version.clone().unwrap_or_default()),
+            (
+                "version",
+                self.version
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+            ),
             ("revision", self.revision.clone()),
             ("created", self.created.clone()),
             (

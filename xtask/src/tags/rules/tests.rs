@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::git::Nearest;
 
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -12,7 +11,7 @@ pub(super) fn facts(at_head: &[&str], all: &[&str]) -> Facts {
     let parsed = all.iter().chain(at_head).map(|name| version::read(name));
     let versions: BTreeSet<Version> = parsed
         .filter_map(|name| match name {
-            Name::Version(version) => Some(version).filter(|v| v.build.is_empty()),
+            Name::Version(version) => Some(version).filter(|v| check_taggable(v).is_ok()),
             Name::NearMiss(_) | Name::Other => None,
         })
         .collect();
@@ -30,7 +29,6 @@ pub(super) fn facts(at_head: &[&str], all: &[&str]) -> Facts {
         versions: versions.into_iter().collect(),
         near_misses: BTreeMap::new(),
         no_commits: BTreeMap::new(),
-        nearest: Search::None,
         shallow: false,
         replaced: false,
         default_branch: Some("main".to_owned()),
@@ -230,7 +228,7 @@ fn a_version_tag_gives_the_version_and_perhaps_latest() {
         question.published = published;
         let want = format!("sha-0123456 dev {want}");
         let set = decides(&facts(&[at_head], others), &question, &want);
-        assert_eq!(set.version.as_deref(), at_head.strip_prefix('v'));
+        assert_eq!(set.version, version::of_tag(at_head));
         assert_eq!(set.prerelease, Some(at_head.contains('-')));
         let version = set.tags.iter().find(|tag| tag.name == at_head).unwrap();
         assert_eq!(version.applied_by, AppliedBy::Release);
@@ -371,11 +369,6 @@ fn what_was_seen_on_the_way_is_noted() {
     facts.top = None;
     facts.replaced = true;
     facts.no_commits = BTreeMap::from([("v9.0.0".to_owned(), "tree")]);
-    let nearest = Nearest {
-        tag: "v1.0.0".to_owned(),
-        commits: 3,
-    };
-    facts.nearest = Search::Found(nearest.clone());
     let set = decides(&facts, &question(), "sha-0123456 dev");
     for part in ["`v9.0.0` leads to a tree", "is bare", "`git replace`"] {
         assert!(
@@ -384,7 +377,6 @@ fn what_was_seen_on_the_way_is_noted() {
             set.notes
         );
     }
-    assert_eq!(set.nearest, Some(nearest));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is broken, or not to be read, is named together with the remedy; and the remedy is one.
+//! What is broken or cannot be read is named together with a remedy that works.
 
 use std::fs;
 use std::os::unix::fs::{chown, lchown};
@@ -17,14 +17,14 @@ fn shown(repo: &Repo) -> String {
 }
 
 /// Types `remedy` into a shell in the repository.
-fn type_in(repo: &Repo, remedy: &str, home: &Path) {
+pub(super) fn type_in(repo: &Repo, remedy: &str, home: &Path) {
     let mut shell = crate::common::command("sh", &repo.root());
     shell.args(["-ec", remedy]).env("HOME", home);
     Ran::of(&mut shell).succeeded();
 }
 
 /// The part of an error between the first backticks after `hint:`.
-fn remedy(ran: &Ran) -> &str {
+pub(super) fn remedy(ran: &Ran) -> &str {
     let (_, hint) = ran.stderr.split_once("hint: ").unwrap();
     hint.split('`').nth(1).unwrap()
 }
@@ -110,74 +110,6 @@ fn a_repository_with_a_reftable() {
 }
 
 #[test]
-fn a_broken_tag_is_not_passed_over() {
-    let repo = Repo::new();
-    repo.git(&["tag", "v1.0.0"]);
-    let path = repo
-        .root()
-        .canonicalize()
-        .unwrap()
-        .join(".git/refs/tags/v2.0.0");
-    for text in ["", "garbage\n", "0123456\n", "ref: refs/heads/nowhere\n"] {
-        fs::write(&path, text).unwrap();
-        let ran = repo.run(&[]);
-        assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{text}: {ran:#?}");
-        let want = format!(
-            "error: the tag `v2.0.0` is broken: `{0}` holds no object id; hint: `rm '{0}' && git \
-             fetch --tags`",
-            path.display()
-        );
-        assert!(ran.stderr.starts_with(&want), "{text}: {ran:#?}");
-    }
-    type_in(&repo, "rm .git/refs/tags/v2.0.0", &repo.path("tmp"));
-    assert_eq!(repo.set().text("version"), Some("1.0.0"));
-}
-
-#[test]
-fn a_tag_of_an_object_that_is_not_there() {
-    let repo = Repo::new();
-    let nothing = "1234567890123456789012345678901234567890";
-    fs::write(repo.root().join(".git/refs/tags/v2.0.0"), nothing).unwrap();
-    let ran = repo.run(&[]);
-    assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:#?}");
-    let want = format!(
-        "error: the tag `v2.0.0` leads to the object `{nothing}`, which is broken or not here; \
-         hint: `git tag -d v2.0.0 && git fetch --tags`"
-    );
-    assert!(ran.stderr.starts_with(&want), "{ran:#?}");
-    repo.git(&["tag", "-d", "v2.0.0"]);
-    repo.set();
-}
-
-#[test]
-fn broken_packed_references() {
-    let repo = Repo::new();
-    repo.git(&["tag", "v1.0.0"]);
-    repo.git(&["pack-refs", "--all"]);
-    let path = repo.root().canonicalize().unwrap().join(".git/packed-refs");
-    let good = fs::read_to_string(&path).unwrap();
-    let line = good.lines().last().unwrap();
-    for bad in [
-        line[..30].to_owned(),
-        line.replace(' ', "\t"),
-        line.replacen(|c: char| c.is_ascii_hexdigit(), "x", 1),
-        "nonsense".to_owned(),
-        format!("{line}\n^{}", &line[..39]),
-    ] {
-        let last = bad.lines().last().unwrap();
-        fs::write(&path, good.replace(line, &bad)).unwrap();
-        let ran = repo.run(&[]);
-        assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{bad}: {ran:#?}");
-        let names_it = ran.stderr.contains(&last.escape_default().to_string())
-            || ran.stderr.contains("git's HEAD");
-        assert!(names_it, "{bad}: {ran:#?}");
-        assert!(ran.stderr.contains("hint: `git "), "{bad}: {ran:#?}");
-    }
-    fs::write(&path, good).unwrap();
-    repo.set();
-}
-
-#[test]
 fn a_broken_head() {
     let repo = Repo::new();
     let head = repo.root().join(".git/HEAD");
@@ -228,20 +160,7 @@ fn a_broken_index_and_a_broken_configuration() {
 }
 
 #[test]
-fn a_broken_list_of_where_a_shallow_clone_ends() {
-    let repo = Repo::new();
-    repo.git(&["tag", "v1.0.0"]);
-    repo.commit("second");
-    for text in ["garbage\n", "1234\n"] {
-        fs::write(repo.root().join(".git/shallow"), text).unwrap();
-        let ran = repo.run(&[]);
-        assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:#?}");
-        assert!(ran.stderr.contains("hint: `git "), "{ran:#?}");
-    }
-}
-
-#[test]
-fn a_history_that_is_not_all_here() {
+fn history_that_is_missing_does_not_matter() {
     let repo = Repo::new();
     repo.git(&["tag", "v1.0.0"]);
     for message in ["second", "third", "fourth"] {
@@ -250,21 +169,8 @@ fn a_history_that_is_not_all_here() {
     let lost = repo.git(&["rev-parse", "HEAD~2"]);
     let (folder, file) = lost.split_at(2);
     let path = repo.root().join(".git/objects").join(folder).join(file);
-    fs::remove_file(&path).unwrap();
-    for is_there in [false, true] {
-        if is_there {
-            fs::write(&path, "garbage").unwrap();
-        }
-        let ran = repo.run(&[]);
-        assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:#?}");
-        let want = format!(
-            "error: commit `{lost}` of HEAD's history is broken or not here; hint: `git fsck` "
-        );
-        assert!(ran.stderr.starts_with(&want), "{ran:#?}");
-    }
-    // What the answer does not need may be lost: HEAD is on a version.
-    repo.git(&["update-ref", "refs/tags/v4.0.0", "HEAD"]);
-    assert_eq!(repo.set().text("version"), Some("4.0.0"));
+    fs::remove_file(path).unwrap();
+    assert_eq!(repo.set().text("version"), None);
 }
 
 #[test]

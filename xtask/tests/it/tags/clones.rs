@@ -62,33 +62,6 @@ fn a_shallow_clone_says_what_it_cannot_know() {
 }
 
 #[test]
-fn the_history_of_a_shallow_clone_ends_where_it_was_cut() {
-    let (repo, clone) = cloned(&["--depth", "1"]);
-    repo.git_in(&clone, &["tag", "--delete", "v2.0.0"]);
-    repo.git_in(
-        &clone,
-        &["commit", "--quiet", "--allow-empty", "--message", "local"],
-    );
-    // A version that is here, though not in the part of the history that is.
-    repo.git_in(
-        &clone,
-        &[
-            "fetch",
-            "--quiet",
-            "--depth",
-            "1",
-            "--no-tags",
-            "origin",
-            "tag",
-            "v1.0.0",
-        ],
-    );
-    let set = repo.set_in(&clone);
-    assert_eq!(set.0["nearest"], serde_json::Value::Null);
-    assert!(set.has_note("the clone is shallow"), "{set:?}");
-}
-
-#[test]
 fn a_partial_clone_needs_none_of_the_files_it_left_out() {
     let (repo, clone) = cloned(&["--filter=blob:none"]);
     let missing = repo.git_in(
@@ -114,13 +87,11 @@ fn a_partial_clone_needs_none_of_the_files_it_left_out() {
 }
 
 #[test]
-fn a_clone_without_history_before_it_is_asked_for() {
+fn a_clone_that_left_out_its_trees() {
     let (repo, clone) = cloned(&["--filter=tree:0"]);
     let set = repo.set_in(&clone);
     assert_eq!(set.text("version"), Some("2.0.0"));
     assert!(set.has_note("`v3.0.0` leads to a blob"), "{set:?}");
-    repo.git_in(&clone, &["tag", "--delete", "v2.0.0", "v3.0.0"]);
-    assert_eq!(repo.set_in(&clone).described(), "v1.0.0-2");
 }
 
 #[test]

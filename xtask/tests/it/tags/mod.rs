@@ -2,8 +2,8 @@
 //! repository can be in.
 
 mod broken;
+mod broken_tags;
 mod clones;
-mod distance;
 mod github;
 mod output;
 mod places;
@@ -136,15 +136,5 @@ impl Set {
 
     fn has_note(&self, part: &str) -> bool {
         self.strings("notes").iter().any(|note| note.contains(part))
-    }
-
-    /// The nearest version and the commits since, as `git describe` writes them.
-    fn described(&self) -> String {
-        let nearest = &self.0["nearest"];
-        format!(
-            "{}-{}",
-            nearest["tag"].as_str().unwrap(),
-            nearest["commits"]
-        )
     }
 }

@@ -27,7 +27,7 @@ fn the_table_says_what_why_by_whom_and_where_to() {
              v0.2.13      release     the git tag at HEAD                                             agentgate/agent:v0.2.13\n\
              latest       release     a stable version, if no higher one is published (git has none)  agentgate/agent:latest\n\
              \n\
-             git tags that look like versions and are none\n\
+             git tags that look like versions but are not\n\
              \u{20} v0.2: a version has three numbers, this has 2\n"
         )
     );
@@ -93,7 +93,7 @@ fn json_has_a_schema_and_both_ways_to_ask_for_it_agree() {
     assert_eq!(ran.stdout, same.stdout);
     let set = Set::of(&ran);
     let fields: Vec<&String> = set.0.as_object().unwrap().keys().collect();
-    assert_eq!(set.0["schema"], 1);
+    assert_eq!(set.0["schema"], 2);
     assert_eq!(
         fields,
         [
@@ -106,7 +106,6 @@ fn json_has_a_schema_and_both_ways_to_ask_for_it_agree() {
             "higher_versions",
             "labels",
             "near_misses",
-            "nearest",
             "notes",
             "prerelease",
             "repository",

@@ -103,6 +103,37 @@ fn a_linked_work_tree_has_its_own_head_and_all_tags() {
     fs::write(linked.join("new"), "").unwrap();
     assert_eq!(repo.set_in(&linked).strings("dirty"), ["new"]);
     assert_eq!(repo.set().strings("dirty"), [""; 0]);
+    // Tags are kept where the first tree is: <https://github.com/romkatv/gitstatus/pull/467>.
+    fs::write(repo.root().join(".git/refs/tags/v3.0.0"), "").unwrap();
+    let ran = repo.run_in(&linked, &[]);
+    assert!(
+        ran.stderr.contains("the tag `v3.0.0` is broken"),
+        "{ran:#?}"
+    );
+}
+
+/// `git worktree add --relative-paths`, since git 2.48; libgit2 before 1.9.4 opens no repository
+/// that has such a tree: <https://github.com/libgit2/libgit2/issues/7210>.
+#[test]
+fn a_linked_work_tree_with_a_relative_path() {
+    let repo = Repo::new();
+    repo.git(&["tag", "v1.0.0"]);
+    let linked = repo.path("linked");
+    let path = linked.to_str().unwrap();
+    repo.git(&["worktree", "add", "--quiet", "-b", "other", path]);
+    // As that git writes it; the one here may be older.
+    repo.git(&["config", "core.repositoryFormatVersion", "1"]);
+    repo.git(&["config", "extensions.relativeWorktrees", "true"]);
+    let of_linked = "gitdir: ../the repo/.git/worktrees/linked\n";
+    fs::write(linked.join(".git"), of_linked).unwrap();
+    let of_repo = repo.root().join(".git/worktrees/linked/gitdir");
+    fs::write(of_repo, "../../../../linked/.git\n").unwrap();
+    let set = repo.set_in(&linked);
+    assert_eq!(
+        (set.text("version"), set.text("branch")),
+        (Some("1.0.0"), Some("other"))
+    );
+    assert_eq!(repo.set().text("version"), Some("1.0.0"));
 }
 
 #[test]

@@ -29,8 +29,6 @@ fn lightweight_annotated_and_nested_tags_lead_to_their_commit() {
         );
         assert!(set.has_note("`v1.2.0`, `v1.1.0`, `v1.0.0`"), "{set:?}");
     });
-    repo.commit("second");
-    loose_and_packed(&repo, |repo| assert_eq!(repo.set().described(), "v1.3.0-1"));
 }
 
 #[test]
@@ -98,6 +96,7 @@ fn tags_in_folders_and_files_that_are_no_tags() {
     let tags = repo.root().join(".git/refs/tags");
     fs::write(tags.join(".DS_Store"), "x").unwrap();
     fs::write(tags.join("v3.0.0.lock"), "").unwrap();
+    fs::create_dir_all(tags.join("v4.0.0/empty")).unwrap();
     let set = repo.set();
     assert_eq!(set.strings("git_tags"), ["releases/v9.0.0", "v1.0.0"]);
     assert_eq!(set.text("version"), Some("1.0.0"));
@@ -115,10 +114,7 @@ fn near_misses_are_listed_so_that_a_typo_is_seen() {
     let names: Vec<&String> = set.0["near_misses"].as_object().unwrap().keys().collect();
     let want = ["1.2.3", "V1.2.3", "v01.2.3", "v1.2", "v1.2.3+b", "v1.2.3.4"];
     assert_eq!(names, want);
-    assert_eq!(
-        (set.text("version"), &set.0["nearest"]),
-        (None, &serde_json::Value::Null)
-    );
+    assert_eq!(set.text("version"), None);
     let table = repo.run(&[]).succeeded().stdout;
     assert!(
         table.contains("  V1.2.3: the `v` must be lower case\n"),
@@ -149,7 +145,4 @@ fn of_very_many_tags_those_that_matter_are_looked_at() {
         assert_eq!(set.strings("higher_versions"), ["v8.0.0"]);
         assert!(set.has_note("`v9.0.0` leads to a tree"), "{set:?}");
     });
-    repo.git(&["checkout", "--quiet", "v8.0.0"]);
-    repo.git(&["tag", "--delete", "v8.0.0"]);
-    assert_eq!(repo.set().described(), "v0.0.1199-1");
 }

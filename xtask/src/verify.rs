@@ -29,6 +29,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 
 use self::bench::Run;
+use self::check_set::check_set;
 use self::checks::catalogue;
 pub(crate) use self::checks::look::line as step_line;
 use self::choice::Choice;
@@ -183,7 +184,7 @@ impl Args {
             schema: Report::SCHEMA,
             image: target.name.clone(),
             digest: target.digest(),
-            check_set: check_set::hash(catalogue()).to_string(),
+            check_set: check_set().to_string(),
             proven: platforms.iter().all(PlatformReport::is_proven),
             complete: choice.skipped.is_empty(),
             platforms,
@@ -251,7 +252,7 @@ impl Args {
             manifest: subject.and_then(|one| one.manifest.as_ref()),
             platform: subject.map(|one| one.platform),
             revision: revision.as_deref(),
-            check_set: &check_set::hash(catalogue()),
+            check_set: check_set(),
             checks: &checks,
         };
         let objections = receipt::objections(&receipt, &wanted);
@@ -291,8 +292,7 @@ impl Args {
 fn list(ctx: &Ctx, choice: &Choice) -> anyhow::Result<()> {
     let chosen = choice.chosen.iter().copied();
     if ctx.json {
-        let check_set = check_set::hash(catalogue());
-        return crate::report::print_json(&Catalogue::of(chosen, check_set));
+        return crate::report::print_json(&Catalogue::of(chosen, check_set()));
     }
     anstream::print!("{}", show::list(chosen));
     Ok(())

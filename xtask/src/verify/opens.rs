@@ -4,9 +4,10 @@ use std::path::Path;
 
 use anyhow::bail;
 
+use super::check_set::check_set;
 use super::checks::catalogue;
 use super::receipt::{self, Receipt, Wanted};
-use super::{Args, check_set, choice, show};
+use super::{Args, choice, show};
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::platform::Platform;
@@ -27,7 +28,6 @@ pub(crate) struct Candidate<'a> {
 /// The platforms whose receipt below `folder` does not hold, each with all reasons why.
 pub(crate) fn lacking(folder: &Path, candidate: &Candidate) -> Vec<(Platform, String)> {
     let checks: Vec<&str> = catalogue().map(|check| check.id).collect();
-    let check_set = check_set::hash(catalogue());
     let lack = |&(platform, manifest): &(Platform, &Digest)| {
         let file = receipt::file(folder, candidate.digest, platform);
         let receipt = match Receipt::read(&file) {
@@ -42,7 +42,7 @@ pub(crate) fn lacking(folder: &Path, candidate: &Candidate) -> Vec<(Platform, St
                 manifest: Some(manifest),
                 platform: Some(platform),
                 revision: Some(candidate.revision),
-                check_set: &check_set,
+                check_set: check_set(),
                 checks: &checks,
             },
         );

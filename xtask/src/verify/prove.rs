@@ -51,7 +51,7 @@ impl Prover<'_> {
             self.live.note(&note);
         }
         let tried = self.tried(subject, execution, expected.clone());
-        let tell = |event| self.live.tell(subject.platform, event);
+        let tell = |event| self.live.report(subject.platform, event);
         let mut results: Vec<Outcome> = self
             .choice
             .skipped

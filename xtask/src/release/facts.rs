@@ -17,7 +17,7 @@ use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::threads;
 use crate::tree::{Broken, Image, Tree};
-use crate::verify::{self, Candidate};
+use crate::verify::{self, ReleaseImage};
 use crate::version::{self, Version};
 
 /// What is wanted of `latest`.
@@ -176,7 +176,7 @@ fn image(source: &Source, asked: &Asked, first: &Target) -> anyhow::Result<(Rele
         bytes: bytes.clone(),
     };
     let lacks = |is_index, images: Vec<(Platform, &Digest)>| {
-        let candidate = Candidate {
+        let candidate = ReleaseImage {
             name: &first.repository.by_digest(&digest),
             digest: &digest,
             is_index,

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bench::{Bench, Ran, Session};
-use super::facts::{Expected, Facts};
+use super::facts::{Expected, ImageFacts};
+use super::sandbox::{Ran, Sandbox, Session};
 
 /// One thing that is proven of an image.
 pub(crate) struct Check {
@@ -11,7 +11,7 @@ pub(crate) struct Check {
     pub(crate) id: &'static str,
     /// What holds when it passes.
     pub(crate) proves: &'static str,
-    /// The line of the seed, the contract or the design that asks for it.
+    /// The line of the specification, the contract or the design that asks for it.
     pub(crate) source: &'static str,
     /// What to do when it fails, where the judgement knows nothing better.
     pub(crate) remedy: &'static str,
@@ -21,18 +21,18 @@ pub(crate) struct Check {
 /// How a check looks. What it makes of what it saw is a pure function over plain data.
 pub(crate) enum How {
     /// At the image's files, configuration and index: no container is needed.
-    Files(fn(&Facts) -> Verdict),
+    Files(fn(&ImageFacts) -> Verdict),
     /// At a command in the one container that is started as AgentGate's server starts it, without
     /// a terminal and without stdin.
     Exec(&'static [&'static str], fn(&Expected, &Ran) -> Verdict),
-    /// At the one session that is typed on a terminal (seed 6.4).
+    /// At the one session that is typed on a terminal (specification 6.4).
     Session(fn(&Expected, &Session) -> Verdict),
     /// At containers of its own.
-    Containers(fn(&Bench) -> anyhow::Result<Verdict>),
+    Containers(fn(&Sandbox) -> anyhow::Result<Verdict>),
     /// As `Containers`; most of its time is waiting, so it is begun early.
-    Waiting(fn(&Bench) -> anyhow::Result<Verdict>),
+    Waiting(fn(&Sandbox) -> anyhow::Result<Verdict>),
     /// As `Containers`, and with nothing else running: it measures time.
-    Alone(fn(&Bench) -> anyhow::Result<Verdict>),
+    Alone(fn(&Sandbox) -> anyhow::Result<Verdict>),
 }
 
 impl How {
@@ -157,7 +157,7 @@ impl Status {
     }
 }
 
-/// What is told of a check, and kept in the receipt.
+/// The result of a check, as it is shown and kept in the receipt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) id: String,
@@ -195,7 +195,7 @@ impl Outcome {
     }
 
     /// Of a check that nobody could, or wanted to, look at.
-    pub(crate) fn unlooked(check: &Check, status: Status, why: &str) -> Outcome {
+    pub(crate) fn without_verdict(check: &Check, status: Status, why: &str) -> Outcome {
         Outcome {
             id: check.id.to_owned(),
             status,

@@ -9,7 +9,7 @@ use crate::oci::{Digest, Index};
 use crate::platform::Platform;
 
 /// One platform of an image, as far as it can be known without running it.
-pub(crate) struct Facts {
+pub(crate) struct ImageFacts {
     pub(crate) platform: Platform,
     pub(crate) image: Image,
     pub(crate) index: IndexFacts,

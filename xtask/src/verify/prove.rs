@@ -4,17 +4,17 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
 
-use super::bench::{Run, Tried};
 use super::check::{Outcome, Status};
 use super::check_set::check_set;
 use super::checks::catalogue;
 use super::choice::Choice;
 use super::expected::{UNPACKED, expected, last_release};
-use super::facts::{Expected, Facts};
+use super::facts::{Expected, ImageFacts};
 use super::live::Live;
-use super::receipt::{Execution, Receipt, Versions};
+use super::receipt::{Execution, Receipt, ToolVersions};
 use super::report::{PlatformReport, tenths};
 use super::run::{self, Event, Work};
+use super::sandbox::{Candidate, VerifyRun};
 use super::target::{Reader, Subject, Target};
 use crate::ctx::Ctx;
 use crate::docker::Docker;
@@ -29,7 +29,7 @@ pub(crate) struct Prover<'a> {
     pub(crate) target: &'a Target,
     pub(crate) reader: &'a Reader,
     pub(crate) choice: &'a Choice,
-    pub(crate) run: &'a Run,
+    pub(crate) run: &'a VerifyRun,
     pub(crate) live: &'a Live,
     /// The commit that the image must be built from, where it is not HEAD.
     pub(crate) revision: Option<&'a str>,
@@ -50,19 +50,19 @@ impl Prover<'_> {
             let note = format!("note: {platform} is emulated here, which takes longer");
             self.live.note(&note);
         }
-        let tried = self.tried(subject, execution, expected.clone());
+        let candidate = self.candidate(subject, execution, expected.clone());
         let tell = |event| self.live.report(subject.platform, event);
         let mut results: Vec<Outcome> = self
             .choice
             .skipped
             .iter()
-            .map(|check| Outcome::unlooked(check, Status::Skipped, "left out"))
+            .map(|check| Outcome::without_verdict(check, Status::Skipped, "left out"))
             .collect();
         for result in &results {
             tell(Event::Finished(result.clone()));
         }
         let work = Work {
-            tried: &tried,
+            candidate: &candidate,
             checks: &self.choice.chosen,
             executes: execution != Execution::Static,
             tell: &tell,
@@ -87,9 +87,9 @@ impl Prover<'_> {
         })
     }
 
-    fn tried(&self, subject: &Subject, execution: Execution, expected: Expected) -> Tried {
+    fn candidate(&self, subject: &Subject, execution: Execution, expected: Expected) -> Candidate {
         let arch = subject.platform.as_str().trim_start_matches("linux/");
-        Tried {
+        Candidate {
             run: self.run.clone(),
             image: subject.run.clone(),
             platform: subject.platform,
@@ -106,7 +106,7 @@ impl Prover<'_> {
         subject: &Subject,
         expected: Expected,
         config: &OnceLock<Digest>,
-    ) -> impl FnOnce() -> anyhow::Result<Facts> + Send {
+    ) -> impl FnOnce() -> anyhow::Result<ImageFacts> + Send {
         let exec = self.ctx.exec.clone();
         let (reader, target) = (self.reader, self.target);
         let repository = self.ctx.settings.repository.clone();
@@ -116,7 +116,7 @@ impl Prover<'_> {
             let (image, index) = reader.read(&exec, target, subject)?;
             let _ = config.set(image.manifest.config.digest.clone());
             let platform = subject.platform;
-            Ok(Facts {
+            Ok(ImageFacts {
                 platform,
                 image,
                 index,
@@ -164,7 +164,7 @@ impl Prover<'_> {
             execution,
             revision: subject.revision().map(str::to_owned),
             check_set: check_set().clone(),
-            versions: Versions {
+            versions: ToolVersions {
                 xtask: self.ctx.settings.version.clone(),
                 engine: engine.map(|engine| engine.version.clone()),
                 buildx: self.docker.buildx.clone(),
@@ -178,7 +178,7 @@ impl Prover<'_> {
 }
 
 /// Whether anything of the image runs: without emulation the kernel refuses every program.
-fn runs(exec: &Exec, subject: &Subject, run: &Run) -> anyhow::Result<bool> {
+fn runs(exec: &Exec, subject: &Subject, run: &VerifyRun) -> anyhow::Result<bool> {
     let label = run.label();
     let mut args = vec!["run", "--rm", "--pull", "never", "--network", "none"];
     args.extend(["--label", &label, "--platform", subject.platform.as_str()]);

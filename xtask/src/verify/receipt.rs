@@ -1,6 +1,6 @@
 //! Receipts: what a verification proved, and of which digest. `docs/verify.md` describes the file.
 
-mod holds;
+mod validity;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::holds::{Wanted, objections, told};
+pub(crate) use self::validity::{Required, describe, objections};
 use super::check::{Outcome, Status};
 use crate::oci::Digest;
 use crate::platform::Platform;
@@ -57,7 +57,7 @@ pub(crate) struct Receipt {
     pub(crate) revision: Option<String>,
     /// The hash of all that judged.
     pub(crate) check_set: Digest,
-    pub(crate) versions: Versions,
+    pub(crate) versions: ToolVersions,
     /// RFC 3339, in UTC.
     pub(crate) started: String,
     pub(crate) finished: String,
@@ -69,7 +69,7 @@ pub(crate) struct Receipt {
 
 /// What the checks ran with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Versions {
+pub(crate) struct ToolVersions {
     pub(crate) xtask: String,
     pub(crate) engine: Option<String>,
     pub(crate) buildx: Option<String>,
@@ -143,7 +143,7 @@ pub(crate) fn file(folder: &Path, digest: &Digest, platform: Platform) -> PathBu
 
 fn parse(bytes: &[u8]) -> anyhow::Result<Receipt> {
     const HINT: &str = "hint: `cargo xtask verify` writes one";
-    let told = |error: serde_json::Error| anyhow::anyhow!("{error}; {HINT}");
+    let text = |error: serde_json::Error| anyhow::anyhow!("{error}; {HINT}");
     let value: serde_json::Value = serde_json::from_slice(bytes)
         .map_err(|error| anyhow::anyhow!("it is not JSON: {error}; {HINT}"))?;
     ensure!(value.is_object(), "it is JSON, but no object; {HINT}");
@@ -157,7 +157,7 @@ fn parse(bytes: &[u8]) -> anyhow::Result<Receipt> {
          writes a new one",
         Receipt::SCHEMA
     );
-    serde_json::from_value(value).map_err(told)
+    serde_json::from_value(value).map_err(text)
 }
 
 #[cfg(test)]
@@ -194,7 +194,7 @@ pub(super) mod tests {
             execution: Execution::Native,
             revision: Some("1ceb56ba0b8b8c4c6882fec8ea36ba45328c3269".to_owned()),
             check_set: digest("checks"),
-            versions: Versions {
+            versions: ToolVersions {
                 xtask: "0.2.13".to_owned(),
                 engine: Some("28.5.2".to_owned()),
                 buildx: None,

@@ -8,17 +8,17 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
 
-use super::bench::{Bench, Session, Tried, Trouble};
 use super::check::{Check, How, Outcome, Status, Verdict};
-use super::checks::seed;
-use super::facts::Facts;
+use super::checks::specification;
+use super::facts::ImageFacts;
+use super::sandbox::{Candidate, Sandbox, Session, Trouble};
 use crate::exec::Exec;
 use crate::stop::Stop;
 
 /// The check that starts the container of the contract. Where it fails, nothing is known of what
 /// happens in one.
 pub(crate) const STARTS: &str = "contract-starts";
-/// The seed's steps are typed in a session; containers bear this name for it.
+/// The specification's steps are typed in a session; containers bear this name for it.
 const SESSION: &str = "seed";
 
 /// What the checks of files wait for.
@@ -35,7 +35,7 @@ pub(crate) enum Event {
 
 /// How the checks of a run are looked at.
 pub(crate) struct Work<'a> {
-    pub(crate) tried: &'a Tried,
+    pub(crate) candidate: &'a Candidate,
     pub(crate) checks: &'a [&'static Check],
     /// Whether the platform can be executed here.
     pub(crate) executes: bool,
@@ -44,11 +44,11 @@ pub(crate) struct Work<'a> {
 
 /// Looks at every check and returns what was seen, in no order.
 ///
-/// Fails only when the run was interrupted: all else is told in the outcomes.
+/// Fails only when the run was interrupted: everything else is an outcome.
 pub(crate) fn run(
     exec: &Exec,
     work: &Work,
-    read: impl FnOnce() -> anyhow::Result<Facts> + Send,
+    read: impl FnOnce() -> anyhow::Result<ImageFacts> + Send,
 ) -> anyhow::Result<Vec<Outcome>> {
     let (files, others): (Vec<_>, Vec<_>) = work
         .checks
@@ -58,7 +58,7 @@ pub(crate) fn run(
     let mut jobs = jobs(&others);
     if !work.executes {
         jobs.clear();
-        let why = format!("nothing runs {} here", work.tried.platform);
+        let why = format!("nothing runs {} here", work.candidate.platform);
         work.leave(&others, Status::NotExecuted, &why, &send);
     } else if !jobs.is_empty() {
         work.start(exec, &mut jobs, &send)?;
@@ -68,7 +68,7 @@ pub(crate) fn run(
         let files = &files;
         let to_files = send.clone();
         let mut threads = vec![scope.spawn(move || work.judge_files(files, read, &to_files))];
-        for _ in 0..workers(work.tried.is_emulated) {
+        for _ in 0..workers(work.candidate.is_emulated) {
             // A shell is not shared between threads: each has its own.
             let (exec, send) = (exec.clone(), send.clone());
             threads.push(scope.spawn(move || work.work(&exec, jobs, &send)));
@@ -132,8 +132,8 @@ impl Work<'_> {
             .into_iter()
             .partition(|job| matches!(job, Job::Check(check) if matches!(check.how, How::Alone(_)) || check.id == STARTS));
         *jobs = rest;
-        let bench = Bench::new(exec.clone(), self.tried, STARTS);
-        let started = bench.start_shared();
+        let sandbox = Sandbox::new(exec.clone(), self.candidate, STARTS);
+        let started = sandbox.start_shared();
         interrupted(&started)?;
         let Err(error) = started else {
             for job in alone {
@@ -187,20 +187,23 @@ impl Work<'_> {
                 for check in &checks {
                     (self.tell)(Event::Started(check.id));
                 }
-                let bench = Bench::new(exec.clone(), self.tried, SESSION);
-                let session = bench.plain().command(&["bash"]).typed(seed::TYPED);
+                let sandbox = Sandbox::new(exec.clone(), self.candidate, SESSION);
+                let session = sandbox
+                    .plain()
+                    .command(&["bash"])
+                    .typed(specification::TYPED);
                 interrupted(&session)?;
                 for check in checks {
                     let verdict = session.as_ref().map_err(again).and_then(|session| {
-                        guarded(|| Ok(judge_session(check, &self.tried.expected, session)))
+                        guarded(|| Ok(judge_session(check, &self.candidate.expected, session)))
                     });
                     self.finish(outcome(check, verdict, begun), send);
                 }
             }
             Job::Check(check) => {
                 (self.tell)(Event::Started(check.id));
-                let bench = Bench::new(exec.clone(), self.tried, check.id);
-                let verdict = guarded(|| look(check, &bench));
+                let sandbox = Sandbox::new(exec.clone(), self.candidate, check.id);
+                let verdict = guarded(|| inspect(check, &sandbox));
                 interrupted(&verdict)?;
                 self.finish(outcome(check, verdict, begun), send);
             }
@@ -211,7 +214,7 @@ impl Work<'_> {
     fn judge_files(
         &self,
         checks: &[&'static Check],
-        read: impl FnOnce() -> anyhow::Result<Facts>,
+        read: impl FnOnce() -> anyhow::Result<ImageFacts>,
         send: &Sender<Outcome>,
     ) -> anyhow::Result<()> {
         if checks.is_empty() {
@@ -238,7 +241,7 @@ impl Work<'_> {
 
     fn leave(&self, checks: &[&'static Check], status: Status, why: &str, send: &Sender<Outcome>) {
         for check in checks {
-            self.finish(Outcome::unlooked(check, status, why), send);
+            self.finish(Outcome::without_verdict(check, status, why), send);
         }
     }
 
@@ -254,10 +257,12 @@ fn guarded(look: impl FnOnce() -> anyhow::Result<Verdict>) -> anyhow::Result<Ver
     catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| Err(panicked()))
 }
 
-fn look(check: &Check, bench: &Bench) -> anyhow::Result<Verdict> {
+fn inspect(check: &Check, sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     match check.how {
-        How::Exec(command, judge) => Ok(judge(bench.expected(), &bench.shared().exec(command)?)),
-        How::Containers(look) | How::Waiting(look) | How::Alone(look) => look(bench),
+        How::Exec(command, judge) => {
+            Ok(judge(sandbox.expected(), &sandbox.shared().exec(command)?))
+        }
+        How::Containers(inspect) | How::Waiting(inspect) | How::Alone(inspect) => inspect(sandbox),
         How::Files(_) | How::Session(_) => unreachable!("judged elsewhere"),
     }
 }
@@ -296,7 +301,7 @@ fn outcome(check: &Check, verdict: anyhow::Result<Verdict>, begun: Instant) -> O
         }
         Err(error) => Outcome {
             seconds,
-            ..Outcome::unlooked(check, Status::Unproven, &format!("{error:#}"))
+            ..Outcome::without_verdict(check, Status::Unproven, &format!("{error:#}"))
         },
     }
 }
@@ -304,20 +309,20 @@ fn outcome(check: &Check, verdict: anyhow::Result<Verdict>, begun: Instant) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::bench::Run;
     use crate::verify::checks::{catalogue, fixture};
+    use crate::verify::sandbox::VerifyRun;
 
     /// Runs all checks on the good image of the tests, where no container can be started.
     fn outcomes(
         executes: bool,
-        read: impl FnOnce() -> anyhow::Result<Facts> + Send,
+        read: impl FnOnce() -> anyhow::Result<ImageFacts> + Send,
     ) -> Vec<Outcome> {
         let folder = std::env::temp_dir();
         let exec = Exec::new(&folder, false).unwrap();
         exec.set_var("PATH", "/nowhere");
         let facts = fixture::good();
-        let tried = Tried {
-            run: Run::named(&folder, "test"),
+        let candidate = Candidate {
+            run: VerifyRun::named(&folder, "test"),
             image: "sha256:00".to_owned(),
             platform: facts.platform,
             is_emulated: false,
@@ -326,7 +331,7 @@ mod tests {
         };
         let checks: Vec<&Check> = catalogue().collect();
         let work = Work {
-            tried: &tried,
+            candidate: &candidate,
             checks: &checks,
             executes,
             tell: &|_| {},

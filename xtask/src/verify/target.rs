@@ -18,7 +18,7 @@ use crate::reference::{self, Repository};
 
 /// An image, resolved to digests.
 pub(crate) struct Target {
-    /// As people are told of it: the name that was asked for.
+    /// The name that was asked for, as messages show it.
     pub(crate) name: String,
     /// Of the index; none where the name leads to one manifest.
     pub(crate) index: Option<Digest>,
@@ -48,7 +48,7 @@ pub(crate) struct Subject {
 }
 
 /// What the command line asks for.
-pub(crate) struct Asked<'a> {
+pub(crate) struct ImageRequest<'a> {
     pub(crate) image: Option<&'a str>,
     pub(crate) platforms: &'a [Platform],
     /// Whether only the registry counts.
@@ -95,7 +95,7 @@ impl Target {
 /// is nowhere else than where it was built, unless it was pushed by its digest.
 ///
 /// Fails when it is not there, and when it lacks a platform that is asked for.
-pub(crate) fn resolve(ctx: &Ctx, asked: &Asked) -> anyhow::Result<Target> {
+pub(crate) fn resolve(ctx: &Ctx, asked: &ImageRequest) -> anyhow::Result<Target> {
     let exec = &ctx.exec;
     let mut target = match asked.image {
         Some(name) => {

@@ -18,7 +18,7 @@ use crate::verify::check::Status;
 const SHOWN: usize = 8;
 
 /// What a receipt is to prove.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct Required<'a> {
     /// The name of the image, as people type it.
     pub(crate) name: &'a str,
     /// Of the index; none where the name leads to one manifest.
@@ -46,8 +46,8 @@ pub(crate) struct Objection {
 /// Every reason why the receipt does not prove what is wanted; none when it does.
 ///
 /// It is judged by what it says: nothing here tells a receipt from a forged one.
-pub(crate) fn objections(receipt: &Receipt, wanted: &Wanted) -> Vec<Objection> {
-    let mut found = Found {
+pub(crate) fn objections(receipt: &Receipt, wanted: &Required) -> Vec<Objection> {
+    let mut found = Findings {
         again: again(receipt, wanted),
         all: Vec::new(),
     };
@@ -57,7 +57,7 @@ pub(crate) fn objections(receipt: &Receipt, wanted: &Wanted) -> Vec<Objection> {
 }
 
 /// The reasons, and below them each thing to type, once.
-pub(crate) fn told(objections: &[Objection]) -> String {
+pub(crate) fn describe(objections: &[Objection]) -> String {
     let mut text = String::new();
     for objection in objections {
         // Writing to a String cannot fail.
@@ -75,13 +75,13 @@ pub(crate) fn told(objections: &[Objection]) -> String {
     text
 }
 
-struct Found {
+struct Findings {
     /// The command that writes a receipt for what is wanted.
     again: String,
     all: Vec<Objection>,
 }
 
-impl Found {
+impl Findings {
     fn add(&mut self, reason: String, hint: String) {
         self.all.push(Objection { reason, hint });
     }
@@ -92,7 +92,7 @@ impl Found {
     }
 
     /// Whether it is of this image, this platform, these checks.
-    fn identity(&mut self, receipt: &Receipt, wanted: &Wanted) {
+    fn identity(&mut self, receipt: &Receipt, wanted: &Required) {
         let name = wanted.name;
         if let Some(index) = wanted.index
             && receipt.index.as_ref() != Some(index)
@@ -211,7 +211,7 @@ impl Found {
 }
 
 /// The command that proves what is wanted, by its digest.
-fn again(receipt: &Receipt, wanted: &Wanted) -> String {
+fn again(receipt: &Receipt, wanted: &Required) -> String {
     let image = match wanted.index.or(wanted.manifest) {
         Some(digest) => by_digest(wanted.name, digest),
         None => wanted.name.to_owned(),

@@ -262,9 +262,7 @@ pub(super) fn versions(registry: &Registry) -> anyhow::Result<Vec<Version>> {
 
 /// The stable ones of them.
 pub(super) fn stable(registry: &Registry) -> anyhow::Result<Vec<Version>> {
-    let mut versions = versions(registry)?;
-    versions.retain(|version| version.pre.is_empty());
-    Ok(versions)
+    Ok(version::stable(&registry.tags()?))
 }
 
 /// What a repository has of versions, now.

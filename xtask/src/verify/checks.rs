@@ -1,4 +1,4 @@
-//! Everything that is proven of an image, one file per group of the report.
+//! The catalogue of checks, one file per group of the report.
 
 pub(crate) mod agent;
 pub(crate) mod claude;

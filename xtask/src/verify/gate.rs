@@ -52,7 +52,7 @@ pub(crate) fn lacking(folder: &Path, image: &ReleaseImage) -> Vec<(Platform, Str
     image.images.iter().filter_map(lack).collect()
 }
 
-/// Proves a published image on `platforms`; receipts go to their usual folder.
+/// Verifies a published image on `platforms`; receipts go to their usual folder.
 ///
 /// Fails when anything is not proven.
 pub(crate) fn prove(

@@ -1,4 +1,4 @@
-//! Proving one platform of an image: what it must be, what is seen, and the receipt for it.
+//! Verifies one platform of an image and writes its receipt.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -22,7 +22,7 @@ use crate::exec::Exec;
 use crate::oci::Digest;
 use crate::platform::Platform;
 
-/// What all platforms of an image are proven with.
+/// What the platforms of an image have in common.
 pub(crate) struct Prover<'a> {
     pub(crate) ctx: &'a Ctx,
     pub(crate) docker: &'a Docker,
@@ -31,14 +31,14 @@ pub(crate) struct Prover<'a> {
     pub(crate) choice: &'a Choice,
     pub(crate) run: &'a VerifyRun,
     pub(crate) live: &'a Live,
-    /// The commit that the image must be built from, where it is not HEAD.
+    /// The commit that the image must be built from; absent for HEAD.
     pub(crate) revision: Option<&'a str>,
     /// The folder for receipts.
     pub(crate) receipts: &'a Path,
 }
 
 impl Prover<'_> {
-    /// Looks at every check and writes the receipt.
+    /// Runs every check and writes the receipt.
     ///
     /// Fails when the run was interrupted, and when the receipt cannot be written.
     pub(crate) fn prove(&self, subject: &Subject) -> anyhow::Result<PlatformReport> {
@@ -130,7 +130,7 @@ impl Prover<'_> {
         }
     }
 
-    /// Whether containers of the platform run here, and how.
+    /// How containers of the platform run here, if they do.
     fn execution(&self, subject: &Subject) -> anyhow::Result<Execution> {
         let engine = self.docker.engine.as_ref();
         let native: Option<Platform> = engine.and_then(|engine| engine.platform);

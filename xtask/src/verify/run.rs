@@ -1,5 +1,5 @@
-//! Runs the checks on one platform of an image: what measures time first and alone, the rest side
-//! by side.
+//! Runs the checks on one platform of an image: those that measure time first and alone, the others
+//! in parallel.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,10 +15,10 @@ use super::sandbox::{Candidate, Sandbox, Session, Trouble};
 use crate::exec::Exec;
 use crate::stop::Stop;
 
-/// The check that starts the container of the contract. Where it fails, nothing is known of what
-/// happens in one.
+/// The check that starts the container of the contract. When it fails, the checks that need this
+/// container are unproven.
 pub(crate) const STARTS: &str = "contract-starts";
-/// The specification's steps are typed in a session; containers bear this name for it.
+/// The name of the containers in which the specification's steps are typed.
 const SESSION: &str = "seed";
 
 /// What the checks of files wait for.
@@ -33,7 +33,7 @@ pub(crate) enum Event {
     Ended(&'static str),
 }
 
-/// How the checks of a run are looked at.
+/// What a run needs to know.
 pub(crate) struct Work<'a> {
     pub(crate) candidate: &'a Candidate,
     pub(crate) checks: &'a [&'static Check],
@@ -42,7 +42,7 @@ pub(crate) struct Work<'a> {
     pub(crate) tell: &'a (dyn Fn(Event) + Sync),
 }
 
-/// Looks at every check and returns what was seen, in no order.
+/// Runs every check and returns the outcomes, in no order.
 ///
 /// Fails only when the run was interrupted: everything else is an outcome.
 pub(crate) fn run(
@@ -89,8 +89,8 @@ enum Job {
     Check(&'static Check),
 }
 
-/// In the order in which they are begun: what waits, then what starts containers, then what asks
-/// the shared one.
+/// The jobs in the order of their start: those that wait, then those that start containers, then
+/// those that use the shared one.
 fn jobs(checks: &[&'static Check]) -> VecDeque<Job> {
     let is_session = |check: &&'static Check| matches!(check.how, How::Session(_));
     let (session, rest): (Vec<_>, Vec<_>) = checks.iter().copied().partition(is_session);
@@ -120,8 +120,8 @@ fn panicked() -> anyhow::Error {
 }
 
 impl Work<'_> {
-    /// Starts the shared container and does what must be alone. Where the container does not
-    /// start, nothing but the session is left to do.
+    /// Starts the shared container and runs the checks that must be alone. When the container does
+    /// not start, only the session is left to run.
     fn start(
         &self,
         exec: &Exec,
@@ -158,7 +158,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Works until there is nothing left to do.
+    /// Runs jobs until none is left.
     fn work(
         &self,
         exec: &Exec,
@@ -252,9 +252,9 @@ impl Work<'_> {
     }
 }
 
-/// A check with a bug must not take the others' results with it.
-fn guarded(look: impl FnOnce() -> anyhow::Result<Verdict>) -> anyhow::Result<Verdict> {
-    catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| Err(panicked()))
+/// A panic in one check must not lose the results of the others.
+fn guarded(inspect: impl FnOnce() -> anyhow::Result<Verdict>) -> anyhow::Result<Verdict> {
+    catch_unwind(AssertUnwindSafe(inspect)).unwrap_or_else(|_| Err(panicked()))
 }
 
 fn inspect(check: &Check, sandbox: &Sandbox) -> anyhow::Result<Verdict> {
@@ -282,7 +282,7 @@ fn again(error: &anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// Passes an interruption on; everything else is a result like any other.
+/// Fails when the result is an interruption; any other error becomes an outcome.
 fn interrupted<T>(result: &anyhow::Result<T>) -> anyhow::Result<()> {
     match result.as_ref().err().and_then(|error| error.downcast_ref()) {
         Some(&Stop::Interrupted(signal)) => Err(Stop::Interrupted(signal).into()),
@@ -294,7 +294,7 @@ fn outcome(check: &Check, verdict: anyhow::Result<Verdict>, begun: Instant) -> O
     let seconds = begun.elapsed().as_secs_f64();
     match verdict {
         Ok(verdict) => Outcome::of(check, verdict, seconds),
-        // The image's containers did otherwise than a good image's do.
+        // The fault is the image's: a container of a good image does not do this.
         Err(error) if error.downcast_ref::<Trouble>().is_some() => {
             let verdict = Verdict::failed(format!("{error:#}"), check.proves);
             Outcome::of(check, verdict, seconds)

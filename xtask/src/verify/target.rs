@@ -20,12 +20,12 @@ use crate::reference::{self, Repository};
 pub(crate) struct Target {
     /// The name that was asked for, as messages show it.
     pub(crate) name: String,
-    /// Of the index; none where the name leads to one manifest.
+    /// Of the index; absent when the name leads to one manifest.
     pub(crate) index: Option<Digest>,
     pub(crate) place: Place,
-    /// Those that are to be proven, in the order of `Platform`; at least one.
+    /// The platforms to verify, in the order of `Platform`; at least one.
     pub(crate) subjects: Vec<Subject>,
-    /// How many platforms were found, whether they are asked for or not.
+    /// How many platforms the image has, asked for or not.
     pub(crate) found: usize,
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum Place {
 /// One platform of the image.
 pub(crate) struct Subject {
     pub(crate) platform: Platform,
-    /// None where the engine's classic store keeps no manifest.
+    /// Absent when the engine's classic store keeps no manifest.
     pub(crate) manifest: Option<Digest>,
     /// What `docker run --platform` and `docker save --platform` are given: a digest, or a name
     /// with one.
@@ -51,7 +51,7 @@ pub(crate) struct Subject {
 pub(crate) struct ImageRequest<'a> {
     pub(crate) image: Option<&'a str>,
     pub(crate) platforms: &'a [Platform],
-    /// Whether only the registry counts.
+    /// Whether to ignore the engine's store.
     pub(crate) pull: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What agents and their scripts take for granted of a small Linux.
+//! What agents and their scripts expect of a small Linux.
 
 mod commands;
 mod files;
@@ -21,7 +21,7 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         id: "agent-time-zone",
-        proves: "TZ=Europe/Berlin is obeyed by date, bash, Node.js and Python",
+        proves: "date, bash, Node.js and Python honour TZ=Europe/Berlin",
         source: "docs/specification.md, 6.2: common build tools for running tests",
         remedy: "keep `tzdata` among the packages of docker/Dockerfile.agent",
         how: How::Exec(commands::TIME_ZONE, commands::time_zone),
@@ -35,7 +35,7 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         id: "agent-gnu-tools",
-        proves: "GNU's options that scripts take for granted, patch, ssh and procps are there",
+        proves: "the GNU options that scripts rely on work; patch, ssh and procps are installed",
         source: "docs/specification.md, 6.2: common build tools for running tests",
         remedy: "keep the default packages of docker/Dockerfile.agent; docs/image.md lists them",
         how: How::Exec(commands::GNU_TOOLS, commands::gnu_tools),
@@ -59,7 +59,7 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         id: "agent-home-folders",
-        proves: "the folders that programs expect in the home exist, for `agentgate`",
+        proves: "the folders that programs expect in the home exist and belong to `agentgate`",
         source: "docs/contract.md, The second way: parents of bind targets are made for root alone",
         remedy: "make them, and `chown` them, in docker/Dockerfile.agent",
         how: How::Files(files::home_folders),

@@ -82,7 +82,7 @@ pub(crate) const CHECKS: &[Check] = &[
     },
 ];
 
-/// All of the variables have a value: even `0` switches off.
+/// Passes when every variable has a value: even `0` switches off.
 fn judge_set(number: usize, ran: &Ran) -> Verdict {
     let values = ran.stdout.lines().filter(|line| !line.is_empty()).count();
     if ran.code == 0 && values == number {
@@ -105,7 +105,7 @@ fn pinned(expected: &Expected, ran: &Ran) -> Verdict {
 
 const CREDENTIALS: &str = "/home/agentgate/.claude/.credentials.json";
 const AUTH: [&str; 3] = ["claude", "auth", "status"];
-/// The user that credentials of the host's user 1000 are shown to.
+/// The user who must not be able to read the credentials of the host's user 1000.
 const STRANGER: u32 = 4242;
 const AGENT: u32 = 1000;
 
@@ -139,7 +139,7 @@ fn judge_credentials(auth: &Ran, logs: &Ran) -> Verdict {
     }
 }
 
-/// What `claude auth status` says; none where it says something else.
+/// What `claude auth status` prints; `None` for any other text.
 fn logged_in(auth: &Ran) -> Option<bool> {
     let status: serde_json::Value = serde_json::from_str(&auth.stdout).ok()?;
     status.get("loggedIn")?.as_bool()

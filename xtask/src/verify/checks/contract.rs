@@ -16,7 +16,7 @@ use crate::verify::check::{Check, How};
 pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "contract-starts",
-        proves: "a container starts as the server starts it, and has nothing to complain of",
+        proves: "a container starts as the server starts it, and prints no warning",
         source: "docs/contract.md, How the container is created",
         remedy: "`docker logs` says why; an image that does not start makes the server run agents \
                  on the host",
@@ -39,7 +39,7 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         id: "contract-user",
-        proves: "commands run as `agentgate`, who is nobody else",
+        proves: "commands run as `agentgate`, UID and GID 1000, in no other group",
         source: "docs/contract.md: user `agentgate`, by name, UID 1000, GID 1000",
         remedy: "`adduser -D -u 1000 -G agentgate -s /bin/bash agentgate` in \
                  docker/Dockerfile.agent",
@@ -47,7 +47,7 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         id: "contract-shell",
-        proves: "the login shell works, and says nothing of its own",
+        proves: "the login shell works and prints nothing of its own",
         source: "docs/contract.md: `/bin/bash`; nothing else may write to an exec's stdout",
         remedy: "keep bash, and let nothing in `/etc/profile.d` print",
         how: How::Exec(
@@ -135,9 +135,9 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         id: "contract-exit-127",
-        proves: "a command that is not there exits with 127",
+        proves: "a missing command exits with 127",
         source: "docs/contract.md: exit 127 is reported as \"command not found\"",
-        remedy: "the entrypoint must exit with 127 when its command is not there",
+        remedy: "the entrypoint must exit with 127 when its command is missing",
         how: How::Containers(commands::exit_127),
     },
     Check {

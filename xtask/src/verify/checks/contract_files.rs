@@ -20,7 +20,7 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         id: "contract-passwd",
-        proves: "the user `agentgate` is there by name, with the shell that Claude Code needs",
+        proves: "the user `agentgate` exists by name, with the shell that Claude Code needs",
         source: "docs/contract.md: user `agentgate`, UID 1000, GID 1000, `/bin/bash`",
         remedy: "`deluser` who has UID 1000, then `adduser -D -u 1000 -G agentgate -s /bin/bash \
                  agentgate` in docker/Dockerfile.agent",
@@ -37,7 +37,7 @@ pub(crate) const CHECKS: &[Check] = &[
         id: "claude-managed-settings",
         proves: "the settings that hold for every Claude Code in the image are sound",
         source: "docs/specification.md, 6.3.3: disable telemetry in container",
-        remedy: "mend docker/etc/claude-code/managed-settings.json; \
+        remedy: "fix docker/etc/claude-code/managed-settings.json; \
                  docker/Dockerfile.agent copies it with mode 644",
         how: How::Files(managed_settings),
     },

@@ -1,5 +1,4 @@
-//! What an agent can and cannot do in a container, and that it can work although so much is taken
-//! from it.
+//! What an agent can and cannot do in a hardened container.
 
 #[cfg(test)]
 mod tests;

@@ -36,7 +36,7 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         id: "hardening-escalation-tools",
-        proves: "no program is there to become another user with",
+        proves: "the image has no program that changes the user, such as sudo",
         source: "docs/specification.md, Security Hardening: no sudo access",
         remedy: "do not install the package, or `apk del` it in the same `RUN`",
         how: How::Files(escalation_tools),

@@ -72,7 +72,7 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         id: "seed-7-workspace",
-        proves: "there is a workspace without a mount, too",
+        proves: "`/workspace` exists without a mount",
         source: "docs/specification.md, 6.4, step 7: `ls /workspace` (should exist)",
         remedy: "`mkdir /workspace` in docker/Dockerfile.agent",
         how: How::Session(workspace),

@@ -1,4 +1,4 @@
-//! Whether a receipt opens a release: every reason why it does not, and what to type next.
+//! Whether a receipt is valid for an image: every reason why it is not, and what to type next.
 
 #[cfg(test)]
 mod tests;
@@ -14,22 +14,22 @@ use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::verify::check::Status;
 
-/// As many ids as people read.
+/// How many ids a message names.
 const SHOWN: usize = 8;
 
-/// What a receipt is to prove.
+/// What a receipt must prove.
 pub(crate) struct Required<'a> {
     /// The name of the image, as people type it.
     pub(crate) name: &'a str,
-    /// Of the index; none where the name leads to one manifest.
+    /// Of the index; absent when the name leads to one manifest.
     pub(crate) index: Option<&'a Digest>,
-    /// Of the platform's manifest; none where it is not known.
+    /// Of the platform's manifest; absent when it is unknown.
     pub(crate) manifest: Option<&'a Digest>,
-    /// None where any platform will do.
+    /// Absent when any platform will do.
     pub(crate) platform: Option<Platform>,
-    /// The commit that the image must be built from; none where any will do.
+    /// The commit that the image must be built from; absent when any will do.
     pub(crate) revision: Option<&'a str>,
-    /// The hash of all that judges today.
+    /// The hash of today's checks.
     pub(crate) check_set: &'a Digest,
     /// The id of every check.
     pub(crate) checks: &'a [&'a str],
@@ -45,7 +45,7 @@ pub(crate) struct Objection {
 
 /// Every reason why the receipt does not prove what is wanted; none when it does.
 ///
-/// It is judged by what it says: nothing here tells a receipt from a forged one.
+/// It compares what the receipt says: it cannot recognise a forged one.
 pub(crate) fn objections(receipt: &Receipt, wanted: &Required) -> Vec<Objection> {
     let mut found = Findings {
         again: again(receipt, wanted),
@@ -56,7 +56,7 @@ pub(crate) fn objections(receipt: &Receipt, wanted: &Required) -> Vec<Objection>
     found.all
 }
 
-/// The reasons, and below them each thing to type, once.
+/// The reasons as a list, and below it each hint once.
 pub(crate) fn describe(objections: &[Objection]) -> String {
     let mut text = String::new();
     for objection in objections {
@@ -117,7 +117,7 @@ impl Findings {
                 self.add(why.to_owned(), self.published());
             }
             (_, None, _) if wanted.index.is_none() => {
-                let why = format!("nothing tells what `{name}` is: here it has no manifest");
+                let why = format!("`{name}` has no manifest here, so nothing shows what it is");
                 self.add(why, self.published());
             }
             (_, Some(manifest), Some(of)) if manifest != of => {
@@ -140,7 +140,7 @@ impl Findings {
         }
         if receipt.check_set != *wanted.check_set {
             self.add_again(format!(
-                "other checks judge today: it was written by xtask {}, whose check set is `{}`, \
+                "the checks have changed since: it was written by xtask {}, whose check set is `{}`, \
                  and this one's is `{}`",
                 receipt.versions.xtask,
                 receipt.check_set.short(),
@@ -191,7 +191,7 @@ impl Findings {
         ] {
             let of_status = receipt.results.iter().filter(|one| one.status == status);
             let ids: Vec<&str> = of_status.map(|one| &*one.id).collect();
-            // That nothing was executed has been said.
+            // The reason above already says that nothing was executed.
             if ids.is_empty()
                 || (status, receipt.execution) == (Status::NotExecuted, Execution::Static)
             {
@@ -200,8 +200,8 @@ impl Findings {
             let ids = list(&ids);
             match status {
                 Status::Failed => {
-                    let hint = "mend the image: what to do stands in the receipt, as `remedy`; \
-                                then `cargo xtask image` and verify that";
+                    let hint = "fix the image as `remedy` in the receipt says; then \
+                                `cargo xtask image` and verify that";
                     self.add(format!("failed: {ids}"), hint.to_owned());
                 }
                 status => self.add_again(format!("{}: {ids}", status.as_str())),

@@ -1,4 +1,4 @@
-//! The end of a run: whatever it has left is removed.
+//! Removes what a run leaves behind.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -18,7 +18,7 @@ const AFTERMATH: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// What an attempt has come to, where the engine answers.
+/// The result of an attempt, if the engine answers.
 enum Attempt {
     Clean,
     /// Some are left, and why.

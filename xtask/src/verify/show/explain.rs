@@ -1,4 +1,4 @@
-//! `--list`: what every check is about.
+//! `--list`: every check, explained.
 
 use std::fmt::Write as _;
 
@@ -26,7 +26,7 @@ struct Explained {
     proves: &'static str,
     /// Where it is asked for.
     source: &'static str,
-    /// How it looks.
+    /// What it inspects.
     looks: &'static str,
     /// What to do when it fails.
     remedy: &'static str,
@@ -58,7 +58,7 @@ impl Explained {
     }
 }
 
-/// How a check looks, in words.
+/// What a check inspects, in words.
 fn looks(how: &How) -> &'static str {
     match how {
         How::Files(_) => "at the image's files, configuration and index, without a container",
@@ -69,7 +69,7 @@ fn looks(how: &How) -> &'static str {
     }
 }
 
-/// What every check is about, for people.
+/// Every check, explained for people.
 pub(crate) fn list(checks: impl Iterator<Item = &'static Check>) -> String {
     let bold = Style::new().bold();
     let mut text = String::new();

@@ -9,7 +9,7 @@ use crate::verify::check::{Outcome, Status};
 use crate::verify::receipt::Execution;
 use crate::verify::report::{PlatformReport, Report, counted, words};
 
-/// As many checks and groups of one reason as people read.
+/// How many checks and groups of one reason a line names.
 const SHOWN: usize = 8;
 /// Columns for a status.
 const STATUS: usize = 14;

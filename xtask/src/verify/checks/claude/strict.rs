@@ -17,12 +17,12 @@ pub(crate) const CHECKS: &[Check] = &[
         id: "claude-strict-settings",
         proves: "the strict settings are in the image, hold what they must, and are not in force",
         source: "docs/security.md: the operator turns the strict settings on",
-        remedy: "mend docker/etc/claude-code/strict.json; nothing of it goes to managed-settings",
+        remedy: "fix docker/etc/claude-code/strict.json; nothing of it goes to managed-settings",
         how: How::Files(settings),
     },
     Check {
         id: "claude-strict-hostile",
-        proves: "a hostile repository is obeyed by default, and not under the strict settings",
+        proves: "a hostile repository's settings work by default, and not under the strict settings",
         source: "docs/security.md: hooks, MCP servers and helpers, base URL and proxy",
         remedy: "compare docker/etc/claude-code/strict.json with docs/security.md; a newer Claude \
                  Code may need another setting",

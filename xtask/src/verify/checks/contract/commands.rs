@@ -1,4 +1,4 @@
-//! What the server hears from the commands that it has executed.
+//! What the server gets from the commands that it executes.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! That a container starts, and how long it takes.
+//! The start of a container, and how long it takes.
 
 use std::time::Instant;
 

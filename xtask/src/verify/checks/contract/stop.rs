@@ -1,4 +1,4 @@
-//! How a container ends that the server stops.
+//! How a container ends when the server stops it.
 
 use crate::verify::check::Verdict;
 use crate::verify::sandbox::{Sandbox, Stopped};

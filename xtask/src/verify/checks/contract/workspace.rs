@@ -1,4 +1,4 @@
-//! What can be done in a workspace, whosever it is and however it is mounted.
+//! The workspace, for any owner and any way of mounting it.
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What a build needs and an image does not: caches, compilers, headers.
+//! Leftovers of a build: caches, compilers, headers.
 
 use std::collections::{BTreeMap, BTreeSet};
 

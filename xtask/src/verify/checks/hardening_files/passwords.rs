@@ -1,4 +1,4 @@
-//! Whether an account can be logged in to.
+//! Whether anyone can log in to an account.
 
 use crate::verify::check::Verdict;
 use crate::verify::checks::inspect::{Root, count};

@@ -1,4 +1,4 @@
-//! PID 1 in an agent's hands: what it kills, traces and stops.
+//! What an agent can do to PID 1: kill, trace and stop it.
 
 use crate::verify::check::Verdict;
 use crate::verify::facts::Expected;

@@ -74,7 +74,7 @@ fn every_way_not_to_hold_is_told_with_what_to_type() {
         ),
         (
             |r| r.check_set = digest("x"),
-            "other checks judge today",
+            "the checks have changed since",
             &again,
         ),
         (

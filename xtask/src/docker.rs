@@ -3,6 +3,7 @@
 mod activity;
 mod builder;
 mod plugin;
+mod save;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::activity::{Activity, activity};
 pub(crate) use self::builder::Builder;
+#[cfg(test)]
+pub(crate) use self::save::read_archive;
+pub(crate) use self::save::save;
 use crate::exec::Exec;
 use crate::oci::Digest;
 use crate::platform::Platform;

@@ -16,9 +16,7 @@ pub(crate) fn versions(registry: &Registry) -> anyhow::Result<Vec<Version>> {
 
 /// The stable versions that a repository lists.
 pub(crate) fn stable(registry: &Registry) -> anyhow::Result<Vec<Version>> {
-    let mut versions = versions(registry)?;
-    versions.retain(|version| version.pre.is_empty());
-    Ok(versions)
+    Ok(version::stable(&registry.tags()?))
 }
 
 fn of_tags(tags: &[String]) -> Vec<Version> {

@@ -1,23 +1,23 @@
 //! `cargo xtask verify`: proves an image.
 //!
-//! Resolves the image to digests, looks at every check on each of its platforms, and writes a
-//! receipt for each. `docs/verify.md` describes all that it prints and writes.
+//! Resolves the image to digests, runs every check on each of its platforms, and writes a receipt
+//! for each. `docs/verify.md` describes all that it prints and writes.
 
-mod bench;
 mod check;
 mod check_set;
 mod checks;
 mod choice;
 mod expected;
 mod facts;
+mod gate;
 mod junit;
 mod live;
-mod opens;
 mod prove;
 mod receipt;
 mod report;
 mod rootfs;
 mod run;
+mod sandbox;
 mod show;
 mod target;
 #[cfg(test)]
@@ -28,17 +28,18 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
-use self::bench::Run;
+use self::check_set::check_set;
 use self::checks::catalogue;
-pub(crate) use self::checks::look::line as step_line;
+pub(crate) use self::checks::inspect::line as step_line;
 use self::choice::Choice;
+pub(crate) use self::gate::{ReleaseImage, lacking, prove};
 use self::live::Live;
-pub(crate) use self::opens::{Candidate, lacking, prove};
 use self::prove::Prover;
-use self::receipt::{Receipt, Wanted};
+use self::receipt::{Receipt, Required};
 use self::report::{PlatformReport, Report};
+use self::sandbox::VerifyRun;
 use self::show::Catalogue;
-use self::target::{Asked, Reader};
+use self::target::{ImageRequest, Reader};
 use crate::ctx::Ctx;
 use crate::platform::Platform;
 use crate::stop::Stop;
@@ -50,7 +51,7 @@ Examples:
   cargo xtask verify agentgate/agent:sha-1ceb56b  a tag, in the engine or else in its registry
   cargo xtask verify --pull agentgate/agent@sha256:…    a digest, from its registry
   cargo xtask verify --platform linux/amd64       one platform alone
-  cargo xtask verify --only seed,health-healthy   some groups or checks (opens no release)
+  cargo xtask verify --only seed,health-healthy   some groups or checks (not enough for a release)
   cargo xtask verify --list                       what every check proves, and why
   cargo xtask verify --json | jq .platforms       the whole report as JSON
   cargo xtask verify --check-receipt target/xtask/receipts/…/linux-amd64.json
@@ -68,10 +69,10 @@ pub(crate) struct Args {
     /// Platforms to prove, comma-separated [default: all that the image has]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     platform: Vec<Platform>,
-    /// Take the image from its registry, even where the engine has one of that name
+    /// Take the image from its registry, even if the engine has one of that name
     #[arg(long)]
     pull: bool,
-    /// Look at these checks or groups alone, comma-separated
+    /// Run these checks or groups only, comma-separated
     #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = choice::Words,
           hide_possible_values = true)]
     only: Vec<String>,
@@ -85,16 +86,16 @@ pub(crate) struct Args {
     /// Write the results as JUnit XML as well
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Where receipts go [default: target/xtask/receipts]
+    /// Folder for the receipts [default: target/xtask/receipts]
     #[arg(long, value_name = "DIR")]
     receipt_dir: Option<PathBuf>,
-    /// Say whether this receipt still proves the image, and look at nothing else
+    /// Check whether this receipt still proves the image, and do nothing else
     #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "skip", "list", "junit"])]
     check_receipt: Option<PathBuf>,
     /// The commit that the image must be built from [default: HEAD]
     #[arg(long, value_name = "COMMIT")]
     revision: Option<String>,
-    /// Remove what a run has left, once it has ended (used by verify itself)
+    /// Remove what a run leaves behind once it has ended (used by verify itself)
     #[arg(long, value_name = "RUN", hide = true, requires = "image")]
     sweep: Option<String>,
 }
@@ -102,7 +103,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
         if let (Some(run), Some(image)) = (&self.sweep, &self.image) {
-            return bench::sweep(&ctx.exec, &Run::named(&ctx.records(), run), image);
+            return sandbox::sweep(&ctx.exec, &VerifyRun::named(&ctx.records(), run), image);
         }
         let choice = choice::choose(&self.only, &self.skip)?;
         if self.list {
@@ -115,7 +116,7 @@ impl Args {
             return self.check(ctx, file);
         }
         let report = self.prove(ctx, &choice)?;
-        self.tell(ctx, &report)?;
+        self.show(ctx, &report)?;
         if !report.proven {
             let again = show::again(&report).unwrap_or_default();
             bail!(
@@ -128,14 +129,14 @@ impl Args {
         Ok(())
     }
 
-    /// Looks at every platform of the image, one after the other.
+    /// Verifies every platform of the image, one after the other.
     fn prove(&self, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         let begun = Instant::now();
         let docker = docker::observe(&ctx.exec, None)?;
         if let Some(lack) = preflight::no_engine(&docker) {
             bail!("{lack}");
         }
-        // Before any work, which would be lost without it.
+        // Before any work: without the folder the work would be lost.
         let receipts = self.receipts(ctx);
         std::fs::create_dir_all(&receipts).with_context(|| {
             format!(
@@ -150,7 +151,7 @@ impl Args {
         }
         target::fetch(&ctx.exec, &target)?;
         let total = target.subjects.len() * catalogue().count();
-        let run = Run::new(&ctx.records());
+        let run = VerifyRun::new(&ctx.records());
         let first = target
             .subjects
             .first()
@@ -172,18 +173,18 @@ impl Args {
         let platforms = target.subjects.iter().map(|one| prover.prove(one));
         let platforms = platforms.collect::<anyhow::Result<Vec<_>>>();
         live.finish();
-        // A run that was cut short may have asked the engine for something that is yet to come.
+        // The engine may still start what an interrupted run asked for.
         let swept = janitor.finish(platforms.is_ok());
         let platforms = platforms?;
         if let Err(error) = swept {
-            // What was seen is no less true for it.
+            // The results are still true.
             anstream::eprintln!("warning: {error:#}");
         }
         Ok(Report {
             schema: Report::SCHEMA,
             image: target.name.clone(),
             digest: target.digest(),
-            check_set: check_set::hash(catalogue()).to_string(),
+            check_set: check_set().to_string(),
             proven: platforms.iter().all(PlatformReport::is_proven),
             complete: choice.skipped.is_empty(),
             platforms,
@@ -191,15 +192,15 @@ impl Args {
         })
     }
 
-    fn asked(&self) -> Asked<'_> {
-        Asked {
+    fn asked(&self) -> ImageRequest<'_> {
+        ImageRequest {
             image: self.image.as_deref(),
             platforms: &self.platform,
             pull: self.pull,
         }
     }
 
-    /// The folder for receipts; as people write it, where it is below the current one.
+    /// The folder for receipts, relative to the current one if it is below it.
     fn receipts(&self, ctx: &Ctx) -> PathBuf {
         let own = || ctx.records().join("receipts");
         let folder = self.receipt_dir.clone().unwrap_or_else(own);
@@ -209,7 +210,7 @@ impl Args {
     }
 
     /// The results to stdout, to the files asked for, and to GitHub Actions.
-    fn tell(&self, ctx: &Ctx, report: &Report) -> anyhow::Result<()> {
+    fn show(&self, ctx: &Ctx, report: &Report) -> anyhow::Result<()> {
         if ctx.json {
             crate::report::print_json(report)?;
         } else {
@@ -234,7 +235,7 @@ impl Args {
         github::write_summary(&ctx.exec, &show::markdown(report))
     }
 
-    /// Says whether a receipt holds for the image.
+    /// Checks whether a receipt holds for the image.
     fn check(&self, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
         let receipt = Receipt::read(file)?;
         let target = target::resolve(ctx, &self.asked())?;
@@ -245,13 +246,13 @@ impl Args {
         let mut subjects = target.subjects.iter();
         let own = subjects.find(|one| one.platform == receipt.platform);
         let subject = own.or(target.subjects.first());
-        let wanted = Wanted {
+        let wanted = Required {
             name: &target.name,
             index: target.index.as_ref(),
             manifest: subject.and_then(|one| one.manifest.as_ref()),
             platform: subject.map(|one| one.platform),
             revision: revision.as_deref(),
-            check_set: &check_set::hash(catalogue()),
+            check_set: check_set(),
             checks: &checks,
         };
         let objections = receipt::objections(&receipt, &wanted);
@@ -271,7 +272,7 @@ impl Args {
                 "`{}` does not hold for `{}`:{}",
                 file.display(),
                 target.name,
-                receipt::told(&objections)
+                receipt::describe(&objections)
             ))
             .into());
         }
@@ -291,8 +292,7 @@ impl Args {
 fn list(ctx: &Ctx, choice: &Choice) -> anyhow::Result<()> {
     let chosen = choice.chosen.iter().copied();
     if ctx.json {
-        let check_set = check_set::hash(catalogue());
-        return crate::report::print_json(&Catalogue::of(chosen, check_set));
+        return crate::report::print_json(&Catalogue::of(chosen, check_set()));
     }
     anstream::print!("{}", show::list(chosen));
     Ok(())

@@ -67,6 +67,12 @@ pub(crate) fn check_taggable(version: &Version) -> Result<(), Untaggable> {
     })
 }
 
+/// The stable versions among the names of tags.
+pub(crate) fn stable(tags: &[String]) -> Vec<Version> {
+    let versions = tags.iter().filter_map(|tag| of_tag(tag));
+    versions.filter(|version| version.pre.is_empty()).collect()
+}
+
 /// Why `text` is not a version, in words that point at the typing error.
 fn why(text: &str, error: &semver::Error) -> String {
     let core = text.split(['-', '+']).next().unwrap_or_default();
@@ -193,5 +199,21 @@ mod tests {
                 prop_assert_eq!(format!("v{version}"), name);
             }
         }
+    }
+
+    #[test]
+    fn only_stable_versions_are_stable() {
+        let tags = [
+            "latest",
+            "v0.9.0",
+            "v0.10.0",
+            "v1.0.0-rc.1",
+            "1.5.0",
+            "dev",
+            "sha-1ceb56b",
+        ];
+        let highest = stable(&tags.map(str::to_owned)).into_iter().max();
+        assert_eq!(highest.unwrap().to_string(), "0.10.0");
+        assert_eq!(stable(&["v1.0.0-rc.1".to_owned()]), []);
     }
 }

@@ -3,20 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
-use std::io::{self, Read};
-use std::time::Duration;
+use std::io::Read;
 
 use anyhow::{Context as _, ensure};
-use serde::Deserialize;
 use serde_json::Value;
 
+use crate::docker;
 use crate::exec::Exec;
 use crate::image_tree::{ImageTree, ManifestStore};
 use crate::oci::{Descriptor, Digest};
 use crate::unpack;
 
-/// How long an engine may take to give an image out; it takes seconds.
-const LIMIT: Duration = Duration::from_mins(10);
 /// The longest document; what is longer is a layer.
 const DOCUMENT: u64 = 1 << 20;
 
@@ -36,50 +33,29 @@ impl Saved {
         reference: &str,
         known: BTreeMap<Digest, u64>,
     ) -> anyhow::Result<Saved> {
-        exec.stream("docker", &["save", reference], LIMIT, |stream| {
-            let mut saved = Saved {
-                unpacked: known,
-                ..Saved::default()
-            };
-            saved.read_archive(stream)?;
-            // A writer into a pipe fails when nobody reads the padding.
-            io::copy(stream, &mut io::sink())?;
-            Ok(saved)
-        })
+        let mut saved = Saved {
+            unpacked: known,
+            ..Saved::default()
+        };
+        saved.roots = docker::save(exec, &[reference], |digest, size, stream| {
+            saved.add(digest, size, stream)
+        })?;
+        Ok(saved)
     }
 
-    fn read_archive(&mut self, stream: &mut dyn Read) -> anyhow::Result<()> {
-        #[derive(Deserialize)]
-        struct Roots {
-            manifests: Vec<Descriptor>,
+    fn add(&mut self, digest: Digest, size: u64, stream: &mut dyn Read) -> anyhow::Result<()> {
+        if size > DOCUMENT {
+            if let Slot::Vacant(slot) = self.unpacked.entry(digest) {
+                slot.insert(unpack::size(stream)?);
+            }
+            return Ok(());
         }
-        for entry in tar::Archive::new(stream).entries()? {
-            let mut entry = entry?;
-            let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            if path == "index.json" {
-                let roots: Roots = serde_json::from_reader(io::BufReader::new(entry))?;
-                self.roots = roots.manifests;
-                continue;
-            }
-            let Some(hex) = path.strip_prefix("blobs/sha256/") else {
-                continue;
-            };
-            let Ok(digest) = format!("sha256:{hex}").parse::<Digest>() else {
-                continue;
-            };
-            if entry.size() > DOCUMENT {
-                if let Slot::Vacant(slot) = self.unpacked.entry(digest) {
-                    slot.insert(unpack::size(&mut entry)?);
-                }
-                continue;
-            }
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes)?;
-            if bytes.starts_with(b"{") {
-                self.documents.insert(digest, bytes);
-            } else {
-                self.unpacked.insert(digest, unpack::size(&bytes[..])?);
-            }
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes)?;
+        if bytes.starts_with(b"{") {
+            self.documents.insert(digest, bytes);
+        } else {
+            self.unpacked.insert(digest, unpack::size(&bytes[..])?);
         }
         Ok(())
     }

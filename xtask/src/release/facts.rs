@@ -18,7 +18,7 @@ use crate::published;
 use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::threads;
-use crate::verify::{self, Candidate};
+use crate::verify::{self, ReleaseImage};
 use crate::version::Version;
 
 /// Whether `latest` moves to the version.
@@ -183,7 +183,7 @@ fn image(
         bytes: bytes.clone(),
     };
     let lacks = |is_index, images: Vec<(Platform, &Digest)>| {
-        let candidate = Candidate {
+        let candidate = ReleaseImage {
             name: &first.repository.by_digest(&digest),
             digest: &digest,
             is_index,

@@ -10,7 +10,7 @@ use crate::oci::{Digest, Document, Index};
 use crate::platform::Platform;
 use crate::reference::Repository;
 use crate::registry::Registry;
-use crate::verify::{self, Candidate};
+use crate::verify::{self, ReleaseImage};
 use crate::version::Version;
 use crate::{git, published, report, threads};
 
@@ -136,7 +136,7 @@ impl VersionRow {
             return;
         };
         let platforms: Vec<Platform> = known.iter().map(|(platform, _)| *platform).collect();
-        let candidate = Candidate {
+        let candidate = ReleaseImage {
             name: &repository.by_digest(digest),
             digest,
             is_index: true,

@@ -1,38 +1,38 @@
-//! What a check is, and what it can say.
+//! A check, its verdict and its outcome.
 
 use serde::{Deserialize, Serialize};
 
-use super::bench::{Bench, Ran, Session};
-use super::facts::{Expected, Facts};
+use super::facts::{Expected, ImageFacts};
+use super::sandbox::{Ran, Sandbox, Session};
 
-/// One thing that is proven of an image.
+/// One property of an image that verify proves.
 pub(crate) struct Check {
     /// Stable and kebab-case; its first word is its group.
     pub(crate) id: &'static str,
     /// What holds when it passes.
     pub(crate) proves: &'static str,
-    /// The line of the seed, the contract or the design that asks for it.
+    /// The line of the specification, the contract or the design that asks for it.
     pub(crate) source: &'static str,
-    /// What to do when it fails, where the judgement knows nothing better.
+    /// What to do when it fails, unless the judgement gives a better remedy.
     pub(crate) remedy: &'static str,
     pub(crate) how: How,
 }
 
-/// How a check looks. What it makes of what it saw is a pure function over plain data.
+/// What a check inspects. Its judgement is a pure function over plain data.
 pub(crate) enum How {
-    /// At the image's files, configuration and index: no container is needed.
-    Files(fn(&Facts) -> Verdict),
-    /// At a command in the one container that is started as AgentGate's server starts it, without
-    /// a terminal and without stdin.
+    /// The image's files, configuration and index; it needs no container.
+    Files(fn(&ImageFacts) -> Verdict),
+    /// A command in the shared container, which is started as AgentGate's server starts it,
+    /// without a terminal and without stdin.
     Exec(&'static [&'static str], fn(&Expected, &Ran) -> Verdict),
-    /// At the one session that is typed on a terminal (seed 6.4).
+    /// The session that is typed on a terminal (specification 6.4).
     Session(fn(&Expected, &Session) -> Verdict),
-    /// At containers of its own.
-    Containers(fn(&Bench) -> anyhow::Result<Verdict>),
-    /// As `Containers`; most of its time is waiting, so it is begun early.
-    Waiting(fn(&Bench) -> anyhow::Result<Verdict>),
-    /// As `Containers`, and with nothing else running: it measures time.
-    Alone(fn(&Bench) -> anyhow::Result<Verdict>),
+    /// Containers of its own.
+    Containers(fn(&Sandbox) -> anyhow::Result<Verdict>),
+    /// As `Containers`; it waits most of its time, so it starts early.
+    Waiting(fn(&Sandbox) -> anyhow::Result<Verdict>),
+    /// As `Containers`, with nothing else running: it measures time.
+    Alone(fn(&Sandbox) -> anyhow::Result<Verdict>),
 }
 
 impl How {
@@ -48,13 +48,13 @@ impl Check {
     }
 }
 
-/// What a check makes of what it saw.
+/// The judgement of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It holds; the text is what was seen, in a few words.
+    /// The text says in a few words what was seen.
     Passed(String),
     Failed(Failure),
-    /// The question does not arise for this image; the text says why.
+    /// The check does not apply to this image; the text says why.
     NotApplicable(String),
 }
 
@@ -63,7 +63,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Failure {
     pub(crate) seen: String,
     pub(crate) expected: String,
-    /// Better than the check's own.
+    /// A better remedy than the check's own.
     pub(crate) remedy: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl Verdict {
         })
     }
 
-    /// With a remedy that fits what was seen.
+    /// Replaces the remedy by one that fits what was seen.
     pub(crate) fn with_remedy(self, remedy: impl Into<String>) -> Verdict {
         match self {
             Verdict::Failed(failure) => Verdict::Failed(Failure {
@@ -134,8 +134,8 @@ impl Verdict {
 pub(crate) enum Status {
     Passed,
     Failed,
-    /// It could not be looked at (the engine died, a time limit ran out, its container did not
-    /// start): nothing is known, which is no pass.
+    /// The check could not run (the engine died, a time limit ran out, its container did not
+    /// start). This does not count as passed.
     Unproven,
     /// Nothing runs this platform here.
     NotExecuted,
@@ -157,7 +157,7 @@ impl Status {
     }
 }
 
-/// What is told of a check, and kept in the receipt.
+/// The result of a check, as it is shown and kept in the receipt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) id: String,
@@ -194,8 +194,8 @@ impl Outcome {
         }
     }
 
-    /// Of a check that nobody could, or wanted to, look at.
-    pub(crate) fn unlooked(check: &Check, status: Status, why: &str) -> Outcome {
+    /// For a check that could not run, or was left out.
+    pub(crate) fn without_verdict(check: &Check, status: Status, why: &str) -> Outcome {
         Outcome {
             id: check.id.to_owned(),
             status,

@@ -1,4 +1,4 @@
-//! Everything that is proven of an image, one file per group of the report.
+//! The catalogue of checks, one file per group of the report.
 
 pub(crate) mod agent;
 pub(crate) mod claude;
@@ -9,15 +9,16 @@ pub(crate) mod hardening_files;
 pub(crate) mod health;
 pub(crate) mod image;
 pub(crate) mod index;
-pub(crate) mod look;
+pub(crate) mod inspect;
 pub(crate) mod pid1;
 mod secrets;
-pub(crate) mod seed;
+pub(crate) mod specification;
 
 use super::check::Check;
 
 /// The groups, in the order of the report.
 pub(crate) const GROUPS: [&str; 9] = [
+    // The specification's own steps. The ids `seed-…` are stable: receipts and `--only` use them.
     "seed",
     "contract",
     "agent",
@@ -38,7 +39,7 @@ pub(crate) fn catalogue() -> impl Iterator<Item = &'static Check> {
 
 fn all() -> impl Iterator<Item = &'static Check> {
     [
-        seed::CHECKS,
+        specification::CHECKS,
         contract::CHECKS,
         contract_files::CHECKS,
         agent::CHECKS,

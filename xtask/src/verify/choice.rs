@@ -1,4 +1,4 @@
-//! Which checks are looked at: all, or what `--only` and `--skip` leave.
+//! Which checks run: all, or those that `--only` and `--skip` leave.
 
 use std::ffi::OsStr;
 
@@ -9,15 +9,15 @@ use super::check::Check;
 use super::checks::{GROUPS, catalogue};
 use crate::stop::Stop;
 
-/// Every check, and whether it is asked for.
+/// The checks that run and those that do not.
 pub(crate) struct Choice {
     pub(crate) chosen: Vec<&'static Check>,
     pub(crate) skipped: Vec<&'static Check>,
 }
 
-/// Takes the words of `--only` and `--skip`: ids of checks, or groups.
+/// Applies `--only` and `--skip`, which take ids of checks and groups.
 ///
-/// Fails when nothing is left to look at.
+/// Fails when no check is left.
 pub(crate) fn choose(only: &[String], skip: &[String]) -> Result<Choice, Stop> {
     let names = |words: &[String], check: &Check| {
         let mut words = words.iter();
@@ -27,14 +27,15 @@ pub(crate) fn choose(only: &[String], skip: &[String]) -> Result<Choice, Stop> {
     let (chosen, skipped): (Vec<_>, Vec<_>) = catalogue().partition(is_chosen);
     if chosen.is_empty() {
         return Err(Stop::Usage(
-            "`--only` and `--skip` leave no check to look at; hint: `cargo xtask verify --list`"
+            "`--only` and `--skip` leave no check to run; hint: `cargo xtask verify --list`"
                 .to_owned(),
         ));
     }
     Ok(Choice { chosen, skipped })
 }
 
-/// Takes ids and groups; shells complete them. Clap's own parser would list them all in an error.
+/// Parses ids and groups, which shells complete. Clap's own parser would list all of them in an
+/// error.
 #[derive(Clone)]
 pub(crate) struct Words;
 

@@ -1,4 +1,4 @@
-//! What the checkout, and what was published before, say that an image must be.
+//! What an image must be, by the checkout and by what was published before.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::platform::Platform;
 use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::settings::Settings;
-use crate::version::{self, Name, Version};
+use crate::version;
 
 /// Why nobody knows what the layers weigh elsewhere.
 pub(crate) const UNPACKED: &str = "the engine's classic store keeps layers unpacked";
@@ -130,29 +130,20 @@ pub(crate) fn last_release(
     let registry = Registry::new(exec, repository);
     let failed = |error| format!("`{repository}` cannot be asked for releases: {error:#}");
     let tags = registry.tags().map_err(failed)?;
-    let Some(tag) = highest(&tags) else {
+    let Some(version) = version::stable(&tags).into_iter().max() else {
         return Err(format!("nothing is released in `{repository}` yet"));
     };
-    let manifest = manifest(&registry, tag, platform).map_err(failed)?;
+    let tag = format!("v{version}");
+    let manifest = manifest(&registry, &tag, platform).map_err(failed)?;
     let manifest = manifest.ok_or_else(|| format!("`{repository}:{tag}` is not for {platform}"))?;
     Ok(Release {
-        version: tag.to_owned(),
+        version: tag,
         layers: manifest.layers.iter().map(|layer| layer.size).collect(),
         compressions: manifest.compressions(),
     })
 }
 
-fn highest(tags: &[String]) -> Option<&str> {
-    let version = |tag: &'_ String| match version::read(tag) {
-        Name::Version(version) if version.pre.is_empty() => Some(version),
-        _ => None,
-    };
-    let stable = tags.iter().filter_map(|tag| Some((version(tag)?, tag)));
-    let highest: Option<(Version, &String)> = stable.max_by(|(a, _), (b, _)| a.cmp(b));
-    highest.map(|(_, tag)| tag.as_str())
-}
-
-/// None when the tag has no image for the platform.
+/// `None` when the tag has no image for the platform.
 fn manifest(
     registry: &Registry,
     tag: &str,
@@ -202,24 +193,5 @@ mod tests {
         for platform in Platform::ALL {
             assert!(pinned_claude(&root, platform, None).is_ok(), "{platform}");
         }
-    }
-
-    #[test]
-    fn the_last_release_is_the_highest_stable_version() {
-        let highest_of = |tags: &[&str]| {
-            let tags: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
-            highest(&tags).map(str::to_owned)
-        };
-        let tags = [
-            "latest",
-            "v0.9.0",
-            "v0.10.0",
-            "v1.0.0-rc.1",
-            "1.5.0",
-            "dev",
-            "sha-1ceb56b",
-        ];
-        assert_eq!(highest_of(&tags).as_deref(), Some("v0.10.0"));
-        assert_eq!(highest_of(&["latest", "v1.0.0-rc.1"]), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What the checks are judged against: the image as it is stored, and what it is expected to be.
+//! What the checks of files judge: the image as it is stored, and what it is expected to be.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use crate::oci::Manifest;
 use crate::oci::{Digest, Index};
 use crate::platform::Platform;
 
-/// One platform of an image, as far as it can be known without running it.
-pub(crate) struct Facts {
+/// What is known of one platform of an image without running it.
+pub(crate) struct ImageFacts {
     pub(crate) platform: Platform,
     pub(crate) image: Image,
     pub(crate) index: IndexFacts,
@@ -22,11 +22,11 @@ pub(crate) struct Facts {
 pub(crate) enum IndexFacts {
     /// The digest leads to a manifest: there is no index.
     None,
-    /// There is one, but it cannot be had here; why.
+    /// The index cannot be read here; the text says why.
     Unknown(String),
     Known {
         index: Index,
-        /// What the index leads to and is not there, or is something else than its digest says.
+        /// What the index names and is missing, or does not match its digest.
         broken: Vec<String>,
     },
 }

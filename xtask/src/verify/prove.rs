@@ -1,20 +1,20 @@
-//! Proving one platform of an image: what it must be, what is seen, and the receipt for it.
+//! Verifies one platform of an image and writes its receipt.
 
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
 
-use super::bench::{Run, Tried};
 use super::check::{Outcome, Status};
-use super::check_set;
+use super::check_set::check_set;
 use super::checks::catalogue;
 use super::choice::Choice;
 use super::expected::{UNPACKED, expected, last_release};
-use super::facts::{Expected, Facts};
+use super::facts::{Expected, ImageFacts};
 use super::live::Live;
-use super::receipt::{Execution, Receipt, Versions};
+use super::receipt::{Execution, Receipt, ToolVersions};
 use super::report::{PlatformReport, tenths};
 use super::run::{self, Event, Work};
+use super::sandbox::{Candidate, VerifyRun};
 use super::target::{Reader, Subject, Target};
 use crate::ctx::Ctx;
 use crate::docker::Docker;
@@ -22,23 +22,23 @@ use crate::exec::Exec;
 use crate::oci::Digest;
 use crate::platform::Platform;
 
-/// What all platforms of an image are proven with.
+/// What the platforms of an image have in common.
 pub(crate) struct Prover<'a> {
     pub(crate) ctx: &'a Ctx,
     pub(crate) docker: &'a Docker,
     pub(crate) target: &'a Target,
     pub(crate) reader: &'a Reader,
     pub(crate) choice: &'a Choice,
-    pub(crate) run: &'a Run,
+    pub(crate) run: &'a VerifyRun,
     pub(crate) live: &'a Live,
-    /// The commit that the image must be built from, where it is not HEAD.
+    /// The commit that the image must be built from; absent for HEAD.
     pub(crate) revision: Option<&'a str>,
     /// The folder for receipts.
     pub(crate) receipts: &'a Path,
 }
 
 impl Prover<'_> {
-    /// Looks at every check and writes the receipt.
+    /// Runs every check and writes the receipt.
     ///
     /// Fails when the run was interrupted, and when the receipt cannot be written.
     pub(crate) fn prove(&self, subject: &Subject) -> anyhow::Result<PlatformReport> {
@@ -50,19 +50,19 @@ impl Prover<'_> {
             let note = format!("note: {platform} is emulated here, which takes longer");
             self.live.note(&note);
         }
-        let tried = self.tried(subject, execution, expected.clone());
-        let tell = |event| self.live.tell(subject.platform, event);
+        let candidate = self.candidate(subject, execution, expected.clone());
+        let tell = |event| self.live.report(subject.platform, event);
         let mut results: Vec<Outcome> = self
             .choice
             .skipped
             .iter()
-            .map(|check| Outcome::unlooked(check, Status::Skipped, "left out"))
+            .map(|check| Outcome::without_verdict(check, Status::Skipped, "left out"))
             .collect();
         for result in &results {
             tell(Event::Finished(result.clone()));
         }
         let work = Work {
-            tried: &tried,
+            candidate: &candidate,
             checks: &self.choice.chosen,
             executes: execution != Execution::Static,
             tell: &tell,
@@ -87,9 +87,9 @@ impl Prover<'_> {
         })
     }
 
-    fn tried(&self, subject: &Subject, execution: Execution, expected: Expected) -> Tried {
+    fn candidate(&self, subject: &Subject, execution: Execution, expected: Expected) -> Candidate {
         let arch = subject.platform.as_str().trim_start_matches("linux/");
-        Tried {
+        Candidate {
             run: self.run.clone(),
             image: subject.run.clone(),
             platform: subject.platform,
@@ -106,7 +106,7 @@ impl Prover<'_> {
         subject: &Subject,
         expected: Expected,
         config: &OnceLock<Digest>,
-    ) -> impl FnOnce() -> anyhow::Result<Facts> + Send {
+    ) -> impl FnOnce() -> anyhow::Result<ImageFacts> + Send {
         let exec = self.ctx.exec.clone();
         let (reader, target) = (self.reader, self.target);
         let repository = self.ctx.settings.repository.clone();
@@ -116,7 +116,7 @@ impl Prover<'_> {
             let (image, index) = reader.read(&exec, target, subject)?;
             let _ = config.set(image.manifest.config.digest.clone());
             let platform = subject.platform;
-            Ok(Facts {
+            Ok(ImageFacts {
                 platform,
                 image,
                 index,
@@ -130,7 +130,7 @@ impl Prover<'_> {
         }
     }
 
-    /// Whether containers of the platform run here, and how.
+    /// How containers of the platform run here, if they do.
     fn execution(&self, subject: &Subject) -> anyhow::Result<Execution> {
         let engine = self.docker.engine.as_ref();
         let native: Option<Platform> = engine.and_then(|engine| engine.platform);
@@ -163,8 +163,8 @@ impl Prover<'_> {
             platform: subject.platform,
             execution,
             revision: subject.revision().map(str::to_owned),
-            check_set: check_set::hash(catalogue()),
-            versions: Versions {
+            check_set: check_set().clone(),
+            versions: ToolVersions {
                 xtask: self.ctx.settings.version.clone(),
                 engine: engine.map(|engine| engine.version.clone()),
                 buildx: self.docker.buildx.clone(),
@@ -178,7 +178,7 @@ impl Prover<'_> {
 }
 
 /// Whether anything of the image runs: without emulation the kernel refuses every program.
-fn runs(exec: &Exec, subject: &Subject, run: &Run) -> anyhow::Result<bool> {
+fn runs(exec: &Exec, subject: &Subject, run: &VerifyRun) -> anyhow::Result<bool> {
     let label = run.label();
     let mut args = vec!["run", "--rm", "--pull", "never", "--network", "none"];
     args.extend(["--label", &label, "--platform", subject.platform.as_str()]);

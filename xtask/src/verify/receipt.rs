@@ -1,6 +1,6 @@
 //! Receipts: what a verification proved, and of which digest. `docs/verify.md` describes the file.
 
-mod holds;
+mod validity;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -9,23 +9,23 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::holds::{Wanted, objections, told};
+pub(crate) use self::validity::{Required, describe, objections};
 use super::check::{Outcome, Status};
 use crate::oci::Digest;
 use crate::platform::Platform;
 
-/// No receipt is longer, whatever file is named in its stead.
+/// Bytes that are read at most, in case the file is not a receipt.
 const LONGEST: u64 = 16 << 20;
 
-/// How the checks were looked at.
+/// How the checks ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Execution {
     /// Containers ran on a machine of the platform.
     Native,
-    /// Containers ran, every instruction translated.
+    /// Containers ran under emulation.
     Emulated,
-    /// Nothing runs this platform here: only files were read.
+    /// This machine cannot run the platform: only files were read.
     Static,
 }
 
@@ -43,21 +43,21 @@ impl Execution {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Receipt {
     pub(crate) schema: u32,
-    /// The name that the image was asked for by. It proves nothing: the digests do.
+    /// The name that was asked for. Only the digests prove what was verified.
     pub(crate) image: String,
-    /// Of the index; none where the image is one manifest.
+    /// Of the index; absent when the image is one manifest.
     pub(crate) index: Option<Digest>,
-    /// None from an engine whose classic store keeps no manifest.
+    /// Absent for an engine whose classic store keeps no manifest.
     pub(crate) manifest: Option<Digest>,
-    /// Of the image's configuration; none where it could not be read.
+    /// Of the image's configuration; absent when it could not be read.
     pub(crate) config: Option<Digest>,
     pub(crate) platform: Platform,
     pub(crate) execution: Execution,
     /// The image's revision label.
     pub(crate) revision: Option<String>,
-    /// The hash of all that judged.
+    /// The hash of the checks.
     pub(crate) check_set: Digest,
-    pub(crate) versions: Versions,
+    pub(crate) versions: ToolVersions,
     /// RFC 3339, in UTC.
     pub(crate) started: String,
     pub(crate) finished: String,
@@ -69,7 +69,7 @@ pub(crate) struct Receipt {
 
 /// What the checks ran with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Versions {
+pub(crate) struct ToolVersions {
     pub(crate) xtask: String,
     pub(crate) engine: Option<String>,
     pub(crate) buildx: Option<String>,
@@ -79,15 +79,15 @@ impl Receipt {
     /// The version of the file's form.
     pub(crate) const SCHEMA: u32 = 1;
 
-    /// What the image was called by: its index, else its manifest, else its configuration.
+    /// The digest that names the image: of its index, else its manifest, else its configuration.
     pub(crate) fn digest(&self) -> Option<&Digest> {
         let manifest = self.manifest.as_ref();
         self.index.as_ref().or(manifest).or(self.config.as_ref())
     }
 
-    /// Where the receipt belongs below `folder`: `<digest>/<platform>.json`, with dashes where
-    /// not every file system takes the character. One with checks left out opens no release, and
-    /// must not replace one that does: it is `<platform>.partial.json`.
+    /// The receipt's path below `folder`: `<digest>/<platform>.json`, with dashes for characters
+    /// that some file systems refuse. A receipt with checks left out is not enough for a release
+    /// and must not replace one that is: its name is `<platform>.partial.json`.
     fn path(&self, folder: &Path) -> anyhow::Result<PathBuf> {
         let Some(digest) = self.digest() else {
             bail!(
@@ -106,7 +106,7 @@ impl Receipt {
         })
     }
 
-    /// Writes the receipt below `folder`, whole or not at all.
+    /// Writes the receipt below `folder`, atomically.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<PathBuf> {
         let path = self.path(folder)?;
         let failed = || {
@@ -121,7 +121,7 @@ impl Receipt {
         Ok(path)
     }
 
-    /// Reads a receipt of the form that this tool writes.
+    /// Reads a receipt that this tool wrote.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Receipt> {
         let name = path.display();
         let mut bytes = Vec::new();
@@ -129,11 +129,11 @@ impl Receipt {
         read.with_context(|| {
             format!("failed to read the receipt `{name}`; hint: `cargo xtask verify` writes one")
         })?;
-        parse(&bytes).with_context(|| format!("`{name}` is no receipt"))
+        parse(&bytes).with_context(|| format!("`{name}` is not a receipt"))
     }
 }
 
-/// Where the receipt for a platform of the image `digest` is below `folder`.
+/// The path below `folder` of the receipt for a platform of the image `digest`.
 pub(crate) fn file(folder: &Path, digest: &Digest, platform: Platform) -> PathBuf {
     let platform = platform.as_str().replace('/', "-");
     folder
@@ -143,7 +143,7 @@ pub(crate) fn file(folder: &Path, digest: &Digest, platform: Platform) -> PathBu
 
 fn parse(bytes: &[u8]) -> anyhow::Result<Receipt> {
     const HINT: &str = "hint: `cargo xtask verify` writes one";
-    let told = |error: serde_json::Error| anyhow::anyhow!("{error}; {HINT}");
+    let text = |error: serde_json::Error| anyhow::anyhow!("{error}; {HINT}");
     let value: serde_json::Value = serde_json::from_slice(bytes)
         .map_err(|error| anyhow::anyhow!("it is not JSON: {error}; {HINT}"))?;
     ensure!(value.is_object(), "it is JSON, but no object; {HINT}");
@@ -157,7 +157,7 @@ fn parse(bytes: &[u8]) -> anyhow::Result<Receipt> {
          writes a new one",
         Receipt::SCHEMA
     );
-    serde_json::from_value(value).map_err(told)
+    serde_json::from_value(value).map_err(text)
 }
 
 #[cfg(test)]
@@ -194,7 +194,7 @@ pub(super) mod tests {
             execution: Execution::Native,
             revision: Some("1ceb56ba0b8b8c4c6882fec8ea36ba45328c3269".to_owned()),
             check_set: digest("checks"),
-            versions: Versions {
+            versions: ToolVersions {
                 xtask: "0.2.13".to_owned(),
                 engine: Some("28.5.2".to_owned()),
                 buildx: None,

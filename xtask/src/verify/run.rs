@@ -1,5 +1,5 @@
-//! Runs the checks on one platform of an image: what measures time first and alone, the rest side
-//! by side.
+//! Runs the checks on one platform of an image: those that measure time first and alone, the others
+//! in parallel.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,17 +8,17 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
 
-use super::bench::{Bench, Session, Tried, Trouble};
 use super::check::{Check, How, Outcome, Status, Verdict};
-use super::checks::seed;
-use super::facts::Facts;
+use super::checks::specification;
+use super::facts::ImageFacts;
+use super::sandbox::{Candidate, Sandbox, Session, Trouble};
 use crate::exec::Exec;
 use crate::stop::Stop;
 
-/// The check that starts the container of the contract. Where it fails, nothing is known of what
-/// happens in one.
+/// The check that starts the container of the contract. When it fails, the checks that need this
+/// container are unproven.
 pub(crate) const STARTS: &str = "contract-starts";
-/// The seed's steps are typed in a session; containers bear this name for it.
+/// The name of the containers in which the specification's steps are typed.
 const SESSION: &str = "seed";
 
 /// What the checks of files wait for.
@@ -33,22 +33,22 @@ pub(crate) enum Event {
     Ended(&'static str),
 }
 
-/// How the checks of a run are looked at.
+/// What a run needs to know.
 pub(crate) struct Work<'a> {
-    pub(crate) tried: &'a Tried,
+    pub(crate) candidate: &'a Candidate,
     pub(crate) checks: &'a [&'static Check],
     /// Whether the platform can be executed here.
     pub(crate) executes: bool,
     pub(crate) tell: &'a (dyn Fn(Event) + Sync),
 }
 
-/// Looks at every check and returns what was seen, in no order.
+/// Runs every check and returns the outcomes, in no order.
 ///
-/// Fails only when the run was interrupted: all else is told in the outcomes.
+/// Fails only when the run was interrupted: everything else is an outcome.
 pub(crate) fn run(
     exec: &Exec,
     work: &Work,
-    read: impl FnOnce() -> anyhow::Result<Facts> + Send,
+    read: impl FnOnce() -> anyhow::Result<ImageFacts> + Send,
 ) -> anyhow::Result<Vec<Outcome>> {
     let (files, others): (Vec<_>, Vec<_>) = work
         .checks
@@ -58,7 +58,7 @@ pub(crate) fn run(
     let mut jobs = jobs(&others);
     if !work.executes {
         jobs.clear();
-        let why = format!("nothing runs {} here", work.tried.platform);
+        let why = format!("nothing runs {} here", work.candidate.platform);
         work.leave(&others, Status::NotExecuted, &why, &send);
     } else if !jobs.is_empty() {
         work.start(exec, &mut jobs, &send)?;
@@ -68,7 +68,7 @@ pub(crate) fn run(
         let files = &files;
         let to_files = send.clone();
         let mut threads = vec![scope.spawn(move || work.judge_files(files, read, &to_files))];
-        for _ in 0..workers(work.tried.is_emulated) {
+        for _ in 0..workers(work.candidate.is_emulated) {
             // A shell is not shared between threads: each has its own.
             let (exec, send) = (exec.clone(), send.clone());
             threads.push(scope.spawn(move || work.work(&exec, jobs, &send)));
@@ -89,8 +89,8 @@ enum Job {
     Check(&'static Check),
 }
 
-/// In the order in which they are begun: what waits, then what starts containers, then what asks
-/// the shared one.
+/// The jobs in the order of their start: those that wait, then those that start containers, then
+/// those that use the shared one.
 fn jobs(checks: &[&'static Check]) -> VecDeque<Job> {
     let is_session = |check: &&'static Check| matches!(check.how, How::Session(_));
     let (session, rest): (Vec<_>, Vec<_>) = checks.iter().copied().partition(is_session);
@@ -120,8 +120,8 @@ fn panicked() -> anyhow::Error {
 }
 
 impl Work<'_> {
-    /// Starts the shared container and does what must be alone. Where the container does not
-    /// start, nothing but the session is left to do.
+    /// Starts the shared container and runs the checks that must be alone. When the container does
+    /// not start, only the session is left to run.
     fn start(
         &self,
         exec: &Exec,
@@ -132,8 +132,8 @@ impl Work<'_> {
             .into_iter()
             .partition(|job| matches!(job, Job::Check(check) if matches!(check.how, How::Alone(_)) || check.id == STARTS));
         *jobs = rest;
-        let bench = Bench::new(exec.clone(), self.tried, STARTS);
-        let started = bench.start_shared();
+        let sandbox = Sandbox::new(exec.clone(), self.candidate, STARTS);
+        let started = sandbox.start_shared();
         interrupted(&started)?;
         let Err(error) = started else {
             for job in alone {
@@ -158,7 +158,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Works until there is nothing left to do.
+    /// Runs jobs until none is left.
     fn work(
         &self,
         exec: &Exec,
@@ -187,20 +187,23 @@ impl Work<'_> {
                 for check in &checks {
                     (self.tell)(Event::Started(check.id));
                 }
-                let bench = Bench::new(exec.clone(), self.tried, SESSION);
-                let session = bench.plain().command(&["bash"]).typed(seed::TYPED);
+                let sandbox = Sandbox::new(exec.clone(), self.candidate, SESSION);
+                let session = sandbox
+                    .plain()
+                    .command(&["bash"])
+                    .typed(specification::TYPED);
                 interrupted(&session)?;
                 for check in checks {
                     let verdict = session.as_ref().map_err(again).and_then(|session| {
-                        guarded(|| Ok(judge_session(check, &self.tried.expected, session)))
+                        guarded(|| Ok(judge_session(check, &self.candidate.expected, session)))
                     });
                     self.finish(outcome(check, verdict, begun), send);
                 }
             }
             Job::Check(check) => {
                 (self.tell)(Event::Started(check.id));
-                let bench = Bench::new(exec.clone(), self.tried, check.id);
-                let verdict = guarded(|| look(check, &bench));
+                let sandbox = Sandbox::new(exec.clone(), self.candidate, check.id);
+                let verdict = guarded(|| inspect(check, &sandbox));
                 interrupted(&verdict)?;
                 self.finish(outcome(check, verdict, begun), send);
             }
@@ -211,7 +214,7 @@ impl Work<'_> {
     fn judge_files(
         &self,
         checks: &[&'static Check],
-        read: impl FnOnce() -> anyhow::Result<Facts>,
+        read: impl FnOnce() -> anyhow::Result<ImageFacts>,
         send: &Sender<Outcome>,
     ) -> anyhow::Result<()> {
         if checks.is_empty() {
@@ -238,7 +241,7 @@ impl Work<'_> {
 
     fn leave(&self, checks: &[&'static Check], status: Status, why: &str, send: &Sender<Outcome>) {
         for check in checks {
-            self.finish(Outcome::unlooked(check, status, why), send);
+            self.finish(Outcome::without_verdict(check, status, why), send);
         }
     }
 
@@ -249,15 +252,17 @@ impl Work<'_> {
     }
 }
 
-/// A check with a bug must not take the others' results with it.
-fn guarded(look: impl FnOnce() -> anyhow::Result<Verdict>) -> anyhow::Result<Verdict> {
-    catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| Err(panicked()))
+/// A panic in one check must not lose the results of the others.
+fn guarded(inspect: impl FnOnce() -> anyhow::Result<Verdict>) -> anyhow::Result<Verdict> {
+    catch_unwind(AssertUnwindSafe(inspect)).unwrap_or_else(|_| Err(panicked()))
 }
 
-fn look(check: &Check, bench: &Bench) -> anyhow::Result<Verdict> {
+fn inspect(check: &Check, sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     match check.how {
-        How::Exec(command, judge) => Ok(judge(bench.expected(), &bench.shared().exec(command)?)),
-        How::Containers(look) | How::Waiting(look) | How::Alone(look) => look(bench),
+        How::Exec(command, judge) => {
+            Ok(judge(sandbox.expected(), &sandbox.shared().exec(command)?))
+        }
+        How::Containers(inspect) | How::Waiting(inspect) | How::Alone(inspect) => inspect(sandbox),
         How::Files(_) | How::Session(_) => unreachable!("judged elsewhere"),
     }
 }
@@ -277,7 +282,7 @@ fn again(error: &anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// Passes an interruption on; everything else is a result like any other.
+/// Fails when the result is an interruption; any other error becomes an outcome.
 fn interrupted<T>(result: &anyhow::Result<T>) -> anyhow::Result<()> {
     match result.as_ref().err().and_then(|error| error.downcast_ref()) {
         Some(&Stop::Interrupted(signal)) => Err(Stop::Interrupted(signal).into()),
@@ -289,14 +294,14 @@ fn outcome(check: &Check, verdict: anyhow::Result<Verdict>, begun: Instant) -> O
     let seconds = begun.elapsed().as_secs_f64();
     match verdict {
         Ok(verdict) => Outcome::of(check, verdict, seconds),
-        // The image's containers did otherwise than a good image's do.
+        // The fault is the image's: a container of a good image does not do this.
         Err(error) if error.downcast_ref::<Trouble>().is_some() => {
             let verdict = Verdict::failed(format!("{error:#}"), check.proves);
             Outcome::of(check, verdict, seconds)
         }
         Err(error) => Outcome {
             seconds,
-            ..Outcome::unlooked(check, Status::Unproven, &format!("{error:#}"))
+            ..Outcome::without_verdict(check, Status::Unproven, &format!("{error:#}"))
         },
     }
 }
@@ -304,20 +309,20 @@ fn outcome(check: &Check, verdict: anyhow::Result<Verdict>, begun: Instant) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::bench::Run;
     use crate::verify::checks::{catalogue, fixture};
+    use crate::verify::sandbox::VerifyRun;
 
     /// Runs all checks on the good image of the tests, where no container can be started.
     fn outcomes(
         executes: bool,
-        read: impl FnOnce() -> anyhow::Result<Facts> + Send,
+        read: impl FnOnce() -> anyhow::Result<ImageFacts> + Send,
     ) -> Vec<Outcome> {
         let folder = std::env::temp_dir();
         let exec = Exec::new(&folder, false).unwrap();
         exec.set_var("PATH", "/nowhere");
         let facts = fixture::good();
-        let tried = Tried {
-            run: Run::named(&folder, "test"),
+        let candidate = Candidate {
+            run: VerifyRun::named(&folder, "test"),
             image: "sha256:00".to_owned(),
             platform: facts.platform,
             is_emulated: false,
@@ -326,7 +331,7 @@ mod tests {
         };
         let checks: Vec<&Check> = catalogue().collect();
         let work = Work {
-            tried: &tried,
+            candidate: &candidate,
             checks: &checks,
             executes,
             tell: &|_| {},

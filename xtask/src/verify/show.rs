@@ -1,4 +1,4 @@
-//! How results are told: a table by group for people, Markdown for a step summary, what to type
+//! How results are shown: a table by group for people, Markdown for a step summary, what to type
 //! next, and what every check is about.
 
 mod explain;

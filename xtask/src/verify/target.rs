@@ -18,14 +18,14 @@ use crate::reference::{self, Repository};
 
 /// An image, resolved to digests.
 pub(crate) struct Target {
-    /// As people are told of it: the name that was asked for.
+    /// The name that was asked for, as messages show it.
     pub(crate) name: String,
-    /// Of the index; none where the name leads to one manifest.
+    /// Of the index; absent when the name leads to one manifest.
     pub(crate) index: Option<Digest>,
     pub(crate) place: Place,
-    /// Those that are to be proven, in the order of `Platform`; at least one.
+    /// The platforms to verify, in the order of `Platform`; at least one.
     pub(crate) subjects: Vec<Subject>,
-    /// How many platforms were found, whether they are asked for or not.
+    /// How many platforms the image has, asked for or not.
     pub(crate) found: usize,
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum Place {
 /// One platform of the image.
 pub(crate) struct Subject {
     pub(crate) platform: Platform,
-    /// None where the engine's classic store keeps no manifest.
+    /// Absent when the engine's classic store keeps no manifest.
     pub(crate) manifest: Option<Digest>,
     /// What `docker run --platform` and `docker save --platform` are given: a digest, or a name
     /// with one.
@@ -48,10 +48,10 @@ pub(crate) struct Subject {
 }
 
 /// What the command line asks for.
-pub(crate) struct Asked<'a> {
+pub(crate) struct ImageRequest<'a> {
     pub(crate) image: Option<&'a str>,
     pub(crate) platforms: &'a [Platform],
-    /// Whether only the registry counts.
+    /// Whether to ignore the engine's store.
     pub(crate) pull: bool,
 }
 
@@ -95,7 +95,7 @@ impl Target {
 /// is nowhere else than where it was built, unless it was pushed by its digest.
 ///
 /// Fails when it is not there, and when it lacks a platform that is asked for.
-pub(crate) fn resolve(ctx: &Ctx, asked: &Asked) -> anyhow::Result<Target> {
+pub(crate) fn resolve(ctx: &Ctx, asked: &ImageRequest) -> anyhow::Result<Target> {
     let exec = &ctx.exec;
     let mut target = match asked.image {
         Some(name) => {

@@ -7,16 +7,16 @@ mod tests;
 
 use std::os::unix::fs::MetadataExt as _;
 
-use super::look::lines;
-use crate::verify::bench::{Bench, Ran};
+use super::inspect::lines;
 use crate::verify::check::{Check, How, Verdict};
 use crate::verify::facts::Expected;
+use crate::verify::sandbox::{Ran, Sandbox};
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "claude-telemetry",
         proves: "an exec'd process sees telemetry off",
-        source: "seed 6.3.3: disable telemetry in container",
+        source: "docs/specification.md, 6.3.3: disable telemetry in container",
         remedy: "`ENV DISABLE_TELEMETRY=1 CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1`",
         how: How::Exec(
             &[
@@ -30,7 +30,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "claude-error-reports",
         proves: "an exec'd process sees error reports off",
-        source: "seed 6.3.3: disable telemetry in container",
+        source: "docs/specification.md, 6.3.3: disable telemetry in container",
         remedy: "`ENV DISABLE_ERROR_REPORTING=1`",
         how: How::Exec(&["printenv", "DISABLE_ERROR_REPORTING"], |_, ran| {
             judge_set(1, ran)
@@ -39,7 +39,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "claude-auto-update",
         proves: "an exec'd process sees updates off: the image is what was proven",
-        source: "facts, Claude Code: DISABLE_AUTOUPDATER",
+        source: "docs/specification.md, What the project adds: DISABLE_AUTOUPDATER",
         remedy: "`ENV DISABLE_AUTOUPDATER=1`",
         how: How::Exec(&["printenv", "DISABLE_AUTOUPDATER"], |_, ran| {
             judge_set(1, ran)
@@ -48,41 +48,41 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "claude-pinned",
         proves: "an exec'd `claude` is the version that the lock pins",
-        source: "design: Claude Code is pinned by a lock per architecture",
+        source: "docs/specification.md, What the project adds: Claude Code is pinned by a lock per architecture",
         remedy: "build with docker/claude's lock; nothing may come before /usr/local/bin in PATH",
         how: How::Exec(&["claude", "--version"], pinned),
     },
     Check {
         id: "claude-credentials",
         proves: "credentials that are mounted read-only are used",
-        source: "seed 6.3.3: path ~/.claude/.credentials.json, read-only mount",
+        source: "docs/specification.md, 6.3.3: path ~/.claude/.credentials.json, read-only mount",
         remedy: "set neither `CLAUDE_CONFIG_DIR` nor `forceLoginMethod`; keep HOME as it is",
         how: How::Containers(credentials),
     },
     Check {
         id: "claude-credentials-owner",
         proves: "credentials that the agent cannot read are explained at the start",
-        source: "facts, Claude Code: 0600 of another owner is `Not logged in`",
+        source: "docs/specification.md, What the project adds: 0600 of another owner is `Not logged in`",
         remedy: "the entrypoint must warn of a `.credentials.json` that it cannot read",
         how: How::Containers(credentials_owner),
     },
     Check {
         id: "claude-offline",
         proves: "`claude -p` without a network fails at once, and says so in JSON",
-        source: "contract: `claude -p … --output-format json`, network `none`",
+        source: "docs/contract.md: `claude -p … --output-format json`, network `none`",
         remedy: "try `docker run --network none IMAGE claude -p hi --output-format json`",
         how: How::Containers(offline),
     },
     Check {
         id: "claude-writes",
         proves: "`claude` writes to /workspace, /tmp and HOME alone",
-        source: "contract: read-only root file system",
+        source: "docs/contract.md: read-only root file system",
         remedy: "let Claude Code keep what it writes under HOME or /tmp",
         how: How::Containers(writes),
     },
 ];
 
-/// All of the variables have a value: even `0` switches off.
+/// Passes when every variable has a value: even `0` switches off.
 fn judge_set(number: usize, ran: &Ran) -> Verdict {
     let values = ran.stdout.lines().filter(|line| !line.is_empty()).count();
     if ran.code == 0 && values == number {
@@ -98,14 +98,14 @@ fn pinned(expected: &Expected, ran: &Ran) -> Verdict {
     let seen = ran.stdout.trim();
     match &expected.claude {
         Ok(version) if ran.code == 0 => Verdict::equal(seen, format!("{version} (Claude Code)")),
-        Ok(version) => Verdict::failed(ran.told(), format!("{version} (Claude Code)")),
+        Ok(version) => Verdict::failed(ran.describe(), format!("{version} (Claude Code)")),
         Err(why) => Verdict::NotApplicable(format!("nobody knows which one is pinned: {why}")),
     }
 }
 
 const CREDENTIALS: &str = "/home/agentgate/.claude/.credentials.json";
 const AUTH: [&str; 3] = ["claude", "auth", "status"];
-/// The user that credentials of the host's user 1000 are shown to.
+/// The user who must not be able to read the credentials of the host's user 1000.
 const STRANGER: u32 = 4242;
 const AGENT: u32 = 1000;
 
@@ -120,9 +120,9 @@ fn login() -> String {
     )
 }
 
-fn credentials(bench: &Bench) -> anyhow::Result<Verdict> {
-    let file = bench.file(&login(), 0o644)?;
-    let container = bench.contract().mount(&file, CREDENTIALS).start()?;
+fn credentials(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let file = sandbox.file(&login(), 0o644)?;
+    let container = sandbox.contract().mount(&file, CREDENTIALS).start()?;
     let (auth, logs) = (container.exec(&AUTH)?, container.logs()?);
     Ok(judge_credentials(&auth, &logs))
 }
@@ -135,22 +135,22 @@ fn judge_credentials(auth: &Ran, logs: &Ran) -> Verdict {
     match logged_in(auth) {
         Some(true) if auth.code == 0 => Verdict::passed("logged in"),
         Some(_) => Verdict::failed("not logged in", EXPECTED),
-        None => Verdict::failed(auth.told(), EXPECTED),
+        None => Verdict::failed(auth.describe(), EXPECTED),
     }
 }
 
-/// What `claude auth status` says; none where it says something else.
+/// What `claude auth status` prints; `None` for any other text.
 fn logged_in(auth: &Ran) -> Option<bool> {
     let status: serde_json::Value = serde_json::from_str(&auth.stdout).ok()?;
     status.get("loggedIn")?.as_bool()
 }
 
 /// The file is for its owner alone, who is the user of this machine; the agent is somebody else.
-fn credentials_owner(bench: &Bench) -> anyhow::Result<Verdict> {
-    let file = bench.file(&login(), 0o600)?;
+fn credentials_owner(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let file = sandbox.file(&login(), 0o600)?;
     let owner = std::fs::metadata(&file)?.uid();
     let user = if owner == AGENT { STRANGER } else { AGENT };
-    let start = bench.contract().user(&format!("{user}:{user}"));
+    let start = sandbox.contract().user(&format!("{user}:{user}"));
     let container = start.mount(&file, CREDENTIALS).start()?;
     let readable = container.exec(&["test", "-r", CREDENTIALS])?.code == 0;
     let (auth, logs) = (container.exec(&AUTH)?, container.logs()?);
@@ -171,14 +171,14 @@ fn judge_owner(is_readable: bool, auth: &Ran, logs: &Ran) -> Verdict {
             format!("not logged in; the entrypoint says {}", lines(&logs.stderr)),
             EXPECTED,
         ),
-        _ => Verdict::failed(auth.told(), EXPECTED),
+        _ => Verdict::failed(auth.describe(), EXPECTED),
     }
 }
 
 const PROMPT: [&str; 5] = ["claude", "-p", "hi", "--output-format", "json"];
 
-fn offline(bench: &Bench) -> anyhow::Result<Verdict> {
-    Ok(judge_offline(&bench.shared().exec(&PROMPT)?))
+fn offline(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    Ok(judge_offline(&sandbox.shared().exec(&PROMPT)?))
 }
 
 /// The server takes the last line that starts with a brace.
@@ -192,7 +192,7 @@ fn judge_offline(ran: &Ran) -> Verdict {
             let said = result["result"].as_str().unwrap_or("no words");
             Verdict::passed(format!("exit 1, {}", lines(said)))
         }
-        _ => Verdict::failed(ran.told(), EXPECTED),
+        _ => Verdict::failed(ran.describe(), EXPECTED),
     }
 }
 
@@ -208,9 +208,9 @@ const WRITABLE: [&str; 8] = [
     "/home/agentgate:rw,noexec,nosuid",
 ];
 
-fn writes(bench: &Bench) -> anyhow::Result<Verdict> {
-    let folder = bench.workspace()?;
-    let start = bench.plain().options(&WRITABLE).workspace(&folder, "rw");
+fn writes(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let folder = sandbox.workspace()?;
+    let start = sandbox.plain().options(&WRITABLE).workspace(&folder, "rw");
     let container = start.start()?;
     let prompt = container.exec(&PROMPT)?;
     container.exec(&["claude", "--version"])?;
@@ -222,7 +222,7 @@ fn judge_writes(prompt: &Ran, diff: &[String]) -> Verdict {
     const FREE: [&str; 3] = ["/workspace", "/tmp", "/home/agentgate"];
     const EXPECTED: &str = "nothing outside /workspace, /tmp and HOME";
     if prompt.stdout.is_empty() {
-        return Verdict::failed(prompt.told(), "`claude -p` prints its result");
+        return Verdict::failed(prompt.describe(), "`claude -p` prints its result");
     }
     let is_free = |path: &str| {
         let mut free = FREE.iter();

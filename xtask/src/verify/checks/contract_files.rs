@@ -5,23 +5,23 @@ mod tests;
 
 use serde_json::Value;
 
-use super::look::{Root, count};
+use super::inspect::{Root, count};
 use crate::verify::check::{Check, How, Verdict};
-use crate::verify::facts::Facts;
+use crate::verify::facts::ImageFacts;
 use crate::verify::rootfs::{Entry, Kind};
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "contract-home-mode",
         proves: "the agent can write to its home when a tmpfs covers it",
-        source: "contract, Traps: a tmpfs takes the mode of the folder below it (moby#39466)",
+        source: "docs/contract.md, Traps: a tmpfs takes the mode of the folder below it (moby#39466)",
         remedy: "`chmod 1777 /home/agentgate` in docker/Dockerfile.agent",
         how: How::Files(home_mode),
     },
     Check {
         id: "contract-passwd",
-        proves: "the user `agentgate` is there by name, with the shell that Claude Code needs",
-        source: "contract: user `agentgate`, UID 1000, GID 1000, `/bin/bash`",
+        proves: "the user `agentgate` exists by name, with the shell that Claude Code needs",
+        source: "docs/contract.md: user `agentgate`, UID 1000, GID 1000, `/bin/bash`",
         remedy: "`deluser` who has UID 1000, then `adduser -D -u 1000 -G agentgate -s /bin/bash \
                  agentgate` in docker/Dockerfile.agent",
         how: How::Files(passwd),
@@ -29,21 +29,21 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "contract-safe-directory",
         proves: "Git works in a workspace of any owner",
-        source: "contract: a workspace bind may belong to any UID; seed 6.3.2: safe.directory",
+        source: "docs/contract.md: a workspace bind may belong to any UID; docs/specification.md, 6.3.2: safe.directory",
         remedy: "copy docker/etc/gitconfig to `/etc/gitconfig`, mode 644",
         how: How::Files(safe_directory),
     },
     Check {
         id: "claude-managed-settings",
         proves: "the settings that hold for every Claude Code in the image are sound",
-        source: "seed 6.3.3: disable telemetry in container",
-        remedy: "mend docker/etc/claude-code/managed-settings.json; \
+        source: "docs/specification.md, 6.3.3: disable telemetry in container",
+        remedy: "fix docker/etc/claude-code/managed-settings.json; \
                  docker/Dockerfile.agent copies it with mode 644",
         how: How::Files(managed_settings),
     },
 ];
 
-fn home_mode(facts: &Facts) -> Verdict {
+fn home_mode(facts: &ImageFacts) -> Verdict {
     const EXPECTED: &str = "a folder of mode 1777";
     match Root::of(facts).get("home/agentgate") {
         None => Verdict::failed("no `/home/agentgate`", EXPECTED),
@@ -57,7 +57,7 @@ fn home_mode(facts: &Facts) -> Verdict {
     }
 }
 
-fn passwd(facts: &Facts) -> Verdict {
+fn passwd(facts: &ImageFacts) -> Verdict {
     const ACCOUNT: &str = "agentgate, UID 1000, GID 1000, /home/agentgate, /bin/bash";
     let root = Root::of(facts);
     let text = match root.text("etc/passwd") {
@@ -96,7 +96,7 @@ fn field(account: &str, number: usize) -> &str {
     account.split(':').nth(number).unwrap_or_default()
 }
 
-fn safe_directory(facts: &Facts) -> Verdict {
+fn safe_directory(facts: &ImageFacts) -> Verdict {
     const EXPECTED: &str = "`safe.directory` with `*` in `/etc/gitconfig`";
     let root = Root::of(facts);
     let text = match root.text("etc/gitconfig") {
@@ -156,7 +156,7 @@ fn fault_of_file(entry: &Entry) -> Option<String> {
 const SETTINGS: &str = "etc/claude-code/managed-settings.json";
 const FRAGMENTS: &str = "etc/claude-code/managed-settings.d";
 
-fn managed_settings(facts: &Facts) -> Verdict {
+fn managed_settings(facts: &ImageFacts) -> Verdict {
     const EXPECTED: &str = "JSON that root owns, everyone can read and root alone can write";
     let root = Root::of(facts);
     let mut found = Vec::new();

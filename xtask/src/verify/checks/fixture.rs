@@ -9,8 +9,9 @@ use crate::oci::Step;
 use crate::oci::{Config, Descriptor, Digest, Healthcheck, Index, Manifest, OciPlatform, Process};
 use crate::platform::Platform;
 use crate::verify::check::{Check, How, Verdict};
-use crate::verify::facts::{Commit, Expected, Facts, IndexFacts, Release};
+use crate::verify::facts::{Commit, Expected, ImageFacts, IndexFacts, Release};
 use crate::verify::rootfs::{Entry, Image};
+use crate::verify::sandbox::Ran;
 
 pub(super) const REVISION: &str = "1ceb56ba0b8b8c4c6882fec8ea36ba45328c3269";
 pub(super) const CREATED: &str = "2026-11-25T05:12:59Z";
@@ -19,7 +20,7 @@ pub(super) use files::{elf, entry, file, folder, hardlink, owned, symlink, text}
 const ENTRYPOINT: &str = "/usr/local/bin/agent-entrypoint";
 
 /// The agent image for amd64, as the only platform of an index beside arm64.
-pub(crate) fn good() -> Facts {
+pub(crate) fn good() -> ImageFacts {
     let layers = files::layers();
     let descriptors = layers.iter().map(|layer| Descriptor {
         size: layer.size,
@@ -34,7 +35,7 @@ pub(crate) fn good() -> Facts {
         layers: manifest.layers.iter().map(|layer| layer.size).collect(),
         compressions: manifest.compressions(),
     };
-    Facts {
+    ImageFacts {
         platform: Platform::LinuxAmd64,
         expected: expected(),
         image: Image {
@@ -188,7 +189,7 @@ fn process() -> Process {
 }
 
 /// An image of nothing, as `FROM scratch` makes it.
-pub(super) fn scratch() -> Facts {
+pub(super) fn scratch() -> ImageFacts {
     let mut facts = good();
     facts.image.config = Config::default();
     facts.image.manifest.layers.clear();
@@ -197,7 +198,7 @@ pub(super) fn scratch() -> Facts {
 }
 
 /// Puts an entry into a layer, in place of one of the same path.
-pub(super) fn add(facts: &mut Facts, layer: usize, entry: Entry) {
+pub(super) fn add(facts: &mut ImageFacts, layer: usize, entry: Entry) {
     let entries = &mut Arc::get_mut(&mut facts.image.layers[layer])
         .unwrap()
         .entries;
@@ -206,7 +207,7 @@ pub(super) fn add(facts: &mut Facts, layer: usize, entry: Entry) {
 }
 
 /// Takes a path out of every layer.
-pub(super) fn remove(facts: &mut Facts, path: &str) {
+pub(super) fn remove(facts: &mut ImageFacts, path: &str) {
     for layer in &mut facts.image.layers {
         let layer = Arc::get_mut(layer).unwrap();
         layer.entries.retain(|entry| entry.path != path);
@@ -214,7 +215,7 @@ pub(super) fn remove(facts: &mut Facts, path: &str) {
 }
 
 /// Changes the entry of a path in every layer that has one.
-pub(super) fn change(facts: &mut Facts, path: &str, change: impl Fn(&mut Entry)) {
+pub(super) fn change(facts: &mut ImageFacts, path: &str, change: impl Fn(&mut Entry)) {
     let mut is_there = false;
     for layer in &mut facts.image.layers {
         let entries = &mut Arc::get_mut(layer).unwrap().entries;
@@ -226,7 +227,7 @@ pub(super) fn change(facts: &mut Facts, path: &str, change: impl Fn(&mut Entry))
     assert!(is_there, "{path}");
 }
 
-pub(super) fn judge(checks: &[Check], id: &str, facts: &Facts) -> Verdict {
+pub(super) fn judge(checks: &[Check], id: &str, facts: &ImageFacts) -> Verdict {
     let check = checks.iter().find(|check| check.id == id).unwrap();
     match check.how {
         How::Files(judge) => judge(facts),
@@ -235,10 +236,31 @@ pub(super) fn judge(checks: &[Check], id: &str, facts: &Facts) -> Verdict {
 }
 
 /// What the check says that it saw, marked by how it ended.
-pub(super) fn said(checks: &[Check], id: &str, facts: &Facts) -> String {
-    match judge(checks, id, facts) {
-        Verdict::Passed(seen) => format!("passed: {seen}"),
-        Verdict::NotApplicable(why) => format!("not applicable: {why}"),
-        Verdict::Failed(failure) => format!("failed: {}", failure.seen),
+pub(super) fn said(checks: &[Check], id: &str, facts: &ImageFacts) -> String {
+    line(judge(checks, id, facts))
+}
+
+/// What a command did.
+pub(super) fn ran(code: i32, stdout: &str, stderr: &str) -> Ran {
+    Ran {
+        code,
+        stdout: stdout.to_owned(),
+        stderr: stderr.to_owned(),
     }
+}
+
+/// A verdict in one line, as the tables of tests have it.
+pub(super) fn line(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Passed(seen) => format!("passed: {seen}"),
+        Verdict::Failed(failure) => format!("failed: {}", failure.seen),
+        Verdict::NotApplicable(why) => format!("not applicable: {why}"),
+    }
+}
+
+/// What the check says of the good image with another configuration.
+pub(super) fn said_with(checks: &[Check], id: &str, change: impl FnOnce(&mut Process)) -> String {
+    let mut facts = good();
+    change(&mut facts.image.config.config);
+    said(checks, id, &facts)
 }

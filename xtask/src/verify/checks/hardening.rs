@@ -1,47 +1,46 @@
-//! What an agent can and cannot do in a container, and that it can work although so much is taken
-//! from it.
+//! What an agent can and cannot do in a hardened container.
 
 #[cfg(test)]
 mod tests;
 
-use super::look::lines;
-use crate::verify::bench::{Bench, Ran};
+use super::inspect::lines;
 use crate::verify::check::{Check, How, Verdict};
 use crate::verify::facts::Expected;
+use crate::verify::sandbox::{Ran, Sandbox};
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "hardening-su",
         proves: "no program makes an agent another user",
-        source: "seed, Security Hardening: no sudo access",
+        source: "docs/specification.md, Security Hardening: no sudo access",
         remedy: "remove su, sudo and doas or their set-ID bits; lock every account",
         how: How::Containers(su),
     },
     Check {
         id: "hardening-read-only",
         proves: "git, node and python3 can work on a read-only root file system",
-        source: "seed, Security Hardening: read-only rootfs compatible",
+        source: "docs/specification.md, Security Hardening: read-only rootfs compatible",
         remedy: "let nothing that runs write outside /workspace, /tmp and HOME",
         how: How::Exec(&["sh", "-c", WORK], read_only),
     },
     Check {
         id: "hardening-no-privileges",
         proves: "an agent has no capability and cannot gain one",
-        source: "contract: all capabilities dropped, no-new-privileges",
+        source: "docs/contract.md: all capabilities dropped, no-new-privileges",
         remedy: "give no file capabilities, and end the Dockerfile with `USER agentgate`",
         how: How::Containers(no_privileges),
     },
     Check {
         id: "hardening-listening",
         proves: "nothing in an idle container listens",
-        source: "seed 6.2: minimal attack surface",
+        source: "docs/specification.md, 6.2: minimal attack surface",
         remedy: "start no server in the entrypoint",
         how: How::Containers(listening),
     },
     Check {
         id: "hardening-any-user",
         proves: "everything works for a user that the image does not know",
-        source: "design: runs as any UID",
+        source: "docs/specification.md, What the project adds: runs as any UID",
         remedy: "let programs be readable and executable by everyone, HOME have mode 1777",
         how: How::Containers(any_user),
     },
@@ -52,9 +51,9 @@ const TRIES: &str = "for try in 'su -c id' 'su root -c id' 'sudo -n id' 'doas -n
      timeout 5 $try </dev/null 2>/dev/null; done; id -u";
 
 /// Without `no-new-privileges`, which would hide that the image has a way.
-fn su(bench: &Bench) -> anyhow::Result<Verdict> {
+fn su(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     Ok(judge_su(
-        &bench.plain().command(&["sh", "-c", TRIES]).run()?,
+        &sandbox.plain().command(&["sh", "-c", TRIES]).run()?,
     ))
 }
 
@@ -62,7 +61,7 @@ fn judge_su(ran: &Ran) -> Verdict {
     const EXPECTED: &str = "no way to be another user";
     match ran.stdout.trim() {
         "1000" if ran.code == 0 => Verdict::passed("su, sudo and doas do not lead anywhere"),
-        "" => Verdict::failed(ran.told(), EXPECTED),
+        "" => Verdict::failed(ran.describe(), EXPECTED),
         said => Verdict::failed(lines(said), EXPECTED),
     }
 }
@@ -82,15 +81,15 @@ fn read_only(_: &Expected, ran: &Ran) -> Verdict {
     match (ran.code, ran.stdout.trim()) {
         (0, "worked") => Verdict::passed("git, node, python3 and jq work"),
         (0, "worked\nwritten") => Verdict::failed("`/usr/local` can be written to", EXPECTED),
-        _ => Verdict::failed(ran.told(), EXPECTED),
+        _ => Verdict::failed(ran.describe(), EXPECTED),
     }
 }
 
 const STATUS: [&str; 4] = ["grep", "-E", "^(Cap|NoNewPrivs)", "/proc/self/status"];
 
-fn no_privileges(bench: &Bench) -> anyhow::Result<Verdict> {
-    let contract = bench.shared().exec(&STATUS)?;
-    let plain = bench.plain().command(&STATUS).run()?;
+fn no_privileges(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let contract = sandbox.shared().exec(&STATUS)?;
+    let plain = sandbox.plain().command(&STATUS).run()?;
     Ok(judge_no_privileges(&contract, &plain))
 }
 
@@ -114,7 +113,7 @@ fn judge_no_privileges(contract: &Ran, plain: &Ran) -> Verdict {
             match value(set) {
                 Some(bits) if bits.chars().all(|c| c == '0') => {}
                 Some(bits) => found.push(format!("{set} is {bits} {where_}")),
-                None => return Verdict::failed(ran.told(), EXPECTED),
+                None => return Verdict::failed(ran.describe(), EXPECTED),
             }
         }
     }
@@ -132,8 +131,8 @@ const SOCKETS: &str =
     "for table in tcp tcp6 udp udp6 unix; do echo \"= $table\"; cat /proc/net/$table; done";
 
 /// With a network, so that nothing is silent for lack of one.
-fn listening(bench: &Bench) -> anyhow::Result<Verdict> {
-    let container = bench.plain().start()?;
+fn listening(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let container = sandbox.plain().start()?;
     Ok(judge_listening(&container.exec(&["sh", "-c", SOCKETS])?))
 }
 
@@ -159,7 +158,7 @@ fn judge_listening(ran: &Ran) -> Verdict {
         }
     }
     if tables == 0 {
-        return Verdict::failed(ran.told(), EXPECTED);
+        return Verdict::failed(ran.describe(), EXPECTED);
     }
     Verdict::none_of(&found, EXPECTED)
 }
@@ -175,8 +174,8 @@ const EVERYTHING: &str = "set -e
 git --version; curl --version; bash --version; python3 --version; jq --version; node --version
 npm --version; claude --version; touch \"$HOME/file\" /tmp/file; id -u";
 
-fn any_user(bench: &Bench) -> anyhow::Result<Verdict> {
-    let start = bench.contract().user("4242:4242");
+fn any_user(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let start = sandbox.contract().user("4242:4242");
     Ok(judge_any_user(
         &start.command(&["sh", "-c", EVERYTHING]).run()?,
     ))
@@ -188,7 +187,7 @@ fn judge_any_user(ran: &Ran) -> Verdict {
         return Verdict::passed("every program runs as UID 4242");
     }
     Verdict::failed(
-        ran.told(),
+        ran.describe(),
         "every program runs as UID 4242, and HOME can be written to",
     )
 }

@@ -6,52 +6,52 @@ mod passwords;
 mod tests;
 
 use super::agent::{FOLDERS, is_stray};
-use super::look::{Root, count};
+use super::inspect::{Root, count};
 use super::secrets;
 use crate::verify::check::{Check, How, Verdict};
-use crate::verify::facts::Facts;
+use crate::verify::facts::ImageFacts;
 use crate::verify::rootfs::{Entry, Kind};
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "hardening-setuid",
         proves: "no file of the image changes the user or group of who runs it",
-        source: "seed, Security Hardening: no setuid binaries needed",
+        source: "docs/specification.md, Security Hardening: no setuid binaries needed",
         remedy: "take the bits away in the layer that brings the path: `chmod a-s PATH`",
         how: How::Files(setuid),
     },
     Check {
         id: "hardening-file-capabilities",
         proves: "no file of the image brings capabilities of its own",
-        source: "seed, Security Hardening: no privileged operations",
+        source: "docs/specification.md, Security Hardening: no privileged operations",
         remedy: "take them away in the layer that brings the file: `setcap -r FILE`",
         how: How::Files(file_capabilities),
     },
     Check {
         id: "hardening-passwords",
         proves: "nobody can log in with a password, or without one",
-        source: "seed, Security Hardening: no sudo access",
+        source: "docs/specification.md, Security Hardening: no sudo access",
         remedy: "lock the account in the Dockerfile: `passwd -l NAME` or `adduser -D`",
         how: How::Files(passwords::passwords),
     },
     Check {
         id: "hardening-escalation-tools",
-        proves: "no program is there to become another user with",
-        source: "seed, Security Hardening: no sudo access",
+        proves: "the image has no program that changes the user, such as sudo",
+        source: "docs/specification.md, Security Hardening: no sudo access",
         remedy: "do not install the package, or `apk del` it in the same `RUN`",
         how: How::Files(escalation_tools),
     },
     Check {
         id: "hardening-world-writable",
         proves: "everyone may write to `/tmp`, `/var/tmp`, `/workspace` and the home alone",
-        source: "seed, Security Hardening: /workspace is only writable mount",
+        source: "docs/specification.md, Security Hardening: /workspace is only writable mount",
         remedy: "take the bit away in the layer that brings the path: `chmod o-w PATH`",
         how: How::Files(world_writable),
     },
     Check {
         id: "hardening-package-cache",
         proves: "no package manager left its cache",
-        source: "seed, Security Hardening: no package manager cache",
+        source: "docs/specification.md, Security Hardening: no package manager cache",
         remedy: "install with `apk add --no-cache`, give npm's cache a `--mount=type=cache`, \
                  or remove the files in the same `RUN`",
         how: How::Files(leftovers::package_cache),
@@ -59,21 +59,21 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "hardening-build-tools",
         proves: "no compiler, linker or header is in the image",
-        source: "seed, Size optimization: multi-stage build to exclude dev dependencies",
+        source: "docs/specification.md, Size optimization: multi-stage build to exclude dev dependencies",
         remedy: "build in another stage and `COPY --from` it what is needed",
         how: How::Files(leftovers::build_tools),
     },
     Check {
         id: "hardening-secrets-environment",
         proves: "no variable of the environment holds a secret",
-        source: "design: no layer keeps a secret",
+        source: "docs/specification.md, What the project adds: no layer keeps a secret",
         remedy: "take it out of `ENV` and revoke it: who can pull the image has it",
         how: How::Files(secrets::environment),
     },
     Check {
         id: "hardening-secrets-labels",
         proves: "no label holds a secret",
-        source: "design: no layer keeps a secret",
+        source: "docs/specification.md, What the project adds: no layer keeps a secret",
         remedy: "take it out of `LABEL` (and out of the remote's URL) and revoke it: who can pull \
                  the image has it",
         how: How::Files(secrets::labels),
@@ -81,7 +81,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "hardening-secrets-history",
         proves: "no line of the build's history holds a secret",
-        source: "design: no layer keeps a secret",
+        source: "docs/specification.md, What the project adds: no layer keeps a secret",
         remedy: "give it to the build by `RUN --mount=type=secret`, not by `ARG`, and revoke it: \
                  who can pull the image has it",
         how: How::Files(secrets::history),
@@ -89,7 +89,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "hardening-secrets-files",
         proves: "no file of any layer holds a secret",
-        source: "design: no layer keeps a secret",
+        source: "docs/specification.md, What the project adds: no layer keeps a secret",
         remedy: "keep it out of that layer (`.dockerignore`, `RUN --mount=type=secret`) and revoke \
                  it; removing the file in a later layer does not remove it from the image",
         how: How::Files(secrets::files),
@@ -104,7 +104,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "hardening-home",
         proves: "nothing that the tmpfs over the home would hide is there, but empty folders",
-        source: "contract, Traps: whatever the image keeps under /home/agentgate is hidden",
+        source: "docs/contract.md, Traps: whatever the image keeps under /home/agentgate is hidden",
         remedy: "keep settings in `/etc` and programs in `/usr/local`",
         how: How::Files(home),
     },
@@ -118,7 +118,7 @@ const ESCALATION: [&str; 7] = [
     "sudo", "sudoedit", "doas", "su-exec", "gosu", "pkexec", "su",
 ];
 
-fn setuid(facts: &Facts) -> Verdict {
+fn setuid(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let mut found = Vec::new();
     for file in root.files.values() {
@@ -137,7 +137,7 @@ fn setuid(facts: &Facts) -> Verdict {
     root.none_of(&found, "no setuid or setgid bit")
 }
 
-fn file_capabilities(facts: &Facts) -> Verdict {
+fn file_capabilities(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let files = root.files.values();
     let found: Vec<String> = files
@@ -147,7 +147,7 @@ fn file_capabilities(facts: &Facts) -> Verdict {
     root.none_of(&found, "no `security.capability`")
 }
 
-fn escalation_tools(facts: &Facts) -> Verdict {
+fn escalation_tools(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let programs = programs(facts, &root);
     let files = programs.iter().filter_map(|path| root.files.get(path));
@@ -172,7 +172,7 @@ fn is_escalation(entry: &Entry) -> bool {
 }
 
 /// The paths of all that is in a folder of PATH: of the image's own, and of the usual one.
-fn programs<'a>(facts: &Facts, root: &Root<'a>) -> Vec<&'a str> {
+fn programs<'a>(facts: &ImageFacts, root: &Root<'a>) -> Vec<&'a str> {
     const USUAL: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let own = facts.image.config.config.env("PATH").unwrap_or_default();
     let folders: Vec<&str> = [USUAL, own]
@@ -191,7 +191,7 @@ fn programs<'a>(facts: &Facts, root: &Root<'a>) -> Vec<&'a str> {
         .collect()
 }
 
-fn world_writable(facts: &Facts) -> Verdict {
+fn world_writable(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let mut found = Vec::new();
     for (path, file) in &root.files {
@@ -216,7 +216,7 @@ fn world_writable(facts: &Facts) -> Verdict {
     )
 }
 
-fn home(facts: &Facts) -> Verdict {
+fn home(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let strays = root.files.values().filter(|file| is_stray(file.entry));
     let found: Vec<String> = strays.map(|file| root.name(file)).collect();

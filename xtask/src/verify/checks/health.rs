@@ -5,43 +5,43 @@ use std::fs;
 
 use anyhow::Context as _;
 
-use super::look::lines;
-use crate::verify::bench::{Bench, Container, Ran, Start};
+use super::inspect::lines;
 use crate::verify::check::{Check, How, Verdict};
+use crate::verify::sandbox::{Container, Ran, Sandbox, Start};
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "health-healthy",
         proves: "a container as the server starts it is healthy",
-        source: "seed 6.3.4: return healthy/unhealthy status",
+        source: "docs/specification.md, 6.3.4: return healthy/unhealthy status",
         remedy: "`docker inspect --format '{{json .State.Health}}' CONTAINER` has its words",
         how: How::Waiting(healthy),
     },
     Check {
         id: "health-no-workspace",
         proves: "a container without a workspace is unhealthy",
-        source: "seed 6.3.4: check workspace is mounted",
+        source: "docs/specification.md, 6.3.4: check workspace is mounted",
         remedy: "the health check must look whether `/workspace` is a mount",
         how: How::Waiting(no_workspace),
     },
     Check {
         id: "health-no-claude",
         proves: "a container whose `claude` does not run is unhealthy",
-        source: "seed 6.3.4: check Claude CLI is available",
+        source: "docs/specification.md, 6.3.4: check Claude CLI is available",
         remedy: "the health check must run `claude --version`",
         how: How::Waiting(no_claude),
     },
     Check {
         id: "health-no-node",
         proves: "a container whose `node` fails is unhealthy",
-        source: "seed 6.3.4: check Node.js is working",
+        source: "docs/specification.md, 6.3.4: check Node.js is working",
         remedy: "the health check must run `node --version`",
         how: How::Waiting(no_node),
     },
     Check {
         id: "health-full",
         proves: "a container whose `/tmp` is full is unhealthy",
-        source: "specification 6.3.4; a full `/tmp` makes Claude Code's commands answer nothing \
+        source: "docs/specification.md, 6.3.4; a full `/tmp` makes Claude Code's commands answer nothing \
                  (anthropics/claude-code#35442)",
         remedy: "the health check must see whether TMPDIR and HOME have room",
         how: How::Waiting(full),
@@ -49,7 +49,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "health-repository",
         proves: "a container whose workspace is a worktree without its repository is unhealthy",
-        source: "specification 6.3.4: return healthy/unhealthy status; devcontainers/cli#796",
+        source: "docs/specification.md, 6.3.4: return healthy/unhealthy status; devcontainers/cli#796",
         remedy: "the health check must see whether `.git` leads to a repository",
         how: How::Waiting(repository),
     },
@@ -57,7 +57,7 @@ pub(crate) const CHECKS: &[Check] = &[
         id: "health-root",
         proves: "in a container that was started as root, the health check and headless Claude Code \
                  are the agent's",
-        source: "seed 6.3.2: set correct permissions; the entrypoint steps down from root",
+        source: "docs/specification.md, 6.3.2: set correct permissions; the entrypoint steps down from root",
         remedy: "`health` and `headless` must become agentgate, and leave no file of root's behind",
         how: How::Waiting(as_root),
     },
@@ -81,26 +81,26 @@ struct Health {
     said: String,
 }
 
-fn healthy(bench: &Bench) -> anyhow::Result<Verdict> {
+fn healthy(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     // A machine that is busy may be too slow once.
-    let health = ask(bench.contract(), "3")?;
+    let health = ask(sandbox.contract(), "3")?;
     Ok(judge_healthy(&health))
 }
 
-fn no_workspace(bench: &Bench) -> anyhow::Result<Verdict> {
-    let health = ask(bench.contract().without_workspace(), "1")?;
+fn no_workspace(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let health = ask(sandbox.contract().without_workspace(), "1")?;
     Ok(judge_unhealthy(&health, "workspace"))
 }
 
-fn no_claude(bench: &Bench) -> anyhow::Result<Verdict> {
-    let file = bench.file("not a program", 0o644)?;
-    let start = bench.contract().mount(&file, "/usr/local/bin/claude");
+fn no_claude(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let file = sandbox.file("not a program", 0o644)?;
+    let start = sandbox.contract().mount(&file, "/usr/local/bin/claude");
     Ok(judge_unhealthy(&ask(start, "1")?, "claude"))
 }
 
-fn no_node(bench: &Bench) -> anyhow::Result<Verdict> {
-    let file = bench.file("#!/bin/sh\nexit 1\n", 0o755)?;
-    let start = bench.contract().mount(&file, "/usr/local/bin/node");
+fn no_node(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let file = sandbox.file("#!/bin/sh\nexit 1\n", 0o755)?;
+    let start = sandbox.contract().mount(&file, "/usr/local/bin/node");
     Ok(judge_unhealthy(&ask(start, "1")?, "node"))
 }
 
@@ -108,9 +108,9 @@ fn no_node(bench: &Bench) -> anyhow::Result<Verdict> {
 const ROOT: &str = "agent-entrypoint headless --dangerously-skip-permissions hello 2>&1 | grep root
 find \"$HOME\" /tmp -mindepth 1 -uid 0; true";
 
-fn as_root(bench: &Bench) -> anyhow::Result<Verdict> {
-    let folder = bench.workspace()?;
-    let start = bench.plain().user("root").workspace(&folder, "rw");
+fn as_root(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let folder = sandbox.workspace()?;
+    let start = sandbox.plain().user("root").workspace(&folder, "rw");
     let container = start.options(&SOON).options(&["3"]).start()?;
     let health = answer(&container)?;
     let left = container.exec(&["sh", "-c", ROOT])?;
@@ -122,27 +122,27 @@ fn judge_root(health: &Health, left: &Ran) -> Verdict {
     match (health.status.as_str(), left.code, left.stdout.trim()) {
         ("healthy", 0, "") => Verdict::passed(EXPECTED),
         ("healthy", 0, found) => Verdict::failed(lines(found), EXPECTED),
-        ("healthy", ..) => Verdict::failed(left.told(), EXPECTED),
-        _ => Verdict::failed(told(health), EXPECTED),
+        ("healthy", ..) => Verdict::failed(left.describe(), EXPECTED),
+        _ => Verdict::failed(describe(health), EXPECTED),
     }
 }
 
 /// Fills `/tmp`, and waits then.
 const FILL: &str = "cat /dev/zero >/tmp/full 2>/dev/null; exec sleep infinity";
 
-fn full(bench: &Bench) -> anyhow::Result<Verdict> {
+fn full(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let small = ["--tmpfs", "/tmp:rw,noexec,nosuid,size=64k"];
-    let start = bench.contract().options(&small);
+    let start = sandbox.contract().options(&small);
     let start = start.command(&["sh", "-c", FILL]);
     Ok(judge_unhealthy(&ask(start, "3")?, "/tmp"))
 }
 
-fn repository(bench: &Bench) -> anyhow::Result<Verdict> {
-    let folder = bench.workspace()?;
+fn repository(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let folder = sandbox.workspace()?;
     let file = folder.join(".git");
     let written = fs::write(&file, "gitdir: /elsewhere/.git/worktrees/this\n");
     written.with_context(|| format!("failed to write `{}`", file.display()))?;
-    let start = bench.contract().workspace(&folder, "rw");
+    let start = sandbox.contract().workspace(&folder, "rw");
     Ok(judge_unhealthy(&ask(start, "1")?, "/elsewhere"))
 }
 
@@ -168,20 +168,23 @@ fn answer(container: &Container) -> anyhow::Result<Health> {
 fn judge_healthy(health: &Health) -> Verdict {
     match health.status.as_str() {
         "healthy" => Verdict::passed("healthy"),
-        _ => Verdict::failed(told(health), "healthy"),
+        _ => Verdict::failed(describe(health), "healthy"),
     }
 }
 
 fn judge_unhealthy(health: &Health, word: &str) -> Verdict {
     let says_why = health.said.to_lowercase().contains(word);
     if health.status == "unhealthy" && says_why {
-        return Verdict::passed(told(health));
+        return Verdict::passed(describe(health));
     }
-    Verdict::failed(told(health), format!("unhealthy, with a word on `{word}`"))
+    Verdict::failed(
+        describe(health),
+        format!("unhealthy, with a word on `{word}`"),
+    )
 }
 
 /// What is well is not repeated.
-fn told(health: &Health) -> String {
+fn describe(health: &Health) -> String {
     let bad = health.said.lines().filter(|line| !line.starts_with("ok "));
     let bad: String = bad.map(|line| format!("{line}\n")).collect();
     match (health.status.as_str(), bad.trim()) {
@@ -194,7 +197,7 @@ fn told(health: &Health) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::checks::contract::tests::said;
+    use crate::verify::checks::fixture::line as said;
 
     fn health(status: &str, said: &str) -> Health {
         Health {
@@ -229,8 +232,8 @@ mod tests {
             ("healthy", "claude ok\n", false),
             ("none", "", false),
         ] {
-            let told = said(judge_unhealthy(&health(status, words), "claude"));
-            assert_eq!(told.starts_with("passed"), passes, "{told}");
+            let text = said(judge_unhealthy(&health(status, words), "claude"));
+            assert_eq!(text.starts_with("passed"), passes, "{text}");
         }
     }
 

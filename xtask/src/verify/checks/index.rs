@@ -3,17 +3,17 @@
 #[cfg(test)]
 mod tests;
 
-use super::look::count;
+use super::inspect::count;
 use crate::oci::{Descriptor, Index};
 use crate::platform;
 use crate::verify::check::{Check, How, Verdict};
-use crate::verify::facts::{Facts, IndexFacts};
+use crate::verify::facts::{ImageFacts, IndexFacts};
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "index-platforms",
         proves: "the index has exactly one image for each platform, and none for another",
-        source: "seed, Multi-Architecture Support: linux/amd64, linux/arm64",
+        source: "docs/specification.md, Multi-Architecture Support: linux/amd64, linux/arm64",
         remedy: "build the index anew, for all platforms of `[workspace.metadata.image]`; an index \
                  that was appended to keeps the old image of a platform",
         how: How::Files(platforms),
@@ -21,21 +21,21 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "index-attestations",
         proves: "what else the index has are attestations of its images",
-        source: "facts, buildx and BuildKit: attestations are known by their annotation",
+        source: "docs/specification.md, What the project adds: attestations are known by their annotation",
         remedy: "build the index anew, in one go: attestations cannot be moved between indexes",
         how: How::Files(attestations),
     },
     Check {
         id: "index-complete",
         proves: "all that the index names is there, and is what its digest says",
-        source: "facts: deleting what has no tag breaks published indexes",
+        source: "docs/specification.md, What the project adds: deleting what has no tag breaks published indexes",
         remedy: "push the image again; let clean-ups keep what an index names",
         how: How::Files(complete),
     },
 ];
 
 /// The index, or why there is none to judge.
-fn index(facts: &Facts) -> Result<&Index, Verdict> {
+fn index(facts: &ImageFacts) -> Result<&Index, Verdict> {
     match &facts.index {
         IndexFacts::Known { index, .. } => Ok(index),
         IndexFacts::None => Err(Verdict::NotApplicable(
@@ -53,7 +53,7 @@ fn platform_of(entry: &Descriptor) -> Option<String> {
     platform.map(ToString::to_string)
 }
 
-fn platforms(facts: &Facts) -> Verdict {
+fn platforms(facts: &ImageFacts) -> Verdict {
     let index = match index(facts) {
         Ok(index) => index,
         Err(verdict) => return verdict,
@@ -88,7 +88,7 @@ fn platforms(facts: &Facts) -> Verdict {
     Verdict::none_of(&found, &format!("one image for each of `{expected}`"))
 }
 
-fn attestations(facts: &Facts) -> Verdict {
+fn attestations(facts: &ImageFacts) -> Verdict {
     let index = match index(facts) {
         Ok(index) => index,
         Err(verdict) => return verdict,
@@ -128,7 +128,7 @@ fn fault(entry: &Descriptor, images: &[&Descriptor]) -> Option<String> {
     (!is_here).then(|| format!("attestation `{name}` is of `{of}`, which is not in the index"))
 }
 
-fn complete(facts: &Facts) -> Verdict {
+fn complete(facts: &ImageFacts) -> Verdict {
     match (&facts.index, index(facts)) {
         (_, Err(verdict)) => verdict,
         (IndexFacts::Known { broken, .. }, Ok(_)) if !broken.is_empty() => {

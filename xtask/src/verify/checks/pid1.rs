@@ -4,10 +4,10 @@ mod agent;
 #[cfg(test)]
 mod tests;
 
-use super::look::lines;
-use crate::verify::bench::{Bench, Ran};
+use super::inspect::lines;
 use crate::verify::check::{Check, How, Verdict};
 use crate::verify::facts::Expected;
+use crate::verify::sandbox::{Ran, Sandbox};
 
 const ENTRYPOINT: &str = "/usr/local/bin/agent-entrypoint";
 /// What the entrypoint ends with when there is no workspace (`EX_CONFIG`).
@@ -17,77 +17,77 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "pid1-entrypoint",
         proves: "the image's own entrypoint is PID 1",
-        source: "contract: the image's ENTRYPOINT stays",
+        source: "docs/contract.md: the image's ENTRYPOINT stays",
         remedy: "set `ENTRYPOINT [\"/usr/local/bin/agent-entrypoint\"]` in docker/Dockerfile.agent",
         how: How::Exec(&["cat", "/proc/1/cmdline"], entrypoint),
     },
     Check {
         id: "pid1-signals",
         proves: "signals to the container reach its command",
-        source: "seed 6.3.2: forward signals for graceful shutdown",
+        source: "docs/specification.md, 6.3.2: forward signals for graceful shutdown",
         remedy: "the entrypoint must pass on every signal that can be passed on",
         how: How::Containers(signals),
     },
     Check {
         id: "pid1-reap",
         proves: "orphans do not stay as zombies",
-        source: "contract: an exec that times out is let go of, PID 1 must reap",
+        source: "docs/contract.md: an exec that times out is let go of, PID 1 must reap",
         remedy: "the entrypoint must wait for every child, its command's orphans included",
         how: How::Exec(&["sh", "-c", ORPHANS], reap),
     },
     Check {
         id: "pid1-exit-code",
         proves: "a container ends as its command does",
-        source: "seed 6.3.2: if command provided, execute directly",
+        source: "docs/specification.md, 6.3.2: if command provided, execute directly",
         remedy: "the entrypoint must end with its command's exit code, 128 + n for a signal",
         how: How::Containers(exit_code),
     },
     Check {
         id: "pid1-keep-alive",
         proves: "without a command a container stays, for `docker exec`",
-        source: "seed 6.3.2: keep-alive mode",
+        source: "docs/specification.md, 6.3.2: keep-alive mode",
         remedy: "without a command the entrypoint must wait for SIGTERM; `CMD []` in the Dockerfile",
         how: How::Containers(keep_alive),
     },
     Check {
         id: "pid1-command",
         proves: "a command gets its arguments as they were given",
-        source: "seed 6.3.2: command mode",
+        source: "docs/specification.md, 6.3.2: command mode",
         remedy: "the entrypoint must execute the command itself, without a shell",
         how: How::Containers(command),
     },
     Check {
         id: "pid1-no-workspace",
         proves: "without a workspace nothing is started, and one line says why",
-        source: "seed 6.3.2: validate workspace mount exists",
+        source: "docs/specification.md, 6.3.2: validate workspace mount exists",
         remedy: "the entrypoint must refuse a `WORKSPACE` that is no directory, with exit code 78",
         how: How::Containers(no_workspace),
     },
     Check {
         id: "pid1-stdout",
         proves: "the entrypoint writes nothing to its command's stdout",
-        source: "contract: nothing else may write to an exec's stdout",
+        source: "docs/contract.md: nothing else may write to an exec's stdout",
         remedy: "what the entrypoint says goes to stderr",
         how: How::Containers(stdout),
     },
     Check {
         id: "pid1-kill",
         proves: "nothing that an agent kills ends the container",
-        source: "contract: command `sleep infinity`; design: PID 1 outlives the agent's clean-up",
+        source: "docs/contract.md: command `sleep infinity`; docs/specification.md, What the project adds: PID 1 outlives the agent's clean-up",
         remedy: "in keep-alive mode only a signal from outside the PID namespace may end PID 1",
         how: How::Containers(agent::kill),
     },
     Check {
         id: "pid1-trace",
         proves: "an agent cannot trace PID 1, or write to its memory",
-        source: "design: PID 1 is out of the agent's reach",
+        source: "docs/specification.md, What the project adds: PID 1 is out of the agent's reach",
         remedy: "the entrypoint must set `PR_SET_DUMPABLE` to 0",
         how: How::Exec(agent::TRACE, agent::trace),
     },
     Check {
         id: "pid1-terminal",
         proves: "a command that stops on its terminal goes on",
-        source: "seed 6.4: `docker run --rm -it`; nobody can type `fg` (Yelp/dumb-init#184)",
+        source: "docs/specification.md, 6.4: `docker run --rm -it`; nobody can type `fg` (Yelp/dumb-init#184)",
         remedy: "PID 1 must continue a stopped command that holds the terminal",
         how: How::Containers(agent::terminal),
     },
@@ -101,7 +101,7 @@ fn entrypoint(_: &Expected, ran: &Ran) -> Verdict {
     }
     let seen = match words.first() {
         Some(first) if ran.code == 0 && !first.is_empty() => format!("`{first}`"),
-        _ => ran.told(),
+        _ => ran.describe(),
     };
     Verdict::failed(seen, format!("`{ENTRYPOINT}`"))
 }
@@ -110,8 +110,8 @@ fn entrypoint(_: &Expected, ran: &Ran) -> Verdict {
 const LISTENER: &str = "trap 'echo got HUP' HUP; trap 'echo got USR2' USR2; \
      trap 'echo got USR1; exit 41' USR1; echo ready; while :; do sleep 0.05; done";
 
-fn signals(bench: &Bench) -> anyhow::Result<Verdict> {
-    let start = bench.contract().command(&["bash", "-c", LISTENER]);
+fn signals(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let start = sandbox.contract().command(&["bash", "-c", LISTENER]);
     let container = start.start()?;
     let hears = |word: &str| {
         container.until(&format!("echo {word}"), |container| {
@@ -149,12 +149,12 @@ fn reap(_: &Expected, ran: &Ran) -> Verdict {
         number if ran.code == 0 && !number.is_empty() => {
             Verdict::failed(format!("{number} zombies after ten seconds"), EXPECTED)
         }
-        _ => Verdict::failed(ran.told(), EXPECTED),
+        _ => Verdict::failed(ran.describe(), EXPECTED),
     }
 }
 
-fn exit_code(bench: &Bench) -> anyhow::Result<Verdict> {
-    let run = |script: &str| bench.contract().command(&["sh", "-c", script]).run();
+fn exit_code(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let run = |script: &str| sandbox.contract().command(&["sh", "-c", script]).run();
     let codes = (run("exit 7")?.code, run("kill -KILL $$")?.code);
     Ok(judge_exit_code(codes))
 }
@@ -164,8 +164,8 @@ fn judge_exit_code((ended, killed): (i32, i32)) -> Verdict {
     Verdict::equal(seen, "7 for 7, 137 for SIGKILL")
 }
 
-fn keep_alive(bench: &Bench) -> anyhow::Result<Verdict> {
-    let container = bench.plain().start()?;
+fn keep_alive(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let container = sandbox.plain().start()?;
     let answer = container.exec(&["echo", "here"])?;
     let status = container.state("Status")?;
     let code = container.stop()?.code;
@@ -176,7 +176,7 @@ fn keep_alive(bench: &Bench) -> anyhow::Result<Verdict> {
 fn judge_keep_alive(answer: &Ran, status: &str, code: i32) -> Verdict {
     const EXPECTED: &str = "running, answers `docker exec`, ends by SIGTERM";
     if status != "running" || answer.stdout != "here\n" {
-        return Verdict::failed(format!("{status}, {}", answer.told()), EXPECTED);
+        return Verdict::failed(format!("{status}, {}", answer.describe()), EXPECTED);
     }
     let seen = format!("running, stopped with exit {code}");
     if matches!(code, 0 | 143) {
@@ -188,8 +188,10 @@ fn judge_keep_alive(answer: &Ran, status: &str, code: i32) -> Verdict {
 
 const ARGUMENTS: [&str; 6] = ["printf", "[%s]", "a b", "", "*", "$HOME"];
 
-fn command(bench: &Bench) -> anyhow::Result<Verdict> {
-    Ok(judge_command(&bench.contract().command(&ARGUMENTS).run()?))
+fn command(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    Ok(judge_command(
+        &sandbox.contract().command(&ARGUMENTS).run()?,
+    ))
 }
 
 fn judge_command(ran: &Ran) -> Verdict {
@@ -197,12 +199,12 @@ fn judge_command(ran: &Ran) -> Verdict {
     if ran.code == 0 && ran.stdout == EXPECTED {
         Verdict::passed(format!("`{EXPECTED}`"))
     } else {
-        Verdict::failed(ran.told(), format!("exit 0, `{EXPECTED}`"))
+        Verdict::failed(ran.describe(), format!("exit 0, `{EXPECTED}`"))
     }
 }
 
-fn no_workspace(bench: &Bench) -> anyhow::Result<Verdict> {
-    let start = bench.contract().options(&["--env", "WORKSPACE=/missing"]);
+fn no_workspace(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let start = sandbox.contract().options(&["--env", "WORKSPACE=/missing"]);
     Ok(judge_no_workspace(
         &start.command(&["echo", "started"]).run()?,
     ))
@@ -211,14 +213,14 @@ fn no_workspace(bench: &Bench) -> anyhow::Result<Verdict> {
 fn judge_no_workspace(ran: &Ran) -> Verdict {
     let says_why = ran.stderr.lines().count() == 1 && ran.stderr.contains("/missing");
     if ran.code == NO_WORKSPACE && ran.stdout.is_empty() && says_why {
-        return Verdict::passed(ran.told());
+        return Verdict::passed(ran.describe());
     }
     let expected = format!("exit {NO_WORKSPACE}, one line that names `/missing`, no command");
-    Verdict::failed(ran.told(), expected)
+    Verdict::failed(ran.describe(), expected)
 }
 
-fn stdout(bench: &Bench) -> anyhow::Result<Verdict> {
-    Ok(judge_stdout(&bench.plain().command(&["true"]).run()?))
+fn stdout(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    Ok(judge_stdout(&sandbox.plain().command(&["true"]).run()?))
 }
 
 fn judge_stdout(ran: &Ran) -> Verdict {
@@ -226,7 +228,7 @@ fn judge_stdout(ran: &Ran) -> Verdict {
         return Verdict::passed("nothing");
     }
     let seen = match ran.stdout.as_str() {
-        "" => ran.told(),
+        "" => ran.describe(),
         said => lines(said),
     };
     Verdict::failed(seen, "exit 0, nothing on stdout")

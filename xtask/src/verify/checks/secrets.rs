@@ -5,10 +5,10 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use super::look::{self, Root, count};
+use super::inspect::{self, Root, count};
 use crate::oci::Digest;
 use crate::verify::check::Verdict;
-use crate::verify::facts::Facts;
+use crate::verify::facts::ImageFacts;
 use crate::verify::rootfs::{Entry, Image, Kind, secrets_in};
 
 /// Files that exist to keep secrets.
@@ -36,7 +36,7 @@ const ENDINGS: [&str; 3] = [".p12", ".pfx", ".jks"];
 /// A layer with this many certificates is where the base's trusted ones come from.
 const BUNDLE: usize = 20;
 
-pub(super) fn environment(facts: &Facts) -> Verdict {
+pub(super) fn environment(facts: &ImageFacts) -> Verdict {
     let pairs = &facts.image.config.config.env;
     let found: Vec<String> = pairs.iter().filter_map(|pair| in_pair(pair)).collect();
     if found.is_empty() {
@@ -45,7 +45,7 @@ pub(super) fn environment(facts: &Facts) -> Verdict {
     Verdict::none_of(&found, "no secret in a variable")
 }
 
-pub(super) fn labels(facts: &Facts) -> Verdict {
+pub(super) fn labels(facts: &ImageFacts) -> Verdict {
     let labels = &facts.image.config.config.labels;
     let found: Vec<String> = labels
         .iter()
@@ -60,7 +60,7 @@ pub(super) fn labels(facts: &Facts) -> Verdict {
     Verdict::none_of(&found, "no secret in a label")
 }
 
-pub(super) fn history(facts: &Facts) -> Verdict {
+pub(super) fn history(facts: &ImageFacts) -> Verdict {
     let steps = &facts.image.config.history;
     let mut found = Vec::new();
     for (number, step) in steps.iter().enumerate() {
@@ -132,14 +132,14 @@ fn has_content(value: &str) -> bool {
     !value.trim_matches(['"', '\'', ' ']).is_empty()
 }
 
-pub(super) fn files(facts: &Facts) -> Verdict {
+pub(super) fn files(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let mut found = Vec::new();
     let mut looked_at = 0;
     for (number, entry) in entries(&facts.image) {
         looked_at += 1;
         if let Some(what) = in_file(entry) {
-            let name = look::name(&facts.image, number, &entry.path);
+            let name = inspect::name(&facts.image, number, &entry.path);
             let is_seen = root.files.get(entry.path.as_str());
             let is_seen = is_seen.is_some_and(|file| file.layer == number);
             let hidden = if is_seen {
@@ -185,20 +185,20 @@ fn in_file(entry: &Entry) -> Option<String> {
     (is_secret && entry.size > 0).then(|| "a file for secrets".to_owned())
 }
 
-pub(super) fn build_ca(facts: &Facts) -> Verdict {
+pub(super) fn build_ca(facts: &ImageFacts) -> Verdict {
     let ca = &facts.expected.build_ca;
     let of_base = of_base(&facts.image);
     let is_new = |one: &Digest| ca.contains(one) && !of_base.contains(one);
     let mut found = Vec::new();
     for (number, entry) in entries(&facts.image) {
         if entry.certificates.iter().any(is_new) {
-            let name = look::name(&facts.image, number, &entry.path);
+            let name = inspect::name(&facts.image, number, &entry.path);
             found.push(format!("a certificate of the build in {name}"));
         }
     }
     for (number, layer) in facts.image.layers.iter().enumerate() {
         let left = layer.entries.iter().filter(|entry| is_mounted(entry));
-        found.extend(left.map(|entry| look::name(&facts.image, number, &entry.path)));
+        found.extend(left.map(|entry| inspect::name(&facts.image, number, &entry.path)));
     }
     if found.is_empty() {
         let of_build = count(ca.len(), "certificate");

@@ -7,7 +7,7 @@ use super::fixture::{self, judge};
 use super::{agent, catalogue, contract_files, hardening_files, image, index};
 use crate::oci::Config;
 use crate::verify::check::{Check, How, Verdict};
-use crate::verify::facts::{Facts, IndexFacts};
+use crate::verify::facts::{ImageFacts, IndexFacts};
 
 fn checks() -> impl Iterator<Item = &'static Check> {
     let all = [
@@ -22,7 +22,7 @@ fn checks() -> impl Iterator<Item = &'static Check> {
 }
 
 /// The ids of the checks that fail; every failure says what it saw, what it expected and what to do.
-fn failing(facts: &Facts) -> Vec<&'static str> {
+fn failing(facts: &ImageFacts) -> Vec<&'static str> {
     let mut failing = Vec::new();
     for check in checks() {
         match judge(std::slice::from_ref(check), check.id, facts) {

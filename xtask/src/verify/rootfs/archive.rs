@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Read};
+use std::io::Read;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 
 use super::{Image, Layer};
-use crate::oci::{Config, Descriptor, Digest, Document, Index, Manifest};
+use crate::docker;
+use crate::exec::Exec;
+use crate::oci::{Config, Descriptor, Digest, Document, Manifest};
 
 pub(crate) use super::blob::{Blob, read_blob};
 
@@ -20,44 +22,20 @@ pub(crate) struct Archive {
     blobs: BTreeMap<Digest, Blob>,
 }
 
-/// Reads an image layout as an archive, which is what `docker save` writes.
-pub(crate) fn read_archive(mut stream: impl Read) -> anyhow::Result<Archive> {
-    let found = read_entries(&mut stream).context("failed to read the image's archive")?;
-    // A writer into a pipe fails when nobody reads the padding.
-    io::copy(&mut stream, &mut io::sink()).context("failed to read the image's archive")?;
-    found
-        .context("the image's archive has no `index.json`; hint: only Docker 25 or later writes it")
-}
-
-/// None where the archive is no image layout.
-fn read_entries(stream: &mut dyn Read) -> anyhow::Result<Option<Archive>> {
+/// Runs `docker save` with `args` and reads what it writes.
+pub(crate) fn save(exec: &Exec, args: &[&str]) -> anyhow::Result<Archive> {
     let mut archive = Archive::default();
-    let mut has_index = false;
-    for entry in tar::Archive::new(stream).entries()? {
-        let entry = entry?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let path = path.trim_start_matches("./");
-        if path == "index.json" {
-            let index: Index = serde_json::from_reader(io::BufReader::new(entry))
-                .context("its `index.json` is no index")?;
-            archive.roots = index.manifests;
-            has_index = true;
-        } else if let Some(digest) = digest(path).filter(|_| entry.header().entry_type().is_file())
-        {
-            let blob = read_blob(entry, &digest)?;
-            archive.insert(digest, blob);
-        }
-    }
-    Ok(has_index.then_some(archive))
-}
-
-/// The digest that a file of the layout is named by.
-fn digest(path: &str) -> Option<Digest> {
-    let hex = path.strip_prefix("blobs/sha256/")?;
-    format!("sha256:{hex}").parse().ok()
+    archive.roots = docker::save(exec, args, |digest, _, stream| archive.add(digest, stream))?;
+    Ok(archive)
 }
 
 impl Archive {
+    fn add(&mut self, digest: Digest, stream: &mut dyn Read) -> anyhow::Result<()> {
+        let blob = read_blob(stream, &digest)?;
+        self.insert(digest, blob);
+        Ok(())
+    }
+
     pub(crate) fn insert(&mut self, digest: Digest, blob: Blob) {
         self.blobs.insert(digest, blob);
     }
@@ -132,6 +110,13 @@ impl Archive {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read_archive(mut bytes: &[u8]) -> anyhow::Result<Archive> {
+        let mut archive = Archive::default();
+        let add = |digest, _, stream: &mut dyn Read| archive.add(digest, stream);
+        archive.roots = docker::read_archive(&mut bytes, add)?;
+        Ok(archive)
+    }
 
     fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut archive = tar::Builder::new(Vec::new());

@@ -1,5 +1,5 @@
-//! One blob of an image, read in one pass: it is hashed as it is stored, and looked through as it
-//! is unpacked, so that none is ever held whole.
+//! One blob of an image, read in one pass: it is hashed and searched as it streams by, so that no
+//! blob is held in memory as a whole.
 
 use std::io::{self, BufReader, Cursor, Read};
 use std::sync::Arc;
@@ -89,7 +89,7 @@ fn document(stored: &mut impl Read) -> io::Result<Content> {
     })
 }
 
-/// What a blob is, by its first bytes: its media type stands elsewhere, and may be wrong.
+/// The format of a blob by its first bytes: its media type is kept elsewhere, and may be wrong.
 enum Format {
     Gzip,
     Zstd,

@@ -1,4 +1,4 @@
-//! The content of a file: what it is, and what stands in it that should not.
+//! The content of a file: its format, and the secrets and certificates in it.
 
 use std::io::Read;
 

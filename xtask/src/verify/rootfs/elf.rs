@@ -3,84 +3,59 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
+use object::LittleEndian;
+use object::elf::{FileHeader32, FileHeader64, PT_INTERP};
+use object::read::elf::{FileHeader, ProgramHeader as _};
+
 use super::Elf;
 
-/// Bytes of a file that [`Elf::parse`] wants to see.
+/// Bytes of a file that [`Elf::read`] wants to see.
 pub(super) const HEAD: u64 = 64 * 1024;
-
-const PT_INTERP: u32 = 3;
 
 /// Bytes that a path may have.
 const NAME_MAX: u64 = 4096;
 
-/// Where the fields are that depend on the size of an address.
-struct Layout {
-    wide: bool,
-    headers: usize,
-    header_size: usize,
-    header_count: usize,
-    /// Within a program header.
-    offset: usize,
-    file_size: usize,
-}
-
-const NARROW: Layout = Layout {
-    wide: false,
-    headers: 28,
-    header_size: 42,
-    header_count: 44,
-    offset: 4,
-    file_size: 16,
-};
-
-const WIDE: Layout = Layout {
-    wide: true,
-    headers: 32,
-    header_size: 54,
-    header_count: 56,
-    offset: 8,
-    file_size: 32,
-};
-
-/// The head does not hold what it should.
-struct CutShort;
-
 impl Elf {
-    /// Reads the head of a file; none where it is no little-endian ELF.
+    /// Reads the head of a file; `None` for anything but a little-endian ELF.
     #[cfg(test)]
     pub(super) fn parse(head: &[u8]) -> Option<Elf> {
         let (elf, _) = parse(head)?;
         Some(elf)
     }
 
-    /// As `parse`; where the head does not hold the interpreter, reads on in the file. `patchelf`
-    /// puts it at the end, which is how some builds of Node.js are made.
+    /// As `parse`, and reads on in the file when the head does not hold the interpreter.
+    /// `patchelf` puts it at the end, which is how some builds of Node.js are made.
     pub(super) fn read(head: &[u8], rest: impl Read) -> io::Result<Option<Elf>> {
         let Some((mut elf, place)) = parse(head) else {
             return Ok(None);
         };
-        let ahead = |place: &Range<u64>| place.start >= head.len() as u64;
-        if let Some(place) = place.filter(ahead) {
+        let is_ahead = |place: &Range<u64>| place.start >= head.len() as u64;
+        if let Some(place) = place.filter(is_ahead) {
             elf.interpreter = Some(read_on(rest, head.len() as u64, &place)?);
         }
         Ok(Some(elf))
     }
 }
 
-/// Also says where in the file the interpreter stands, if it has one.
+/// The head, and where in the file the interpreter's path is, if it has one.
 fn parse(head: &[u8]) -> Option<(Elf, Option<Range<u64>>)> {
-    let layout = match (head.get(..4)?, head.get(4)?, head.get(5)?) {
-        (b"\x7fELF", 1, 1) => NARROW,
-        (b"\x7fELF", 2, 1) => WIDE,
-        _ => return None,
-    };
-    let machine = u16_at(head, 18).ok()?;
-    let (interpreter, place) = match interpreter(head, &layout) {
+    parse_as::<FileHeader64<LittleEndian>>(head)
+        .or_else(|| parse_as::<FileHeader32<LittleEndian>>(head))
+}
+
+fn parse_as<T: FileHeader<Endian = LittleEndian>>(
+    head: &[u8],
+) -> Option<(Elf, Option<Range<u64>>)> {
+    let header = T::parse(head).ok()?;
+    // Fails for a big-endian file.
+    let endian = header.endian().ok()?;
+    let (interpreter, place) = match interpreter(header, head) {
         Ok(None) => (None, None),
         Ok(Some(place)) => (Some(name(head, &place).unwrap_or_default()), Some(place)),
-        // Nobody knows, which must not look like a static program.
-        Err(CutShort) => (Some(String::new()), None),
+        // It is not known, which must not pass for a static program.
+        Err(_) => (Some(String::new()), None),
     };
+    let machine = header.e_machine(endian).0;
     let elf = Elf {
         machine,
         interpreter,
@@ -88,22 +63,19 @@ fn parse(head: &[u8]) -> Option<(Elf, Option<Range<u64>>)> {
     Some((elf, place))
 }
 
-fn interpreter(head: &[u8], layout: &Layout) -> Result<Option<Range<u64>>, CutShort> {
-    let headers = address_at(head, layout.headers, layout)?;
-    let headers = usize::try_from(headers).map_err(|_| CutShort)?;
-    let size = usize::from(u16_at(head, layout.header_size)?);
-    let count = usize::from(u16_at(head, layout.header_count)?);
-    for number in 0..count {
-        let start = headers.checked_add(number * size).ok_or(CutShort)?;
-        let header = head.get(start..).ok_or(CutShort)?;
-        if u32_at(header, 0)? == PT_INTERP {
-            let start = address_at(header, layout.offset, layout)?;
-            let length = address_at(header, layout.file_size, layout)?;
-            let end = start.checked_add(length).ok_or(CutShort)?;
-            return Ok(Some(start..end));
-        }
-    }
-    Ok(None)
+/// Fails when the head is cut short before the end of its program headers.
+fn interpreter<T: FileHeader<Endian = LittleEndian>>(
+    header: &T,
+    head: &[u8],
+) -> object::read::Result<Option<Range<u64>>> {
+    let headers = header.program_headers(LittleEndian, head)?;
+    let mut headers = headers.iter();
+    let found = headers.find(|one| one.p_type(LittleEndian) == PT_INTERP);
+    Ok(found.map(|found| {
+        let start: u64 = found.p_offset(LittleEndian).into();
+        let length: u64 = found.p_filesz(LittleEndian).into();
+        start..start.saturating_add(length)
+    }))
 }
 
 fn name(head: &[u8], place: &Range<u64>) -> Option<String> {
@@ -112,7 +84,7 @@ fn name(head: &[u8], place: &Range<u64>) -> Option<String> {
     head.get(start..end).map(text)
 }
 
-/// Reads on to `place`; `rest` begins at `start`. Empty where the file ends before.
+/// Reads on to `place`; `rest` begins at `start`. Empty when the file ends before.
 fn read_on(mut rest: impl Read, start: u64, place: &Range<u64>) -> io::Result<String> {
     io::copy(
         &mut rest.by_ref().take(place.start - start),
@@ -128,29 +100,10 @@ fn text(name: &[u8]) -> String {
     String::from_utf8_lossy(name.strip_suffix(b"\0").unwrap_or(name)).into_owned()
 }
 
-fn address_at(bytes: &[u8], at: usize, layout: &Layout) -> Result<u64, CutShort> {
-    if layout.wide {
-        bytes_at(bytes, at).map(u64::from_le_bytes)
-    } else {
-        u32_at(bytes, at).map(u64::from)
-    }
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Result<u32, CutShort> {
-    bytes_at(bytes, at).map(u32::from_le_bytes)
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Result<u16, CutShort> {
-    bytes_at(bytes, at).map(u16::from_le_bytes)
-}
-
-fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], CutShort> {
-    let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk);
-    bytes.copied().ok_or(CutShort)
-}
-
 #[cfg(test)]
 mod tests {
+    use object::elf::{PT_LOAD, ProgramType};
+
     use super::*;
     use proptest::prelude::*;
 
@@ -162,14 +115,14 @@ mod tests {
     }
 
     /// 32 bits: the header, one program header and the name of the loader.
-    fn narrow(kind: u32) -> Vec<u8> {
+    fn narrow(kind: ProgramType) -> Vec<u8> {
         let mut bytes = b"\x7fELF\x01\x01\x01".to_vec();
         bytes.resize(52 + 32, 0);
         bytes[18] = 40;
         bytes[28] = 52;
         bytes[42] = 32;
         bytes[44] = 1;
-        bytes[52..56].copy_from_slice(&kind.to_le_bytes());
+        bytes[52..56].copy_from_slice(&kind.0.to_le_bytes());
         bytes[52 + 4] = 84;
         bytes[52 + 16] = 8;
         bytes.extend(b"/lib/ld\0");
@@ -196,7 +149,7 @@ mod tests {
             (elf.machine, elf.interpreter.unwrap().as_str()),
             (40, "/lib/ld")
         );
-        assert_eq!(Elf::parse(&narrow(1)).unwrap().interpreter, None);
+        assert_eq!(Elf::parse(&narrow(PT_LOAD)).unwrap().interpreter, None);
     }
 
     #[test]
@@ -218,7 +171,7 @@ mod tests {
         let whole = Elf::parse(&bytes).unwrap();
         for length in 0..bytes.len() {
             match Elf::parse(&bytes[..length]) {
-                None => assert!(length < 20, "{length}"),
+                None => assert!(length < 64, "{length}"),
                 Some(elf) if elf == whole => {}
                 Some(elf) => assert_eq!(elf.interpreter.as_deref(), Some(""), "{length}"),
             }

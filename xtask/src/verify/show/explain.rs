@@ -1,4 +1,4 @@
-//! `--list`: what every check is about.
+//! `--list`: every check, explained.
 
 use std::fmt::Write as _;
 
@@ -12,8 +12,8 @@ use crate::verify::check::{Check, How};
 #[derive(Serialize)]
 pub(crate) struct Catalogue {
     schema: u32,
-    /// The hash of all that judges.
-    check_set: Digest,
+    /// The hash of the checks.
+    check_set: &'static Digest,
     checks: Vec<Explained>,
 }
 
@@ -26,14 +26,17 @@ struct Explained {
     proves: &'static str,
     /// Where it is asked for.
     source: &'static str,
-    /// How it looks.
+    /// What it inspects.
     looks: &'static str,
     /// What to do when it fails.
     remedy: &'static str,
 }
 
 impl Catalogue {
-    pub(crate) fn of(checks: impl Iterator<Item = &'static Check>, check_set: Digest) -> Catalogue {
+    pub(crate) fn of(
+        checks: impl Iterator<Item = &'static Check>,
+        check_set: &'static Digest,
+    ) -> Catalogue {
         Catalogue {
             schema: 1,
             check_set,
@@ -55,7 +58,7 @@ impl Explained {
     }
 }
 
-/// How a check looks, in words.
+/// What a check inspects, in words.
 fn looks(how: &How) -> &'static str {
     match how {
         How::Files(_) => "at the image's files, configuration and index, without a container",
@@ -66,7 +69,7 @@ fn looks(how: &How) -> &'static str {
     }
 }
 
-/// What every check is about, for people.
+/// Every check, explained for people.
 pub(crate) fn list(checks: impl Iterator<Item = &'static Check>) -> String {
     let bold = Style::new().bold();
     let mut text = String::new();
@@ -96,6 +99,7 @@ pub(crate) fn list(checks: impl Iterator<Item = &'static Check>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verify::check_set::check_set;
     use crate::verify::checks::catalogue;
 
     #[test]
@@ -113,7 +117,7 @@ mod tests {
 
     #[test]
     fn programs_get_the_same() {
-        let all = Catalogue::of(catalogue(), Digest::of(b""));
+        let all = Catalogue::of(catalogue(), check_set());
         let value = serde_json::to_value(all).unwrap();
         assert_eq!(value["schema"], 1);
         let first = &value["checks"][0];

@@ -8,10 +8,10 @@ use crate::verify::check::Outcome;
 use crate::verify::receipt::Execution;
 use crate::verify::report::{PlatformReport, Report, is_bad};
 
-/// More than these are looked at again with everything else.
+/// With more checks than these, the command names none and repeats all.
 const NAMED: usize = 8;
 
-/// The command that looks again at what is not proven, and at nothing else; none when all is.
+/// The command that repeats only the checks that are not proven; absent when all are.
 pub(crate) fn again(report: &Report) -> Option<String> {
     let bad = |one: &&PlatformReport| !one.is_proven();
     let bad: Vec<&PlatformReport> = report.platforms.iter().filter(bad).collect();
@@ -35,14 +35,14 @@ pub(crate) fn again(report: &Report) -> Option<String> {
     Some(exec::quoted("cargo", &args))
 }
 
-/// What keeps the receipts from opening a release although nothing failed, or keeps checks from
-/// being looked at; each with what to do.
+/// Why the receipts are not enough for a release although nothing failed, and why checks did not
+/// run; each with what to do.
 pub(crate) fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.proven && !report.complete {
         notes.push(
-            "checks were left out, so these receipts open no release; hint: leave `--only` and \
-             `--skip` away"
+            "checks were left out, so these receipts are not enough for a release; hint: leave \
+             `--only` and `--skip` away"
                 .to_owned(),
         );
     }

@@ -9,7 +9,7 @@ use crate::verify::check::{Outcome, Status};
 use crate::verify::receipt::Execution;
 use crate::verify::report::{PlatformReport, Report, counted, words};
 
-/// As many checks and groups of one reason as people read.
+/// How many checks and groups of one reason a line names.
 const SHOWN: usize = 8;
 /// Columns for a status.
 const STATUS: usize = 14;
@@ -108,20 +108,20 @@ fn names(one: &PlatformReport, ids: &[&str]) -> String {
     let names = one.names(ids);
     let groups = one.groups();
     let is_long = names.len() > SHOWN;
-    let mut told = Vec::new();
+    let mut text = Vec::new();
     for (group, results) in &groups {
         let among = results.iter().filter(|one| ids.contains(&&*one.id));
         let among: Vec<&str> = among.map(|one| &*one.id).collect();
         let (count, all) = (among.len(), results.len());
         if names.contains(group) && !ids.contains(group) {
-            told.push(format!("{group} (all {all})"));
+            text.push(format!("{group} (all {all})"));
         } else if is_long && count > 1 {
-            told.push(format!("{group} ({count} of {all})"));
+            text.push(format!("{group} ({count} of {all})"));
         } else {
-            told.extend(among.into_iter().map(str::to_owned));
+            text.extend(among.into_iter().map(str::to_owned));
         }
     }
-    told.join(", ")
+    text.join(", ")
 }
 
 #[cfg(test)]
@@ -201,7 +201,7 @@ linux/arm64 (emulated, 1.2 s)
         ] {
             assert!(all.contains(line), "{all}");
         }
-        // Its reason and remedy are told below all the same.
+        // Its reason and remedy follow below all the same.
         assert!(all.contains("    hint:     build it with 20\n"), "{all}");
     }
 

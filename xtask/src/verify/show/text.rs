@@ -31,40 +31,6 @@ fn is_unseen(c: char) -> bool {
         | '\u{feff}')
 }
 
-/// At most `width` columns of a line of plain text; where it is longer it ends in `…`.
-pub(crate) fn cut(text: &str, width: usize) -> String {
-    if columns(text) <= width {
-        return text.to_owned();
-    }
-    let mut left = width.saturating_sub(1);
-    let mut short = String::new();
-    for c in text.chars() {
-        let Some(less) = left.checked_sub(columns_of(c)) else {
-            break;
-        };
-        left = less;
-        short.push(c);
-    }
-    if width > 0 {
-        short.push('…');
-    }
-    short
-}
-
-/// Columns that the text takes on a terminal, or more.
-fn columns(text: &str) -> usize {
-    text.chars().map(columns_of).sum()
-}
-
-/// Two for everything that may be as wide (from Hangul on), although not all of it is.
-fn columns_of(c: char) -> usize {
-    match c {
-        '\u{2010}'..='\u{22ff}' | '\u{2500}'..='\u{25ff}' => 1,
-        '\u{1100}'.. => 2,
-        _ => 1,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,22 +48,5 @@ mod tests {
         }
         assert_eq!(block("a\n b\u{1b}\n", "  "), "a\n   b\\u{1b}");
         assert_eq!(block("", "  "), "");
-    }
-
-    #[test]
-    fn a_line_is_cut_to_its_columns() {
-        for (text, width, short) in [
-            ("abc", 3, "abc"),
-            ("abcd", 3, "ab…"),
-            ("abcd", 1, "…"),
-            ("abcd", 0, ""),
-            ("", 0, ""),
-            ("漢字漢字", 8, "漢字漢字"),
-            ("漢字漢字", 6, "漢字…"),
-            ("漢字漢字", 5, "漢字…"),
-            ("漢字漢字", 4, "漢…"),
-        ] {
-            assert_eq!(cut(text, width), short, "{text} {width}");
-        }
     }
 }

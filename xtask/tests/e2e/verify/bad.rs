@@ -5,7 +5,7 @@ use crate::common::Ran;
 use crate::world::{base, image, xtask};
 
 #[test]
-fn an_unknown_image_is_told_so() {
+fn an_unknown_image_is_an_error() {
     for (name, words) in [
         ("agentgate/agent:no-such-tag", "hint: `cargo xtask image`"),
         (
@@ -26,7 +26,7 @@ fn an_unknown_image_is_told_so() {
 }
 
 #[test]
-fn wrong_usage_is_told_so() {
+fn wrong_usage_is_an_error() {
     for (args, words) in [
         (
             &["verify", "--only", "seed-3-nod"][..],
@@ -74,7 +74,7 @@ fn another_image_altogether_gets_a_report() {
 }
 
 #[test]
-fn an_engine_that_is_not_there_is_told_so() {
+fn a_missing_engine_is_an_error() {
     let mut verify = xtask(&["verify", image()]);
     verify.env("DOCKER_HOST", "unix:///no/such/docker.sock");
     let ran = Ran::of(&mut verify);

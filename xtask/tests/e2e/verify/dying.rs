@@ -74,7 +74,7 @@ fn engine() -> PathBuf {
 }
 
 #[test]
-fn what_a_dying_engine_leaves_unknown_is_told() {
+fn what_a_dying_engine_leaves_unknown_is_unproven() {
     let folder = tempfile::tempdir().unwrap();
     let way = Way::to(engine(), folder.path());
     // The image is found by now, not while the engine is dying.

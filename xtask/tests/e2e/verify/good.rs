@@ -63,7 +63,7 @@ fn the_good_image_is_flagged_by_none_and_its_receipt_holds() {
 }
 
 #[test]
-fn a_receipt_with_skips_opens_no_release() {
+fn a_receipt_with_skips_is_not_enough_for_a_release() {
     let folder = tempfile::tempdir().unwrap();
     let verified = Verified::of(
         image(),
@@ -73,7 +73,7 @@ fn a_receipt_with_skips_opens_no_release() {
     assert_eq!(verified.code, Some(0), "{}", verified.stderr);
     assert_eq!(verified.report["complete"], false);
     assert!(
-        verified.stderr.contains("open no release"),
+        verified.stderr.contains("not enough for a release"),
         "{}",
         verified.stderr
     );

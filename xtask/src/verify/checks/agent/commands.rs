@@ -1,20 +1,9 @@
 //! What commands do, in the contract's container and in one with the host's Claude Code.
 
-use crate::verify::bench::{Bench, Ran};
 use crate::verify::check::Verdict;
-use crate::verify::checks::look::lines;
+use crate::verify::checks::inspect::printed;
 use crate::verify::facts::Expected;
-
-/// Passes when the command succeeded and printed these lines and nothing else, on stderr neither.
-fn printed(ran: &Ran, expected: &[&str]) -> Verdict {
-    let told = expected.join(", ");
-    let is_silent = ran.code == 0 && ran.stderr.is_empty();
-    match ran.stdout.lines().eq(expected.iter().copied()) {
-        true if is_silent => Verdict::passed(told),
-        _ if !is_silent => Verdict::failed(ran.told(), told),
-        _ => Verdict::failed(lines(&ran.stdout), told),
-    }
-}
+use crate::verify::sandbox::{Ran, Sandbox};
 
 /// No network is needed: the dependency is a folder.
 pub(super) const DEV_DEPENDENCIES: &[&str] = &[
@@ -93,7 +82,7 @@ pub(super) fn gnu_tools(_: &Expected, ran: &Ran) -> Verdict {
     const EXPECTED: &str = "grep, find, xargs, date, stat, realpath, mktemp, ps, pgrep, patch and \
                             ssh do what scripts expect";
     if ran.code != 0 {
-        return Verdict::failed(ran.told(), EXPECTED);
+        return Verdict::failed(ran.describe(), EXPECTED);
     }
     let said = ran.stdout.lines().chain(ran.stderr.lines()).map(str::trim);
     let wrong = said.filter(|line| !line.is_empty());
@@ -124,8 +113,8 @@ command -v git
 command -v claude"#,
 ];
 
-pub(super) fn global_install(bench: &Bench) -> anyhow::Result<Verdict> {
-    let container = bench.mounted()?.start()?;
+pub(super) fn global_install(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let container = sandbox.mounted()?.start()?;
     Ok(judge_global_install(&container.exec(GLOBAL_INSTALL)?))
 }
 

@@ -1,8 +1,8 @@
 //! The folders of the home, the order of PATH, and what the environment says of programs.
 
 use crate::verify::check::Verdict;
-use crate::verify::checks::look::{Root, count};
-use crate::verify::facts::Facts;
+use crate::verify::checks::inspect::{Root, count};
+use crate::verify::facts::ImageFacts;
 use crate::verify::rootfs::{Entry, Kind};
 
 /// The user and group `agentgate`.
@@ -22,7 +22,7 @@ pub(in crate::verify::checks) const FOLDERS: [(&str, u32); 8] = [
     ("home/agentgate/.local/state", 0o755),
 ];
 
-pub(super) fn home_folders(facts: &Facts) -> Verdict {
+pub(super) fn home_folders(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let wrong = FOLDERS.iter().filter_map(|(path, mode)| {
         let seen = match root.get(path) {
@@ -43,7 +43,7 @@ pub(super) fn home_folders(facts: &Facts) -> Verdict {
     )
 }
 
-pub(super) fn npm_prefix(facts: &Facts) -> Verdict {
+pub(super) fn npm_prefix(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let Some(prefix) = facts.image.config.config.env("NPM_CONFIG_PREFIX") else {
         return Verdict::failed(
@@ -71,7 +71,7 @@ pub(super) fn npm_prefix(facts: &Facts) -> Verdict {
 /// Where the agent's own programs go.
 const OWN: [&str; 2] = ["/home/agentgate/.local/bin", "/opt/npm-global/bin"];
 
-pub(super) fn path(facts: &Facts) -> Verdict {
+pub(super) fn path(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let path = facts.image.config.config.env("PATH").unwrap_or_default();
     let folders: Vec<&str> = path.split(':').collect();
@@ -100,7 +100,7 @@ fn is_agents(root: &Root<'_>, folder: &str) -> bool {
         || root.follow(path).is_some_and(is_own)
 }
 
-pub(super) fn tool_versions(facts: &Facts) -> Verdict {
+pub(super) fn tool_versions(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let process = &facts.image.config.config;
     let path = process.env("PATH").unwrap_or_default();

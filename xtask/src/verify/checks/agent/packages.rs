@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::verify::check::Verdict;
-use crate::verify::checks::look::{Root, count, layers_of_base};
-use crate::verify::facts::Facts;
+use crate::verify::checks::inspect::{Root, count, layers_of_base};
+use crate::verify::facts::ImageFacts;
 
 /// The label that keeps the build argument `EXTRA_PACKAGES`.
 const LABEL: &str = "io.agentgate.extra-packages";
@@ -29,12 +29,12 @@ pub(super) const DEFAULT: [&str; 12] = [
 ];
 
 /// The packages that were asked for beyond the default ones; none without the label.
-pub(in crate::verify::checks) fn extra_packages(facts: &Facts) -> Option<Vec<&str>> {
+pub(in crate::verify::checks) fn extra_packages(facts: &ImageFacts) -> Option<Vec<&str>> {
     let label = facts.image.config.config.labels.get(LABEL)?;
     Some(label.split_whitespace().collect())
 }
 
-pub(super) fn packages(facts: &Facts) -> Verdict {
+pub(super) fn packages(facts: &ImageFacts) -> Verdict {
     let Some(extra) = extra_packages(facts) else {
         return Verdict::failed(format!("no label `{LABEL}`"), "a label, which may be empty");
     };

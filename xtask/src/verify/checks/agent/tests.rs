@@ -4,39 +4,19 @@ use super::CHECKS;
 use super::commands::{dev_dependencies, git_identity, gnu_tools, judge_global_install};
 use super::packages::DEFAULT;
 use crate::oci::Process;
-use crate::verify::bench::Ran;
-use crate::verify::check::Verdict;
 use crate::verify::checks::fixture::{
-    self, add, change, folder, good, owned, remove, symlink, text,
+    self, add, change, folder, good, line, owned, ran, remove, symlink, text,
 };
-use crate::verify::facts::Facts;
+use crate::verify::facts::ImageFacts;
 
 const SYSTEM: usize = 1;
 
-fn said(id: &str, facts: &Facts) -> String {
+fn said(id: &str, facts: &ImageFacts) -> String {
     fixture::said(CHECKS, id, facts)
 }
 
 fn said_with(id: &str, change: impl FnOnce(&mut Process)) -> String {
-    let mut facts = good();
-    change(&mut facts.image.config.config);
-    said(id, &facts)
-}
-
-fn ran(code: i32, stdout: &str, stderr: &str) -> Ran {
-    Ran {
-        code,
-        stdout: stdout.to_owned(),
-        stderr: stderr.to_owned(),
-    }
-}
-
-fn seen(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Passed(seen) => format!("passed: {seen}"),
-        Verdict::Failed(failure) => format!("failed: {}", failure.seen),
-        Verdict::NotApplicable(why) => why,
-    }
+    fixture::said_with(CHECKS, id, change)
 }
 
 #[test]
@@ -49,14 +29,14 @@ fn a_command_prints_what_is_expected_and_nothing_else() {
         (0, "tool\n", "npm warn x\n", "failed: exit 0, `npm warn x`"),
         (1, "tool\n", "", "failed: exit 1, `tool`"),
     ];
-    for (code, stdout, stderr, told) in table {
+    for (code, stdout, stderr, text) in table {
         let verdict = dev_dependencies(&expected, &ran(code, stdout, stderr));
-        assert_eq!(seen(verdict), told);
+        assert_eq!(line(verdict), text);
     }
     let hint = "hint: Using 'master' as the name\n";
     let identity = "AgentGate agent <agent@agentgate.invalid>";
     let stdout = format!("{identity}, {identity}\nSomebody\nOther\n");
-    let verdict = |stderr| seen(git_identity(&expected, &ran(0, &stdout, stderr)));
+    let verdict = |stderr| line(git_identity(&expected, &ran(0, &stdout, stderr)));
     assert!(verdict("").starts_with("passed"));
     assert!(verdict(hint).starts_with("failed"));
 }
@@ -65,26 +45,26 @@ fn a_command_prints_what_is_expected_and_nothing_else() {
 fn each_tool_that_is_wrong_is_named() {
     let expected = good().expected;
     let busybox = "grep -P: grep: unrecognized option: P\nssh: sh: ssh: not found\n";
-    let told = seen(gnu_tools(&expected, &ran(0, busybox, "")));
+    let text = line(gnu_tools(&expected, &ran(0, busybox, "")));
     assert_eq!(
-        told,
+        text,
         "failed: `grep -P: grep: unrecognized option: P`, `ssh: sh: ssh: not found`"
     );
-    assert!(seen(gnu_tools(&expected, &ran(0, "", ""))).starts_with("passed"));
+    assert!(line(gnu_tools(&expected, &ran(0, "", ""))).starts_with("passed"));
     let broken = ran(1, "", "sh: out of memory\n");
-    assert!(seen(gnu_tools(&expected, &broken)).starts_with("failed"));
+    assert!(line(gnu_tools(&expected, &broken)).starts_with("failed"));
 }
 
 #[test]
 fn a_global_install_runs_and_hides_no_program_of_the_image() {
     let stdout = "it runs\n/usr/bin/git\n/usr/local/bin/claude\n";
-    let told = |ran| seen(judge_global_install(&ran));
-    assert!(told(ran(0, stdout, "")).starts_with("passed"));
+    let text = |ran| line(judge_global_install(&ran));
+    assert!(text(ran(0, stdout, "")).starts_with("passed"));
     let denied = "mkdir: cannot create directory '.local/share/x': Permission denied\n";
     let expected = format!("failed: exit 1, `{}`", denied.trim());
-    assert_eq!(told(ran(1, "", denied)), expected);
+    assert_eq!(text(ran(1, "", denied)), expected);
     let shadowed = stdout.replace("/usr/bin/git", "/home/agentgate/.local/bin/git");
-    assert!(told(ran(0, &shadowed, "")).starts_with("failed"));
+    assert!(text(ran(0, &shadowed, "")).starts_with("failed"));
 }
 
 #[test]
@@ -113,7 +93,7 @@ fn the_folders_of_the_home_are_the_agents() {
 fn the_global_prefix_is_a_folder_that_nothing_hides() {
     let id = "agent-npm-prefix";
     assert_eq!(said(id, &good()), "passed: /opt/npm-global");
-    for (prefix, told) in [
+    for (prefix, text) in [
         (
             "/home/agentgate/.npm-global",
             "`/home/agentgate/.npm-global`",
@@ -126,7 +106,7 @@ fn the_global_prefix_is_a_folder_that_nothing_hides() {
     ] {
         let pair = format!("NPM_CONFIG_PREFIX={prefix}");
         let seen = said_with(id, |process| process.env = vec![pair]);
-        assert_eq!(seen, format!("failed: {told}"));
+        assert_eq!(seen, format!("failed: {text}"));
     }
     let none = said_with(id, |process| process.env.clear());
     assert_eq!(none, "failed: no NPM_CONFIG_PREFIX");
@@ -140,7 +120,7 @@ fn nothing_of_the_agents_comes_before_the_images_own_in_path() {
     let id = "agent-path";
     assert_eq!(said(id, &good()), "passed: the last 2 of 8");
     let own = "/home/agentgate/.local/bin:/opt/npm-global/bin";
-    for (path, told) in [
+    for (path, text) in [
         (
             "/usr/bin",
             "no `/home/agentgate/.local/bin`, no `/opt/npm-global/bin`".to_owned(),
@@ -163,12 +143,12 @@ fn nothing_of_the_agents_comes_before_the_images_own_in_path() {
         ),
     ] {
         let seen = said_with(id, |process| process.env[0] = format!("PATH={path}"));
-        assert_eq!(seen, format!("failed: {told}"), "{path}");
+        assert_eq!(seen, format!("failed: {text}"), "{path}");
     }
     let mut facts = good();
     add(&mut facts, SYSTEM, owned(folder("usr/sbin", 0o755), 1000));
-    let told = "failed: `/usr/bin` behind `/usr/sbin`, `/sbin` behind `/usr/sbin`, `/bin` behind `/usr/sbin`";
-    assert_eq!(said(id, &facts), told);
+    let text = "failed: `/usr/bin` behind `/usr/sbin`, `/sbin` behind `/usr/sbin`, `/bin` behind `/usr/sbin`";
+    assert_eq!(said(id, &facts), text);
 }
 
 #[test]

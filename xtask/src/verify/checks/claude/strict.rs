@@ -6,24 +6,24 @@ mod tests;
 
 use serde_json::{Value, json};
 
-use crate::verify::bench::{Bench, Ran};
 use crate::verify::check::{Check, How, Verdict};
-use crate::verify::checks::look::{Root, count};
-use crate::verify::facts::Facts;
+use crate::verify::checks::inspect::{Root, count};
+use crate::verify::facts::ImageFacts;
 use crate::verify::rootfs::{Entry, Kind};
+use crate::verify::sandbox::{Ran, Sandbox};
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "claude-strict-settings",
         proves: "the strict settings are in the image, hold what they must, and are not in force",
-        source: "security: the operator turns the strict settings on",
-        remedy: "mend docker/etc/claude-code/strict.json; nothing of it goes to managed-settings",
+        source: "docs/security.md: the operator turns the strict settings on",
+        remedy: "fix docker/etc/claude-code/strict.json; nothing of it goes to managed-settings",
         how: How::Files(settings),
     },
     Check {
         id: "claude-strict-hostile",
-        proves: "a hostile repository is obeyed by default, and not under the strict settings",
-        source: "security: hooks, MCP servers and helpers, base URL and proxy",
+        proves: "a hostile repository's settings work by default, and not under the strict settings",
+        source: "docs/security.md: hooks, MCP servers and helpers, base URL and proxy",
         remedy: "compare docker/etc/claude-code/strict.json with docs/security.md; a newer Claude \
                  Code may need another setting",
         how: How::Containers(hostile),
@@ -34,7 +34,7 @@ const STRICT: &str = "etc/claude-code/strict.json";
 const FRAGMENTS: &str = "etc/claude-code/managed-settings.d/";
 const BASE: &str = "etc/claude-code/managed-settings.json";
 
-fn settings(facts: &Facts) -> Verdict {
+fn settings(facts: &ImageFacts) -> Verdict {
     const EXPECTED: &str = "locks, pinned variables, and none of them in force";
     let root = Root::of(facts);
     let strict = match parsed(&root, STRICT) {
@@ -190,21 +190,21 @@ const VARIABLES: [&str; 6] = [
 /// An operator's own base URL, as docs/security.md sets it.
 const GATEWAY: &str = r#"{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:8001"}}"#;
 
-fn hostile(bench: &Bench) -> anyhow::Result<Verdict> {
+fn hostile(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let script = ["sh", "-c", SCRIPT];
-    let container = bench.contract().start()?;
+    let container = sandbox.contract().start()?;
     let strict = container.exec(&["cat", "/etc/claude-code/strict.json"])?;
     if strict.code != 0 {
         return Ok(Verdict::failed(
-            strict.told(),
+            strict.describe(),
             "`/etc/claude-code/strict.json`",
         ));
     }
     let default = container.exec_with(&VARIABLES, &script)?;
     drop(container);
-    let strict = bench.file(&strict.stdout, 0o644)?;
-    let gateway = bench.file(GATEWAY, 0o644)?;
-    let start = bench.contract();
+    let strict = sandbox.file(&strict.stdout, 0o644)?;
+    let gateway = sandbox.file(GATEWAY, 0o644)?;
+    let start = sandbox.contract();
     let start = start.mount(&strict, &format!("/{FRAGMENTS}50-strict.json"));
     let start = start.mount(&gateway, &format!("/{FRAGMENTS}60-gateway.json"));
     let container = start.start()?;
@@ -221,7 +221,7 @@ fn judge_hostile(default: &Ran, strict: &Ran) -> Verdict {
         return Verdict::passed("obeyed by default, not when strict");
     }
     let say = |name: &str, lines: &[String], ran: &Ran| match lines {
-        [] => format!("{name}: {}", ran.told()),
+        [] => format!("{name}: {}", ran.describe()),
         lines => format!("{name}: `{}`", lines.join("`, `")),
     };
     let seen = [

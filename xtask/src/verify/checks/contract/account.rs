@@ -3,10 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use super::printed;
-use crate::verify::bench::{Bench, Ran};
 use crate::verify::check::Verdict;
+use crate::verify::checks::inspect::printed;
 use crate::verify::facts::Expected;
+use crate::verify::sandbox::{Ran, Sandbox};
 
 pub(super) fn user(_: &Expected, ran: &Ran) -> Verdict {
     printed(ran, &["agentgate", "1000", "1000", "agentgate"])
@@ -26,7 +26,7 @@ const VARIABLES: [&str; 7] = [
     "FORCE_COLOR=0",
     "SHELL=/bin/bash",
 ];
-/// What would have shells and dynamic programs do more than they are told to.
+/// Variables that make shells and dynamic programs do more than they are asked to.
 const UNWANTED: [&str; 5] = [
     "BASH_ENV=",
     "ENV=",
@@ -38,7 +38,7 @@ const UNWANTED: [&str; 5] = [
 pub(super) fn environment(_: &Expected, ran: &Ran) -> Verdict {
     const EXPECTED: &str = "the server's variables, and SHELL=/bin/bash";
     if ran.code != 0 || !ran.stderr.is_empty() {
-        return Verdict::failed(ran.told(), EXPECTED);
+        return Verdict::failed(ran.describe(), EXPECTED);
     }
     let lines: Vec<&str> = ran.stdout.lines().collect();
     let lacking = VARIABLES
@@ -67,7 +67,7 @@ pub(super) fn writable(_: &Expected, ran: &Ran) -> Verdict {
     const EXPECTED: &str = "a file that is written and read";
     match (ran.code, ran.stdout.as_str(), ran.stderr.as_str()) {
         (0, "x\n", "") => Verdict::passed(EXPECTED),
-        _ => Verdict::failed(ran.told(), EXPECTED),
+        _ => Verdict::failed(ran.describe(), EXPECTED),
     }
 }
 
@@ -88,7 +88,7 @@ try npm npm --version"#,
 pub(super) fn tools(_: &Expected, ran: &Ran) -> Verdict {
     const EXPECTED: &str = "git, curl, bash, python3, jq, node and npm run";
     if ran.code != 0 {
-        return Verdict::failed(ran.told(), EXPECTED);
+        return Verdict::failed(ran.describe(), EXPECTED);
     }
     let said = ran.stdout.lines().map(str::trim);
     let failed = said.filter(|line| !line.is_empty());
@@ -115,7 +115,7 @@ pub(super) fn network(_: &Expected, ran: &Ran) -> Verdict {
     let interfaces: Vec<&str> = ran.stdout.lines().collect();
     if interfaces != ["lo"] {
         let seen = match interfaces.as_slice() {
-            [] => ran.told(),
+            [] => ran.describe(),
             some => format!("`{}`", some.join("`, `")),
         };
         return Verdict::failed(seen, EXPECTED);
@@ -123,14 +123,14 @@ pub(super) fn network(_: &Expected, ran: &Ran) -> Verdict {
     match ran.code {
         UNREACHABLE => Verdict::passed("`lo` alone, a request fails at once"),
         TIMED_OUT => Verdict::failed("curl waited until its time was over", EXPECTED),
-        _ => Verdict::failed(ran.told(), EXPECTED),
+        _ => Verdict::failed(ran.describe(), EXPECTED),
     }
 }
 
 const CLAUDE: &str = "/usr/local/bin/claude";
 
-pub(super) fn path(bench: &Bench) -> anyhow::Result<Verdict> {
-    let container = bench.contract().with_host_claude()?.start()?;
+pub(super) fn path(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let container = sandbox.contract().with_host_claude()?.start()?;
     let find = "command -v claude";
     Ok(judge_path(&[
         ("`sh`", container.exec(&["sh", "-c", find])?),
@@ -143,7 +143,7 @@ pub(super) fn judge_path(found: &[(&str, Ran)]) -> Verdict {
         // What else a login shell prints is another check's.
         let seen = ran.stdout.lines().next_back().unwrap_or_default();
         if ran.code != 0 {
-            return Verdict::failed(format!("{shell} finds none: {}", ran.told()), CLAUDE);
+            return Verdict::failed(format!("{shell} finds none: {}", ran.describe()), CLAUDE);
         }
         if seen != CLAUDE {
             return Verdict::failed(format!("{shell} finds `{seen}`"), CLAUDE);

@@ -1,11 +1,11 @@
-//! What the server hears from the commands that it has executed.
+//! What the server gets from the commands that it executes.
 
 use std::sync::{Mutex, PoisonError};
 
-use super::printed;
-use crate::verify::bench::{Bench, Container, Ran};
 use crate::verify::check::Verdict;
+use crate::verify::checks::inspect::printed;
 use crate::verify::facts::Expected;
+use crate::verify::sandbox::{Container, Ran, Sandbox};
 
 /// The same by three ways: neither the engine nor a shell may add a byte.
 const PRINT: [(&str, &[&str]); 3] = [
@@ -14,8 +14,8 @@ const PRINT: [(&str, &[&str]); 3] = [
     ("`bash -c`", &["bash", "-c", "printf x"]),
 ];
 
-pub(super) fn exec(bench: &Bench) -> anyhow::Result<Verdict> {
-    let container = bench.shared();
+pub(super) fn exec(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let container = sandbox.shared();
     let mut said = Vec::new();
     for (how, command) in PRINT {
         said.push((how, container.exec(command)?));
@@ -28,9 +28,9 @@ pub(super) fn judge_exec(said: &[(&str, Ran)]) -> Verdict {
     for (how, ran) in said {
         let seen = match (ran.code, ran.stdout.as_str(), ran.stderr.as_str()) {
             (0, "x", "") => continue,
-            (0, "x", _) => format!("{how} writes to stderr: {}", ran.told()),
+            (0, "x", _) => format!("{how} writes to stderr: {}", ran.describe()),
             (0, stdout, "") => format!("{how} prints {stdout:?}"),
-            _ => format!("{how}: {}", ran.told()),
+            _ => format!("{how}: {}", ran.describe()),
         };
         return Verdict::failed(seen, EXPECTED);
     }
@@ -46,23 +46,23 @@ const MISSING: &str = "agentgate-no-such-command";
 /// Every image has it, and nobody executes it.
 const NO_PROGRAM: &str = "/etc/passwd";
 
-pub(super) fn exit_127(bench: &Bench) -> anyhow::Result<Verdict> {
-    Ok(judge_exit(127, &ways(bench, MISSING)?))
+pub(super) fn exit_127(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    Ok(judge_exit(127, &ways(sandbox, MISSING)?))
 }
 
-pub(super) fn exit_126(bench: &Bench) -> anyhow::Result<Verdict> {
-    Ok(judge_exit(126, &ways(bench, NO_PROGRAM)?))
+pub(super) fn exit_126(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    Ok(judge_exit(126, &ways(sandbox, NO_PROGRAM)?))
 }
 
 /// What comes of a command, however it is executed.
-fn ways(bench: &Bench, command: &str) -> anyhow::Result<[(&'static str, Ran); 3]> {
-    let container = bench.shared();
+fn ways(sandbox: &Sandbox, command: &str) -> anyhow::Result<[(&'static str, Ran); 3]> {
+    let container = sandbox.shared();
     Ok([
         ("`docker exec`", exec_in_vain(&container, command)?),
         ("`sh -c`", container.exec(&["sh", "-c", command])?),
         (
             "the entrypoint",
-            bench.contract().command(&[command]).run()?,
+            sandbox.contract().command(&[command]).run()?,
         ),
     ])
 }
@@ -78,7 +78,7 @@ fn exec_in_vain(container: &Container, command: &str) -> anyhow::Result<Ran> {
 pub(super) fn judge_exit(code: i32, ways: &[(&str, Ran)]) -> Verdict {
     let expected = format!("exit {code}");
     if let Some((how, ran)) = ways.iter().find(|(_, ran)| ran.code != code) {
-        return Verdict::failed(format!("{how}: {}", ran.told()), expected);
+        return Verdict::failed(format!("{how}: {}", ran.describe()), expected);
     }
     let ways: Vec<&str> = ways.iter().map(|(how, _)| *how).collect();
     Verdict::passed(format!("{expected} by {}", ways.join(", ")))

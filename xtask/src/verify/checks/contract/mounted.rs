@@ -2,15 +2,15 @@
 //! HOME, the root file system is writable, and there is a network.
 
 use super::start;
-use crate::verify::bench::{Bench, Stopped};
 use crate::verify::check::{How, Verdict};
+use crate::verify::sandbox::{Sandbox, Stopped};
 
 /// Where a network is, a request does not fail at once.
 const FIRST_WAY_ALONE: [&str; 1] = ["contract-network"];
 
 /// The contract's checks of one command, one after the other in one container; then its end.
-pub(super) fn works(bench: &Bench) -> anyhow::Result<Verdict> {
-    let container = bench.mounted()?.start()?;
+pub(super) fn works(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let container = sandbox.mounted()?.start()?;
     let started = start::in_container(&container)?;
     if matches!(started, Verdict::Failed(_)) {
         return Ok(started);
@@ -23,7 +23,7 @@ pub(super) fn works(bench: &Bench) -> anyhow::Result<Verdict> {
         if FIRST_WAY_ALONE.contains(&check.id) {
             continue;
         }
-        match judge(bench.expected(), &container.exec(command)?) {
+        match judge(sandbox.expected(), &container.exec(command)?) {
             Verdict::Failed(failure) => {
                 let seen = format!("{}: {}", check.id, failure.seen);
                 return Ok(Verdict::failed(seen, failure.expected));

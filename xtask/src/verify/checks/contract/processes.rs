@@ -1,8 +1,8 @@
 //! The processes of a container: what keeps it alive, and how many there may be.
 
-use crate::verify::bench::{Bench, Ran};
 use crate::verify::check::Verdict;
 use crate::verify::facts::Expected;
+use crate::verify::sandbox::{Ran, Sandbox};
 
 const ENTRYPOINT: &str = "/usr/local/bin/agent-entrypoint";
 
@@ -21,7 +21,7 @@ done"#,
 pub(super) fn keep_alive(_: &Expected, ran: &Ran) -> Verdict {
     const EXPECTED: &str = "PID 1 is the entrypoint with `sleep infinity`, which is no process";
     if ran.code != 0 {
-        return Verdict::failed(ran.told(), EXPECTED);
+        return Verdict::failed(ran.describe(), EXPECTED);
     }
     let processes: Vec<Process> = ran.stdout.lines().filter_map(process).collect();
     let Some(first) = processes.iter().find(|process| process.pid == "1") else {
@@ -74,8 +74,8 @@ while set -- /proc/[0-9]*; [ "$#" -gt 20 ] && [ "$n" -lt 100 ]; do
 done
 echo "$#""#;
 
-pub(super) fn pids(bench: &Bench) -> anyhow::Result<Verdict> {
-    let container = bench.contract().start()?;
+pub(super) fn pids(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let container = sandbox.contract().start()?;
     let storm = container.exec(&["sh", "-c", STORM])?;
     let calm = container.exec(&["sh", "-c", CALM])?;
     Ok(judge_pids(&storm, &calm))
@@ -84,14 +84,17 @@ pub(super) fn pids(bench: &Bench) -> anyhow::Result<Verdict> {
 pub(super) fn judge_pids(storm: &Ran, calm: &Ran) -> Verdict {
     const EXPECTED: &str = "no more than 256 processes, and all of them reaped";
     let Ok(started) = storm.stdout.trim().parse::<usize>() else {
-        return Verdict::failed(storm.told(), EXPECTED);
+        return Verdict::failed(storm.describe(), EXPECTED);
     };
     if started > LIMIT {
         return Verdict::failed(format!("{started} processes at once"), EXPECTED);
     }
     // An emulator makes two or three of each.
     if started < LIMIT / 4 {
-        let seen = format!("only {started} processes could be had: {}", storm.told());
+        let seen = format!(
+            "only {started} processes could be had: {}",
+            storm.describe()
+        );
         return Verdict::failed(seen, EXPECTED);
     }
     match calm.stdout.trim().parse::<usize>() {
@@ -101,6 +104,6 @@ pub(super) fn judge_pids(storm: &Ran, calm: &Ran) -> Verdict {
         Ok(left) if calm.code == 0 => {
             Verdict::failed(format!("{left} of {started} processes are left"), EXPECTED)
         }
-        _ => Verdict::failed(format!("afterwards: {}", calm.told()), EXPECTED),
+        _ => Verdict::failed(format!("afterwards: {}", calm.describe()), EXPECTED),
     }
 }

@@ -1,17 +1,17 @@
-//! That a container starts, and how long it takes.
+//! The start of a container, and how long it takes.
 
 use std::time::Instant;
 
-use crate::verify::bench::{Bench, Container, Ran, Start};
 use crate::verify::check::Verdict;
+use crate::verify::sandbox::{Container, Ran, Sandbox, Start};
 
-pub(super) fn starts(bench: &Bench) -> anyhow::Result<Verdict> {
-    let shared = bench.shared();
+pub(super) fn starts(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let shared = sandbox.shared();
     if shared.state("Status").is_ok() {
         return in_container(&shared);
     }
     // It did not start: once more, to say why.
-    in_container(&bench.contract().start()?)
+    in_container(&sandbox.contract().start()?)
 }
 
 pub(super) fn in_container(container: &Container) -> anyhow::Result<Verdict> {
@@ -55,8 +55,8 @@ const SEEN: &str = r#"[ -n "$BASH_VERSION" ] || { echo "\`bash\` is another shel
 until { read -r name </proc/1/comm && read -r stat </proc/1/stat; } 2>/dev/null &&
     [[ $name == agent-entrypoin || $name == sleep ]] && [[ ${stat##*) } == S* ]]; do :; done"#;
 
-pub(super) fn time(bench: &Bench) -> anyhow::Result<Verdict> {
-    if bench.is_emulated() {
+pub(super) fn time(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    if sandbox.is_emulated() {
         let why = "it is emulated, so times say nothing";
         return Ok(Verdict::NotApplicable(why.to_owned()));
     }
@@ -64,14 +64,14 @@ pub(super) fn time(bench: &Bench) -> anyhow::Result<Verdict> {
     for _ in 0..PASSES {
         let (mut whole, mut bare) = (Vec::new(), Vec::new());
         for round in 0..TIMES {
-            match sample(bench.contract())? {
+            match sample(sandbox.contract())? {
                 Ok(time) => whole.push(time),
-                Err(ran) => return Ok(Verdict::failed(ran.told(), "PID 1 waits")),
+                Err(ran) => return Ok(Verdict::failed(ran.describe(), "PID 1 waits")),
             }
             if round % 2 == 1 {
                 continue;
             }
-            let without = bench.contract().options(&["--entrypoint", "sleep"]);
+            let without = sandbox.contract().options(&["--entrypoint", "sleep"]);
             if let Ok(time) = sample(without.command(&["infinity"]))? {
                 bare.push(time);
             }

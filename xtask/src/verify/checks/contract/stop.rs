@@ -1,7 +1,7 @@
-//! How a container ends that the server stops.
+//! How a container ends when the server stops it.
 
-use crate::verify::bench::{Bench, Stopped};
 use crate::verify::check::Verdict;
+use crate::verify::sandbox::{Sandbox, Stopped};
 
 /// What the engine gives a container before it kills it.
 const SECONDS: f64 = 5.0;
@@ -12,13 +12,13 @@ const KILLED: i32 = 137;
 const OBEDIENT: &str = r#"sh -c 'trap "echo obeyed >obeyed; exit" TERM; echo >ready; sleep 1000 & wait' >/dev/null 2>&1 &
 until [ -e ready ]; do sleep 0.02; done"#;
 
-pub(super) fn obey(bench: &Bench) -> anyhow::Result<Verdict> {
-    let folder = bench.workspace()?;
-    let container = bench.contract().workspace(&folder, "rw").start()?;
+pub(super) fn obey(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let folder = sandbox.workspace()?;
+    let container = sandbox.contract().workspace(&folder, "rw").start()?;
     let left = container.exec(&["sh", "-c", OBEDIENT])?;
     if left.code != 0 {
         return Ok(Verdict::failed(
-            left.told(),
+            left.describe(),
             "a process that an exec leaves",
         ));
     }
@@ -48,17 +48,17 @@ const COMMAND: &str = "trap '' TERM; sleep 1001 & trap - TERM; exec sleep infini
 const EXEC: &str = r"trap '' TERM; sleep 1002 >/dev/null 2>&1 &
 until pgrep -f 'sleep 1001$' >/dev/null; do sleep 0.02; done";
 
-pub(super) fn stubborn(bench: &Bench) -> anyhow::Result<Verdict> {
-    let start = bench.contract().command(&["sh", "-c", COMMAND]);
+pub(super) fn stubborn(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let start = sandbox.contract().command(&["sh", "-c", COMMAND]);
     let container = start.start()?;
     let left = container.exec(&["sh", "-c", EXEC])?;
     if left.code != 0 {
         return Ok(Verdict::failed(
-            left.told(),
+            left.describe(),
             "a process that an exec leaves",
         ));
     }
-    Ok(judge_stubborn(&container.stop()?, bench.is_emulated()))
+    Ok(judge_stubborn(&container.stop()?, sandbox.is_emulated()))
 }
 
 /// An engine's SIGKILL ends everything as well, but with nobody there to say what was killed.

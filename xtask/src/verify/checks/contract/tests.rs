@@ -1,25 +1,10 @@
 //! The judgements, on what containers of the good image and of broken ones did.
 
 use super::*;
-use crate::verify::bench::Stopped;
 use crate::verify::checks::fixture;
+use crate::verify::sandbox::{Ran, Stopped};
 
-pub(in super::super) fn ran(code: i32, stdout: &str, stderr: &str) -> Ran {
-    Ran {
-        code,
-        stdout: stdout.to_owned(),
-        stderr: stderr.to_owned(),
-    }
-}
-
-/// What is said in one line, as a table of the tests has it.
-pub(in super::super) fn said(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Passed(seen) => format!("passed: {seen}"),
-        Verdict::Failed(failure) => format!("failed: {}", failure.seen),
-        Verdict::NotApplicable(why) => format!("not applicable: {why}"),
-    }
-}
+use crate::verify::checks::fixture::{line as said, ran};
 
 /// What a check of the shared container makes of what its command did.
 pub(super) fn judged(id: &str, ran: &Ran) -> String {

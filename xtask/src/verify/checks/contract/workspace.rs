@@ -1,4 +1,4 @@
-//! What can be done in a workspace, whosever it is and however it is mounted.
+//! The workspace, for any owner and any way of mounting it.
 
 #[cfg(test)]
 mod tests;
@@ -8,9 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::Context as _;
 
-use super::printed;
-use crate::verify::bench::{Bench, Container, Ran};
 use crate::verify::check::Verdict;
+use crate::verify::checks::inspect::printed;
+use crate::verify::sandbox::{Container, Ran, Sandbox};
 
 /// The server's commands, and what each prints.
 const COMMANDS: [(&[&str], &str); 4] = [
@@ -20,9 +20,9 @@ const COMMANDS: [(&[&str], &str); 4] = [
     (&["ls", "-1", "a/b"], "file\n"),
 ];
 
-pub(super) fn files(bench: &Bench) -> anyhow::Result<Verdict> {
-    let folder = bench.workspace()?;
-    let container = bench.contract().workspace(&folder, "rw").start()?;
+pub(super) fn files(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let folder = sandbox.workspace()?;
+    let container = sandbox.contract().workspace(&folder, "rw").start()?;
     let mut said = Vec::new();
     for (command, prints) in COMMANDS {
         said.push((command.join(" "), prints, container.exec(command)?));
@@ -39,7 +39,7 @@ pub(super) fn judge_files(
     const EXPECTED: &str = "`a/b/file` with `x y`, in the container and on the host";
     for (command, prints, ran) in said {
         if ran.code != 0 || !ran.stderr.is_empty() {
-            return Verdict::failed(format!("`{command}`: {}", ran.told()), EXPECTED);
+            return Verdict::failed(format!("`{command}`: {}", ran.describe()), EXPECTED);
         }
         if ran.stdout != *prints {
             let seen = format!("`{command}` prints {:?}", ran.stdout);
@@ -58,8 +58,8 @@ const STRANGER: &str = "4242:4242";
 /// Makes a repository of the current folder. What is asked for here holds for nobody else.
 const INIT: &str = "git -c safe.directory='*' -c user.name=a -c user.email=a@b.invalid";
 
-pub(super) fn git_owner(bench: &Bench) -> anyhow::Result<Verdict> {
-    let container = bench.contract().start()?;
+pub(super) fn git_owner(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let container = sandbox.contract().start()?;
     let made = format!("{INIT} init -q -b main . && {INIT} commit -q --allow-empty -m one");
     judge_git_in(
         &container,
@@ -68,14 +68,14 @@ pub(super) fn git_owner(bench: &Bench) -> anyhow::Result<Verdict> {
     )
 }
 
-pub(super) fn git_nested(bench: &Bench) -> anyhow::Result<Verdict> {
+pub(super) fn git_nested(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let made = format!(
         "mkdir -p contract-git-nested/inner && cd contract-git-nested && {INIT} init -q . && \
          cd inner && {INIT} init -q -b main . && {INIT} commit -q --allow-empty -m one"
     );
     let look = "cd contract-git-nested && git status --short >/dev/null && cd inner && \
                 git status --short --branch && git log --format=%s";
-    judge_git_in(&bench.shared(), &made, look)
+    judge_git_in(&sandbox.shared(), &made, look)
 }
 
 fn judge_git_in(container: &Container, made: &str, look: &str) -> anyhow::Result<Verdict> {
@@ -86,7 +86,7 @@ fn judge_git_in(container: &Container, made: &str, look: &str) -> anyhow::Result
 
 pub(super) fn judge_git(made: &Ran, seen: &Ran) -> Verdict {
     if made.code != 0 {
-        let seen = format!("no repository can be made: {}", made.told());
+        let seen = format!("no repository can be made: {}", made.describe());
         return Verdict::failed(seen, "a repository of another user");
     }
     let refused = |line: &&str| line.contains("dubious ownership");
@@ -96,24 +96,24 @@ pub(super) fn judge_git(made: &Ran, seen: &Ran) -> Verdict {
     }
 }
 
-pub(super) fn read_only(bench: &Bench) -> anyhow::Result<Verdict> {
-    let ran = read_in(bench, "ro", 0o777)?;
+pub(super) fn read_only(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let ran = read_in(sandbox, "ro", 0o777)?;
     Ok(judge_warned(&ran, "is read-only"))
 }
 
-pub(super) fn unwritable(bench: &Bench) -> anyhow::Result<Verdict> {
-    let ran = read_in(bench, "rw", 0o555)?;
+pub(super) fn unwritable(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let ran = read_in(sandbox, "rw", 0o555)?;
     Ok(judge_warned(&ran, "is not writable"))
 }
 
 /// Reads a file in a workspace that is mounted so and has this mode.
-fn read_in(bench: &Bench, how: &'static str, mode: u32) -> anyhow::Result<Ran> {
-    let folder = bench.workspace()?;
+fn read_in(sandbox: &Sandbox, how: &'static str, mode: u32) -> anyhow::Result<Ran> {
+    let folder = sandbox.workspace()?;
     let allow = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode));
     let failed = || format!("failed to prepare `{}`", folder.display());
     let written = fs::write(folder.join("file"), "x");
     written.and_then(|()| allow(mode)).with_context(failed)?;
-    let start = bench.contract().workspace(&folder, how);
+    let start = sandbox.contract().workspace(&folder, how);
     let ran = start.command(&["cat", "file"]).run();
     // Who runs this may not be root, and has to remove what is in it.
     allow(0o777).with_context(failed)?;
@@ -123,7 +123,7 @@ fn read_in(bench: &Bench, how: &'static str, mode: u32) -> anyhow::Result<Ran> {
 pub(super) fn judge_warned(read: &Ran, what: &str) -> Verdict {
     const EXPECTED: &str = "a file that can be read, and a warning on stderr";
     if read.code != 0 || read.stdout != "x" {
-        return Verdict::failed(read.told(), EXPECTED);
+        return Verdict::failed(read.describe(), EXPECTED);
     }
     let is_warning = |line: &&str| line.contains("warning: ") && line.contains(what);
     match read.stderr.lines().find(is_warning) {
@@ -135,9 +135,9 @@ pub(super) fn judge_warned(read: &Ran, what: &str) -> Verdict {
     }
 }
 
-pub(super) fn no_mount(bench: &Bench) -> anyhow::Result<Verdict> {
+pub(super) fn no_mount(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let script = "pwd; id -un; echo x >file && cat file";
-    let ran = bench.plain().command(&["bash", "-c", script]).run()?;
+    let ran = sandbox.plain().command(&["bash", "-c", script]).run()?;
     Ok(judge_no_mount(&ran))
 }
 
@@ -149,6 +149,6 @@ pub(super) fn judge_no_mount(ran: &Ran) -> Verdict {
     };
     match ran.code {
         0 => printed(&quiet, &["/workspace", "agentgate", "x"]),
-        _ => Verdict::failed(ran.told(), "/workspace, agentgate, x"),
+        _ => Verdict::failed(ran.describe(), "/workspace, agentgate, x"),
     }
 }

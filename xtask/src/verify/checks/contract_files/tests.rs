@@ -4,9 +4,9 @@ use super::CHECKS;
 use crate::verify::checks::fixture::{
     self, add, change, file, folder, good, remove, symlink, text,
 };
-use crate::verify::facts::Facts;
+use crate::verify::facts::ImageFacts;
 
-fn said(id: &str, facts: &Facts) -> String {
+fn said(id: &str, facts: &ImageFacts) -> String {
     fixture::said(CHECKS, id, facts)
 }
 

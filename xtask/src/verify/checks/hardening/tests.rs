@@ -1,8 +1,8 @@
 //! The judgements, on what containers of the good image and of broken ones did.
 
 use super::*;
-use crate::verify::checks::contract::tests::{ran, said};
 use crate::verify::checks::fixture;
+use crate::verify::checks::fixture::{line as said, ran};
 
 #[test]
 fn nobody_becomes_another_user() {

@@ -1,4 +1,4 @@
-//! What a build needs and an image does not: caches, compilers, headers.
+//! Leftovers of a build: caches, compilers, headers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,8 +6,8 @@ use super::programs;
 use crate::report;
 use crate::verify::check::Verdict;
 use crate::verify::checks::agent::extra_packages;
-use crate::verify::checks::look::{self, Root, count};
-use crate::verify::facts::Facts;
+use crate::verify::checks::inspect::{self, Root, count};
+use crate::verify::facts::ImageFacts;
 use crate::verify::rootfs::{Entry, Kind, Visible};
 
 /// Folders that only ever hold what can be had again; `*` is one user's folder.
@@ -45,7 +45,7 @@ struct Heap {
     bytes: u64,
 }
 
-pub(super) fn package_cache(facts: &Facts) -> Verdict {
+pub(super) fn package_cache(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let mut heaps: BTreeMap<(&str, usize), Heap> = BTreeMap::new();
     for (path, file) in &root.files {
@@ -58,14 +58,14 @@ pub(super) fn package_cache(facts: &Facts) -> Verdict {
     }
     let mut found: Vec<String> = heaps
         .iter()
-        .map(|((cache, layer), heap)| heap.told(cache, &look::origin(&facts.image, *layer)))
+        .map(|((cache, layer), heap)| heap.describe(cache, &inspect::origin(&facts.image, *layer)))
         .collect();
     found.extend(hidden_caches(&root));
     root.none_of(&found, "no cache of a package manager")
 }
 
 impl Heap {
-    fn told(&self, cache: &str, origin: &str) -> String {
+    fn describe(&self, cache: &str, origin: &str) -> String {
         let files = count(self.files, "file");
         let bytes = report::bytes(self.bytes);
         format!("{files} of {bytes} in `/{cache}` ({origin})")
@@ -77,7 +77,7 @@ impl Heap {
 fn hidden_caches(root: &Root<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let layers = root.image.layers.iter().enumerate();
-    for (number, layer) in layers.skip(look::layers_of_base(root.image)) {
+    for (number, layer) in layers.skip(inspect::layers_of_base(root.image)) {
         let is_visible = |entry: &Entry| {
             let file = root.files.get(entry.path.as_str());
             file.is_some_and(|file| file.layer == number)
@@ -91,7 +91,7 @@ fn hidden_caches(root: &Root<'_>) -> Vec<String> {
         if heap.files > 0 {
             let files = count(heap.files, "file");
             let bytes = report::bytes(heap.bytes);
-            let origin = look::origin(root.image, number);
+            let origin = inspect::origin(root.image, number);
             found.push(format!(
                 "{files} of {bytes} of a cache that a layer above hides but does not remove ({origin})"
             ));
@@ -124,7 +124,7 @@ fn is_in(path: &str, folder: &str) -> bool {
     is_below && parts.next().is_some()
 }
 
-pub(super) fn build_tools(facts: &Facts) -> Verdict {
+pub(super) fn build_tools(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let programs = programs(facts, &root);
     let packages = packages(&root);
@@ -219,7 +219,7 @@ fn headers(root: &Root<'_>, is_unasked: impl Fn(&Visible<'_>) -> bool) -> Vec<St
     folders
         .map(|((folder, layer), number)| {
             let headers = count(number, "header");
-            format!("{headers} in {}", look::name(root.image, layer, folder))
+            format!("{headers} in {}", inspect::name(root.image, layer, folder))
         })
         .collect()
 }

@@ -1,15 +1,15 @@
-//! Whether an account can be logged in to.
+//! Whether anyone can log in to an account.
 
 use crate::verify::check::Verdict;
-use crate::verify::checks::look::{Root, count};
-use crate::verify::facts::Facts;
+use crate::verify::checks::inspect::{Root, count};
+use crate::verify::facts::ImageFacts;
 
 /// What stands where a password's hash would, and matches none.
 const LOCKED: [&str; 4] = ["*", "!", "!!", "!*"];
 
 const EXPECTED: &str = "every account, `agentgate` included, locked: `*` or `!` as its password";
 
-pub(super) fn passwords(facts: &Facts) -> Verdict {
+pub(super) fn passwords(facts: &ImageFacts) -> Verdict {
     let root = Root::of(facts);
     let (passwd, shadow) = match (root.text("etc/passwd"), root.text("etc/shadow")) {
         (Ok(passwd), Ok(shadow)) => (passwd, shadow),

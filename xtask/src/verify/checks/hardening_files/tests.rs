@@ -4,10 +4,10 @@ use super::CHECKS;
 use crate::verify::checks::fixture::{
     self, add, change, file, folder, good, hardlink, owned, remove, symlink, text,
 };
-use crate::verify::facts::Facts;
+use crate::verify::facts::ImageFacts;
 use crate::verify::rootfs::{Entry, Kind};
 
-fn said(id: &str, facts: &Facts) -> String {
+fn said(id: &str, facts: &ImageFacts) -> String {
     fixture::said(CHECKS, id, facts)
 }
 

@@ -4,14 +4,14 @@ use semver::Version;
 
 use crate::platform::Platform;
 use crate::verify::check::Verdict;
-use crate::verify::checks::look::{Root, count};
-use crate::verify::facts::{Commit, Facts};
+use crate::verify::checks::inspect::{Root, count};
+use crate::verify::facts::{Commit, ImageFacts};
 use crate::verify::rootfs::{Elf, Kind};
 
 const ENTRYPOINT: &str = "usr/local/bin/agent-entrypoint";
 const PREFIX: &str = "org.opencontainers.image.";
 
-pub(super) fn entrypoint_is_static(facts: &Facts) -> Verdict {
+pub(super) fn entrypoint_is_static(facts: &ImageFacts) -> Verdict {
     const EXPECTED: &str = "a static program of root, mode 0755";
     let root = Root::of(facts);
     let Some(entry) = root.follow(ENTRYPOINT) else {
@@ -56,7 +56,7 @@ fn machine_of(platform: Platform) -> u16 {
     }
 }
 
-pub(super) fn architecture(facts: &Facts) -> Verdict {
+pub(super) fn architecture(facts: &ImageFacts) -> Verdict {
     let (root, config) = (Root::of(facts), &facts.image.config);
     let wanted = machine_of(facts.platform);
     let mut found = Vec::new();
@@ -93,7 +93,7 @@ fn elf<'a>(root: &Root<'a>, paths: &[&str]) -> Option<&'a Elf> {
 
 /// Label `created` and label `source` may be empty: a build by hand knows no time, and a clone
 /// without a remote no source.
-pub(super) fn labels(facts: &Facts) -> Verdict {
+pub(super) fn labels(facts: &ImageFacts) -> Verdict {
     const FILLED: [&str; 6] = [
         "title",
         "description",
@@ -126,21 +126,21 @@ pub(super) fn labels(facts: &Facts) -> Verdict {
     Verdict::none_of(&found, &expected)
 }
 
-fn label<'a>(facts: &'a Facts, name: &str) -> Option<&'a str> {
+fn label<'a>(facts: &'a ImageFacts, name: &str) -> Option<&'a str> {
     let labels = &facts.image.config.config.labels;
     labels.get(&format!("{PREFIX}{name}")).map(String::as_str)
 }
 
-pub(super) fn revision(facts: &Facts) -> Verdict {
+pub(super) fn revision(facts: &ImageFacts) -> Verdict {
     judge(facts, "revision", |commit| &commit.revision)
 }
 
-pub(super) fn created(facts: &Facts) -> Verdict {
+pub(super) fn created(facts: &ImageFacts) -> Verdict {
     judge(facts, "created", |commit| &commit.created)
 }
 
 /// Passes when the label says of the commit what is so.
-fn judge(facts: &Facts, name: &str, of: fn(&Commit) -> &String) -> Verdict {
+fn judge(facts: &ImageFacts, name: &str, of: fn(&Commit) -> &String) -> Verdict {
     let seen = match label(facts, name) {
         None => format!("no label `{PREFIX}{name}`"),
         Some("") => format!("label `{PREFIX}{name}` is empty"),

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use crate::report::bytes;
 use crate::verify::check::Verdict;
-use crate::verify::checks::look::{Root, origin};
-use crate::verify::facts::Facts;
+use crate::verify::checks::inspect::{Root, origin};
+use crate::verify::facts::ImageFacts;
 
 /// How many of the largest layers are named.
 const NAMED: usize = 3;
@@ -18,7 +18,7 @@ const ORDER: [(&str, &[&str]); 4] = [
     ("the entrypoint", &["usr/local/bin/agent-entrypoint"]),
 ];
 
-pub(super) fn order(facts: &Facts) -> Verdict {
+pub(super) fn order(facts: &ImageFacts) -> Verdict {
     const EXPECTED: &str =
         "base, system packages, Claude Code, entrypoint, in this order and with nothing above";
     let root = Root::of(facts);
@@ -65,7 +65,7 @@ pub(super) fn order(facts: &Facts) -> Verdict {
 }
 
 /// Compressed bytes of each layer.
-fn sizes(facts: &Facts) -> Vec<u64> {
+fn sizes(facts: &ImageFacts) -> Vec<u64> {
     let layers = facts.image.manifest.layers.iter();
     layers.map(|layer| layer.size).collect()
 }
@@ -74,7 +74,7 @@ fn total(sizes: &[u64]) -> u64 {
     sizes.iter().fold(0, |sum, size| sum.saturating_add(*size))
 }
 
-pub(super) fn size(facts: &Facts) -> Verdict {
+pub(super) fn size(facts: &ImageFacts) -> Verdict {
     let budget = match &facts.expected.budget {
         Ok(budget) => *budget,
         Err(why) => return Verdict::NotApplicable(why.clone()),
@@ -104,7 +104,7 @@ pub(super) fn size(facts: &Facts) -> Verdict {
     )
 }
 
-pub(super) fn growth(facts: &Facts) -> Verdict {
+pub(super) fn growth(facts: &ImageFacts) -> Verdict {
     let release = match &facts.last_release {
         Ok(release) => release,
         Err(why) => return Verdict::NotApplicable(why.clone()),

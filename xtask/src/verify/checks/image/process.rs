@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::oci::Healthcheck;
 use crate::verify::check::Verdict;
-use crate::verify::facts::Facts;
+use crate::verify::facts::ImageFacts;
 
 const ENTRYPOINT: &str = "/usr/local/bin/agent-entrypoint";
 
-pub(super) fn health(facts: &Facts) -> Verdict {
+pub(super) fn health(facts: &ImageFacts) -> Verdict {
     let expected = format!("CMD {ENTRYPOINT} health");
     let Some(check) = &facts.image.config.config.healthcheck else {
         return Verdict::failed("no `HEALTHCHECK`", expected);
@@ -19,11 +19,11 @@ pub(super) fn health(facts: &Facts) -> Verdict {
             test => Verdict::failed(test, expected),
         };
     }
-    Verdict::passed(told(check))
+    Verdict::passed(describe(check))
 }
 
 /// Docker takes a time of zero for its default, 30 seconds.
-fn told(check: &Healthcheck) -> String {
+fn describe(check: &Healthcheck) -> String {
     let time = |nanoseconds: u64| match nanoseconds {
         0 => "30s (the default)".to_owned(),
         _ => humantime::format_duration(Duration::from_nanos(nanoseconds)).to_string(),
@@ -32,7 +32,7 @@ fn told(check: &Healthcheck) -> String {
     format!("every {interval}, time limit {timeout}")
 }
 
-pub(super) fn configuration(facts: &Facts) -> Verdict {
+pub(super) fn configuration(facts: &ImageFacts) -> Verdict {
     let process = &facts.image.config.config;
     let rows = [
         // By number, as Kubernetes admits no name where it says `runAsNonRoot`.
@@ -77,7 +77,7 @@ pub(super) fn configuration(facts: &Facts) -> Verdict {
 }
 
 /// Without one, an engine sends SIGTERM.
-pub(super) fn stop_signal(facts: &Facts) -> Verdict {
+pub(super) fn stop_signal(facts: &ImageFacts) -> Verdict {
     match facts.image.config.config.stop_signal.as_deref() {
         None | Some("") => Verdict::passed("none, which means SIGTERM"),
         Some(signal @ ("SIGTERM" | "TERM" | "15")) => Verdict::passed(signal),
@@ -85,12 +85,12 @@ pub(super) fn stop_signal(facts: &Facts) -> Verdict {
     }
 }
 
-pub(super) fn volumes(facts: &Facts) -> Verdict {
+pub(super) fn volumes(facts: &ImageFacts) -> Verdict {
     let volumes = facts.image.config.config.volumes.keys().cloned();
     Verdict::none_of(&volumes.collect::<Vec<_>>(), "no `VOLUME`")
 }
 
-pub(super) fn ports(facts: &Facts) -> Verdict {
+pub(super) fn ports(facts: &ImageFacts) -> Verdict {
     let ports = facts.image.config.config.exposed_ports.keys().cloned();
     Verdict::none_of(&ports.collect::<Vec<_>>(), "no `EXPOSE`")
 }

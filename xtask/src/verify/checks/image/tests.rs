@@ -7,20 +7,17 @@ use crate::verify::check::Verdict;
 use crate::verify::checks::fixture::{
     self, CREATED, REVISION, add, change, elf, file, good, hardlink, remove, symlink,
 };
-use crate::verify::facts::{Facts, Release};
+use crate::verify::facts::{ImageFacts, Release};
 use crate::verify::rootfs::Elf;
 
 const ENTRYPOINT: &str = "usr/local/bin/agent-entrypoint";
 
-fn said(id: &str, facts: &Facts) -> String {
+fn said(id: &str, facts: &ImageFacts) -> String {
     fixture::said(CHECKS, id, facts)
 }
 
-/// What the check says of the good image, started in another way.
 fn said_with(id: &str, change: impl FnOnce(&mut Process)) -> String {
-    let mut facts = good();
-    change(&mut facts.image.config.config);
-    said(id, &facts)
+    fixture::said_with(CHECKS, id, change)
 }
 
 fn words(words: &[&str]) -> Vec<String> {

@@ -4,13 +4,13 @@ use super::CHECKS;
 use crate::oci::{Descriptor, Digest};
 use crate::platform::Platform;
 use crate::verify::checks::fixture::{attestation_of, descriptor, good, manifest_for, said};
-use crate::verify::facts::{Facts, IndexFacts};
+use crate::verify::facts::{ImageFacts, IndexFacts};
 
 const PLATFORMS: &str = "index-platforms";
 const ATTESTATIONS: &str = "index-attestations";
 const COMPLETE: &str = "index-complete";
 
-fn with(change: impl FnOnce(&mut Vec<Descriptor>)) -> Facts {
+fn with(change: impl FnOnce(&mut Vec<Descriptor>)) -> ImageFacts {
     let mut facts = good();
     let IndexFacts::Known { index, .. } = &mut facts.index else {
         unreachable!("the fixture has an index");
@@ -109,7 +109,7 @@ fn what_is_no_image_is_an_attestation_of_one() {
         ),
     ] {
         assert_eq!(said(CHECKS, ATTESTATIONS, &facts), expected);
-        // One fault is told by one check.
+        // One fault fails one check.
         assert!(said(CHECKS, PLATFORMS, &facts).starts_with("passed"));
     }
 }

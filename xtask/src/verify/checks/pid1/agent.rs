@@ -1,8 +1,8 @@
-//! PID 1 in an agent's hands: what it kills, traces and stops.
+//! What an agent can do to PID 1: kill, trace and stop it.
 
-use crate::verify::bench::{Bench, Ran};
 use crate::verify::check::Verdict;
 use crate::verify::facts::Expected;
+use crate::verify::sandbox::{Ran, Sandbox};
 
 /// What agents type to clean up, and what else they can send; the shell itself is to survive it.
 const KILL: &str = r#"trap '' HUP INT TERM
@@ -10,8 +10,8 @@ pkill sleep; pkill -f '[s]leep infinity'; pkill agent-entrypoin
 for signal in HUP INT QUIT KILL TERM STOP TSTP; do kill -s "$signal" 1; done
 kill -s TERM -- -1; kill -s KILL -- -1"#;
 
-pub(super) fn kill(bench: &Bench) -> anyhow::Result<Verdict> {
-    let container = bench.contract().start()?;
+pub(super) fn kill(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let container = sandbox.contract().start()?;
     container.exec(&["bash", "-c", KILL])?;
     let answer = container.exec(&["echo", "here"]);
     let status = container.state("Status")?;
@@ -31,7 +31,7 @@ pub(super) fn judge_kill(status: &str, answer: &Ran, code: i32) -> Verdict {
         ("running", "here\n", code) => {
             Verdict::failed(format!("`docker stop` ends it with exit {code}"), EXPECTED)
         }
-        ("running", ..) => Verdict::failed(answer.told(), EXPECTED),
+        ("running", ..) => Verdict::failed(answer.describe(), EXPECTED),
         (status, _, code) => Verdict::failed(format!("{status} with exit {code}"), EXPECTED),
     }
 }
@@ -58,7 +58,7 @@ pub(super) fn trace(_: &Expected, ran: &Ran) -> Verdict {
     match (ran.code, ran.stdout.trim()) {
         (0, "nothing") => Verdict::passed(EXPECTED),
         (0, works) if !works.is_empty() => Verdict::failed(format!("{works} works"), EXPECTED),
-        _ => Verdict::failed(ran.told(), EXPECTED),
+        _ => Verdict::failed(ran.describe(), EXPECTED),
     }
 }
 
@@ -71,8 +71,8 @@ wait_for() { until [ -s "$1" ]; do n=$((n + 1)); [ "$n" -lt 100 ] || exit; sleep
 wait_for /tmp/pid; kill -s TSTP -- "-$(cat /tmp/pid)" || exit
 wait_for /tmp/continued; echo continued"#;
 
-pub(super) fn terminal(bench: &Bench) -> anyhow::Result<Verdict> {
-    let start = bench.contract().options(&["--tty", "--interactive"]);
+pub(super) fn terminal(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let start = sandbox.contract().options(&["--tty", "--interactive"]);
     let container = start.command(&["sh", "-c", COMMAND]).start()?;
     Ok(judge_terminal(&container.exec(&["bash", "-c", STOP])?))
 }
@@ -82,6 +82,6 @@ pub(super) fn judge_terminal(ran: &Ran) -> Verdict {
     match (ran.code, ran.stdout.trim()) {
         (0, "continued") => Verdict::passed(EXPECTED),
         (0, "") => Verdict::failed("it is still stopped after ten seconds", EXPECTED),
-        _ => Verdict::failed(ran.told(), EXPECTED),
+        _ => Verdict::failed(ran.describe(), EXPECTED),
     }
 }

@@ -1,8 +1,8 @@
 //! The judgements, on what containers of the good image and of broken ones did.
 
 use super::*;
-use crate::verify::checks::contract::tests::{ran, said};
 use crate::verify::checks::fixture;
+use crate::verify::checks::fixture::{line as said, ran};
 
 fn judged(id: &str, ran: &Ran) -> String {
     let check = CHECKS.iter().find(|check| check.id == id).unwrap();
@@ -72,8 +72,8 @@ fn keeping_alive_is_running_answering_and_ending() {
         (&here, "exited", 143, false),
         (&ran(1, "", "x"), "running", 143, false),
     ] {
-        let told = said(judge_keep_alive(answer, status, code));
-        assert_eq!(told.starts_with("passed"), passes, "{told}");
+        let text = said(judge_keep_alive(answer, status, code));
+        assert_eq!(text.starts_with("passed"), passes, "{text}");
     }
 }
 

@@ -3,10 +3,10 @@
 use crate::oci::Digest;
 use crate::verify::checks::fixture::{self, add, file, folder, good, text};
 use crate::verify::checks::hardening_files::CHECKS;
-use crate::verify::facts::Facts;
+use crate::verify::facts::ImageFacts;
 use crate::verify::rootfs::{Entry, Kind};
 
-fn said(id: &str, facts: &Facts) -> String {
+fn said(id: &str, facts: &ImageFacts) -> String {
     fixture::said(CHECKS, id, facts)
 }
 

@@ -1,8 +1,8 @@
 //! The judgements, on the file that the image has and on files that lack something.
 
 use super::*;
-use crate::verify::checks::contract::tests::{ran, said as word};
 use crate::verify::checks::fixture::{self, add, change, good, remove, text};
+use crate::verify::checks::fixture::{line as word, ran};
 
 const FILE: &str = include_str!("../../../../../../docker/etc/claude-code/strict.json");
 const ID: &str = "claude-strict-settings";
@@ -12,7 +12,7 @@ fn strict() -> Value {
 }
 
 /// The good image with `content` as its strict settings.
-fn with(content: &str) -> Facts {
+fn with(content: &str) -> ImageFacts {
     let mut facts = good();
     let env = &mut facts.image.config.config.env;
     env.retain(|variable| !variable.starts_with("PATH="));
@@ -24,7 +24,7 @@ fn with(content: &str) -> Facts {
     facts
 }
 
-fn said(facts: &Facts) -> String {
+fn said(facts: &ImageFacts) -> String {
     fixture::said(CHECKS, ID, facts)
 }
 

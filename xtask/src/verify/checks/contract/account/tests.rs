@@ -1,7 +1,8 @@
 //! Who commands run as and what they find, as containers of good and of broken images had it.
 
-use super::super::tests::{NOT_FOUND, judged, ran, said};
+use super::super::tests::{NOT_FOUND, judged};
 use super::judge_path;
+use crate::verify::checks::fixture::{line as said, ran};
 
 const ENVIRONMENT: &str = "PATH=/usr/local/bin:/usr/bin:/bin\nHOSTNAME=d2eb11099692\n\
     HOME=/home/agentgate\nUSER=agentgate\nWORKSPACE=/workspace\nNO_COLOR=1\nFORCE_COLOR=0\n\
@@ -22,7 +23,7 @@ fn what_a_command_in_the_shared_container_did_is_judged() {
         (
             "contract-user",
             ran(0, "agentgate\n1000\n1000\nagentgate docker\n", ""),
-            "failed: agentgate, 1000, 1000, agentgate docker",
+            "failed: `agentgate`, `1000`, `1000`, `agentgate docker`",
         ),
         (
             "contract-user",
@@ -38,7 +39,7 @@ fn what_a_command_in_the_shared_container_did_is_judged() {
         (
             "contract-shell",
             ran(0, "Welcome!\n/bin/bash\n/home/agentgate\n/workspace\n", ""),
-            "failed: Welcome!, /bin/bash, /home/agentgate, /workspace",
+            "failed: `Welcome!`, `/bin/bash`, `/home/agentgate`, `/workspace`",
         ),
         (
             "contract-workdir",
@@ -48,7 +49,7 @@ fn what_a_command_in_the_shared_container_did_is_judged() {
         (
             "contract-workdir",
             ran(0, "/srv/work\n", ""),
-            "failed: /srv/work",
+            "failed: `/srv/work`",
         ),
         (
             "contract-home",

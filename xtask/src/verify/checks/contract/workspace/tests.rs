@@ -1,7 +1,7 @@
 //! What commands did in workspaces of all kinds.
 
-use super::super::tests::{ran, said};
 use super::*;
+use crate::verify::checks::fixture::{line as said, ran};
 
 #[test]
 fn files_are_the_same_in_the_container_and_on_the_host() {
@@ -54,7 +54,7 @@ fn git_works_in_the_repository_of_another_user() {
         (
             &made,
             ran(0, "## main\n?? x\none\n", ""),
-            "failed: ## main, ?? x, one",
+            "failed: `## main`, `?? x`, `one`",
         ),
         (
             &ran(1, "", "git: no\n"),
@@ -102,7 +102,7 @@ fn a_container_without_a_mount_is_worked_in() {
         ),
         (
             ran(0, "/workspace\nroot\nx\n", note),
-            "failed: /workspace, root, x",
+            "failed: `/workspace`, `root`, `x`",
         ),
         (
             ran(1, "", "bash: line 1: file: Permission denied\n"),

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::secrets;
 use crate::oci::Step;
-use crate::verify::bench::printable;
 use crate::verify::check::Verdict;
-use crate::verify::facts::Facts;
+use crate::verify::facts::ImageFacts;
 use crate::verify::rootfs::{Entry, Image, Kind, Visible};
+use crate::verify::sandbox::{Ran, printable};
 
 /// Links that are followed for one path, as Linux has it.
 const MAX_LINKS: usize = 40;
@@ -22,7 +22,7 @@ pub(super) struct Root<'a> {
 }
 
 impl<'a> Root<'a> {
-    pub(super) fn of(facts: &'a Facts) -> Root<'a> {
+    pub(super) fn of(facts: &'a ImageFacts) -> Root<'a> {
         Root {
             image: &facts.image,
             files: facts.image.files(),
@@ -190,6 +190,17 @@ pub(super) fn lines(said: &str) -> String {
     match lines.collect::<Vec<_>>() {
         lines if lines.is_empty() => "nothing".to_owned(),
         lines => lines.join(", "),
+    }
+}
+
+/// Passes when the command succeeded, printed these lines and wrote nothing to stderr.
+pub(super) fn printed(ran: &Ran, expected: &[&str]) -> Verdict {
+    let text = expected.join(", ");
+    let is_silent = ran.code == 0 && ran.stderr.is_empty();
+    match ran.stdout.lines().eq(expected.iter().copied()) {
+        true if is_silent => Verdict::passed(text),
+        _ if !is_silent => Verdict::failed(ran.describe(), text),
+        _ => Verdict::failed(lines(&ran.stdout), text),
     }
 }
 

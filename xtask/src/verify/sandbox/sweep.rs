@@ -1,4 +1,4 @@
-//! The end of a run: whatever it has left is removed.
+//! Removes what a run leaves behind.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-use super::Run;
+use super::VerifyRun;
 use crate::exec::Exec;
 
 /// How long after a run that was killed something may still come into being: the engine finishes
@@ -18,7 +18,7 @@ const AFTERMATH: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// What an attempt has come to, where the engine answers.
+/// The result of an attempt, if the engine answers.
 enum Attempt {
     Clean,
     /// Some are left, and why.
@@ -29,7 +29,7 @@ enum Attempt {
 /// volumes and its folder. `image` lends its `rm` for files of users that we are not.
 ///
 /// A run that ends in good order says so by a line, and then nothing more can come.
-pub(crate) fn sweep(exec: &Exec, run: &Run, image: &str) -> anyhow::Result<()> {
+pub(crate) fn sweep(exec: &Exec, run: &VerifyRun, image: &str) -> anyhow::Result<()> {
     let mut said = Vec::new();
     let _ = io::stdin().read_to_end(&mut said);
     let aftermath = if said.is_empty() {
@@ -51,7 +51,7 @@ pub(crate) fn sweep(exec: &Exec, run: &Run, image: &str) -> anyhow::Result<()> {
 }
 
 /// Fails when the engine does not say what there is.
-fn remove_containers(exec: &Exec, run: &Run) -> anyhow::Result<Attempt> {
+fn remove_containers(exec: &Exec, run: &VerifyRun) -> anyhow::Result<Attempt> {
     let filter = format!("label={}", run.label());
     let remedy = format!("docker rm -fv $(docker ps -aq --filter {filter})");
     let listing = ["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter];
@@ -75,7 +75,7 @@ fn remove_containers(exec: &Exec, run: &Run) -> anyhow::Result<Attempt> {
     }))
 }
 
-fn remove_folder(exec: &Exec, run: &Run, image: &str) -> anyhow::Result<()> {
+fn remove_folder(exec: &Exec, run: &VerifyRun, image: &str) -> anyhow::Result<()> {
     let folder = &run.folder;
     let is_gone = || match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -2,8 +2,8 @@
 
 use super::super::fixture;
 use super::*;
-use crate::verify::bench::Ran;
 use crate::verify::check::Failure;
+use crate::verify::sandbox::Ran;
 
 /// A real session, but for the echo before bash began to read.
 const SCREEN: &str = "echo '<<'\"bash\"; echo \"$BASH_VERSION\"; echo \"bash\"'>>'\r\nexit\r\n\
@@ -145,7 +145,7 @@ fn every_step_can_fail() {
 
 #[test]
 fn the_version_of_node_is_as_exact_as_it_is_asked_for() {
-    for (wanted, passes, told) in [
+    for (wanted, passes, text) in [
         ("20", true, "v20.x"),
         ("20.18", true, "v20.18.x"),
         ("20.18.0", true, "v20.18.0"),
@@ -161,7 +161,7 @@ fn the_version_of_node_is_as_exact_as_it_is_asked_for() {
             Verdict::Passed(_) => assert!(passes, "{wanted}"),
             Verdict::Failed(failure) => {
                 assert!(!passes, "{wanted}");
-                assert_eq!(failure.expected, told);
+                assert_eq!(failure.expected, text);
             }
             other @ Verdict::NotApplicable(_) => panic!("{other:?}"),
         }

@@ -1,18 +1,19 @@
-//! What a release asks of verify: do the receipts hold, and if not, a proof now.
+//! What a release asks of verify: whether the receipts hold, and if not, a verification now.
 
 use std::path::Path;
 
 use anyhow::bail;
 
+use super::check_set::check_set;
 use super::checks::catalogue;
-use super::receipt::{self, Receipt, Wanted};
-use super::{Args, check_set, choice, show};
+use super::receipt::{self, Receipt, Required};
+use super::{Args, choice, show};
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::platform::Platform;
 
 /// A published image that is to be released.
-pub(crate) struct Candidate<'a> {
+pub(crate) struct ReleaseImage<'a> {
     /// `REPOSITORY@DIGEST`.
     pub(crate) name: &'a str,
     /// Of the index, or of the lone manifest.
@@ -25,34 +26,33 @@ pub(crate) struct Candidate<'a> {
 }
 
 /// The platforms whose receipt below `folder` does not hold, each with all reasons why.
-pub(crate) fn lacking(folder: &Path, candidate: &Candidate) -> Vec<(Platform, String)> {
+pub(crate) fn lacking(folder: &Path, image: &ReleaseImage) -> Vec<(Platform, String)> {
     let checks: Vec<&str> = catalogue().map(|check| check.id).collect();
-    let check_set = check_set::hash(catalogue());
     let lack = |&(platform, manifest): &(Platform, &Digest)| {
-        let file = receipt::file(folder, candidate.digest, platform);
+        let file = receipt::file(folder, image.digest, platform);
         let receipt = match Receipt::read(&file) {
             Ok(receipt) => receipt,
             Err(error) => return Some((platform, format!("{error:#}"))),
         };
         let objections = receipt::objections(
             &receipt,
-            &Wanted {
-                name: candidate.name,
-                index: candidate.is_index.then_some(candidate.digest),
+            &Required {
+                name: image.name,
+                index: image.is_index.then_some(image.digest),
                 manifest: Some(manifest),
                 platform: Some(platform),
-                revision: Some(candidate.revision),
-                check_set: &check_set,
+                revision: Some(image.revision),
+                check_set: check_set(),
                 checks: &checks,
             },
         );
-        let told = receipt::told(&objections);
-        (!objections.is_empty()).then(|| (platform, format!("`{}`:{told}", file.display())))
+        let text = receipt::describe(&objections);
+        (!objections.is_empty()).then(|| (platform, format!("`{}`:{text}", file.display())))
     };
-    candidate.images.iter().filter_map(lack).collect()
+    image.images.iter().filter_map(lack).collect()
 }
 
-/// Proves a published image on `platforms`; receipts go to their usual folder.
+/// Verifies a published image on `platforms`; receipts go to their usual folder.
 ///
 /// Fails when anything is not proven.
 pub(crate) fn prove(

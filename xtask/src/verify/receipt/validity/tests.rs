@@ -6,9 +6,9 @@ use crate::verify::receipt::tests::{digest, good, outcome};
 const CHECKS: [&str; 2] = ["seed-3-node", "image-growth"];
 const REVISION: &str = "1ceb56ba0b8b8c4c6882fec8ea36ba45328c3269";
 
-fn judged(receipt: &Receipt, change: impl FnOnce(&mut Wanted)) -> Vec<Refusal> {
+fn judged(receipt: &Receipt, change: impl FnOnce(&mut Required)) -> Vec<Refusal> {
     let (index, manifest, check_set) = (digest("index"), digest("amd64"), digest("checks"));
-    let mut wanted = Wanted {
+    let mut wanted = Required {
         name: "ghcr.io/me/agent:v1.0.0",
         index: Some(&index),
         manifest: Some(&manifest),
@@ -74,7 +74,7 @@ fn every_way_not_to_hold_is_told_with_what_to_type() {
         ),
         (
             |r| r.check_set = digest("x"),
-            "other checks judge today",
+            "the checks have changed since",
             &again,
         ),
         (
@@ -159,7 +159,7 @@ fn all_reasons_are_told_and_each_hint_once() {
     receipt.results[0].status = Status::Failed;
     let found = judged(&receipt, |_| {});
     assert_eq!(found.len(), 3, "{found:?}");
-    let text = told(&found);
+    let text = describe(&found);
     assert_eq!(text.matches("\n  - ").count(), 3, "{text}");
     assert_eq!(text.matches("\n  hint: ").count(), 2, "{text}");
 }

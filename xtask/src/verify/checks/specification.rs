@@ -1,4 +1,4 @@
-//! The seed's verification steps (6.4), as a person types them who was given the image.
+//! The specification's verification steps (6.4), as a person types them who was given the image.
 
 #[cfg(test)]
 mod tests;
@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::verify::bench::Session;
 use crate::verify::check::{Check, How, Verdict};
 use crate::verify::facts::Expected;
+use crate::verify::sandbox::Session;
 
 /// What is typed into `docker run --rm -it IMAGE bash`.
 ///
@@ -29,7 +29,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "seed-1-build",
         proves: "the image is built, and bash runs in it",
-        source: "seed 6.4, step 1: docker build -f docker/Dockerfile.agent",
+        source: "docs/specification.md, 6.4, step 1: docker build -f docker/Dockerfile.agent",
         remedy: "build it with `cargo xtask image`, and keep bash among the packages of \
                  docker/Dockerfile.agent",
         how: How::Session(build),
@@ -37,21 +37,21 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "seed-2-run",
         proves: "a person gets an interactive bash on a terminal",
-        source: "seed 6.4, step 2: docker run --rm -it agentgate/agent:dev bash",
+        source: "docs/specification.md, 6.4, step 2: docker run --rm -it agentgate/agent:dev bash",
         remedy: "the entrypoint must leave stdin, stdout and stderr to its command",
         how: How::Session(run),
     },
     Check {
         id: "seed-3-node",
         proves: "Node.js is of the major version that the image is built for",
-        source: "seed 6.4, step 3: `node --version` (should be 20.x)",
+        source: "docs/specification.md, 6.4, step 3: `node --version` (should be 20.x)",
         remedy: "build it with the `NODE_VERSION` of `[workspace.metadata.image]`",
         how: How::Session(node),
     },
     Check {
         id: "seed-4-claude",
         proves: "Claude Code is of the version that the lock pins",
-        source: "seed 6.4, step 4: `claude --version`",
+        source: "docs/specification.md, 6.4, step 4: `claude --version`",
         remedy: "build it with `cargo xtask image`; docker/claude/README.md says how the version \
                  is pinned",
         how: How::Session(claude),
@@ -59,28 +59,28 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "seed-5-git",
         proves: "Git runs",
-        source: "seed 6.4, step 5: `git --version`",
+        source: "docs/specification.md, 6.4, step 5: `git --version`",
         remedy: "keep git among the packages of docker/Dockerfile.agent",
         how: How::Session(git),
     },
     Check {
         id: "seed-6-whoami",
         proves: "commands run as `agentgate`",
-        source: "seed 6.4, step 6: `whoami` (should be agentgate)",
+        source: "docs/specification.md, 6.4, step 6: `whoami` (should be agentgate)",
         remedy: "keep `USER agentgate` and `adduser … agentgate` in docker/Dockerfile.agent",
         how: How::Session(whoami),
     },
     Check {
         id: "seed-7-workspace",
-        proves: "there is a workspace without a mount, too",
-        source: "seed 6.4, step 7: `ls /workspace` (should exist)",
+        proves: "`/workspace` exists without a mount",
+        source: "docs/specification.md, 6.4, step 7: `ls /workspace` (should exist)",
         remedy: "`mkdir /workspace` in docker/Dockerfile.agent",
         how: How::Session(workspace),
     },
     Check {
         id: "seed-8-exit",
         proves: "leaving the shell ends the container, and nothing of it is left",
-        source: "seed 6.4, step 8: exit and verify container removed",
+        source: "docs/specification.md, 6.4, step 8: exit and verify container removed",
         remedy: "the entrypoint must end with its command, by its command's exit code",
         how: How::Session(exit),
     },
@@ -104,7 +104,7 @@ fn run(_: &Expected, session: &Session) -> Verdict {
         Ok([terminal, flags]) if terminal.starts_with("/dev/") => {
             Verdict::failed(format!("a shell with the flags `{flags}`"), EXPECTED)
         }
-        Ok(lines) => Verdict::failed(told(lines), EXPECTED),
+        Ok(lines) => Verdict::failed(describe(lines), EXPECTED),
         Err(why) => Verdict::failed(why, EXPECTED),
     }
 }
@@ -121,7 +121,7 @@ fn node(expected: &Expected, session: &Session) -> Verdict {
     };
     match succeeded(session, "node").as_deref() {
         Ok([version]) if is_wanted(version) => Verdict::passed(version.as_str()),
-        Ok(lines) => Verdict::failed(told(lines), expected),
+        Ok(lines) => Verdict::failed(describe(lines), expected),
         Err(why) => Verdict::failed(why, expected),
     }
 }
@@ -137,7 +137,7 @@ fn claude(expected: &Expected, session: &Session) -> Verdict {
     };
     let said = match lines.as_slice() {
         [said] if said.ends_with(" (Claude Code)") => said.clone(),
-        other => return Verdict::failed(told(other), wanted),
+        other => return Verdict::failed(describe(other), wanted),
     };
     match unknown {
         None => Verdict::equal(said, wanted),
@@ -149,7 +149,7 @@ fn git(_: &Expected, session: &Session) -> Verdict {
     const EXPECTED: &str = "git version …";
     match succeeded(session, "git").as_deref() {
         Ok([said]) if said.starts_with("git version ") => Verdict::passed(said.as_str()),
-        Ok(lines) => Verdict::failed(told(lines), EXPECTED),
+        Ok(lines) => Verdict::failed(describe(lines), EXPECTED),
         Err(why) => Verdict::failed(why, EXPECTED),
     }
 }
@@ -176,7 +176,7 @@ fn exit(_: &Expected, session: &Session) -> Verdict {
         return Verdict::failed(format!("left: {}", session.left.join(", ")), EXPECTED);
     }
     if session.ran.code != 0 {
-        return Verdict::failed(session.ran.told(), EXPECTED);
+        return Verdict::failed(session.ran.describe(), EXPECTED);
     }
     // A session that never came to its `exit` was not left by it.
     match answer(session, "ls") {
@@ -204,14 +204,14 @@ fn succeeded(session: &Session, name: &str) -> Result<Vec<String>, String> {
 /// The lines of an answer, without what only moves a terminal's cursor, or why there is none.
 fn answer(session: &Session, name: &str) -> Result<Vec<String>, String> {
     let Some(answer) = session.answer(name) else {
-        return Err(format!("no answer: {}", session.ran.told()));
+        return Err(format!("no answer: {}", session.ran.describe()));
     };
     let plain = plain(answer);
     let lines = plain.lines().map(str::trim).filter(|line| !line.is_empty());
     Ok(lines.map(str::to_owned).collect())
 }
 
-fn told(lines: &[String]) -> String {
+fn describe(lines: &[String]) -> String {
     match lines {
         [] => "no output".to_owned(),
         lines => format!("`{}`", lines.join(" / ")),

@@ -1,4 +1,4 @@
-//! Where an image is tried: containers of it, started as AgentGate's server starts them or as a
+//! Containers of an image, started as AgentGate's server starts them or as a
 //! check wants them, named and labelled by the run, and removed whatever happens.
 
 mod container;
@@ -34,22 +34,22 @@ const EMULATED_LIMIT: Duration = Duration::from_mins(3);
 
 /// One run of `cargo xtask verify`: what it leaves on the engine and on the disk bears its id.
 #[derive(Clone, Debug)]
-pub(crate) struct Run {
+pub(crate) struct VerifyRun {
     pub(crate) id: String,
     /// The folder for what containers are given to mount.
     folder: PathBuf,
 }
 
-impl Run {
+impl VerifyRun {
     /// A run that no other is, with a folder among the records.
-    pub(crate) fn new(records: &Path) -> Run {
+    pub(crate) fn new(records: &Path) -> VerifyRun {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.unwrap_or_default().as_millis();
-        Run::named(records, &format!("{now:x}-{:x}", std::process::id()))
+        VerifyRun::named(records, &format!("{now:x}-{:x}", std::process::id()))
     }
 
-    pub(crate) fn named(records: &Path, id: &str) -> Run {
-        Run {
+    pub(crate) fn named(records: &Path, id: &str) -> VerifyRun {
+        VerifyRun {
             id: id.to_owned(),
             folder: records.join("verify").join(id),
         }
@@ -61,17 +61,17 @@ impl Run {
     }
 }
 
-/// The bench of one check: an image, and the means to start it.
-pub(crate) struct Bench<'a> {
+/// The sandbox of one check: an image, and the means to start it.
+pub(crate) struct Sandbox<'a> {
     exec: Exec,
-    tried: &'a Tried,
+    candidate: &'a Candidate,
     /// The check that works here; containers bear its name.
     check: &'static str,
 }
 
-/// One platform of an image that is being tried.
-pub(crate) struct Tried {
-    pub(crate) run: Run,
+/// One platform of the image that is verified.
+pub(crate) struct Candidate {
+    pub(crate) run: VerifyRun,
     /// What `docker run` is given: a digest.
     pub(crate) image: String,
     pub(crate) platform: Platform,
@@ -81,7 +81,7 @@ pub(crate) struct Tried {
     pub(crate) shared: String,
 }
 
-impl Tried {
+impl Candidate {
     /// How long a program in a container may take.
     pub(crate) fn limit(&self) -> Duration {
         if self.is_emulated {
@@ -92,18 +92,22 @@ impl Tried {
     }
 }
 
-impl<'a> Bench<'a> {
-    pub(crate) fn new(exec: Exec, tried: &'a Tried, check: &'static str) -> Bench<'a> {
-        Bench { exec, tried, check }
+impl<'a> Sandbox<'a> {
+    pub(crate) fn new(exec: Exec, candidate: &'a Candidate, check: &'static str) -> Sandbox<'a> {
+        Sandbox {
+            exec,
+            candidate,
+            check,
+        }
     }
 
     pub(crate) fn expected(&self) -> &Expected {
-        &self.tried.expected
+        &self.candidate.expected
     }
 
     /// Whether every instruction is translated: times then say nothing.
     pub(crate) fn is_emulated(&self) -> bool {
-        self.tried.is_emulated
+        self.candidate.is_emulated
     }
 
     /// A container as AgentGate's server starts it (the contract): hardened, without network, its
@@ -130,7 +134,10 @@ impl<'a> Bench<'a> {
 
     /// Starts the shared container.
     pub(crate) fn start_shared(&self) -> anyhow::Result<()> {
-        self.contract().named(&self.tried.shared).start()?.keep();
+        self.contract()
+            .named(&self.candidate.shared)
+            .start()?
+            .keep();
         Ok(())
     }
 
@@ -146,7 +153,7 @@ impl<'a> Bench<'a> {
     /// A new file with that content and mode, to be mounted.
     pub(crate) fn file(&self, content: &str, mode: u32) -> anyhow::Result<PathBuf> {
         let file = self.new_path();
-        fs::create_dir_all(&self.tried.run.folder)
+        fs::create_dir_all(&self.candidate.run.folder)
             .and_then(|()| fs::write(&file, content))
             .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(mode)))
             .with_context(|| format!("failed to write `{}`", file.display()))?;
@@ -154,7 +161,7 @@ impl<'a> Bench<'a> {
     }
 
     fn new_path(&self) -> PathBuf {
-        self.tried.run.folder.join(self.new_name())
+        self.candidate.run.folder.join(self.new_name())
     }
 
     fn new_name(&self) -> String {
@@ -167,7 +174,7 @@ impl<'a> Bench<'a> {
     ///
     /// Fails when docker does: nothing is then known of the image.
     fn docker(&self, args: &[&str]) -> anyhow::Result<Ran> {
-        let limit = self.tried.limit() + LIMIT;
+        let limit = self.candidate.limit() + LIMIT;
         let ended = self.exec.within("docker", args, limit)?;
         let verb = args.first().copied().unwrap_or_default();
         let Some(ran) = Ran::of(&ended) else {
@@ -179,9 +186,9 @@ impl<'a> Bench<'a> {
 
     /// Lets docker run a program in a container to its end, or to the limit.
     fn program(&self, what: &str, args: &[String]) -> anyhow::Result<Ran> {
-        let ended = self.exec.within("docker", args, self.tried.limit())?;
+        let ended = self.exec.within("docker", args, self.candidate.limit())?;
         let Some(ran) = Ran::of(&ended) else {
-            return Err(Trouble::TimedOut(what.to_owned(), self.tried.limit()).into());
+            return Err(Trouble::TimedOut(what.to_owned(), self.candidate.limit()).into());
         };
         trouble::of_program(&ran)?;
         Ok(ran)

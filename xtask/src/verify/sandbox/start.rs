@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::container::Container;
 use super::ran::{Ran, Session};
-use super::{Bench, trouble};
+use super::{Sandbox, trouble};
 
 /// What both ways of the contract have in common, but for user, workspace and command.
 const COMMON: [&str; 25] = [
@@ -62,7 +62,7 @@ enum Workspace {
 
 /// A container that is yet to be started.
 pub(crate) struct Start<'a> {
-    bench: &'a Bench<'a>,
+    sandbox: &'a Sandbox<'a>,
     name: String,
     options: Vec<String>,
     user: Option<String>,
@@ -71,34 +71,34 @@ pub(crate) struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    pub(super) fn contract(bench: &'a Bench<'a>) -> Start<'a> {
-        Start::common(bench).options(&FIRST_WAY)
+    pub(super) fn contract(sandbox: &'a Sandbox<'a>) -> Start<'a> {
+        Start::common(sandbox).options(&FIRST_WAY)
     }
 
     /// With stand-ins for what is mounted from the host: a script, and an empty folder that everyone may
     /// write to.
-    pub(super) fn mounted(bench: &'a Bench<'a>) -> anyhow::Result<Start<'a>> {
-        let settings = bench.workspace()?;
+    pub(super) fn mounted(sandbox: &'a Sandbox<'a>) -> anyhow::Result<Start<'a>> {
+        let settings = sandbox.workspace()?;
         let volume = format!("{}:{HOST_SETTINGS}:rw", settings.display());
-        let start = Start::common(bench).options(&SECOND_WAY);
+        let start = Start::common(sandbox).options(&SECOND_WAY);
         start.options(&["--volume", &volume]).with_host_claude()
     }
 
-    fn common(bench: &'a Bench<'a>) -> Start<'a> {
+    fn common(sandbox: &'a Sandbox<'a>) -> Start<'a> {
         Start {
             user: Some("agentgate".to_owned()),
             workspace: Workspace::New,
-            ..Start::plain(bench)
+            ..Start::plain(sandbox)
         }
         .options(&COMMON)
         .command(&["sleep", "infinity"])
     }
 
-    pub(super) fn plain(bench: &'a Bench<'a>) -> Start<'a> {
-        let run = &bench.tried.run;
+    pub(super) fn plain(sandbox: &'a Sandbox<'a>) -> Start<'a> {
+        let run = &sandbox.candidate.run;
         Start {
-            name: format!("agentgate-verify-{}-{}", run.id, bench.new_name()),
-            bench,
+            name: format!("agentgate-verify-{}-{}", run.id, sandbox.new_name()),
+            sandbox,
             options: Vec::new(),
             user: None,
             workspace: Workspace::None,
@@ -151,7 +151,7 @@ impl<'a> Start<'a> {
 
     /// Mounts a stand-in for the host's `claude` where the server does; it prints `the host`.
     pub(crate) fn with_host_claude(self) -> anyhow::Result<Start<'a>> {
-        let fake = self.bench.file("#!/bin/sh\necho the host\n", 0o755)?;
+        let fake = self.sandbox.file("#!/bin/sh\necho the host\n", 0o755)?;
         Ok(self.mount(&fake, HOST_CLAUDE))
     }
 
@@ -170,10 +170,10 @@ impl<'a> Start<'a> {
             command => command,
         };
         let args = self.args(&["--rm"])?;
-        let result = self.bench.program(&what, &args);
+        let result = self.sandbox.program(&what, &args);
         if result.is_err() {
             // The client was killed, or failed: the container may be there still.
-            Container::own(self.bench, &self.name);
+            Container::own(self.sandbox, &self.name);
         }
         result
     }
@@ -181,20 +181,20 @@ impl<'a> Start<'a> {
     /// Starts it in the background; it is removed when the result is dropped.
     pub(crate) fn start(self) -> anyhow::Result<Container<'a>> {
         let args = self.args(&["--detach"])?;
-        let container = Container::own(self.bench, &self.name);
-        self.bench.program("docker run --detach IMAGE", &args)?;
+        let container = Container::own(self.sandbox, &self.name);
+        self.sandbox.program("docker run --detach IMAGE", &args)?;
         Ok(container)
     }
 
     /// Starts it on a terminal, types `input`, and waits for its end.
     pub(crate) fn typed(self, input: &str) -> anyhow::Result<Session> {
         let args = self.args(&["--rm", "--interactive", "--tty"])?;
-        let bench = self.bench;
+        let sandbox = self.sandbox;
         // Several programs run in it, of which one may hang until its own limit.
-        let limit = 2 * bench.tried.limit();
-        let ended = bench.exec.typed("docker", &args, input, limit)?;
+        let limit = 2 * sandbox.candidate.limit();
+        let ended = sandbox.exec.typed("docker", &args, input, limit)?;
         let Some(ran) = Ran::of(&ended) else {
-            Container::own(bench, &self.name);
+            Container::own(sandbox, &self.name);
             let what = self.command.join(" ");
             return Err(super::Trouble::TimedOut(what, limit).into());
         };
@@ -206,25 +206,25 @@ impl<'a> Start<'a> {
         trouble::of_program(&said)?;
         let filter = format!("name={}", self.name);
         let format = "{{.Names}} ({{.Status}})";
-        let listed = bench.docker(&["ps", "--all", "--filter", &filter, "--format", format])?;
+        let listed = sandbox.docker(&["ps", "--all", "--filter", &filter, "--format", format])?;
         let left = listed.stdout.lines().map(str::to_owned).collect();
         Ok(Session { ran, left })
     }
 
     fn args(&self, how: &[&str]) -> anyhow::Result<Vec<String>> {
-        let tried = self.bench.tried;
+        let candidate = self.sandbox.candidate;
         let mut args: Vec<String> = vec!["run".to_owned()];
         let mut push = |words: &[&str]| args.extend(words.iter().map(|&word| word.to_owned()));
         push(how);
-        push(&["--pull", "never", "--platform", tried.platform.as_str()]);
-        push(&["--name", &self.name, "--label", &tried.run.label()]);
+        push(&["--pull", "never", "--platform", candidate.platform.as_str()]);
+        push(&["--name", &self.name, "--label", &candidate.run.label()]);
         if let Some(user) = &self.user {
             push(&["--user", user]);
         }
         let volume = match &self.workspace {
             Workspace::None => None,
             Workspace::Folder(folder, how) => Some((folder.clone(), *how)),
-            Workspace::New => Some((self.bench.workspace()?, "rw")),
+            Workspace::New => Some((self.sandbox.workspace()?, "rw")),
         };
         if let Some((folder, how)) = volume {
             push(&[
@@ -233,7 +233,7 @@ impl<'a> Start<'a> {
             ]);
         }
         args.extend(self.options.iter().cloned());
-        args.push(tried.image.clone());
+        args.push(candidate.image.clone());
         args.extend(self.command.iter().cloned());
         Ok(args)
     }

@@ -57,7 +57,7 @@ pub(super) fn of_program(ran: &Ran) -> anyhow::Result<()> {
 pub(super) fn of_docker(verb: &str, ran: &Ran) -> anyhow::Result<()> {
     engine_answers(ran)?;
     is_there(ran)?;
-    anyhow::ensure!(ran.code == 0, "`docker {verb}` failed: {}", ran.told());
+    anyhow::ensure!(ran.code == 0, "`docker {verb}` failed: {}", ran.describe());
     Ok(())
 }
 

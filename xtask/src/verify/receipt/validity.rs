@@ -1,4 +1,4 @@
-//! Whether a receipt opens a release: every reason why it does not, and what to type next.
+//! Whether a receipt is valid for an image: every reason why it is not, and what to type next.
 
 #[cfg(test)]
 mod tests;
@@ -13,22 +13,22 @@ use crate::platform::Platform;
 use crate::refusal::Refusal;
 use crate::verify::check::Status;
 
-/// As many ids as people read.
+/// How many ids a message names.
 const SHOWN: usize = 8;
 
-/// What a receipt is to prove.
-pub(crate) struct Wanted<'a> {
+/// What a receipt must prove.
+pub(crate) struct Required<'a> {
     /// The name of the image, as people type it.
     pub(crate) name: &'a str,
-    /// Of the index; none where the name leads to one manifest.
+    /// Of the index; absent when the name leads to one manifest.
     pub(crate) index: Option<&'a Digest>,
-    /// Of the platform's manifest; none where it is not known.
+    /// Of the platform's manifest; absent when it is unknown.
     pub(crate) manifest: Option<&'a Digest>,
-    /// None where any platform will do.
+    /// Absent when any platform will do.
     pub(crate) platform: Option<Platform>,
-    /// The commit that the image must be built from; none where any will do.
+    /// The commit that the image must be built from; absent when any will do.
     pub(crate) revision: Option<&'a str>,
-    /// The hash of all that judges today.
+    /// The hash of today's checks.
     pub(crate) check_set: &'a Digest,
     /// The id of every check.
     pub(crate) checks: &'a [&'a str],
@@ -36,9 +36,9 @@ pub(crate) struct Wanted<'a> {
 
 /// Every reason why the receipt does not prove what is wanted; none when it does.
 ///
-/// It is judged by what it says: nothing here tells a receipt from a forged one.
-pub(crate) fn objections(receipt: &Receipt, wanted: &Wanted) -> Vec<Refusal> {
-    let mut found = Found {
+/// It compares what the receipt says: it cannot recognise a forged one.
+pub(crate) fn objections(receipt: &Receipt, wanted: &Required) -> Vec<Refusal> {
+    let mut found = Findings {
         again: again(receipt, wanted),
         all: Vec::new(),
     };
@@ -47,8 +47,8 @@ pub(crate) fn objections(receipt: &Receipt, wanted: &Wanted) -> Vec<Refusal> {
     found.all
 }
 
-/// The reasons, and below them each thing to type, once.
-pub(crate) fn told(objections: &[Refusal]) -> String {
+/// The reasons as a list, and below it each remedy once.
+pub(crate) fn describe(objections: &[Refusal]) -> String {
     let mut text = String::new();
     for objection in objections {
         // Writing to a String cannot fail.
@@ -66,13 +66,13 @@ pub(crate) fn told(objections: &[Refusal]) -> String {
     text
 }
 
-struct Found {
+struct Findings {
     /// The command that writes a receipt for what is wanted.
     again: String,
     all: Vec<Refusal>,
 }
 
-impl Found {
+impl Findings {
     fn add(&mut self, reason: String, hint: String) {
         self.all.push(Refusal::new(reason, hint));
     }
@@ -83,7 +83,7 @@ impl Found {
     }
 
     /// Whether it is of this image, this platform, these checks.
-    fn identity(&mut self, receipt: &Receipt, wanted: &Wanted) {
+    fn identity(&mut self, receipt: &Receipt, wanted: &Required) {
         let name = wanted.name;
         if let Some(index) = wanted.index
             && receipt.index.as_ref() != Some(index)
@@ -108,7 +108,7 @@ impl Found {
                 self.add(why.to_owned(), self.published());
             }
             (_, None, _) if wanted.index.is_none() => {
-                let why = format!("nothing tells what `{name}` is: here it has no manifest");
+                let why = format!("`{name}` has no manifest here, so nothing shows what it is");
                 self.add(why, self.published());
             }
             (_, Some(manifest), Some(of)) if manifest != of => {
@@ -131,7 +131,7 @@ impl Found {
         }
         if receipt.check_set != *wanted.check_set {
             self.add_again(format!(
-                "other checks judge today: it was written by xtask {}, whose check set is `{}`, \
+                "the checks have changed since: it was written by xtask {}, whose check set is `{}`, \
                  and this one's is `{}`",
                 receipt.versions.xtask,
                 receipt.check_set.short(),
@@ -182,7 +182,7 @@ impl Found {
         ] {
             let of_status = receipt.results.iter().filter(|one| one.status == status);
             let ids: Vec<&str> = of_status.map(|one| &*one.id).collect();
-            // That nothing was executed has been said.
+            // The reason above already says that nothing was executed.
             if ids.is_empty()
                 || (status, receipt.execution) == (Status::NotExecuted, Execution::Static)
             {
@@ -191,8 +191,8 @@ impl Found {
             let ids = list(&ids);
             match status {
                 Status::Failed => {
-                    let hint = "mend the image: what to do stands in the receipt, as `remedy`; \
-                                then `cargo xtask image` and verify that";
+                    let hint = "fix the image as `remedy` in the receipt says; then \
+                                `cargo xtask image` and verify that";
                     self.add(format!("failed: {ids}"), hint.to_owned());
                 }
                 status => self.add_again(format!("{}: {ids}", status.as_str())),
@@ -202,7 +202,7 @@ impl Found {
 }
 
 /// The command that proves what is wanted, by its digest.
-fn again(receipt: &Receipt, wanted: &Wanted) -> String {
+fn again(receipt: &Receipt, wanted: &Required) -> String {
     let image = match wanted.index.or(wanted.manifest) {
         Some(digest) => by_digest(wanted.name, digest),
         None => wanted.name.to_owned(),

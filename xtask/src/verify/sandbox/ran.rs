@@ -26,7 +26,7 @@ impl Ran {
 
     /// Its exit code and the last line that it printed, in one line for people; what stands on
     /// stderr says more of an end.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let last = |text: &'_ str| -> Option<String> {
             let mut lines = text.lines().map(str::trim).rev();
             lines.find(|line| !line.is_empty()).map(printable)
@@ -38,7 +38,7 @@ impl Ran {
     }
 }
 
-/// What a person saw who typed the seed's verification steps (6.4) on a terminal.
+/// What a person saw who typed the specification's verification steps (6.4) on a terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Session {
     /// How `docker run --rm -it IMAGE bash` ended, and all that stood on the terminal.
@@ -80,10 +80,10 @@ mod tests {
             stdout: stdout.to_owned(),
             stderr: stderr.to_owned(),
         };
-        assert_eq!(ran("", "").told(), "exit 3, no output");
-        assert_eq!(ran("a\nb\n\n", "").told(), "exit 3, `b`");
-        assert_eq!(ran("", "x\n\u{1b}[2J\n").told(), "exit 3, ` [2J`");
-        let long = ran(&"x".repeat(999), "").told();
+        assert_eq!(ran("", "").describe(), "exit 3, no output");
+        assert_eq!(ran("a\nb\n\n", "").describe(), "exit 3, `b`");
+        assert_eq!(ran("", "x\n\u{1b}[2J\n").describe(), "exit 3, ` [2J`");
+        let long = ran(&"x".repeat(999), "").describe();
         assert!(long.chars().count() < 250, "{long}");
     }
 

@@ -3,16 +3,16 @@
 use std::time::Instant;
 
 use super::ran::Ran;
-use super::{Bench, Trouble};
+use super::{Sandbox, Trouble};
 
 /// A container of the run. One that a check started is removed when this is dropped.
 pub(crate) struct Container<'a> {
-    bench: &'a Bench<'a>,
+    sandbox: &'a Sandbox<'a>,
     name: String,
     is_own: bool,
 }
 
-/// How a container ended that was told to.
+/// How a container ended that was asked to stop.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stopped {
     pub(crate) code: i32,
@@ -21,18 +21,18 @@ pub(crate) struct Stopped {
 }
 
 impl<'a> Container<'a> {
-    pub(super) fn own(bench: &'a Bench<'a>, name: &str) -> Container<'a> {
+    pub(super) fn own(sandbox: &'a Sandbox<'a>, name: &str) -> Container<'a> {
         Container {
-            bench,
+            sandbox,
             name: name.to_owned(),
             is_own: true,
         }
     }
 
-    pub(super) fn shared(bench: &'a Bench<'a>) -> Container<'a> {
+    pub(super) fn shared(sandbox: &'a Sandbox<'a>) -> Container<'a> {
         Container {
-            bench,
-            name: bench.tried.shared.clone(),
+            sandbox,
+            name: sandbox.candidate.shared.clone(),
             is_own: false,
         }
     }
@@ -52,13 +52,13 @@ impl<'a> Container<'a> {
         let name = [self.name.as_str()];
         let words = ["exec"].iter().chain(options).chain(&name).chain(command);
         let args: Vec<String> = words.map(|&word| word.to_owned()).collect();
-        self.bench.program(&command.join(" "), &args)
+        self.sandbox.program(&command.join(" "), &args)
     }
 
     /// `docker stop`: the image's stop signal, five seconds, SIGKILL.
     pub(crate) fn stop(&self) -> anyhow::Result<Stopped> {
         let start = Instant::now();
-        self.bench.docker(&["stop", "--time", "5", &self.name])?;
+        self.sandbox.docker(&["stop", "--time", "5", &self.name])?;
         let seconds = start.elapsed().as_secs_f64();
         let code = self.state("ExitCode")?;
         let code = code.parse().map_err(|_| unexpected("exit code", &code))?;
@@ -67,7 +67,7 @@ impl<'a> Container<'a> {
 
     /// `docker kill --signal`.
     pub(crate) fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        self.bench
+        self.sandbox
             .docker(&["kill", "--signal", signal, &self.name])?;
         Ok(())
     }
@@ -75,7 +75,7 @@ impl<'a> Container<'a> {
     /// Waits for its end, and returns its exit code.
     pub(crate) fn wait(&self) -> anyhow::Result<i32> {
         let args = ["wait", &self.name].map(str::to_owned);
-        let ran = self.bench.program("docker wait CONTAINER", &args)?;
+        let ran = self.sandbox.program("docker wait CONTAINER", &args)?;
         let code = ran.stdout.trim();
         code.parse().map_err(|_| unexpected("exit code", code))
     }
@@ -88,19 +88,19 @@ impl<'a> Container<'a> {
     /// What `docker inspect --format` says of it.
     pub(crate) fn inspect(&self, format: &str) -> anyhow::Result<String> {
         let ran = self
-            .bench
+            .sandbox
             .docker(&["inspect", "--format", format, &self.name])?;
         Ok(ran.stdout.trim().to_owned())
     }
 
     /// What its processes have printed so far.
     pub(crate) fn logs(&self) -> anyhow::Result<Ran> {
-        self.bench.docker(&["logs", &self.name])
+        self.sandbox.docker(&["logs", &self.name])
     }
 
     /// The paths that differ from the image's files, as `docker diff` lists them: `A /x`, `C /y`.
     pub(crate) fn diff(&self) -> anyhow::Result<Vec<String>> {
-        let ran = self.bench.docker(&["diff", &self.name])?;
+        let ran = self.sandbox.docker(&["diff", &self.name])?;
         Ok(ran.stdout.lines().map(str::to_owned).collect())
     }
 
@@ -110,7 +110,7 @@ impl<'a> Container<'a> {
         what: &str,
         probe: impl Fn(&Container) -> anyhow::Result<Option<T>>,
     ) -> anyhow::Result<T> {
-        let limit = self.bench.tried.limit();
+        let limit = self.sandbox.candidate.limit();
         let start = Instant::now();
         loop {
             if let Some(answer) = probe(self)? {
@@ -134,7 +134,7 @@ impl Drop for Container<'_> {
             // What is left, for whatever reason, the run's janitor removes.
             let args = ["rm", "--force", "--volumes", &self.name];
             let limit = super::LIMIT;
-            let _ = self.bench.exec.within("docker", &args, limit);
+            let _ = self.sandbox.exec.within("docker", &args, limit);
         }
     }
 }

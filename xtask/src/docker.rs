@@ -1,6 +1,5 @@
 //! What the docker on this machine is and can do, as plain data; and what it says of an image.
 
-mod activity;
 mod builder;
 mod plugin;
 
@@ -10,7 +9,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::activity::{Activity, activity};
 pub(crate) use self::builder::Builder;
 use crate::exec::Exec;
 use crate::oci::Digest;

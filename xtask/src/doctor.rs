@@ -34,6 +34,8 @@ struct Findings {
     every_platform: Vec<Lack>,
     /// What a push of them lacks.
     push: Vec<Lack>,
+    /// What refuses no build and may end one.
+    warnings: Vec<Lack>,
 }
 
 impl Args {
@@ -54,6 +56,7 @@ impl Args {
             every_platform: preflight::lacks(&docker, &ctx.settings.platforms),
             cosign: ctx.exec.find("cosign"),
             push: preflight::lacks_to_push(&docker, &ctx.settings.platforms),
+            warnings: Vec::from_iter(preflight::too_old_for_pods(&docker)),
             docker,
         };
         if ctx.json {
@@ -129,6 +132,10 @@ impl Findings {
         for lack in lacks {
             rows.push(("lack", lack.what.clone()));
             rows.push(("remedy", lack.remedy.clone()));
+        }
+        for warning in &self.warnings {
+            rows.push(("warning", warning.what.clone()));
+            rows.push(("remedy", warning.remedy.clone()));
         }
         rows
     }

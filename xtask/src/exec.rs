@@ -2,7 +2,6 @@
 //! error, and passes signals on to those that are running.
 
 mod bounded;
-mod doubted;
 mod janitor;
 mod running;
 mod terminal;
@@ -118,25 +117,15 @@ impl Exec {
         program: &str,
         args: &[impl AsRef<str>],
     ) -> anyhow::Result<ExitStatus> {
-        let status = self.watched(program, args, Running::wait)?;
-        ended(status).map_err(Into::into)
-    }
-
-    /// Starts a program whose progress the user watches; `wait` waits for its end.
-    fn watched(
-        &self,
-        program: &str,
-        args: &[impl AsRef<str>],
-        wait: impl FnOnce(Running) -> io::Result<ExitStatus>,
-    ) -> anyhow::Result<ExitStatus> {
         check()?;
         let line = quoted(program, args);
         self.echo(&line);
         let mut command = Command::from(self.cmd(program, args));
         command.stdin(Stdio::null()).stdout(io::stderr());
-        Running::foreground(&mut command)
-            .and_then(wait)
-            .with_context(|| format!("failed to run `{line}`"))
+        let status = Running::foreground(&mut command)
+            .and_then(Running::wait)
+            .with_context(|| format!("failed to run `{line}`"))?;
+        ended(status).map_err(Into::into)
     }
 
     /// Runs a program that puts things away: even after an interruption, and out of the

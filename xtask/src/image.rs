@@ -12,7 +12,6 @@ mod local;
 mod lock;
 mod memory;
 mod merge;
-mod pulse;
 mod push;
 mod reproduce;
 mod saved;
@@ -344,9 +343,6 @@ fn check_room(ctx: &Ctx) -> anyhow::Result<()> {
 
 /// A run of buildx that builds.
 struct Run<'a> {
-    /// As it was before.
-    docker: &'a Docker,
-    platforms: &'a [Platform],
     program: &'a str,
     args: &'a [String],
 }
@@ -364,15 +360,12 @@ impl Run<'_> {
     /// step when it needs them, and gives up the build where it gets none; and where it cannot read
     /// the token.
     fn attempt(&self, exec: &Exec) -> anyhow::Result<()> {
-        match pulse::watch(exec, self) {
-            Err(error)
-                if cache::is_in(self.args) && !error.is::<Stop>() && !error.is::<pulse::Lost>() =>
-            {
+        match exec.watch(self.program, self.args) {
+            Err(error) if cache::is_in(self.args) && !error.is::<Stop>() => {
                 anstream::eprintln!(
                     "note: building again without `--cache`, in case the failure is its doing"
                 );
-                let args = &cache::without(self.args);
-                pulse::watch(exec, &Run { args, ..*self })
+                exec.watch(self.program, &cache::without(self.args))
             }
             result => result,
         }

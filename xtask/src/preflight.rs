@@ -1,11 +1,13 @@
 //! What is missing for a build: a pure judgement over what docker is and what is asked of it.
 
+mod buildx_version;
 mod engine_version;
 
 use std::fmt;
 
 use serde::Serialize;
 
+pub(crate) use self::buildx_version::too_old_for_pods;
 use crate::docker::{Docker, Store};
 use crate::platform::Platform;
 

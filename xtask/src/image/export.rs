@@ -196,8 +196,6 @@ impl Export {
 
     fn run_of<'a>(&'a self, build: &'a Build) -> Run<'a> {
         Run {
-            docker: &self.docker,
-            platforms: &build.platforms,
             program: "docker",
             args: &build.command,
         }

@@ -4,7 +4,6 @@
 mod actions;
 mod agent;
 mod builders;
-mod cluster;
 mod compression;
 mod containers;
 mod dev;
@@ -12,13 +11,10 @@ mod engines;
 mod faults;
 mod gha;
 mod held;
-mod kubernetes;
 mod merge;
-mod protobuf;
 pub(crate) mod proxy;
 mod reproduce;
 mod sbom;
-mod spdy;
 
 use std::fs;
 use std::path::PathBuf;

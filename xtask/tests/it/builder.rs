@@ -183,6 +183,8 @@ fn a_push_by_another_builder_than_the_engines_needs_no_engine() {
         ran.stdout.contains("\nimage --push  can be built\n"),
         "{ran:#?}"
     );
+    let warning = "warning       buildx 0.29.1 waits for ever when the pod of a build is deleted";
+    assert!(ran.stdout.contains(warning), "{ran:#?}");
     // A local build ends in the engine, so nothing is started for it.
     let error = "error: the Docker Engine does not answer: no answer\n  hint: start it";
     let ran = sandbox.run(&["image", "--builder", "farm", "--platform", "linux/arm64"]);

@@ -76,12 +76,7 @@ impl<'a, P: Fn(&Docker) -> anyhow::Result<Plan>> Builds<'a, P> {
         let (exec, plan) = (quick(&self.ctx.exec), &known.plan);
         local::remove_old(&plan.metadata_file)?;
         let (program, args) = known.docker.buildx(&plan.command);
-        let run = Run {
-            docker: &known.docker,
-            platforms: &plan.platforms,
-            program,
-            args,
-        };
+        let run = Run { program, args };
         let start = Instant::now();
         run.start(&exec)?;
         Ok(rounded(start.elapsed()))

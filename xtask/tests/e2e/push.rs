@@ -1,7 +1,6 @@
 //! `cargo xtask image --push`, `--merge` and `--reproduce`: a small image of two platforms, a real
 //! builder and a real registry.
 
-mod actions;
 mod agent;
 mod builders;
 mod compression;
@@ -9,7 +8,6 @@ mod containers;
 mod dev;
 mod engines;
 mod faults;
-mod gha;
 mod held;
 mod merge;
 pub(crate) mod proxy;

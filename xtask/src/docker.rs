@@ -1,7 +1,6 @@
 //! What the docker on this machine is and can do, as plain data; and what it says of an image.
 
 mod builder;
-mod plugin;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,17 +10,16 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::builder::Builder;
 use crate::exec::Exec;
-use crate::oci::Digest;
 use crate::platform::Platform;
 
-/// How long [`look`] waits; it takes a tenth of a second.
-const LOOK: Duration = Duration::from_secs(10);
+/// How long [`builder`] waits; it takes a tenth of a second.
+const INSPECT: Duration = Duration::from_secs(10);
 
 /// How long [`wake`] waits: BuildKit's image may have to be pulled first.
 const WAKE: Duration = Duration::from_mins(10);
 
 /// The client, its buildx and the engine behind them. A field is none when that part is absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Docker {
     /// Where the `docker` client is.
     pub(crate) client: Option<String>,
@@ -30,15 +28,13 @@ pub(crate) struct Docker {
     pub(crate) engine_error: Option<String>,
     /// The buildx plugin's version.
     pub(crate) buildx: Option<String>,
-    /// Where the plugin is, if to start it is what the client would do and no more than that.
-    pub(crate) plugin: Option<String>,
     pub(crate) builder: Option<Builder>,
     /// Why the builder cannot be used, in buildx's words.
     pub(crate) builder_error: Option<String>,
 }
 
 /// A Docker daemon.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Engine {
     pub(crate) version: String,
     /// The platform it runs natively; none for one that no agent image exists for.
@@ -47,7 +43,7 @@ pub(crate) struct Engine {
 }
 
 /// Where the engine keeps images; only containerd's store holds several platforms of one image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Store {
     Containerd,
@@ -64,15 +60,6 @@ impl fmt::Display for Store {
 }
 
 impl Docker {
-    /// What does what `docker ARGS` does, of which the first is `buildx`: the plugin alone, where
-    /// that is known to be the same. The client starts it twice, the first time to ask its name.
-    pub(crate) fn buildx<'a, A>(&'a self, args: &'a [A]) -> (&'a str, &'a [A]) {
-        match (&self.plugin, args) {
-            (Some(plugin), [_, rest @ ..]) => (plugin, rest),
-            _ => ("docker", args),
-        }
-    }
-
     /// True for the engine's own builder on the classic store.
     pub(crate) fn builds_in_classic_store(&self) -> bool {
         let engine = self.engine.as_ref();
@@ -93,7 +80,6 @@ pub(crate) fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Dock
         &String::from_utf8_lossy(&info.stdout),
         &String::from_utf8_lossy(&info.stderr),
     )?;
-    docker.plugin = docker.plugin.filter(|_| plugin::is_all_of(&client));
     docker.client = Some(client.display().to_string());
     // Other builders than the engine's own need none. A client that says nothing fails here, too.
     let is_asked = docker.engine.is_some() || !info.stdout.is_empty();
@@ -104,7 +90,7 @@ pub(crate) fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Dock
         crate::exec::check()?;
         if output.status.success() {
             let said = String::from_utf8_lossy(&output.stdout);
-            docker.builder = builder::parse(&said, store)
+            docker.builder = builder::parse(&said)
                 .filter(|builder| store.is_some() || builder.needs_no_engine());
         } else if store.is_some() || builder.is_some() {
             let said = String::from_utf8_lossy(&output.stderr);
@@ -118,25 +104,13 @@ fn inspect(builder: Option<&str>) -> Vec<&str> {
     ["buildx", "inspect"].into_iter().chain(builder).collect()
 }
 
-/// The [`Builder::look`] that the builder of `docker` has now; none when it does not answer.
+/// A builder as it is now, `name` or the current one; none when buildx does not describe it.
 ///
-/// Fails when it cannot be asked, and after a signal of ours.
-pub(crate) fn look(
-    exec: &Exec,
-    docker: &Docker,
-    builder: Option<&str>,
-) -> anyhow::Result<Option<Digest>> {
-    let said = ask(exec, docker, &inspect(builder))?;
-    Ok(said.map(|said| builder::look(&said)))
-}
-
-/// What buildx says; none when it does not answer.
-fn ask(exec: &Exec, docker: &Docker, args: &[&str]) -> anyhow::Result<Option<String>> {
-    let (program, args) = docker.buildx(args);
-    let ended = exec.within(program, args, LOOK)?;
-    Ok(ended
-        .is_success()
-        .then(|| String::from_utf8_lossy(&ended.stdout).into_owned()))
+/// Fails when buildx cannot be started, and after a signal of ours.
+pub(crate) fn builder(exec: &Exec, name: Option<&str>) -> anyhow::Result<Option<Builder>> {
+    let ended = exec.within("docker", &inspect(name), INSPECT)?;
+    let said = String::from_utf8_lossy(&ended.stdout);
+    Ok(ended.is_success().then(|| builder::parse(&said)).flatten())
 }
 
 /// Starts the nodes of a builder.
@@ -219,8 +193,6 @@ struct Plugin {
     name: String,
     #[serde(default)]
     version: String,
-    #[serde(default)]
-    path: Option<String>,
     /// Set when the plugin is there but does not start.
     #[serde(default)]
     err: Option<String>,
@@ -249,7 +221,7 @@ fn parse_info(stdout: &str, stderr: &str) -> anyhow::Result<Docker> {
     let buildx = plugins
         .into_iter()
         .find(|plugin| plugin.name == "buildx" && plugin.err.is_none());
-    let (buildx, plugin) = buildx.map(|buildx| (buildx.version, buildx.path)).unzip();
+    let buildx = buildx.map(|buildx| buildx.version);
     let engine = (!info.server_version.is_empty()).then(|| Engine {
         version: info.server_version,
         platform: Platform::of_machine(&info.os_type, &info.architecture),
@@ -267,7 +239,6 @@ fn parse_info(stdout: &str, stderr: &str) -> anyhow::Result<Docker> {
         engine,
         engine_error,
         buildx,
-        plugin: plugin.flatten(),
         ..Docker::default()
     })
 }
@@ -308,13 +279,28 @@ pub(crate) fn image_size(
         .with_context(|| format!("docker gives `{reference}` the size `{}`", text.trim()))
 }
 
+/// The platform of an image in the engine's store.
+///
+/// Fails when the engine has no such image, and when no agent image exists for its platform.
+pub(crate) fn image_platform(exec: &Exec, reference: &str) -> anyhow::Result<Platform> {
+    let format = "{{.Os}} {{.Architecture}}";
+    let said = exec.read(
+        "docker",
+        &["image", "inspect", "--format", format, reference],
+    )?;
+    let platform = said.trim().split_once(' ');
+    platform
+        .and_then(|(os, arch)| Platform::of_machine(os, arch))
+        .with_context(|| format!("docker gives `{reference}` the platform `{}`", said.trim()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const ENGINE: &str = r#"{"ServerVersion":"28.5.2","OSType":"linux","Architecture":"x86_64",
         "DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],
-        "ClientInfo":{"Plugins":[{"Name":"compose","Version":"2.40.3"},{"Name":"buildx","Version":"0.29.1","Path":"/docker-buildx"}]}}"#;
+        "ClientInfo":{"Plugins":[{"Name":"compose","Version":"2.40.3"},{"Name":"buildx","Version":"0.29.1"}]}}"#;
 
     #[test]
     fn an_engine_with_containerds_store() {
@@ -323,7 +309,6 @@ mod tests {
         assert_eq!(engine.platform, Some(Platform::LinuxAmd64));
         assert_eq!(engine.store, Store::Containerd);
         assert_eq!(docker.buildx.as_deref(), Some("0.29.1"));
-        assert_eq!(docker.plugin.as_deref(), Some("/docker-buildx"));
         assert_eq!(docker.engine_error, None);
     }
 
@@ -370,14 +355,5 @@ mod tests {
             r#""Version":"","Err":"exec format error""#,
         );
         assert_eq!(parse_info(&text, "").unwrap().buildx, None);
-    }
-
-    #[test]
-    fn buildx_is_started_by_itself_where_it_can_be() {
-        let args = ["buildx", "inspect"];
-        let mut docker = Docker::default();
-        assert_eq!(docker.buildx(&args), ("docker", &args[..]));
-        docker.plugin = Some("/docker-buildx".into());
-        assert_eq!(docker.buildx(&args), ("/docker-buildx", &args[1..]));
     }
 }

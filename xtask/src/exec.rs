@@ -25,35 +25,18 @@ use crate::stop::Stop;
 pub(crate) struct Exec {
     sh: Shell,
     verbose: bool,
-    /// What is echoed before each command line.
-    shown: String,
 }
 
 impl Exec {
     pub(crate) fn new(root: &Path, verbose: bool) -> anyhow::Result<Exec> {
         let sh = Shell::new().context("failed to start a shell session")?;
         sh.change_dir(root);
-        Ok(Exec {
-            sh,
-            verbose,
-            shown: String::new(),
-        })
+        Ok(Exec { sh, verbose })
     }
 
     /// Sets an environment variable for every program started from here on.
     pub(crate) fn set_var(&self, name: &str, value: &str) {
         self.sh.set_var(name, value);
-    }
-
-    /// A clone that gives its programs a variable more, and echoes it with their command lines. What
-    /// the caller's environment says of it stands.
-    pub(crate) fn with_default(&self, name: &str, value: &str) -> Exec {
-        let mut exec = self.clone();
-        if self.sh.var_os(name).is_none() {
-            exec.set_var(name, value);
-            exec.shown = format!("{}{name}={} ", self.shown, shell_words::quote(value));
-        }
-        exec
     }
 
     pub(crate) fn var(&self, name: &str) -> Option<String> {
@@ -159,7 +142,7 @@ impl Exec {
 
     fn echo(&self, line: &str) {
         if self.verbose {
-            anstream::eprintln!("$ {}{line}", self.shown);
+            anstream::eprintln!("$ {line}");
         }
     }
 }

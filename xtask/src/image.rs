@@ -10,7 +10,6 @@ mod export;
 mod layout;
 mod local;
 mod lock;
-mod memory;
 mod merge;
 mod push;
 mod reproduce;
@@ -283,42 +282,65 @@ fn create_builder(ctx: &Ctx, create: &[&str]) -> anyhow::Result<()> {
     }
 }
 
-/// The error of a build of `platforms` that began at `start` and failed: that the disk is full, or what
-/// docker lacks by now, as `judge` sees it, if anything.
-fn failed(
-    ctx: &Ctx,
-    builder: Option<&str>,
+/// A build that has failed.
+struct Failed<'a> {
+    /// The builder that was asked for.
+    builder: Option<&'a str>,
     start: Instant,
-    platforms: &[Platform],
-    error: anyhow::Error,
-    judge: impl FnOnce(&Docker) -> anyhow::Result<()>,
-) -> anyhow::Error {
-    if error.is::<Stop>() {
-        return error;
+    platforms: &'a [Platform],
+    /// Whether the builder is known to have run when the build began.
+    has_run: bool,
+}
+
+impl Failed<'_> {
+    /// The error to report: that the disk is full, that the builder has ended, what docker lacks by now, as
+    /// `judge` sees it; else `error`, the build's own.
+    fn explain(
+        &self,
+        ctx: &Ctx,
+        error: anyhow::Error,
+        judge: impl FnOnce(&Docker) -> anyhow::Result<()>,
+    ) -> anyhow::Error {
+        if error.is::<Stop>() {
+            return error;
+        }
+        match self.examine(ctx, judge) {
+            Ok(()) => error,
+            Err(why) if why.is::<Stop>() => why,
+            Err(why) => why.context("the build failed"),
+        }
     }
-    let look = || {
+
+    fn examine(
+        &self,
+        ctx: &Ctx,
+        judge: impl FnOnce(&Docker) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         check_room(ctx)?;
-        let docker = docker::observe(&ctx.exec, builder)?;
+        let docker = docker::observe(&ctx.exec, self.builder)?;
+        // Without an engine a local build cannot succeed, whatever the builder does.
+        if !self.has_run && docker.engine.is_none() {
+            return judge(&docker);
+        }
         let ended = docker.builder.as_ref().filter(|builder| {
             // One that is started again looks as before, or not as if it could be used, by now.
-            builder.must_start(platforms)
+            builder.must_start(self.platforms)
                 || builder.is_kubernetes() && !builder.lost.is_empty()
-                || docker::has_died(&ctx.exec, builder, start.elapsed())
+                || docker::has_died(&ctx.exec, builder, self.start.elapsed())
         });
-        if let Some(builder) = ended {
-            let hint = if builder.is_kubernetes() {
-                "`kubectl get events` says why; run this again"
-            } else {
-                "run this again, it is started anew"
-            };
-            bail!("the builder `{}` has ended\n  hint: {hint}", builder.name);
+        let Some(builder) = ended else {
+            return judge(&docker);
+        };
+        if !self.has_run && builder.must_start(self.platforms) {
+            // It may never have started.
+            docker::wake(&ctx.exec, builder)?;
         }
-        judge(&docker)
-    };
-    match look() {
-        Ok(()) => error,
-        Err(why) if why.is::<Stop>() => why,
-        Err(why) => why.context("the build failed"),
+        let hint = if builder.is_kubernetes() {
+            "`kubectl get events` says why; run this again"
+        } else {
+            "run this again, it is started anew"
+        };
+        bail!("the builder `{}` has ended\n  hint: {hint}", builder.name);
     }
 }
 
@@ -341,33 +363,25 @@ fn check_room(ctx: &Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A run of buildx that builds.
-struct Run<'a> {
-    program: &'a str,
-    args: &'a [String],
+/// Runs `docker ARGS`, which builds; GitHub Actions folds what it says.
+fn build(exec: &Exec, args: &[String]) -> anyhow::Result<()> {
+    let group = github::Group::start(exec, "docker buildx build");
+    let result = attempt(exec, args);
+    group.end();
+    result
 }
 
-impl Run<'_> {
-    /// Runs it; GitHub Actions folds what it says.
-    fn start(&self, exec: &Exec) -> anyhow::Result<()> {
-        let group = github::Group::start(exec, "docker buildx build");
-        let result = self.attempt(exec);
-        group.end();
-        result
-    }
-
-    /// Runs it, and once more without a cache if it fails with one: BuildKit asks for the layers of a
-    /// step when it needs them, and gives up the build where it gets none; and where it cannot read
-    /// the token.
-    fn attempt(&self, exec: &Exec) -> anyhow::Result<()> {
-        match exec.watch(self.program, self.args) {
-            Err(error) if cache::is_in(self.args) && !error.is::<Stop>() => {
-                anstream::eprintln!(
-                    "note: building again without `--cache`, in case the failure is its doing"
-                );
-                exec.watch(self.program, &cache::without(self.args))
-            }
-            result => result,
+/// Runs `docker ARGS`, and once more without a cache if it fails with one: BuildKit asks for the layers of
+/// a step when it needs them, and gives up the build where it gets none; and where it cannot read the
+/// token.
+fn attempt(exec: &Exec, args: &[String]) -> anyhow::Result<()> {
+    match exec.watch("docker", args) {
+        Err(error) if cache::is_in(args) && !error.is::<Stop>() => {
+            anstream::eprintln!(
+                "note: building again without `--cache`, in case the failure is its doing"
+            );
+            exec.watch("docker", &cache::without(args))
         }
+        result => result,
     }
 }

@@ -223,7 +223,6 @@ mod tests {
                 nodes: 1,
                 idle: Vec::new(),
                 lost: Vec::new(),
-                look: None,
             }),
             ..Docker::default()
         }

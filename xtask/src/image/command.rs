@@ -9,6 +9,7 @@ use crate::settings::Settings;
 
 /// What one build's command line says besides what all of them say.
 pub(super) struct Line<'a> {
+    /// None: the builder's own.
     pub(super) platforms: &'a [Platform],
     pub(super) references: &'a [String],
     /// buildx's `--provenance`.
@@ -36,7 +37,9 @@ impl Line<'_> {
         let mut line: Vec<String> = ["buildx", "build"].map(String::from).to_vec();
         let mut flag = |name: &str, value: &str| line.extend([name.to_owned(), value.to_owned()]);
         flag("--file", &settings.dockerfile.display().to_string());
-        flag("--platform", &platform::join(self.platforms));
+        if !self.platforms.is_empty() {
+            flag("--platform", &platform::join(self.platforms));
+        }
         for reference in self.references {
             flag("--tag", reference);
         }

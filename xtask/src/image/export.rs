@@ -19,7 +19,7 @@ use super::local::remove_old;
 use super::lock;
 use super::sizes::{BuiltPlatform, add_steps};
 use super::steps::{self, Ran, Steps};
-use super::{Args, Facts, Run};
+use super::{Args, Facts};
 use crate::ctx::Ctx;
 use crate::docker::Docker;
 use crate::github;
@@ -36,7 +36,6 @@ pub(super) struct Export {
     /// Of all folders.
     folder: PathBuf,
     builds: Vec<Build>,
-    docker: Docker,
     builder: Option<String>,
 }
 
@@ -132,7 +131,6 @@ impl Export {
         Ok(Export {
             folder,
             builds,
-            docker,
             builder: args.builder().map(str::to_owned),
         })
     }
@@ -150,14 +148,18 @@ impl Export {
         }
         let start = Instant::now();
         let built = match self.builds.as_slice() {
-            [only] => self.run_of(only).start(&ctx.exec),
+            [only] => super::build(&ctx.exec, &only.command),
             _ => self.side_by_side(ctx),
         };
         built.map_err(|error| {
             let (builder, platforms) = (self.builder.as_deref(), self.platforms());
-            let error = super::failed(ctx, builder, start, &platforms, error, |docker| {
-                check(docker, &platforms)
-            });
+            let failed = super::Failed {
+                builder,
+                start,
+                platforms: &platforms,
+                has_run: true,
+            };
+            let error = failed.explain(ctx, error, |docker| check(docker, &platforms));
             for layout in &layouts {
                 // The next build tries again, and says it.
                 let _ = layout.remove_halves();
@@ -174,7 +176,7 @@ impl Export {
                 platforms: &build.platforms,
                 has_cache: cache::is_in(&build.command),
             };
-            let steps = steps::ask(exec, &self.docker, builder, &ran)?;
+            let steps = steps::ask(exec, builder, &ran)?;
             all.push(exported(layout, steps)?);
         }
         Ok(all)
@@ -189,16 +191,9 @@ impl Export {
         let group = github::Group::start(&ctx.exec, "docker buildx build");
         let builds = self.builds.iter().map(|build| (build, ctx.exec.clone()));
         let ran =
-            threads::all(builds.map(|(build, exec)| move || self.run_of(build).attempt(&exec)));
+            threads::all(builds.map(|(build, exec)| move || super::attempt(&exec, &build.command)));
         group.end();
         ran.map(drop)
-    }
-
-    fn run_of<'a>(&'a self, build: &'a Build) -> Run<'a> {
-        Run {
-            program: "docker",
-            args: &build.command,
-        }
     }
 
     /// Two builds at once would write into, and clean, one folder; so it is kept until what was built

@@ -1,21 +1,20 @@
 //! A build into the engine's own store, for this machine.
 
-mod build;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 
-use self::build::Builds;
-use super::built::{Built, RECORD};
+use super::built::{Built, RECORD, rounded};
+use super::cache;
 use super::command::Line;
 use super::lock;
 use super::saved::Saved;
 use super::sizes::{self, BuiltPlatform};
-use super::{Args, Facts, export};
+use super::steps::{self, Ran};
+use super::{Args, Facts, Failed, export};
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};
 use crate::exec;
@@ -41,23 +40,73 @@ pub(super) struct Plan {
     dirty: Vec<String>,
 }
 
+/// What a build is decided on.
+struct Target {
+    /// None: the builder's own.
+    platforms: Vec<Platform>,
+    /// Whether the builder can write to a cache.
+    writes_cache: bool,
+    /// Whether docker and its builder were examined.
+    is_examined: bool,
+}
+
 pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     // Wrong usage is found before an engine is brought up for it.
     let tags = tags(facts, &ctx.settings, args)?;
     super::enter_testbed(ctx, args)?;
     let metadata_file = ctx.records().join("build-metadata.json");
-    let plan = |docker: &Docker| plan(facts, docker, &tags, &metadata_file, &ctx.settings, args);
+    let plan = |target: Target| plan(facts, target, &tags, &metadata_file, &ctx.settings, args);
     if args.dry_run {
-        return plan(&super::observe_docker(ctx, args, &args.platform)?)?.print(ctx.json);
+        return plan(examined(ctx, args)?)?.print(ctx.json);
     }
     // Two at once would take each other's metadata file and record.
     let _lock = lock::take(&ctx.records().join("local.lock"))?;
-    let built = apply(ctx, &Builds::new(ctx, args, plan))?;
+    let target = match quick(ctx, args, facts) {
+        Some(target) => target,
+        None => examined(ctx, args)?,
+    };
+    let has_run = target.is_examined;
+    let built = apply(ctx, args, &plan(target)?, has_run)?;
     built.report(ctx)?;
     match sizes::over_budget(&built.platforms, &ctx.settings) {
         Some(excess) if built.digest.is_some() => bail!(excess),
         _ => Ok(()),
     }
+}
+
+/// The usual build, of one platform and without a cache, starts at once: docker and its builder are
+/// examined when it fails. None for any other build, and without a docker.
+fn quick(ctx: &Ctx, args: &Args, facts: &Facts) -> Option<Target> {
+    let is_usual = args.platform.len() <= 1 && !args.create_builder && facts.cache.is_none();
+    (is_usual && ctx.exec.find("docker").is_some()).then(|| Target {
+        platforms: args.platform.clone(),
+        writes_cache: false,
+        is_examined: false,
+    })
+}
+
+/// Examines docker, whose builder is made and started if need be.
+fn examined(ctx: &Ctx, args: &Args) -> anyhow::Result<Target> {
+    let docker = super::observe_docker(ctx, args, &args.platform)?;
+    let mut platforms = args.platform.clone();
+    platforms.sort_unstable();
+    platforms.dedup();
+    check(&docker, &platforms)?;
+    if platforms.is_empty() {
+        platforms.extend(docker.engine.as_ref().and_then(|engine| engine.platform));
+    }
+    Ok(Target {
+        platforms,
+        writes_cache: !docker.builds_in_classic_store(),
+        is_examined: true,
+    })
+}
+
+/// Fails with everything that keeps `docker` from building `platforms`.
+fn check(docker: &Docker, platforms: &[Platform]) -> anyhow::Result<()> {
+    let lacks = preflight::lacks(docker, platforms);
+    ensure!(lacks.is_empty(), preflight::listed(&lacks));
+    Ok(())
 }
 
 /// The tags of the build: those asked for, or those of git.
@@ -72,48 +121,34 @@ fn tags(facts: &Facts, settings: &Settings, args: &Args) -> Result<Vec<Tag>, Sto
 
 fn plan(
     facts: &Facts,
-    docker: &Docker,
+    target: Target,
     tags: &[Tag],
     metadata_file: &Path,
     settings: &Settings,
     args: &Args,
 ) -> anyhow::Result<Plan> {
-    let mut platforms = args.platform.clone();
-    platforms.sort_unstable();
-    platforms.dedup();
-    let lacks = preflight::lacks(docker, &platforms);
-    if !lacks.is_empty() {
-        bail!(preflight::listed(&lacks));
-    }
-    if platforms.is_empty() {
-        platforms.extend(docker.engine.as_ref().and_then(|engine| engine.platform));
-    }
     let references: Vec<String> = tags.iter().map(|tag| tag.reference.clone()).collect();
     let line = Line {
-        platforms: &platforms,
+        platforms: &target.platforms,
         references: &references,
         // They carry a fresh id, which would give every local build of one commit another digest.
         provenance: "false",
         sbom: "false",
         // After a push the builder has zstd layers, which an engine unpacks under OCI's media types
         // alone. Asked for zstd, it would take the push's layers of the base, too, and a second build of
-        // one commit be another image.
-        output: if docker.builds_in_classic_store() {
-            "type=docker".to_owned()
-        } else {
-            "type=docker,oci-mediatypes=true".to_owned()
-        },
+        // one commit be another image. The classic store ignores the option.
+        output: "type=docker,oci-mediatypes=true".to_owned(),
         metadata_file,
         progress: &args.progress,
         no_cache: args.no_cache,
-        writes_cache: !docker.builds_in_classic_store(),
+        writes_cache: target.writes_cache,
     };
     Ok(Plan {
         command: line.args(facts, settings, args)?,
         references,
         tags: tags.to_vec(),
         revision: facts.head.revision_label(),
-        platforms,
+        platforms: target.platforms,
         metadata_file: metadata_file.to_owned(),
         dirty: facts.head.dirty.clone(),
     })
@@ -129,53 +164,54 @@ impl Plan {
     }
 }
 
-fn apply<P>(ctx: &Ctx, builds: &Builds<P>) -> anyhow::Result<Built>
-where
-    P: Fn(&Docker) -> anyhow::Result<Plan>,
-{
-    let remembered = builds.remembered()?;
-    let is_remembered = remembered.is_some();
-    let known = match remembered {
-        Some(known) => known,
-        None => builds.observe()?,
-    };
-    tell_dirty(&known.plan.dirty);
+/// Builds, and says what was built. `has_run` is whether the builder is known to run.
+fn apply(ctx: &Ctx, args: &Args, plan: &Plan, has_run: bool) -> anyhow::Result<Built> {
+    tell_dirty(&plan.dirty);
     let previous = Built::last(ctx).ok().flatten();
     let unpacked = export::known(ctx);
-    remove_old(&ctx.records().join(RECORD))?;
-    let (known, seconds) = if is_remembered {
-        builds.run_remembered(known)?
-    } else {
-        let start = Instant::now();
-        let seconds = builds.run(&known).map_err(|error| {
-            let builder = builds.args.builder();
-            let judge = |docker: &Docker| (builds.plan)(docker).map(drop);
-            super::failed(ctx, builder, start, &known.plan.platforms, error, judge)
-        })?;
-        (known, seconds)
-    };
-    let is_containerd = known.is_containerd();
-    let steps = builds.steps(&known, seconds)?;
-    let plan = &builds.keep(known);
+    for file in [&ctx.records().join(RECORD), &plan.metadata_file] {
+        remove_old(file)?;
+    }
+    let start = Instant::now();
+    super::build(&ctx.exec, &plan.command).map_err(|error| {
+        let failed = Failed {
+            builder: args.builder(),
+            start,
+            platforms: &plan.platforms,
+            has_run,
+        };
+        failed.explain(ctx, error, |docker| check(docker, &plan.platforms))
+    })?;
+    let seconds = rounded(start.elapsed());
     let text = std::fs::read_to_string(&plan.metadata_file)
         .with_context(|| format!("failed to read `{}`", plan.metadata_file.display()))?;
-    let digest = parse_digest(&text)?;
+    let Made { digest, platform } = Made::parse(&text)?;
+    let reference = plan.references.first().context("the build has no tag")?;
+    let own = match (plan.platforms.as_slice(), platform) {
+        ([], None) => Some(docker::image_platform(&ctx.exec, reference)?),
+        ([], own) => own,
+        _ => None,
+    };
+    let platforms: Vec<Platform> = plan.platforms.iter().copied().chain(own).collect();
+    let ran = Ran {
+        metadata_file: &plan.metadata_file,
+        seconds,
+        platforms: &platforms,
+        has_cache: cache::is_in(&plan.command),
+    };
+    let steps = steps::ask(&ctx.exec, args.builder(), &ran)?;
     let previous = previous.filter(|previous| !previous.is_pushed);
-    let mut platforms = match previous {
-        Some(previous) if digest.is_some() && previous.digest == digest => {
+    let loaded = Loaded {
+        reference,
+        platforms: &platforms,
+    };
+    let mut platforms = match (&digest, previous) {
+        (Some(_), Some(previous)) if previous.digest == digest => {
             let platforms = previous.platforms.iter();
             platforms.map(BuiltPlatform::again).collect()
         }
-        previous if is_containerd => match measure(ctx, plan, unpacked, previous.as_ref()) {
-            Ok(platforms) => platforms,
-            Err(why) if why.is::<Stop>() => return Err(why),
-            // The build is there all the same.
-            Err(why) => {
-                anstream::eprintln!("note: its layers cannot be measured: {why:#}");
-                inspect(ctx, plan)?
-            }
-        },
-        _ => inspect(ctx, plan)?,
+        (Some(digest), previous) => loaded.layers(ctx, digest, unpacked, previous.as_ref())?,
+        (None, _) => loaded.inspect(ctx)?,
     };
     sizes::add_steps(&mut platforms, &steps);
     Ok(Built {
@@ -203,41 +239,71 @@ fn tell_dirty(dirty: &[String]) {
     }
 }
 
-/// The layers of what was built, against those of the last build.
-fn measure(
-    ctx: &Ctx,
-    plan: &Plan,
-    known: BTreeMap<Digest, u64>,
-    previous: Option<&Built>,
-) -> anyhow::Result<Vec<BuiltPlatform>> {
-    let reference = plan.references.first().context("the build has no tag")?;
-    let saved = Saved::read(&ctx.exec, reference, known)?;
-    let tree = saved.tree()?;
-    let before = |platform: Platform| {
-        let built = previous?.platforms.iter();
-        let mut built = built.filter(|built| built.platform == platform);
-        built.next().map(BuiltPlatform::stored)
-    };
-    let sizes = plan.platforms.iter().filter_map(|&platform| {
-        let image = *tree.images_for(platform).first()?;
-        let before = before(platform).filter(|layers| !layers.is_empty());
-        let before = before.as_deref();
-        Some(BuiltPlatform::of(platform, image, &saved.unpacked, before))
-    });
-    Ok(sizes.collect())
+/// An image that was loaded into the engine's store.
+struct Loaded<'a> {
+    reference: &'a str,
+    platforms: &'a [Platform],
 }
 
-/// What docker says of the size: all there is in the classic store.
-fn inspect(ctx: &Ctx, plan: &Plan) -> anyhow::Result<Vec<BuiltPlatform>> {
-    let reference = plan.references.first().context("the build has no tag")?;
-    let mut platforms = Vec::new();
-    for &platform in &plan.platforms {
-        // A single platform needs no narrowing, which an old client cannot do.
-        let narrowed = (plan.platforms.len() > 1).then_some(platform);
-        let size = docker::image_size(&ctx.exec, reference, narrowed)?;
-        platforms.push(BuiltPlatform::unknown(platform, size));
+impl Loaded<'_> {
+    /// Its layers, against those of the last build; the size alone where the layers are not to be had.
+    fn layers(
+        &self,
+        ctx: &Ctx,
+        digest: &str,
+        known: BTreeMap<Digest, u64>,
+        previous: Option<&Built>,
+    ) -> anyhow::Result<Vec<BuiltPlatform>> {
+        match self.measure(ctx, digest, known, previous) {
+            Ok(Some(platforms)) => Ok(platforms),
+            Ok(None) => self.inspect(ctx),
+            Err(why) if why.is::<Stop>() => Err(why),
+            // The build is there all the same.
+            Err(why) => {
+                anstream::eprintln!("note: its layers cannot be measured: {why:#}");
+                self.inspect(ctx)
+            }
+        }
     }
-    Ok(platforms)
+
+    /// None where the engine has another manifest than was built: its classic store makes one up.
+    fn measure(
+        &self,
+        ctx: &Ctx,
+        digest: &str,
+        known: BTreeMap<Digest, u64>,
+        previous: Option<&Built>,
+    ) -> anyhow::Result<Option<Vec<BuiltPlatform>>> {
+        let saved = Saved::read(&ctx.exec, self.reference, known)?;
+        let tree = saved.tree()?;
+        if tree.digest.as_str() != digest {
+            return Ok(None);
+        }
+        let before = |platform: Platform| {
+            let built = previous?.platforms.iter();
+            let mut built = built.filter(|built| built.platform == platform);
+            built.next().map(BuiltPlatform::stored)
+        };
+        let sizes = self.platforms.iter().filter_map(|&platform| {
+            let image = *tree.images_for(platform).first()?;
+            let before = before(platform).filter(|layers| !layers.is_empty());
+            let before = before.as_deref();
+            Some(BuiltPlatform::of(platform, image, &saved.unpacked, before))
+        });
+        Ok(Some(sizes.collect()))
+    }
+
+    /// What docker says of its size: all there is in the classic store.
+    fn inspect(&self, ctx: &Ctx) -> anyhow::Result<Vec<BuiltPlatform>> {
+        let mut platforms = Vec::new();
+        for &platform in self.platforms {
+            // A single platform needs no narrowing, which an old client cannot do.
+            let narrowed = (self.platforms.len() > 1).then_some(platform);
+            let size = docker::image_size(&ctx.exec, self.reference, narrowed)?;
+            platforms.push(BuiltPlatform::unknown(platform, size));
+        }
+        Ok(platforms)
+    }
 }
 
 /// Removes what an earlier build said, so that it is never taken for what this one says.
@@ -250,16 +316,32 @@ pub(super) fn remove_old(file: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// The digest in buildx's metadata file; none from the classic image store, which keeps no
-/// manifest: there the file has the configuration's digest under both names.
-fn parse_digest(metadata: &str) -> anyhow::Result<Option<String>> {
-    let metadata: serde_json::Value =
-        serde_json::from_str(metadata).context("buildx's metadata file is not JSON")?;
-    let field = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
-    let digest = field("containerimage.digest")
-        .context("buildx's metadata file names no `containerimage.digest`")?;
-    let of_manifest = field("containerimage.config.digest") != Some(digest);
-    Ok(of_manifest.then(|| digest.to_owned()))
+/// What buildx's metadata file says of an image.
+#[derive(Debug, PartialEq, Eq)]
+struct Made {
+    /// None from the classic image store, which keeps no manifest: there the file has the
+    /// configuration's digest under both names.
+    digest: Option<String>,
+    /// Of a single manifest, where it is said.
+    platform: Option<Platform>,
+}
+
+impl Made {
+    fn parse(metadata: &str) -> anyhow::Result<Made> {
+        let metadata: serde_json::Value =
+            serde_json::from_str(metadata).context("buildx's metadata file is not JSON")?;
+        let field = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
+        let digest = field("containerimage.digest")
+            .context("buildx's metadata file names no `containerimage.digest`")?;
+        let of_manifest = field("containerimage.config.digest") != Some(digest);
+        let platform = &metadata["containerimage.descriptor"]["platform"];
+        let os = platform["os"].as_str().unwrap_or_default();
+        let arch = platform["architecture"].as_str().unwrap_or_default();
+        Ok(Made {
+            digest: of_manifest.then(|| digest.to_owned()),
+            platform: Platform::of_machine(os, arch),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -268,25 +350,30 @@ mod tests {
 
     #[test]
     fn the_digest_is_never_that_of_the_configuration() {
-        for (metadata, digest) in [
+        for (metadata, digest, platform) in [
             (
                 r#"{"containerimage.digest":"sha256:d","containerimage.config.digest":"sha256:c"}"#,
                 Some("sha256:d"),
+                None,
             ),
-            (r#"{"containerimage.digest":"sha256:d"}"#, Some("sha256:d")),
+            (
+                r#"{"containerimage.digest":"sha256:d","containerimage.descriptor":
+                {"platform":{"architecture":"arm64","os":"linux"}}}"#,
+                Some("sha256:d"),
+                Some(Platform::LinuxArm64),
+            ),
             (
                 r#"{"containerimage.digest":"sha256:c","containerimage.config.digest":"sha256:c"}"#,
                 None,
+                None,
             ),
         ] {
-            assert_eq!(
-                parse_digest(metadata).unwrap().as_deref(),
-                digest,
-                "{metadata}"
-            );
+            let digest = digest.map(str::to_owned);
+            let made = Made { digest, platform };
+            assert_eq!(Made::parse(metadata).unwrap(), made, "{metadata}");
         }
         for wrong in ["", "{}", r#"{"containerimage.digest":1}"#] {
-            assert!(parse_digest(wrong).is_err(), "{wrong}");
+            assert!(Made::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::built::rounded;
 use super::cache;
-use crate::docker::{Builder, Docker};
+use crate::docker;
 use crate::exec::Exec;
 use crate::platform::Platform;
 
@@ -56,27 +56,26 @@ pub(super) struct Ran<'a> {
 /// There are none where buildx or the builder keeps no history, and of builds that took no time.
 pub(super) fn ask(
     exec: &Exec,
-    docker: &Docker,
     builder: Option<&str>,
     ran: &Ran,
 ) -> anyhow::Result<BTreeMap<Platform, Steps>> {
     // A build may succeed without one.
     let text = std::fs::read(ran.metadata_file).unwrap_or_default();
     let metadata: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    // The history would start the nodes that were not needed.
-    let builds_alone = |builder: &Builder| !builder.idle.is_empty();
     let Some(id) = metadata["buildx.build.ref"]
         .as_str()
         .and_then(|path| path.rsplit('/').next())
         .filter(|_| ran.seconds >= WORTH_ASKING || ran.has_cache)
-        .filter(|_| !docker.builder.as_ref().is_some_and(builds_alone))
     else {
         return Ok(BTreeMap::new());
     };
+    // The history would start the nodes that were not needed.
+    if docker::builder(exec, builder)?.is_none_or(|builder| !builder.idle.is_empty()) {
+        return Ok(BTreeMap::new());
+    }
     let mut args = vec!["buildx", "history", "logs", id, "--progress", "rawjson"];
     args.extend(builder.iter().flat_map(|name| ["--builder", name]));
-    let (program, args) = docker.buildx(&args);
-    let ended = exec.within(program, args, LIMIT)?;
+    let ended = exec.within("docker", &args, LIMIT)?;
     if !ended.is_success() {
         return Ok(BTreeMap::new());
     }

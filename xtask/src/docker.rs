@@ -1,6 +1,8 @@
-//! What the docker on this machine is and can do, as plain data; and what it says of an image.
+//! The docker on this machine: what it is and can do, as plain data, and what it says of an image. No
+//! other file starts it.
 
 mod builder;
+mod run;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,6 +11,8 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::builder::Builder;
+use self::run::read;
+pub(crate) use self::run::{clean_up, is_installed, output, quoted, save, typed, watch, within};
 use crate::exec::Exec;
 use crate::platform::Platform;
 
@@ -74,7 +78,7 @@ pub(crate) fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Dock
     let Some(client) = exec.find("docker") else {
         return Ok(Docker::default());
     };
-    let info = exec.output("docker", &["info", "--format", "{{json .}}"])?;
+    let info = output(exec, &["info", "--format", "{{json .}}"])?;
     crate::exec::check()?;
     let mut docker = parse_info(
         &String::from_utf8_lossy(&info.stdout),
@@ -85,7 +89,7 @@ pub(crate) fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Dock
     let is_asked = docker.engine.is_some() || !info.stdout.is_empty();
     if docker.buildx.is_some() && is_asked {
         let store = docker.engine.as_ref().map(|engine| engine.store);
-        let output = exec.output("docker", &inspect(builder))?;
+        let output = output(exec, &inspect(builder))?;
         // A Ctrl-C reaches buildx as well, which then says that the nodes cannot be reached.
         crate::exec::check()?;
         if output.status.success() {
@@ -108,7 +112,7 @@ fn inspect(builder: Option<&str>) -> Vec<&str> {
 ///
 /// Fails when buildx cannot be started, and after a signal of ours.
 pub(crate) fn builder(exec: &Exec, name: Option<&str>) -> anyhow::Result<Option<Builder>> {
-    let ended = exec.within("docker", &inspect(name), INSPECT)?;
+    let ended = within(exec, &inspect(name), INSPECT)?;
     let said = String::from_utf8_lossy(&ended.stdout);
     Ok(ended.is_success().then(|| builder::parse(&said)).flatten())
 }
@@ -117,7 +121,7 @@ pub(crate) fn builder(exec: &Exec, name: Option<&str>) -> anyhow::Result<Option<
 pub(crate) fn wake(exec: &Exec, builder: &Builder) -> anyhow::Result<()> {
     let name = &builder.name;
     let start = ["buildx", "inspect", "--bootstrap", name];
-    let ended = exec.within("docker", &start, WAKE)?;
+    let ended = within(exec, &start, WAKE)?;
     if ended.is_success() {
         return Ok(());
     }
@@ -156,7 +160,7 @@ pub(crate) fn has_died(exec: &Exec, builder: &Builder, time: Duration) -> bool {
     let mut events = vec!["events", "--since", &since, "--until", &until];
     events.extend(["--filter", "event=die"]);
     events.extend(["--format", "{{.Actor.Attributes.name}}"]);
-    exec.output("docker", &events).is_ok_and(|died| {
+    output(exec, &events).is_ok_and(|died| {
         let died = String::from_utf8_lossy(&died.stdout);
         died.lines().any(|name| builder.has_container(name))
     })
@@ -270,10 +274,10 @@ pub(crate) fn image_size(
         args.extend(["--platform", platform.as_str()]);
     }
     args.push(reference);
-    if platform.is_some() && !exec.output("docker", &args)?.status.success() {
+    if platform.is_some() && !output(exec, &args)?.status.success() {
         return Ok(None);
     }
-    let text = exec.read("docker", &args)?;
+    let text = read(exec, &args)?;
     let size = text.trim().parse();
     size.map(Some)
         .with_context(|| format!("docker gives `{reference}` the size `{}`", text.trim()))
@@ -284,10 +288,7 @@ pub(crate) fn image_size(
 /// Fails when the engine has no such image, and when no agent image exists for its platform.
 pub(crate) fn image_platform(exec: &Exec, reference: &str) -> anyhow::Result<Platform> {
     let format = "{{.Os}} {{.Architecture}}";
-    let said = exec.read(
-        "docker",
-        &["image", "inspect", "--format", format, reference],
-    )?;
+    let said = read(exec, &["image", "inspect", "--format", format, reference])?;
     let platform = said.trim().split_once(' ');
     platform
         .and_then(|(os, arch)| Platform::of_machine(os, arch))

@@ -3,6 +3,7 @@
 //! One file per command; the foreign worlds stand alone in `git.rs`, `docker.rs`, `exec.rs` and `registry.rs`.
 
 mod audit;
+mod build_step;
 mod ca_bundle;
 mod completions;
 mod ctx;
@@ -12,9 +13,11 @@ mod exec;
 mod git;
 mod github;
 mod image;
+mod last_build;
 mod oci;
 mod platform;
 mod preflight;
+mod published;
 mod reference;
 mod registry;
 mod release;
@@ -63,7 +66,7 @@ enum Command {
     Release(release::Args),
     Audit(audit::Args),
     Doctor(doctor::Args),
-    Testbed(testbed::Args),
+    Testbed(testbed::command::Args),
     Test(test::Args),
     Completions(completions::Args),
 }

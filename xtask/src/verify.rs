@@ -30,7 +30,6 @@ use anyhow::{Context as _, bail};
 
 use self::bench::Run;
 use self::checks::catalogue;
-pub(crate) use self::checks::look::line as step_line;
 use self::choice::Choice;
 use self::live::Live;
 pub(crate) use self::opens::{Candidate, lacking, prove};

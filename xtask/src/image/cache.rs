@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rustix::fs::{Access, access};
 
-use super::command::csv_field;
+use super::csv::csv_field;
 use crate::exec::Exec;
 use crate::platform::Platform;
 use crate::reference::Repository;

@@ -7,28 +7,27 @@ use std::time::Instant;
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 
-use super::built::{Built, RECORD, rounded};
-use super::cache;
+use super::builder::{self, End};
 use super::command::Line;
-use super::lock;
-use super::saved::Saved;
-use super::sizes::{self, BuiltPlatform};
+use super::diagnosis::Failed;
+use super::docker_save::Saved;
+use super::files::remove_old;
+use super::request::Request;
 use super::steps::{self, Ran};
-use super::{Args, Facts, Failed, export};
+use super::{buildx, cache, export, lock, sizes};
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};
-use crate::exec;
+use crate::last_build::{BuiltPlatform, LastBuild, rounded};
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::preflight;
 use crate::report;
-use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::tags::Tag;
 
 /// A build that is decided: everything the command line says.
 #[derive(Debug, Serialize)]
-pub(super) struct Plan {
+pub(super) struct LocalPlan {
     references: Vec<String>,
     tags: Vec<Tag>,
     revision: String,
@@ -50,23 +49,24 @@ struct Target {
     is_examined: bool,
 }
 
-pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
+pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     // Wrong usage is found before an engine is brought up for it.
-    let tags = tags(facts, &ctx.settings, args)?;
-    super::enter_testbed(ctx, args)?;
+    let tags = tags(request)?;
+    request.enter_testbed()?;
+    let ctx = request.ctx;
     let metadata_file = ctx.records().join("build-metadata.json");
-    let plan = |target: Target| plan(facts, target, &tags, &metadata_file, &ctx.settings, args);
-    if args.dry_run {
-        return plan(examined(ctx, args)?)?.print(ctx.json);
+    let plan = |target: Target| plan(request, target, &tags, &metadata_file);
+    if request.options.dry_run {
+        return plan(examined(request)?)?.print(ctx.json);
     }
     // Two at once would take each other's metadata file and record.
     let _lock = lock::take(&ctx.records().join("local.lock"))?;
-    let target = match quick(ctx, args, facts) {
+    let target = match quick(request) {
         Some(target) => target,
-        None => examined(ctx, args)?,
+        None => examined(request)?,
     };
     let has_run = target.is_examined;
-    let built = apply(ctx, args, &plan(target)?, has_run)?;
+    let built = apply(request, &plan(target)?, has_run)?;
     built.report(ctx)?;
     match sizes::over_budget(&built.platforms, &ctx.settings) {
         Some(excess) if built.digest.is_some() => bail!(excess),
@@ -76,19 +76,21 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
 
 /// The usual build, of one platform and without a cache, starts at once: docker and its builder are
 /// examined when it fails. None for any other build, and without a docker.
-fn quick(ctx: &Ctx, args: &Args, facts: &Facts) -> Option<Target> {
-    let is_usual = args.platform.len() <= 1 && !args.create_builder && facts.cache.is_none();
-    (is_usual && ctx.exec.find("docker").is_some()).then(|| Target {
-        platforms: args.platform.clone(),
+fn quick(request: &Request) -> Option<Target> {
+    let options = &request.options;
+    let is_usual =
+        options.platform.len() <= 1 && !options.create_builder && request.cache.is_none();
+    (is_usual && docker::is_installed(&request.ctx.exec)).then(|| Target {
+        platforms: options.platform.clone(),
         writes_cache: false,
         is_examined: false,
     })
 }
 
 /// Examines docker, whose builder is made and started if need be.
-fn examined(ctx: &Ctx, args: &Args) -> anyhow::Result<Target> {
-    let docker = super::observe_docker(ctx, args, &args.platform)?;
-    let mut platforms = args.platform.clone();
+fn examined(request: &Request) -> anyhow::Result<Target> {
+    let docker = builder::prepare(request, &request.options.platform, End::Engine)?;
+    let mut platforms = request.options.platform.clone();
     platforms.sort_unstable();
     platforms.dedup();
     check(&docker, &platforms)?;
@@ -110,23 +112,21 @@ fn check(docker: &Docker, platforms: &[Platform]) -> anyhow::Result<()> {
 }
 
 /// The tags of the build: those asked for, or those of git.
-fn tags(facts: &Facts, settings: &Settings, args: &Args) -> Result<Vec<Tag>, Stop> {
-    let build = super::tags_of(facts, settings, args);
-    if args.tag.is_empty() {
-        build.local_tags()
+fn tags(request: &Request) -> Result<Vec<Tag>, Stop> {
+    let chosen = &request.options.tag;
+    if chosen.is_empty() {
+        request.tags().local_tags()
     } else {
-        build.chosen_tags(&args.tag)
+        request.tags().chosen_tags(chosen)
     }
 }
 
 fn plan(
-    facts: &Facts,
+    request: &Request,
     target: Target,
     tags: &[Tag],
     metadata_file: &Path,
-    settings: &Settings,
-    args: &Args,
-) -> anyhow::Result<Plan> {
+) -> anyhow::Result<LocalPlan> {
     let references: Vec<String> = tags.iter().map(|tag| tag.reference.clone()).collect();
     let line = Line {
         platforms: &target.platforms,
@@ -139,43 +139,44 @@ fn plan(
         // one commit be another image. The classic store ignores the option.
         output: "type=docker,oci-mediatypes=true".to_owned(),
         metadata_file,
-        progress: &args.progress,
-        no_cache: args.no_cache,
+        progress: &request.options.progress,
+        no_cache: request.options.no_cache,
         writes_cache: target.writes_cache,
     };
-    Ok(Plan {
-        command: line.args(facts, settings, args)?,
+    Ok(LocalPlan {
+        command: line.args(request)?,
         references,
         tags: tags.to_vec(),
-        revision: facts.head.revision_label(),
+        revision: request.head.revision_label(),
         platforms: target.platforms,
         metadata_file: metadata_file.to_owned(),
-        dirty: facts.head.dirty.clone(),
+        dirty: request.head.dirty.clone(),
     })
 }
 
-impl Plan {
+impl LocalPlan {
     fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
             return report::print_json(self);
         }
-        anstream::println!("{}", exec::quoted("docker", &self.command));
+        anstream::println!("{}", docker::quoted(&self.command));
         Ok(())
     }
 }
 
 /// Builds, and says what was built. `has_run` is whether the builder is known to run.
-fn apply(ctx: &Ctx, args: &Args, plan: &Plan, has_run: bool) -> anyhow::Result<Built> {
+fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<LastBuild> {
+    let ctx = request.ctx;
     tell_dirty(&plan.dirty);
-    let previous = Built::last(ctx).ok().flatten();
+    let previous = LastBuild::read(ctx).ok().flatten();
     let unpacked = export::known(ctx);
-    for file in [&ctx.records().join(RECORD), &plan.metadata_file] {
+    for file in [&LastBuild::record(ctx), &plan.metadata_file] {
         remove_old(file)?;
     }
     let start = Instant::now();
-    super::build(&ctx.exec, &plan.command).map_err(|error| {
+    buildx::build(&ctx.exec, &plan.command).map_err(|error| {
         let failed = Failed {
-            builder: args.builder(),
+            builder: request.builder(),
             start,
             platforms: &plan.platforms,
             has_run,
@@ -199,7 +200,7 @@ fn apply(ctx: &Ctx, args: &Args, plan: &Plan, has_run: bool) -> anyhow::Result<B
         platforms: &platforms,
         has_cache: cache::is_in(&plan.command),
     };
-    let steps = steps::ask(&ctx.exec, args.builder(), &ran)?;
+    let steps = steps::ask(&ctx.exec, request.builder(), &ran)?;
     let previous = previous.filter(|previous| !previous.is_pushed);
     let loaded = Loaded {
         reference,
@@ -214,7 +215,7 @@ fn apply(ctx: &Ctx, args: &Args, plan: &Plan, has_run: bool) -> anyhow::Result<B
         (None, _) => loaded.inspect(ctx)?,
     };
     sizes::add_steps(&mut platforms, &steps);
-    Ok(Built {
+    Ok(LastBuild {
         schema: 1,
         references: plan.references.clone(),
         digest,
@@ -252,7 +253,7 @@ impl Loaded<'_> {
         ctx: &Ctx,
         digest: &str,
         known: BTreeMap<Digest, u64>,
-        previous: Option<&Built>,
+        previous: Option<&LastBuild>,
     ) -> anyhow::Result<Vec<BuiltPlatform>> {
         match self.measure(ctx, digest, known, previous) {
             Ok(Some(platforms)) => Ok(platforms),
@@ -272,7 +273,7 @@ impl Loaded<'_> {
         ctx: &Ctx,
         digest: &str,
         known: BTreeMap<Digest, u64>,
-        previous: Option<&Built>,
+        previous: Option<&LastBuild>,
     ) -> anyhow::Result<Option<Vec<BuiltPlatform>>> {
         let saved = Saved::read(&ctx.exec, self.reference, known)?;
         let tree = saved.tree()?;
@@ -303,16 +304,6 @@ impl Loaded<'_> {
             platforms.push(BuiltPlatform::unknown(platform, size));
         }
         Ok(platforms)
-    }
-}
-
-/// Removes what an earlier build said, so that it is never taken for what this one says.
-pub(super) fn remove_old(file: &Path) -> anyhow::Result<()> {
-    match std::fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("failed to remove `{}`", file.display()))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -4,22 +4,21 @@
 
 use std::time::Instant;
 
-use super::built::{TagState, rounded};
-use super::push::{
-    Found, Plan, Publish, Wanted, dev, difference, look, objections, part_tag, refusal,
-};
-use super::{Args, Facts};
-use crate::ctx::Ctx;
+use super::push::{Publish, PushPlan, decide_dev, difference, part_tag, refusal, whole};
+use super::request::Request;
+use crate::last_build::{TagState, rounded};
+use crate::published::{Found, Wanted, inspect, objections};
 use crate::registry::Registry;
 use crate::stop::Stop;
 use crate::tree::{Tree, join};
 
-pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
+pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     let start = Instant::now();
-    let sha_tag = super::tags_of(facts, &ctx.settings, args).push_tag()?;
-    super::enter_testbed(ctx, args)?;
+    let ctx = request.ctx;
+    let sha_tag = request.tags().push_tag()?;
+    request.enter_testbed()?;
     let registry = Registry::to_push(&ctx.exec, &ctx.settings.repository);
-    let whole = super::push::whole(ctx, facts, sha_tag);
+    let whole = whole(request, sha_tag);
     let mut parts = Vec::new();
     for &platform in &whole.platforms {
         let tag = part_tag(&whole.tag, platform);
@@ -29,22 +28,21 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
             revision: whole.revision.clone(),
             tag,
         };
-        let found = look(&registry, &wanted.tag)?;
+        let found = inspect(&registry, &wanted.tag)?;
         parts.push((wanted, found));
     }
-    let published = look(&registry, &whole.tag)?;
+    let published = inspect(&registry, &whole.tag)?;
     let joined = decide(&whole, &parts, &published).map_err(Stop::Refused)?;
     let published = match &joined {
         Joined::Published(tree) => Some(tree.digest.clone()),
         Joined::New(_) => None,
     };
-    let plan = Plan::without_build(whole, published, dev(ctx, facts, &registry)?);
-    if args.dry_run {
+    let plan = PushPlan::without_build(whole, published, decide_dev(request, &registry)?);
+    if request.options.dry_run {
         return plan.print(ctx.json);
     }
     let publish = Publish {
-        ctx,
-        facts,
+        request,
         registry: &registry,
         plan: &plan,
     };

@@ -4,28 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::built::rounded;
 use super::cache;
 use crate::docker;
 use crate::exec::Exec;
+use crate::last_build::{Steps, rounded};
 use crate::platform::Platform;
 
 /// A build that takes less has hardly done anything, and to ask would take a tenth of it.
 const WORTH_ASKING: f64 = 1.0;
 /// How long buildx may take to answer; it takes a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(10);
-
-/// The steps of the Dockerfile that one platform's image came of.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Steps {
-    #[serde(rename = "steps")]
-    pub(super) all: usize,
-    pub(super) cached: usize,
-    /// From the clock on the wall, in which any of the others ran.
-    pub(super) seconds: f64,
-}
 
 impl Steps {
     /// `11 of 14 steps cached, the others took 10.2 s`.
@@ -75,7 +65,7 @@ pub(super) fn ask(
     }
     let mut args = vec!["buildx", "history", "logs", id, "--progress", "rawjson"];
     args.extend(builder.iter().flat_map(|name| ["--builder", name]));
-    let ended = exec.within("docker", &args, LIMIT)?;
+    let ended = docker::within(exec, &args, LIMIT)?;
     if !ended.is_success() {
         return Ok(BTreeMap::new());
     }

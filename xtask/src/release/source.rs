@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::plan::Refusal;
 use crate::ctx::Ctx;
-use crate::image::Wanted;
+use crate::published::Wanted;
 use crate::stop::Stop;
 use crate::tags::{self, TagSet};
 use crate::version::{self, Version};

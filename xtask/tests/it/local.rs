@@ -44,16 +44,6 @@ fn a_failed_build_examines_docker() {
 }
 
 #[test]
-fn an_engine_that_is_too_old_is_named_when_the_build_fails() {
-    let sandbox = Sandbox::new();
-    sandbox.edit("bin/info", "28.5.2", "24.0.9");
-    sandbox.write("bin/build", "exit 1");
-    let ran = sandbox.run(&["image"]);
-    let error = "error: the build failed: the builder of Docker Engine 24.0.9 does not know";
-    assert!(ran.stderr.starts_with(error), "{ran:#?}");
-}
-
-#[test]
 fn a_builder_that_is_gone_is_named() {
     let sandbox = Sandbox::new();
     std::fs::remove_file(sandbox.path("bin/builder")).unwrap();

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
 
-use super::plan::{Found, difference, goal, objections};
-use super::{Dev, Plan, dev, look};
-use crate::ctx::Ctx;
-use crate::image::Facts;
-use crate::image::built::{Built, TagState};
+use super::dev::{self, Dev};
+use super::plan::{PushPlan, difference, goal};
 use crate::image::export::{self, Export, Exported};
-use crate::image::sizes::{self, BuiltPlatform};
+use crate::image::request::Request;
+use crate::image::sizes;
+use crate::last_build::{BuiltPlatform, LastBuild, TagState};
 use crate::oci::Digest;
+use crate::published::{Found, inspect, objections};
 use crate::registry::Registry;
 use crate::stop::Stop;
 use crate::tree::{Content, Sent, Tree, join, upload};
@@ -19,14 +19,13 @@ use crate::{exec, report, threads};
 
 /// The effects of a push.
 pub(in crate::image) struct Publish<'a> {
-    pub(in crate::image) ctx: &'a Ctx,
-    pub(in crate::image) facts: &'a Facts,
+    pub(in crate::image) request: &'a Request<'a>,
     pub(in crate::image) registry: &'a Registry,
-    pub(in crate::image) plan: &'a Plan,
+    pub(in crate::image) plan: &'a PushPlan,
 }
 
 impl Publish<'_> {
-    pub(super) fn adopt(&self, published: &Tree) -> anyhow::Result<Built> {
+    pub(super) fn adopt(&self, published: &Tree) -> anyhow::Result<LastBuild> {
         let wanted = &self.plan.wanted;
         anstream::eprintln!(
             "`{}` is published already ({}): nothing is built",
@@ -36,10 +35,14 @@ impl Publish<'_> {
         self.finish(published, TagState::Present, Vec::new())
     }
 
-    pub(super) fn build(&self, export: &Export, published: Option<&Tree>) -> anyhow::Result<Built> {
+    pub(super) fn build(
+        &self,
+        export: &Export,
+        published: Option<&Tree>,
+    ) -> anyhow::Result<LastBuild> {
         let wanted = &self.plan.wanted;
         let _lock = export.lock()?;
-        let exported = export.run(self.ctx)?;
+        let exported = export.run(self.request.ctx)?;
         let trees: Vec<Tree> = exported.iter().map(|part| part.tree.clone()).collect();
         let tree = match trees.as_slice() {
             [one] if one.is_index() => one.clone(),
@@ -60,12 +63,12 @@ impl Publish<'_> {
             let sizes = |part: &Exported| part.sizes(&wanted.platforms, unpacked, before.as_ref());
             exported.iter().flat_map(sizes).collect()
         };
-        let known = export::known(self.ctx);
+        let known = export::known(self.request.ctx);
         if let Some(published) = published {
             let sizes = sizes(&export::unpacked(&exported, known)?);
             return self.finish(published, TagState::Present, sizes);
         }
-        if let Some(excess) = sizes::over_budget(&sizes(&known), &self.ctx.settings) {
+        if let Some(excess) = sizes::over_budget(&sizes(&known), &self.request.ctx.settings) {
             let unpacked = export::unpacked(&exported, known)?;
             anstream::eprint!("{}", sizes::table(&sizes(&unpacked)));
             return Err(Stop::Refused(format!("nothing was pushed: {excess}")).into());
@@ -86,7 +89,7 @@ impl Publish<'_> {
             sent.present
         );
         // Somebody else may have pushed meanwhile: theirs stands, if it is the same image.
-        let found = look(self.registry, &wanted.tag).with_context(|| self.not_pushed())?;
+        let found = inspect(self.registry, &wanted.tag).with_context(|| self.not_pushed())?;
         match found {
             Found::Absent => {}
             found => {
@@ -162,10 +165,10 @@ impl Publish<'_> {
         tree: &Tree,
         state: TagState,
         sizes: Vec<BuiltPlatform>,
-    ) -> anyhow::Result<Built> {
+    ) -> anyhow::Result<LastBuild> {
         let wanted = &self.plan.wanted;
         let mut tags = vec![(wanted.reference.clone(), state)];
-        let dev = self.ctx.settings.repository.reference("dev");
+        let dev = self.request.ctx.settings.repository.reference("dev");
         let unfinished = || {
             format!(
                 "`{}` is published ({}), but `{dev}` may not be moved to it; run this again, it \
@@ -184,11 +187,21 @@ impl Publish<'_> {
             }
         }
         let sizes = if sizes.is_empty() {
-            export::sizes_of(tree, &wanted.platforms, &export::known(self.ctx), None)
+            export::sizes_of(
+                tree,
+                &wanted.platforms,
+                &export::known(self.request.ctx),
+                None,
+            )
         } else {
             sizes
         };
-        Ok(Built::published(tree, tags, wanted.revision.clone(), sizes))
+        Ok(LastBuild::published(
+            tree,
+            tags,
+            wanted.revision.clone(),
+            sizes,
+        ))
     }
 
     /// What becomes of `dev`: decided anew if somebody has moved it since.
@@ -196,7 +209,7 @@ impl Publish<'_> {
         if let Dev::Moves { from } = &self.plan.dev {
             let now = self.registry.digest("dev")?;
             if now.as_deref() != from.as_ref().map(Digest::as_str) {
-                return dev(self.ctx, self.facts, self.registry);
+                return dev::decide(self.request, self.registry);
             }
         }
         Ok(self.plan.dev.clone())
@@ -204,7 +217,7 @@ impl Publish<'_> {
 
     /// The image that sizes are compared with: the one that `dev` leads to.
     fn before(&self) -> anyhow::Result<Option<Tree>> {
-        match look(self.registry, "dev")? {
+        match inspect(self.registry, "dev")? {
             Found::There(tree) => Ok(Some(tree)),
             Found::Absent | Found::Broken(_) => Ok(None),
         }

@@ -134,7 +134,7 @@ impl Drop for Container<'_> {
             // What is left, for whatever reason, the run's janitor removes.
             let args = ["rm", "--force", "--volumes", &self.name];
             let limit = super::LIMIT;
-            let _ = self.bench.exec.within("docker", &args, limit);
+            let _ = crate::docker::within(&self.bench.exec, &args, limit);
         }
     }
 }

@@ -192,7 +192,7 @@ impl<'a> Start<'a> {
         let bench = self.bench;
         // Several programs run in it, of which one may hang until its own limit.
         let limit = 2 * bench.tried.limit();
-        let ended = bench.exec.typed("docker", &args, input, limit)?;
+        let ended = crate::docker::typed(&bench.exec, &args, input, limit)?;
         let Some(ran) = Ran::of(&ended) else {
             Container::own(bench, &self.name);
             let what = self.command.join(" ");

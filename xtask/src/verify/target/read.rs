@@ -1,20 +1,17 @@
 //! Reading an image: its files from the engine, its index from where it was found.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::Context as _;
 
 use super::{Place, Subject, Target};
+use crate::docker;
 use crate::exec::Exec;
 use crate::oci::{Descriptor, Digest, Document, Index};
 use crate::registry::Registry;
 use crate::verify::facts::IndexFacts;
 use crate::verify::rootfs::Image;
 use crate::verify::rootfs::archive::{Archive, read_archive};
-
-/// How long an engine may take to give an image out; it takes seconds.
-const LIMIT: Duration = Duration::from_mins(10);
 
 /// Reads an image's platforms, one after the other.
 #[derive(Default)]
@@ -53,14 +50,14 @@ impl Reader {
         target: &Target,
         subject: &Subject,
     ) -> anyhow::Result<Arc<Archive>> {
-        let mut save = vec!["save"];
+        let mut save = Vec::new();
         let is_whole = target.index.is_some() && target.place == Place::Engine;
         // Only containerd's store, which keeps manifests, is asked for one platform of several.
         if !is_whole && subject.manifest.is_some() {
             save.extend(["--platform", subject.platform.as_str()]);
         }
         save.push(&subject.run);
-        let save = || exec.stream("docker", &save, LIMIT, |stream| read_archive(stream));
+        let save = || docker::save(exec, &save, |stream| read_archive(stream));
         if !is_whole {
             return save().map(Arc::new);
         }

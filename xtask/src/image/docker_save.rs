@@ -4,19 +4,17 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::io::{self, Read};
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::docker;
 use crate::exec::Exec;
 use crate::oci::{Descriptor, Digest};
 use crate::tree::{Store, Tree};
 use crate::unpack;
 
-/// How long an engine may take to give an image out; it takes seconds.
-const LIMIT: Duration = Duration::from_mins(10);
 /// The longest document; what is longer is a layer.
 const DOCUMENT: u64 = 1 << 20;
 
@@ -36,7 +34,7 @@ impl Saved {
         reference: &str,
         known: BTreeMap<Digest, u64>,
     ) -> anyhow::Result<Saved> {
-        exec.stream("docker", &["save", reference], LIMIT, |stream| {
+        docker::save(exec, &[reference], |stream| {
             let mut saved = Saved {
                 unpacked: known,
                 ..Saved::default()

@@ -114,7 +114,7 @@ fn inspect(builder: Option<&str>) -> Vec<&str> {
 pub(crate) fn builder(exec: &Exec, name: Option<&str>) -> anyhow::Result<Option<Builder>> {
     let ended = within(exec, &inspect(name), INSPECT)?;
     let said = String::from_utf8_lossy(&ended.stdout);
-    Ok(ended.is_success().then(|| builder::parse(&said)).flatten())
+    Ok(ended.success().then(|| builder::parse(&said)).flatten())
 }
 
 /// Starts the nodes of a builder.
@@ -122,7 +122,7 @@ pub(crate) fn wake(exec: &Exec, builder: &Builder) -> anyhow::Result<()> {
     let name = &builder.name;
     let start = ["buildx", "inspect", "--bootstrap", name];
     let ended = within(exec, &start, WAKE)?;
-    if ended.is_success() {
+    if ended.success() {
         return Ok(());
     }
     // Its progress comes first.

@@ -89,20 +89,20 @@ impl Findings {
             )
         });
         let builder = self.docker.builder.as_ref().map(|builder| {
-            let mut told = builder.platforms.join(", ");
+            let mut about = builder.platforms.join(", ");
             if !builder.idle.is_empty() {
-                let gap = if told.is_empty() { "" } else { "; " };
+                let gap = if about.is_empty() { "" } else { "; " };
                 let idle = builder.idle.join("`, `");
                 let runs = match builder.idle.as_slice() {
                     [_] => "does not run, a build starts it",
                     _ => "do not run, a build starts them",
                 };
-                told = format!("{told}{gap}`{idle}` {runs}");
+                about = format!("{about}{gap}`{idle}` {runs}");
                 if builder.is_kubernetes() {
-                    told += " (buildx says the same of a cluster that does not answer)";
+                    about += " (buildx says the same of a cluster that does not answer)";
                 }
             }
-            format!("{} ({}): {told}", builder.name, builder.driver)
+            format!("{} ({}): {about}", builder.name, builder.driver)
         });
         let cosign = self.cosign.as_ref().map(|path| path.display().to_string());
         let mut rows = vec![

@@ -2,7 +2,8 @@
 //! error, and passes signals on to those that are running.
 
 mod bounded;
-mod janitor;
+mod cleanup;
+mod ended;
 mod running;
 mod terminal;
 
@@ -15,7 +16,7 @@ use anyhow::{Context as _, bail, ensure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use xshell::{Cmd, Shell};
 
-pub(crate) use self::bounded::Ended;
+pub(crate) use self::ended::Ended;
 use self::running::Running;
 pub(crate) use self::running::{check, forward_signals, report_signals, sleep};
 use crate::stop::Stop;

@@ -104,7 +104,7 @@ impl LastBuild {
         };
         let built = serde_json::from_str(&text).with_context(|| {
             format!(
-                "`{}` is no record of a build; hint: `cargo xtask image` writes it anew",
+                "`{}` is not the record of a build; hint: `cargo xtask image` writes it anew",
                 record.display()
             )
         })?;

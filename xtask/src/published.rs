@@ -8,9 +8,9 @@ use crate::tree::{Broken, Tree};
 
 /// What a tag leads to in the registry.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum TagContent {
     Absent,
-    /// Something that is no whole index, and why.
+    /// Something that is not a whole index, and why.
     Broken(String),
     There(Tree),
 }
@@ -27,13 +27,13 @@ pub(crate) struct Wanted {
 }
 
 /// What `tag` leads to. A registry that gives no answer is an error, never "nothing".
-pub(crate) fn inspect(registry: &Registry, tag: &str) -> anyhow::Result<Found> {
+pub(crate) fn inspect(registry: &Registry, tag: &str) -> anyhow::Result<TagContent> {
     let Some((_, bytes)) = registry.manifest(tag)? else {
-        return Ok(Found::Absent);
+        return Ok(TagContent::Absent);
     };
     match Tree::read(bytes, registry) {
-        Ok(tree) => Ok(Found::There(tree)),
-        Err(error) if error.is::<Broken>() => Ok(Found::Broken(format!("{error:#}"))),
+        Ok(tree) => Ok(TagContent::There(tree)),
+        Err(error) if error.is::<Broken>() => Ok(TagContent::Broken(format!("{error:#}"))),
         Err(error) => Err(error),
     }
 }

@@ -155,7 +155,7 @@ impl Args {
             .first()
             .context("the image has no platform")?;
         let sweep = ["verify", &first.run, "--sweep", &run.id];
-        let janitor = ctx.exec.janitor(&sweep)?;
+        let cleanup = ctx.exec.cleanup(&sweep)?;
         let live = Live::new(ctx, total, &target.platforms());
         let prover = Prover {
             ctx,
@@ -172,7 +172,7 @@ impl Args {
         let platforms = platforms.collect::<anyhow::Result<Vec<_>>>();
         live.finish();
         // A run that was cut short may have asked the engine for something that is yet to come.
-        let swept = janitor.finish(platforms.is_ok());
+        let swept = cleanup.finish(platforms.is_ok());
         let platforms = platforms?;
         if let Err(error) = swept {
             // What was seen is no less true for it.

@@ -1,4 +1,4 @@
-//! A build into folders, from which it is looked at, compared and pushed.
+//! A build into folders, from which it is checked, compared and pushed.
 //!
 //! Every kind of builder can export an OCI layout. One with several nodes exports a single platform
 //! at a time (its nodes would else write into one folder), so it is asked once for each.

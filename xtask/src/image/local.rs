@@ -167,7 +167,7 @@ impl LocalPlan {
 /// Builds, and says what was built. `has_run` is whether the builder is known to run.
 fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<LastBuild> {
     let ctx = request.ctx;
-    tell_dirty(&plan.dirty);
+    note_dirty(&plan.dirty);
     let previous = LastBuild::read(ctx).ok().flatten();
     let unpacked = export::known(ctx);
     for file in [&LastBuild::record(ctx), &plan.metadata_file] {
@@ -227,7 +227,7 @@ fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<L
     })
 }
 
-fn tell_dirty(dirty: &[String]) {
+fn note_dirty(dirty: &[String]) {
     if let [first, rest @ ..] = dirty {
         let more = if rest.is_empty() {
             String::new()

@@ -10,6 +10,7 @@ use crate::settings::NodeVersion;
 
 /// What a build is asked for.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Options {
     /// Build although the commit's index is published; refused unless it is the same images
     #[arg(long, requires = "push")]

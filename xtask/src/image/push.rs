@@ -19,7 +19,7 @@ pub(super) use self::publish::Publish;
 use super::export::Export;
 use super::request::Request;
 use crate::last_build::rounded;
-use crate::published::{Found, inspect, objections};
+use crate::published::{TagContent, inspect, objections};
 use crate::registry::Registry;
 use crate::stop::Stop;
 
@@ -42,11 +42,11 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     if !is_whole {
         // Where all platforms are published, one needs no waiting room, and is not built otherwise.
         let whole = whole(request, sha_tag);
-        if let Found::There(tree) = inspect(&registry, &whole.tag)?
+        if let TagContent::There(tree) = inspect(&registry, &whole.tag)?
             && objections(&tree, &whole).is_empty()
         {
             anstream::eprintln!("note: `{}` is published for all platforms", whole.reference);
-            found = Found::There(tree);
+            found = TagContent::There(tree);
             goal = PushGoal::of_published(options.rebuild);
             (wanted.tag, wanted.reference) = (whole.tag, whole.reference);
         }
@@ -61,8 +61,8 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
         PushGoal::Build => Some(Export::plan(request, &wanted.platforms)?),
     };
     let published = match &found {
-        Found::There(tree) => Some(tree),
-        Found::Absent | Found::Broken(_) => None,
+        TagContent::There(tree) => Some(tree),
+        TagContent::Absent | TagContent::Broken(_) => None,
     };
     let plan = PushPlan {
         goal,

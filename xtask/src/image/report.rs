@@ -82,12 +82,15 @@ impl LastBuild {
         rows.push(("revision", self.revision.clone()));
         for built in &self.platforms {
             let manifest = built.manifest.as_ref().map(|digest| format!(" {digest}"));
-            let steps = built.steps.map(|steps| steps.told()).unwrap_or_default();
-            let told = [built.told(), steps].into_iter();
-            let told = told.filter(|told| !told.is_empty());
-            let told: String = told.map(|told| format!(", {told}")).collect();
+            let steps = built
+                .steps
+                .map(|steps| steps.describe())
+                .unwrap_or_default();
+            let parts = [built.describe(), steps].into_iter();
+            let parts = parts.filter(|parts| !parts.is_empty());
+            let parts: String = parts.map(|parts| format!(", {parts}")).collect();
             let manifest = manifest.unwrap_or_default();
-            rows.push(("platform", format!("{}{manifest}{told}", built.platform)));
+            rows.push(("platform", format!("{}{manifest}{parts}", built.platform)));
         }
         rows.push(("time", format!("{} s", self.seconds)));
         rows

@@ -99,7 +99,7 @@ impl BuiltPlatform {
     }
 
     /// Bytes, and how many more than before.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let mut parts = Vec::from_iter(self.size.map(bytes));
         parts.extend(
             self.unpacked
@@ -176,7 +176,7 @@ pub(super) fn table(built: &[BuiltPlatform]) -> String {
     built
         .map(|built| {
             let layers = report::columns(&built.layer_rows());
-            format!("{}: {}\n{layers}", built.platform, built.told())
+            format!("{}: {}\n{layers}", built.platform, built.describe())
         })
         .collect()
 }
@@ -224,12 +224,12 @@ mod tests {
 
     #[test]
     fn growth_is_told_in_words() {
-        for (bytes, told) in [
+        for (bytes, expected) in [
             (0, "as before"),
             (1_500, "1.5 kB more than before"),
             (-7, "7 B less than before"),
         ] {
-            assert_eq!(growth(bytes), told);
+            assert_eq!(growth(bytes), expected);
         }
     }
 }

@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 impl Steps {
     /// `11 of 14 steps cached, the others took 10.2 s`.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let Steps {
             all,
             cached,
@@ -66,7 +66,7 @@ pub(super) fn ask(
     let mut args = vec!["buildx", "history", "logs", id, "--progress", "rawjson"];
     args.extend(builder.iter().flat_map(|name| ["--builder", name]));
     let ended = docker::within(exec, &args, LIMIT)?;
-    if !ended.is_success() {
+    if !ended.success() {
         return Ok(BTreeMap::new());
     }
     let history = parse(&ended.stderr, ran.platforms).unwrap_or_default();
@@ -309,25 +309,25 @@ mod tests {
     #[test]
     fn steps_are_counted_for_the_platforms_that_need_them() {
         let of = |said: &str, platforms| parse(said.as_bytes(), platforms).unwrap().steps;
-        let told = |steps: BTreeMap<Platform, Steps>| {
-            let told = steps
+        let described = |steps: BTreeMap<Platform, Steps>| {
+            let described = steps
                 .iter()
-                .map(|(platform, steps)| format!("{platform}: {}", steps.told()));
-            told.collect::<Vec<_>>()
+                .map(|(platform, steps)| format!("{platform}: {}", steps.describe()));
+            described.collect::<Vec<_>>()
         };
         assert_eq!(
-            told(of(CHANGED, BOTH)),
+            described(of(CHANGED, BOTH)),
             [
                 "linux/amd64: 13 of 14 steps cached, the others took 9.8 s",
                 "linux/arm64: 12 of 14 steps cached, the others took 10 s",
             ]
         );
         assert_eq!(
-            told(of(UNCHANGED, &BOTH[..1])),
+            described(of(UNCHANGED, &BOTH[..1])),
             ["linux/amd64: all 14 steps cached"]
         );
-        assert_eq!(told(of("", BOTH)), [""; 0]);
-        assert_eq!(told(of("{}\n{\"logs\":[]}", BOTH)), [""; 0]);
+        assert_eq!(described(of("", BOTH)), [""; 0]);
+        assert_eq!(described(of("{}\n{\"logs\":[]}", BOTH)), [""; 0]);
         assert!(parse(b"unknown command", BOTH).is_err());
     }
 

@@ -12,7 +12,7 @@ use super::sign::Signer;
 use super::source::Source;
 use crate::oci::{Digest, Document, Index};
 use crate::platform::Platform;
-use crate::published::{Found, inspect, objections};
+use crate::published::{TagContent, inspect, objections};
 use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::threads;
@@ -323,7 +323,7 @@ pub(super) fn published(
 
 /// The version that an image says to be; none where it says none, or is no whole image.
 pub(super) fn labelled(registry: &Registry, digest: &Digest) -> anyhow::Result<Option<Version>> {
-    let Found::There(tree) = inspect(registry, digest.as_str())? else {
+    let TagContent::There(tree) = inspect(registry, digest.as_str())? else {
         return Ok(None);
     };
     Ok(tree.images.iter().filter_map(Image::version).max())

@@ -165,7 +165,7 @@ fn on_remote(
     ctx.exec.set_var("GIT_TERMINAL_PROMPT", "0");
     let args = ["ls-remote", remote, &name, &peeled];
     let output = ctx.exec.within("git", &args, LIMIT)?;
-    if !output.is_success() {
+    if !output.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let silence = if output.status.is_none() {
             "it does not answer"

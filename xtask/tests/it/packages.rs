@@ -42,7 +42,10 @@ fn an_engine_whose_builder_is_too_old_is_named() {
     for version in ["20.10.24+dfsg1", "23.0.6", "24.0.9"] {
         let sandbox = Sandbox::new();
         sandbox.edit("bin/info", "28.5.2", version);
-        sandbox.write("bin/build", "echo 'unknown flag: start-interval' >&2; exit 1");
+        sandbox.write(
+            "bin/build",
+            "echo 'unknown flag: start-interval' >&2; exit 1",
+        );
         for command in [&["image"][..], &["image", "--dry-run"], &["doctor"]] {
             let ran = sandbox.run(command);
             assert_eq!(ran.code, Some(1), "{ran:#?}");

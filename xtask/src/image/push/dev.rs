@@ -6,7 +6,7 @@ use crate::git::{self, Head};
 use crate::github::Ci;
 use crate::image::request::Request;
 use crate::oci::Digest;
-use crate::published::{Found, inspect};
+use crate::published::{TagContent, inspect};
 use crate::registry::Registry;
 
 /// What becomes of `dev`.
@@ -34,8 +34,8 @@ pub(in crate::image) fn decide(request: &Request, registry: &Registry) -> anyhow
         return Ok(Dev::Stays(why));
     }
     let tree = match inspect(registry, "dev")? {
-        Found::Absent | Found::Broken(_) => return Ok(Dev::Moves { from: None }),
-        Found::There(tree) => tree,
+        TagContent::Absent | TagContent::Broken(_) => return Ok(Dev::Moves { from: None }),
+        TagContent::There(tree) => tree,
     };
     let head = &request.head;
     if let Some(image) = tree.images.first()

@@ -7,7 +7,7 @@ use crate::image::cache::slug;
 use crate::image::request::Request;
 use crate::oci::Digest;
 use crate::platform::{self, Platform};
-use crate::published::{Found, Wanted, objections};
+use crate::published::{TagContent, Wanted, objections};
 use crate::tree::Tree;
 use crate::{docker, report};
 
@@ -19,7 +19,7 @@ pub(in crate::image) struct PushPlan {
     /// The digest that is adopted, or that a build is compared with.
     pub(super) published: Option<Digest>,
     pub(super) dev: Dev,
-    /// The command lines of docker; none where nothing is built.
+    /// The command lines of docker; none when nothing is built.
     pub(super) commands: Vec<Vec<String>>,
 }
 
@@ -70,11 +70,11 @@ pub(super) fn platforms(asked: &[Platform], all: &[Platform]) -> Result<Vec<Plat
 }
 
 /// What is to be done for the tag; or why nothing may be, and the remedy.
-pub(super) fn goal(found: &Found, wanted: &Wanted, rebuild: bool) -> Result<PushGoal, String> {
+pub(super) fn goal(found: &TagContent, wanted: &Wanted, rebuild: bool) -> Result<PushGoal, String> {
     let tree = match found {
-        Found::Absent => return Ok(PushGoal::Build),
-        Found::Broken(why) => return Err(refusal(wanted, None, why)),
-        Found::There(tree) => tree,
+        TagContent::Absent => return Ok(PushGoal::Build),
+        TagContent::Broken(why) => return Err(refusal(wanted, None, why)),
+        TagContent::There(tree) => tree,
     };
     let objections = objections(tree, wanted);
     if !objections.is_empty() {

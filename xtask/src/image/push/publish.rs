@@ -11,7 +11,7 @@ use crate::image::request::Request;
 use crate::image::sizes;
 use crate::last_build::{BuiltPlatform, LastBuild, TagState};
 use crate::oci::Digest;
-use crate::published::{Found, inspect, objections};
+use crate::published::{TagContent, inspect, objections};
 use crate::registry::Registry;
 use crate::stop::Stop;
 use crate::tree::{Content, Sent, Tree, join, upload};
@@ -91,10 +91,10 @@ impl Publish<'_> {
         // Somebody else may have pushed meanwhile: theirs stands, if it is the same image.
         let found = inspect(self.registry, &wanted.tag).with_context(|| self.not_pushed())?;
         match found {
-            Found::Absent => {}
+            TagContent::Absent => {}
             found => {
                 goal(&found, wanted, false).map_err(Stop::Refused)?;
-                if let Found::There(theirs) = found {
+                if let TagContent::There(theirs) = found {
                     anstream::eprintln!("note: `{reference}` was pushed meanwhile");
                     self.compare(&tree, &theirs)?;
                     return self.finish(&theirs, TagState::Present, sizes);
@@ -117,7 +117,7 @@ impl Publish<'_> {
         })
     }
 
-    /// Whoever ends us from now on is told what was done before.
+    /// After a signal from now on, the error says what was done before it.
     fn give(&self, tag: &str, tree: &Tree) -> anyhow::Result<()> {
         exec::report_signals();
         self.registry
@@ -218,8 +218,8 @@ impl Publish<'_> {
     /// The image that sizes are compared with: the one that `dev` leads to.
     fn before(&self) -> anyhow::Result<Option<Tree>> {
         match inspect(self.registry, "dev")? {
-            Found::There(tree) => Ok(Some(tree)),
-            Found::Absent | Found::Broken(_) => Ok(None),
+            TagContent::There(tree) => Ok(Some(tree)),
+            TagContent::Absent | TagContent::Broken(_) => Ok(None),
         }
     }
 }

@@ -15,19 +15,19 @@ fn wanted(platforms: &[Platform]) -> Wanted {
 }
 
 /// What is found where the index has images of these architectures and revisions.
-fn found(images: &[(&str, &str)]) -> Found {
+fn found(images: &[(&str, &str)]) -> TagContent {
     let mut shelf = Shelf::default();
     let entries: Vec<_> = images
         .iter()
         .enumerate()
         .flat_map(|(number, (arch, revision))| shelf.image(arch, revision, &number.to_string()))
         .collect();
-    Found::There(shelf.read(&entries).unwrap())
+    TagContent::There(shelf.read(&entries).unwrap())
 }
 
 fn tree(images: &[(&str, &str)]) -> Tree {
     match found(images) {
-        Found::There(tree) => tree,
+        TagContent::There(tree) => tree,
         _ => unreachable!(),
     }
 }
@@ -36,7 +36,7 @@ fn tree(images: &[(&str, &str)]) -> Tree {
 fn the_same_commits_tag_is_adopted_and_any_other_is_refused() {
     let good = [("amd64", "r"), ("arm64", "r")];
     assert_eq!(
-        goal(&Found::Absent, &wanted(BOTH), false),
+        goal(&TagContent::Absent, &wanted(BOTH), false),
         Ok(PushGoal::Build)
     );
     assert_eq!(
@@ -68,7 +68,7 @@ fn the_same_commits_tag_is_adopted_and_any_other_is_refused() {
             assert!(refused.contains("hint: a published tag"), "{refused}");
         }
     }
-    let broken = Found::Broken("its manifest is missing".to_owned());
+    let broken = TagContent::Broken("its manifest is missing".to_owned());
     let refused = goal(&broken, &wanted(BOTH), false).unwrap_err();
     assert!(refused.contains("its manifest is missing"), "{refused}");
 }

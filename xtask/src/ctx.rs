@@ -36,7 +36,7 @@ pub(crate) struct Ctx {
     pub(crate) named: Vec<Repository>,
     pub(crate) exec: Exec,
     pub(crate) json: bool,
-    /// Whether everything is to be told.
+    /// Whether every command is echoed.
     pub(crate) verbose: bool,
     pub(crate) testbed: bool,
 }

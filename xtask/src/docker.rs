@@ -1,8 +1,8 @@
-//! What the docker on this machine is and can do, as plain data; and what it says of an image.
+//! The docker on this machine: what it is and can do, as plain data, and what it says of an image. No
+//! other file starts it.
 
-mod activity;
 mod builder;
-mod plugin;
+mod run;
 mod save;
 
 use std::fmt;
@@ -11,23 +11,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::activity::{Activity, activity};
 pub(crate) use self::builder::Builder;
+use self::run::read;
+pub(crate) use self::run::{clean_up, is_installed, output, quoted, typed, watch, within};
 #[cfg(test)]
 pub(crate) use self::save::read_archive;
 pub(crate) use self::save::save;
 use crate::exec::Exec;
-use crate::oci::Digest;
 use crate::platform::Platform;
 
-/// How long [`look`] waits; it takes a tenth of a second.
-const LOOK: Duration = Duration::from_secs(10);
+/// How long [`builder`] waits; it takes a tenth of a second.
+const INSPECT: Duration = Duration::from_secs(10);
 
 /// How long [`wake`] waits: BuildKit's image may have to be pulled first.
 const WAKE: Duration = Duration::from_mins(10);
 
 /// The client, its buildx and the engine behind them. A field is none when that part is absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Docker {
     /// Where the `docker` client is.
     pub(crate) client: Option<String>,
@@ -36,15 +36,13 @@ pub(crate) struct Docker {
     pub(crate) engine_error: Option<String>,
     /// The buildx plugin's version.
     pub(crate) buildx: Option<String>,
-    /// Where the plugin is, if to start it is what the client would do and no more than that.
-    pub(crate) plugin: Option<String>,
     pub(crate) builder: Option<Builder>,
     /// Why the builder cannot be used, in buildx's words.
     pub(crate) builder_error: Option<String>,
 }
 
 /// A Docker daemon.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Engine {
     pub(crate) version: String,
     /// The platform it runs natively; none for one that no agent image exists for.
@@ -53,7 +51,7 @@ pub(crate) struct Engine {
 }
 
 /// Where the engine keeps images; only containerd's store holds several platforms of one image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Store {
     Containerd,
@@ -70,15 +68,6 @@ impl fmt::Display for Store {
 }
 
 impl Docker {
-    /// What does what `docker ARGS` does, of which the first is `buildx`: the plugin alone, where
-    /// that is known to be the same. The client starts it twice, the first time to ask its name.
-    pub(crate) fn buildx<'a, A>(&'a self, args: &'a [A]) -> (&'a str, &'a [A]) {
-        match (&self.plugin, args) {
-            (Some(plugin), [_, rest @ ..]) => (plugin, rest),
-            _ => ("docker", args),
-        }
-    }
-
     /// True for the engine's own builder on the classic store.
     pub(crate) fn builds_in_classic_store(&self) -> bool {
         let engine = self.engine.as_ref();
@@ -93,24 +82,23 @@ pub(crate) fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Dock
     let Some(client) = exec.find("docker") else {
         return Ok(Docker::default());
     };
-    let info = exec.output("docker", &["info", "--format", "{{json .}}"])?;
+    let info = output(exec, &["info", "--format", "{{json .}}"])?;
     crate::exec::check()?;
     let mut docker = parse_info(
         &String::from_utf8_lossy(&info.stdout),
         &String::from_utf8_lossy(&info.stderr),
     )?;
-    docker.plugin = docker.plugin.filter(|_| plugin::is_all_of(&client));
     docker.client = Some(client.display().to_string());
     // Other builders than the engine's own need none. A client that says nothing fails here, too.
     let is_asked = docker.engine.is_some() || !info.stdout.is_empty();
     if docker.buildx.is_some() && is_asked {
         let store = docker.engine.as_ref().map(|engine| engine.store);
-        let output = exec.output("docker", &inspect(builder))?;
+        let output = output(exec, &inspect(builder))?;
         // A Ctrl-C reaches buildx as well, which then says that the nodes cannot be reached.
         crate::exec::check()?;
         if output.status.success() {
             let said = String::from_utf8_lossy(&output.stdout);
-            docker.builder = builder::parse(&said, store)
+            docker.builder = builder::parse(&said)
                 .filter(|builder| store.is_some() || builder.needs_no_engine());
         } else if store.is_some() || builder.is_some() {
             let said = String::from_utf8_lossy(&output.stderr);
@@ -124,33 +112,21 @@ fn inspect(builder: Option<&str>) -> Vec<&str> {
     ["buildx", "inspect"].into_iter().chain(builder).collect()
 }
 
-/// The [`Builder::look`] that the builder of `docker` has now; none when it does not answer.
+/// A builder as it is now, `name` or the current one; none when buildx does not describe it.
 ///
-/// Fails when it cannot be asked, and after a signal of ours.
-pub(crate) fn look(
-    exec: &Exec,
-    docker: &Docker,
-    builder: Option<&str>,
-) -> anyhow::Result<Option<Digest>> {
-    let said = ask(exec, docker, &inspect(builder))?;
-    Ok(said.map(|said| builder::look(&said)))
-}
-
-/// What buildx says; none when it does not answer.
-fn ask(exec: &Exec, docker: &Docker, args: &[&str]) -> anyhow::Result<Option<String>> {
-    let (program, args) = docker.buildx(args);
-    let ended = exec.within(program, args, LOOK)?;
-    Ok(ended
-        .is_success()
-        .then(|| String::from_utf8_lossy(&ended.stdout).into_owned()))
+/// Fails when buildx cannot be started, and after a signal of ours.
+pub(crate) fn builder(exec: &Exec, name: Option<&str>) -> anyhow::Result<Option<Builder>> {
+    let ended = within(exec, &inspect(name), INSPECT)?;
+    let said = String::from_utf8_lossy(&ended.stdout);
+    Ok(ended.success().then(|| builder::parse(&said)).flatten())
 }
 
 /// Starts the nodes of a builder.
 pub(crate) fn wake(exec: &Exec, builder: &Builder) -> anyhow::Result<()> {
     let name = &builder.name;
     let start = ["buildx", "inspect", "--bootstrap", name];
-    let ended = exec.within("docker", &start, WAKE)?;
-    if ended.is_success() {
+    let ended = within(exec, &start, WAKE)?;
+    if ended.success() {
         return Ok(());
     }
     // Its progress comes first.
@@ -188,7 +164,7 @@ pub(crate) fn has_died(exec: &Exec, builder: &Builder, time: Duration) -> bool {
     let mut events = vec!["events", "--since", &since, "--until", &until];
     events.extend(["--filter", "event=die"]);
     events.extend(["--format", "{{.Actor.Attributes.name}}"]);
-    exec.output("docker", &events).is_ok_and(|died| {
+    output(exec, &events).is_ok_and(|died| {
         let died = String::from_utf8_lossy(&died.stdout);
         died.lines().any(|name| builder.has_container(name))
     })
@@ -225,8 +201,6 @@ struct Plugin {
     name: String,
     #[serde(default)]
     version: String,
-    #[serde(default)]
-    path: Option<String>,
     /// Set when the plugin is there but does not start.
     #[serde(default)]
     err: Option<String>,
@@ -255,7 +229,7 @@ fn parse_info(stdout: &str, stderr: &str) -> anyhow::Result<Docker> {
     let buildx = plugins
         .into_iter()
         .find(|plugin| plugin.name == "buildx" && plugin.err.is_none());
-    let (buildx, plugin) = buildx.map(|buildx| (buildx.version, buildx.path)).unzip();
+    let buildx = buildx.map(|buildx| buildx.version);
     let engine = (!info.server_version.is_empty()).then(|| Engine {
         version: info.server_version,
         platform: Platform::of_machine(&info.os_type, &info.architecture),
@@ -273,7 +247,6 @@ fn parse_info(stdout: &str, stderr: &str) -> anyhow::Result<Docker> {
         engine,
         engine_error,
         buildx,
-        plugin: plugin.flatten(),
         ..Docker::default()
     })
 }
@@ -305,13 +278,25 @@ pub(crate) fn image_size(
         args.extend(["--platform", platform.as_str()]);
     }
     args.push(reference);
-    if platform.is_some() && !exec.output("docker", &args)?.status.success() {
+    if platform.is_some() && !output(exec, &args)?.status.success() {
         return Ok(None);
     }
-    let text = exec.read("docker", &args)?;
+    let text = read(exec, &args)?;
     let size = text.trim().parse();
     size.map(Some)
         .with_context(|| format!("docker gives `{reference}` the size `{}`", text.trim()))
+}
+
+/// The platform of an image in the engine's store.
+///
+/// Fails when the engine has no such image, and when no agent image exists for its platform.
+pub(crate) fn image_platform(exec: &Exec, reference: &str) -> anyhow::Result<Platform> {
+    let format = "{{.Os}} {{.Architecture}}";
+    let said = read(exec, &["image", "inspect", "--format", format, reference])?;
+    let platform = said.trim().split_once(' ');
+    platform
+        .and_then(|(os, arch)| Platform::of_machine(os, arch))
+        .with_context(|| format!("docker gives `{reference}` the platform `{}`", said.trim()))
 }
 
 #[cfg(test)]
@@ -320,7 +305,7 @@ mod tests {
 
     const ENGINE: &str = r#"{"ServerVersion":"28.5.2","OSType":"linux","Architecture":"x86_64",
         "DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],
-        "ClientInfo":{"Plugins":[{"Name":"compose","Version":"2.40.3"},{"Name":"buildx","Version":"0.29.1","Path":"/docker-buildx"}]}}"#;
+        "ClientInfo":{"Plugins":[{"Name":"compose","Version":"2.40.3"},{"Name":"buildx","Version":"0.29.1"}]}}"#;
 
     #[test]
     fn an_engine_with_containerds_store() {
@@ -329,7 +314,6 @@ mod tests {
         assert_eq!(engine.platform, Some(Platform::LinuxAmd64));
         assert_eq!(engine.store, Store::Containerd);
         assert_eq!(docker.buildx.as_deref(), Some("0.29.1"));
-        assert_eq!(docker.plugin.as_deref(), Some("/docker-buildx"));
         assert_eq!(docker.engine_error, None);
     }
 
@@ -376,14 +360,5 @@ mod tests {
             r#""Version":"","Err":"exec format error""#,
         );
         assert_eq!(parse_info(&text, "").unwrap().buildx, None);
-    }
-
-    #[test]
-    fn buildx_is_started_by_itself_where_it_can_be() {
-        let args = ["buildx", "inspect"];
-        let mut docker = Docker::default();
-        assert_eq!(docker.buildx(&args), ("docker", &args[..]));
-        docker.plugin = Some("/docker-buildx".into());
-        assert_eq!(docker.buildx(&args), ("/docker-buildx", &args[1..]));
     }
 }

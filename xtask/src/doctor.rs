@@ -35,6 +35,8 @@ struct Findings {
     every_platform: Vec<Refusal>,
     /// What a push of them lacks.
     push: Vec<Refusal>,
+    /// What refuses no build and may end one.
+    warnings: Vec<Refusal>,
 }
 
 impl Args {
@@ -55,6 +57,7 @@ impl Args {
             every_platform: preflight::lacks(&docker, &ctx.settings.platforms),
             cosign: ctx.exec.find("cosign"),
             push: preflight::lacks_to_push(&docker, &ctx.settings.platforms),
+            warnings: Vec::from_iter(preflight::too_old_for_pods(&docker)),
             docker,
         };
         if ctx.json {
@@ -87,20 +90,20 @@ impl Findings {
             )
         });
         let builder = self.docker.builder.as_ref().map(|builder| {
-            let mut told = builder.platforms.join(", ");
+            let mut about = builder.platforms.join(", ");
             if !builder.idle.is_empty() {
-                let gap = if told.is_empty() { "" } else { "; " };
+                let gap = if about.is_empty() { "" } else { "; " };
                 let idle = builder.idle.join("`, `");
                 let runs = match builder.idle.as_slice() {
                     [_] => "does not run, a build starts it",
                     _ => "do not run, a build starts them",
                 };
-                told = format!("{told}{gap}`{idle}` {runs}");
+                about = format!("{about}{gap}`{idle}` {runs}");
                 if builder.is_kubernetes() {
-                    told += " (buildx says the same of a cluster that does not answer)";
+                    about += " (buildx says the same of a cluster that does not answer)";
                 }
             }
-            format!("{} ({}): {told}", builder.name, builder.driver)
+            format!("{} ({}): {about}", builder.name, builder.driver)
         });
         let cosign = self.cosign.as_ref().map(|path| path.display().to_string());
         let mut rows = vec![
@@ -130,6 +133,10 @@ impl Findings {
         for lack in lacks {
             rows.push(("lack", lack.why.clone()));
             rows.push(("remedy", lack.remedy.clone()));
+        }
+        for warning in &self.warnings {
+            rows.push(("warning", warning.why.clone()));
+            rows.push(("remedy", warning.remedy.clone()));
         }
         rows
     }

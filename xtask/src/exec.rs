@@ -2,8 +2,8 @@
 //! error, and passes signals on to those that are running.
 
 mod bounded;
-mod doubted;
-mod janitor;
+mod cleanup;
+mod ended;
 mod running;
 mod terminal;
 
@@ -16,7 +16,7 @@ use anyhow::{Context as _, bail, ensure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use xshell::{Cmd, Shell};
 
-pub(crate) use self::bounded::Ended;
+pub(crate) use self::ended::Ended;
 use self::running::Running;
 pub(crate) use self::running::{check, forward_signals, report_signals, sleep};
 use crate::stop::Stop;
@@ -26,35 +26,18 @@ use crate::stop::Stop;
 pub(crate) struct Exec {
     sh: Shell,
     verbose: bool,
-    /// What is echoed before each command line.
-    shown: String,
 }
 
 impl Exec {
     pub(crate) fn new(root: &Path, verbose: bool) -> anyhow::Result<Exec> {
         let sh = Shell::new().context("failed to start a shell session")?;
         sh.change_dir(root);
-        Ok(Exec {
-            sh,
-            verbose,
-            shown: String::new(),
-        })
+        Ok(Exec { sh, verbose })
     }
 
     /// Sets an environment variable for every program started from here on.
     pub(crate) fn set_var(&self, name: &str, value: &str) {
         self.sh.set_var(name, value);
-    }
-
-    /// A clone that gives its programs a variable more, and echoes it with their command lines. What
-    /// the caller's environment says of it stands.
-    pub(crate) fn with_default(&self, name: &str, value: &str) -> Exec {
-        let mut exec = self.clone();
-        if self.sh.var_os(name).is_none() {
-            exec.set_var(name, value);
-            exec.shown = format!("{}{name}={} ", self.shown, shell_words::quote(value));
-        }
-        exec
     }
 
     pub(crate) fn var(&self, name: &str) -> Option<String> {
@@ -118,25 +101,15 @@ impl Exec {
         program: &str,
         args: &[impl AsRef<str>],
     ) -> anyhow::Result<ExitStatus> {
-        let status = self.watched(program, args, Running::wait)?;
-        ended(status).map_err(Into::into)
-    }
-
-    /// Starts a program whose progress the user watches; `wait` waits for its end.
-    fn watched(
-        &self,
-        program: &str,
-        args: &[impl AsRef<str>],
-        wait: impl FnOnce(Running) -> io::Result<ExitStatus>,
-    ) -> anyhow::Result<ExitStatus> {
         check()?;
         let line = quoted(program, args);
         self.echo(&line);
         let mut command = Command::from(self.cmd(program, args));
         command.stdin(Stdio::null()).stdout(io::stderr());
-        Running::foreground(&mut command)
-            .and_then(wait)
-            .with_context(|| format!("failed to run `{line}`"))
+        let status = Running::foreground(&mut command)
+            .and_then(Running::wait)
+            .with_context(|| format!("failed to run `{line}`"))?;
+        ended(status).map_err(Into::into)
     }
 
     /// Runs a program that puts things away: even after an interruption, and out of the
@@ -170,7 +143,7 @@ impl Exec {
 
     fn echo(&self, line: &str) {
         if self.verbose {
-            anstream::eprintln!("$ {}{line}", self.shown);
+            anstream::eprintln!("$ {line}");
         }
     }
 }

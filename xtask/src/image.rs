@@ -2,43 +2,31 @@
 //!
 //! Every build is a run of `docker buildx build`; what it made is kept in `target/xtask/image.json`.
 
-mod built;
+mod builder;
+mod buildx;
 mod cache;
 mod command;
 mod compression;
+mod csv;
+mod diagnosis;
+mod docker_save;
 mod export;
+mod files;
 mod layout;
 mod local;
 mod lock;
-mod memory;
 mod merge;
-mod pulse;
+mod options;
 mod push;
+mod report;
 mod reproduce;
-mod saved;
+mod request;
 mod sizes;
 mod steps;
 
-use std::path::PathBuf;
-use std::time::Instant;
-
-use anyhow::{bail, ensure};
-
-pub(crate) use self::built::Built;
-use self::cache::Cache;
-use self::compression::Compression;
-pub(crate) use self::push::{Found, Wanted, look, objections};
-use crate::ca_bundle;
+use self::options::Options;
+use self::request::Request;
 use crate::ctx::Ctx;
-use crate::docker::{self, Builder, Docker};
-use crate::exec::{self, Exec};
-use crate::git::{self, Head};
-use crate::github::{self, Ci};
-use crate::platform::Platform;
-use crate::preflight;
-use crate::settings::{NodeVersion, Settings};
-use crate::stop::Stop;
-use crate::tags;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,7 +48,6 @@ docs/image.md describes pushes, builders, caches and sizes.";
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("mode").args(["push", "merge", "reproduce"]))]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
     /// Publish the commit's index as `sha-…`; one that is published already is adopted
     #[arg(long, conflicts_with = "tag")]
@@ -71,310 +58,21 @@ pub(crate) struct Args {
     /// Build twice without a cache and compare, layer by layer
     #[arg(long, conflicts_with_all = ["tag", "cache"])]
     reproduce: bool,
-    /// Build although the commit's index is published; refused unless it is the same images
-    #[arg(long, requires = "push")]
-    rebuild: bool,
-    /// Platforms to build, comma-separated [default: the engine's own; all with `--push` and
-    /// `--reproduce`]
-    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
-    platform: Vec<Platform>,
-    /// Tag to give instead of `dev` and `sha-…` (repeatable)
-    #[arg(long, value_name = "TAG")]
-    tag: Vec<String>,
-    /// Build argument for the Dockerfile (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = build_arg)]
-    build_arg: Vec<(String, String)>,
-    /// Node.js version of the base image [default: `node` in Cargo.toml]
-    #[arg(long, value_name = "VERSION")]
-    node: Option<NodeVersion>,
-    /// buildx builder to use [default: the current one]
-    #[arg(long, value_name = "NAME")]
-    builder: Option<String>,
-    /// Use a builder in a container, called `agentgate`; make it unless it is there
-    #[arg(long, conflicts_with = "builder")]
-    create_builder: bool,
-    /// How buildx shows its progress
-    #[arg(long, value_name = "TYPE", default_value = "auto",
-          value_parser = ["auto", "plain", "tty", "quiet", "rawjson"])]
-    progress: String,
-    /// Build every step anew
-    #[arg(long)]
-    no_cache: bool,
-    /// Where steps are remembered besides the builder: `gha`, `registry=REPOSITORY`, `local=DIR`
-    #[arg(long, value_name = "CACHE")]
-    cache: Option<Cache>,
-    /// How a push compresses layers: `zstd` or `gzip` (for clients before Docker 23), `:LEVEL`
-    #[arg(long, value_name = "KIND", default_value = "zstd")]
-    compression: Compression,
-    /// Who makes the SBOM of a push: an image, `auto` (the usual one, if it can be had) or `off`
-    #[arg(long, value_name = "GENERATOR", default_value = "auto")]
-    sbom: String,
-    /// CA bundle (PEM) that build steps trust, for a network that inspects TLS; it never
-    /// enters the image [default: what `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS` names]
-    #[arg(long, value_name = "FILE")]
-    ca_bundle: Option<PathBuf>,
-    /// Print what would be run on stdout, and change nothing
-    #[arg(long)]
-    dry_run: bool,
-}
-
-/// What git decides, so that the labels never name another commit than the one built.
-const FROM_GIT: [&str; 4] = [
-    "IMAGE_CREATED",
-    "IMAGE_REVISION",
-    "IMAGE_VERSION",
-    "SOURCE_DATE_EPOCH",
-];
-
-fn build_arg(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, _)) if FROM_GIT.contains(&name) => Err(format!(
-            "`{name}` comes from the commit; `docker build` by hand takes any value"
-        )),
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(format!(
-            "expected NAME=VALUE, as in `NODE_VERSION=22`, not `{text}`"
-        )),
-    }
+    #[command(flatten)]
+    options: Options,
 }
 
 impl Args {
     pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
-        let facts = observe(ctx, &self)?;
+        let request = &Request::observe(ctx, self.options)?;
         if self.push {
-            push::run(ctx, &self, &facts)
+            push::run(request)
         } else if self.merge {
-            merge::run(ctx, &self, &facts)
+            merge::run(request)
         } else if self.reproduce {
-            reproduce::run(ctx, &self, &facts)
+            reproduce::run(request)
         } else {
-            local::run(ctx, &self, &facts)
-        }
-    }
-
-    /// The builder that is asked for.
-    fn builder(&self) -> Option<&str> {
-        let created = self.create_builder.then_some(preflight::BUILDER);
-        self.builder.as_deref().or(created)
-    }
-}
-
-/// What a build depends on besides the engine.
-struct Facts {
-    head: Head,
-    ci: Option<Ci>,
-    ca_bundle: Option<PathBuf>,
-    cache: Option<Cache>,
-}
-
-fn observe(ctx: &Ctx, args: &Args) -> anyhow::Result<Facts> {
-    let dockerfile = ctx.root.join(&ctx.settings.dockerfile);
-    ensure!(
-        dockerfile.is_file(),
-        "the Dockerfile `{}` is missing; hint: `git checkout -- {0}`, \
-         or mend `dockerfile` under `[workspace.metadata.image]` in Cargo.toml",
-        ctx.settings.dockerfile.display()
-    );
-    Ok(Facts {
-        head: git::read_head(&ctx.root)?,
-        ci: Ci::of(&ctx.exec),
-        ca_bundle: ca_bundle::find(&ctx.exec, args.ca_bundle.as_deref())?,
-        cache: cache::usable(&ctx.exec, args.cache.as_ref()),
-    })
-}
-
-/// What the tags of a build depend on.
-fn tags_of<'a>(facts: &'a Facts, settings: &'a Settings, args: &Args) -> tags::Build<'a> {
-    tags::Build {
-        repository: &settings.repository,
-        head: &facts.head,
-        ci: facts.ci.as_ref(),
-        is_changed: !args.build_arg.is_empty()
-            || args
-                .node
-                .as_ref()
-                .is_some_and(|node| *node != settings.node),
-    }
-}
-
-/// Brings up the test bed, if it is asked for.
-fn enter_testbed(ctx: &Ctx, args: &Args) -> anyhow::Result<()> {
-    if ctx.testbed {
-        crate::testbed::enter(ctx, args.dry_run)?;
-        if args.dry_run {
-            anstream::eprintln!("note: first `{}`", crate::testbed::ENTER);
-        }
-    }
-    Ok(())
-}
-
-/// Looks at docker and its builder, which is made if that is asked for. What a build of `platforms`
-/// (none: the engine's own) needs of it is started.
-fn observe_docker(ctx: &Ctx, args: &Args, platforms: &[Platform]) -> anyhow::Result<Docker> {
-    let mut docker = docker::observe(&ctx.exec, args.builder())?;
-    // Without an engine that is what is lacking.
-    if args.create_builder && docker.engine.is_some() && docker.builder_error.is_some() {
-        let create = preflight::CREATE_BUILDER;
-        if args.dry_run {
-            let create = exec::quoted("docker", &create);
-            anstream::eprintln!("note: first `{create}`");
-            docker.builder_error = None;
-            docker.builder = Some(Builder::in_container(preflight::BUILDER));
-            return Ok(docker);
-        }
-        create_builder(ctx, &create)?;
-        docker = docker::observe(&ctx.exec, args.builder())?;
-    }
-    let native = docker.engine.as_ref().and_then(|engine| engine.platform);
-    let platforms = match platforms {
-        [] => native.as_slice(),
-        _ => platforms,
-    };
-    // A local build ends in the engine.
-    let may_build = docker.engine.is_some() || args.push || args.reproduce;
-    let may_start = may_build && !args.dry_run;
-    let must_start = |builder: &&Builder| may_start && builder.must_start(platforms);
-    let Some(builder) = docker.builder.as_ref().filter(must_start) else {
-        return Ok(docker);
-    };
-    // The build would start it, too, but what it can build for is not known before.
-    anstream::eprintln!("starting the builder `{}`", builder.name);
-    let woken = docker::wake(&ctx.exec, builder);
-    let docker = docker::observe(&ctx.exec, args.builder())?;
-    let is_ready = |builder: &Builder| builder.lost.is_empty() && !builder.must_start(platforms);
-    if docker.builder.as_ref().is_some_and(is_ready) {
-        if woken.is_err() {
-            anstream::eprintln!("note: a node that this build does without does not start");
-        }
-    } else {
-        woken?;
-    }
-    Ok(docker)
-}
-
-/// Makes the builder, and then starts it: one that we have made, and that does not start, is removed.
-fn create_builder(ctx: &Ctx, create: &[&str]) -> anyhow::Result<()> {
-    let (exec, name) = (&ctx.exec, preflight::BUILDER);
-    let create: Vec<&str> = create
-        .iter()
-        .copied()
-        .filter(|it| *it != "--bootstrap")
-        .collect();
-    let mut made = exec.watch("docker", &create);
-    if made.is_ok() {
-        made = exec.watch("docker", &["buildx", "inspect", "--bootstrap", name]);
-        // Half a builder would be taken for a whole one by the next run.
-        if made.is_err()
-            && let Err(why) = exec.clean_up("docker", &["buildx", "rm", "--force", name])
-        {
-            anstream::eprintln!(
-                "note: `{name}` is half made: {why:#}; hint: `docker buildx rm {name}`"
-            );
-        }
-    } else if exec::check().is_ok() && docker::observe(exec, Some(name))?.builder.is_some() {
-        anstream::eprintln!("note: somebody else has made `{name}` meanwhile");
-        return Ok(());
-    }
-    match made {
-        Err(error) if !error.is::<Stop>() => bail!(
-            "the builder `{name}` cannot be made: {error:#}\n  hint: it needs BuildKit's image from \
-             Docker Hub; `--builder NAME` takes one that you have"
-        ),
-        made => made,
-    }
-}
-
-/// The error of a build of `platforms` that began at `start` and failed: that the disk is full, or what
-/// docker lacks by now, as `judge` sees it, if anything.
-fn failed(
-    ctx: &Ctx,
-    builder: Option<&str>,
-    start: Instant,
-    platforms: &[Platform],
-    error: anyhow::Error,
-    judge: impl FnOnce(&Docker) -> anyhow::Result<()>,
-) -> anyhow::Error {
-    if error.is::<Stop>() {
-        return error;
-    }
-    let look = || {
-        check_room(ctx)?;
-        let docker = docker::observe(&ctx.exec, builder)?;
-        let ended = docker.builder.as_ref().filter(|builder| {
-            // One that is started again looks as before, or not as if it could be used, by now.
-            builder.must_start(platforms)
-                || builder.is_kubernetes() && !builder.lost.is_empty()
-                || docker::has_died(&ctx.exec, builder, start.elapsed())
-        });
-        if let Some(builder) = ended {
-            let hint = if builder.is_kubernetes() {
-                "`kubectl get events` says why; run this again"
-            } else {
-                "run this again, it is started anew"
-            };
-            bail!("the builder `{}` has ended\n  hint: {hint}", builder.name);
-        }
-        judge(&docker)
-    };
-    match look() {
-        Ok(()) => error,
-        Err(why) if why.is::<Stop>() => why,
-        Err(why) => why.context("the build failed"),
-    }
-}
-
-/// Fails if the disk of our records has as good as no room for whoever runs this.
-fn check_room(ctx: &Ctx) -> anyhow::Result<()> {
-    const ROOM: u64 = 1 << 20;
-    let records = ctx.records();
-    let is_full = rustix::fs::statvfs(&records).is_ok_and(|disk| {
-        // What is kept back is for root.
-        let is_root = rustix::process::geteuid().is_root();
-        let blocks = if is_root { disk.f_bfree } else { disk.f_bavail };
-        blocks * disk.f_frsize < ROOM
-    });
-    ensure!(
-        !is_full,
-        "no space is left for `{}`\n  hint: make room, at least for the image's size, and run this \
-         again",
-        records.display()
-    );
-    Ok(())
-}
-
-/// A run of buildx that builds.
-struct Run<'a> {
-    /// As it was before.
-    docker: &'a Docker,
-    platforms: &'a [Platform],
-    program: &'a str,
-    args: &'a [String],
-}
-
-impl Run<'_> {
-    /// Runs it; GitHub Actions folds what it says.
-    fn start(&self, exec: &Exec) -> anyhow::Result<()> {
-        let group = github::Group::start(exec, "docker buildx build");
-        let result = self.attempt(exec);
-        group.end();
-        result
-    }
-
-    /// Runs it, and once more without a cache if it fails with one: BuildKit asks for the layers of a
-    /// step when it needs them, and gives up the build where it gets none; and where it cannot read
-    /// the token.
-    fn attempt(&self, exec: &Exec) -> anyhow::Result<()> {
-        match pulse::watch(exec, self) {
-            Err(error)
-                if cache::is_in(self.args) && !error.is::<Stop>() && !error.is::<pulse::Lost>() =>
-            {
-                anstream::eprintln!(
-                    "note: building again without `--cache`, in case the failure is its doing"
-                );
-                let args = &cache::without(self.args);
-                pulse::watch(exec, &Run { args, ..*self })
-            }
-            result => result,
+            local::run(request)
         }
     }
 }

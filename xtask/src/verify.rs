@@ -30,7 +30,6 @@ use anyhow::{Context as _, bail};
 
 use self::check_set::check_set;
 use self::checks::catalogue;
-pub(crate) use self::checks::inspect::line as step_line;
 use self::choice::Choice;
 pub(crate) use self::gate::{ReleaseImage, lacking, prove};
 use self::live::Live;
@@ -157,7 +156,7 @@ impl Args {
             .first()
             .context("the image has no platform")?;
         let sweep = ["verify", &first.run, "--sweep", &run.id];
-        let janitor = ctx.exec.janitor(&sweep)?;
+        let cleanup = ctx.exec.cleanup(&sweep)?;
         let live = Live::new(ctx, total, &target.platforms());
         let prover = Prover {
             ctx,
@@ -174,7 +173,7 @@ impl Args {
         let platforms = platforms.collect::<anyhow::Result<Vec<_>>>();
         live.finish();
         // The engine may still start what an interrupted run asked for.
-        let swept = janitor.finish(platforms.is_ok());
+        let swept = cleanup.finish(platforms.is_ok());
         let platforms = platforms?;
         if let Err(error) = swept {
             // The results are still true.

@@ -264,15 +264,15 @@ impl Bench {
     }
 }
 
-/// `cargo xtask image` against the very command that it runs.
+/// `cargo xtask image` against the very command that it runs; cargo's own start is ours.
 fn local(ours: &Side) -> io::Result<()> {
     const IMAGE: [&str; 3] = ["image", "--repository", "bench/agent"];
     let bare = run(ours.xtask().args(IMAGE).arg("--dry-run"))?;
-    run(ours.xtask().args(IMAGE))?;
+    run(ours.cargo_xtask().args(IMAGE))?;
     let mut times = Pair::default();
     for _ in 0..WARM {
         let (bare, _) = timed(|| run(&mut ours.shell(&bare)))?;
-        let (xtask, _) = timed(|| run(ours.xtask().args(IMAGE)))?;
+        let (xtask, _) = timed(|| run(ours.cargo_xtask().args(IMAGE)))?;
         times.naive.push(bare);
         times.ours.push(xtask);
     }

@@ -137,9 +137,21 @@ impl Side {
         fs::write(path, lines.collect::<String>())
     }
 
-    /// `cargo xtask` in the clone.
+    /// `cargo xtask` in the clone, without cargo.
     pub(crate) fn xtask(&self) -> Command {
-        let mut command = command(env!("CARGO_BIN_EXE_xtask"), self.folder.path());
+        self.without_ci(env!("CARGO_BIN_EXE_xtask"))
+    }
+
+    /// `cargo xtask` in the clone, as the alias of the checkout has it.
+    pub(crate) fn cargo_xtask(&self) -> Command {
+        let mut cargo = self.without_ci(env!("CARGO"));
+        cargo.args(["run", "--locked", "--package", "xtask", "--manifest-path"]);
+        cargo.arg(workspace().join("Cargo.toml")).arg("--");
+        cargo
+    }
+
+    fn without_ci(&self, program: &str) -> Command {
+        let mut command = command(program, self.folder.path());
         // The clone is no checkout of CI's.
         for name in [
             "CI",

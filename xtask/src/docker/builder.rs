@@ -1,13 +1,11 @@
 //! A builder, as `docker buildx inspect` describes it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::Store;
-use crate::oci::Digest;
 use crate::platform::Platform;
 
 /// A buildx builder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Builder {
     pub(crate) name: String,
     pub(crate) driver: String,
@@ -23,9 +21,6 @@ pub(crate) struct Builder {
     pub(crate) idle: Vec<String>,
     /// The nodes that cannot be reached, and why.
     pub(crate) lost: Vec<(String, String)>,
-    /// Stays as long as the builder and the engine's store do; none where buildx says too little
-    /// of them to know. See [`super::look`].
-    pub(crate) look: Option<Digest>,
 }
 
 impl Builder {
@@ -39,7 +34,6 @@ impl Builder {
             nodes: 1,
             idle: vec![format!("{name}0")],
             lost: Vec::new(),
-            look: None,
         }
     }
 
@@ -73,23 +67,6 @@ impl Builder {
         };
         !self.idle.is_empty() && (platforms.is_empty() || !platforms.iter().all(is_ready))
     }
-}
-
-/// Hash of what `docker buildx inspect` says, without when the builder was last used.
-pub(super) fn look(text: &str) -> Digest {
-    let lines = text.lines();
-    let lasting = lines.filter(|line| !line.starts_with("Last Activity:"));
-    Digest::of(lasting.collect::<Vec<_>>().join("\n").as_bytes())
-}
-
-/// Whether what buildx says of a builder would change with the engine's store. The engine's own
-/// builder has labels, and those of containerd are among them with that store alone; an old buildx
-/// shows no labels, and other builders know nothing of the engine's store.
-fn shows_store(text: &str, driver: &str, store: Option<Store>) -> bool {
-    let is_containerd = text.contains("org.mobyproject.buildkit.worker.containerd.");
-    driver == "docker"
-        && text.lines().any(|line| line.starts_with("Labels:"))
-        && store.is_some_and(|store| is_containerd == (store == Store::Containerd))
 }
 
 /// What buildx says of a node: how it is, or why that cannot be said.
@@ -129,8 +106,8 @@ fn platforms(list: &str) -> Vec<String> {
     names.filter(|platform| !platform.is_empty()).collect()
 }
 
-/// Reads `docker buildx inspect`; none when it has no name or driver. `store` is the engine's.
-pub(super) fn parse(text: &str, store: Option<Store>) -> Option<Builder> {
+/// Reads `docker buildx inspect`; none when it has no name or driver.
+pub(super) fn parse(text: &str) -> Option<Builder> {
     let field = |name: &str| {
         text.lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
@@ -176,7 +153,6 @@ pub(super) fn parse(text: &str, store: Option<Store>) -> Option<Builder> {
         lost: lost
             .map(|(node, why)| (node.to_owned(), why.to_owned()))
             .collect(),
-        look: shows_store(text, driver, store).then(|| look(text)),
     })
 }
 
@@ -184,15 +160,12 @@ pub(super) fn parse(text: &str, store: Option<Store>) -> Option<Builder> {
 mod tests {
     use super::*;
 
-    const CONTAINERD: Option<Store> = Some(Store::Containerd);
-    const CLASSIC: Option<Store> = Some(Store::Classic);
-
     #[test]
     fn a_builder_with_two_nodes() {
         let text = "Name:          farm\nDriver:        docker-container\nLast Activity: now\n\nNodes:\n\
                     Name:      farm0\nPlatforms: linux/amd64*, linux/amd64/v2\n\
                     Name:      farm1\nPlatforms: linux/arm64\n";
-        let builder = parse(text, CONTAINERD).unwrap();
+        let builder = parse(text).unwrap();
         assert_eq!(builder.name, "farm");
         assert_eq!(builder.driver, "docker-container");
         assert_eq!(
@@ -200,9 +173,8 @@ mod tests {
             ["linux/amd64", "linux/amd64/v2", "linux/arm64"]
         );
         assert_eq!(builder.nodes, 2);
-        assert_eq!(builder.look, None);
         assert_eq!((builder.idle.len(), builder.lost.len()), (0, 0));
-        assert_eq!(parse("nothing here", CONTAINERD), None);
+        assert_eq!(parse("nothing here"), None);
     }
 
     #[test]
@@ -227,7 +199,7 @@ mod tests {
                     Name:                  farm1\nStatus:                inactive\n\n\
                     Name:           farm2\nEndpoint:       unix:///x.sock\n\
                     Error:          Cannot connect to the Docker daemon at unix:///x.sock.\n";
-        let builder = parse(text, CONTAINERD).unwrap();
+        let builder = parse(text).unwrap();
         assert_eq!(builder.nodes, 3);
         assert_eq!(builder.idle, ["farm1"]);
         let why = "Cannot connect to the Docker daemon at unix:///x.sock.";
@@ -240,7 +212,7 @@ mod tests {
         let text = "Name:          cluster\nDriver:        kubernetes\n\nNodes:\n\
                     Name:      cluster0\nStatus:    running\nPlatforms: linux/amd64*, linux/arm64\n\n\
                     Name:      cluster1\nStatus:    stopped\nPlatforms: linux/arm64*\n";
-        let builder = parse(text, None).unwrap();
+        let builder = parse(text).unwrap();
         assert!(builder.is_kubernetes());
         assert_eq!(builder.ready, ["linux/amd64"]);
         assert_eq!(builder.idle, ["cluster1"]);
@@ -253,40 +225,8 @@ mod tests {
         ] {
             assert_eq!(builder.must_start(platforms), must_start, "{platforms:?}");
         }
-        let both = parse(&text.replace("stopped", "running"), None).unwrap();
+        let both = parse(&text.replace("stopped", "running")).unwrap();
         assert_eq!(both.platforms, ["linux/amd64", "linux/arm64"]);
         assert!(!both.must_start(&[]));
-    }
-
-    #[test]
-    fn a_look_shows_everything_but_the_last_use() {
-        let look = |text: &str, store| parse(text, store).unwrap().look;
-        let said = "Name:          default\nDriver:        docker\nLast Activity: now\n\nNodes:\n\
-                    Name:      default\nPlatforms: linux/amd64\nLabels:\n \
-                    org.mobyproject.buildkit.worker.containerd.uuid: 1\n";
-        let seen = look(said, CONTAINERD);
-        assert!(seen.is_some());
-        for (from, to, is_same) in [
-            ("Last Activity: now", "Last Activity: then", true),
-            ("Last Activity: now\n", "", true),
-            ("linux/amd64", "linux/amd64, linux/arm64", false),
-            ("uuid: 1", "uuid: 2", false),
-        ] {
-            let other = look(&said.replace(from, to), CONTAINERD);
-            assert!(other.is_some());
-            assert_eq!(other == seen, is_same, "{from}");
-        }
-        let classic = said.replace("worker.containerd.uuid", "worker.moby.host-gateway-ip");
-        assert!(look(&classic, CLASSIC).is_some());
-        // Where the store cannot be seen, nothing is.
-        for (from, to, store) in [
-            ("", "", CLASSIC),
-            ("", "", None),
-            ("worker.containerd.", "worker.moby.", CONTAINERD),
-            ("Labels:", "", CONTAINERD),
-            ("        docker\n", "        docker-container\n", CONTAINERD),
-        ] {
-            assert_eq!(look(&said.replace(from, to), store), None, "{from}");
-        }
     }
 }

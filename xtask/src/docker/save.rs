@@ -19,9 +19,7 @@ pub(crate) fn save(
     mut blob: impl FnMut(Digest, u64, &mut dyn Read) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Descriptor>> {
     let args: Vec<&str> = ["save"].iter().chain(args).copied().collect();
-    exec.stream("docker", &args, LIMIT, |stream| {
-        read_archive(stream, &mut blob)
-    })
+    super::run::stream(exec, &args, LIMIT, |stream| read_archive(stream, &mut blob))
 }
 
 /// Reads an image layout as an archive, which is what `docker save` writes.

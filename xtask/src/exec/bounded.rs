@@ -2,34 +2,19 @@
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal};
 
+use super::ended::Ended;
 use super::running::{self, Running};
 use super::{Exec, quoted};
 
 /// What is kept of each output stream; a program that prints more is still read to its end.
 pub(super) const KEPT: usize = 16 << 20;
-
-/// How a program ended that had a time limit.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    /// None when it was killed at its limit.
-    pub(crate) status: Option<ExitStatus>,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: Vec<u8>,
-}
-
-impl Ended {
-    /// True if it ended by itself, and well.
-    pub(crate) fn is_success(&self) -> bool {
-        self.status.is_some_and(|status| status.success())
-    }
-}
 
 impl Exec {
     /// Runs a program to its end, or kills it (and its process group) at the limit.

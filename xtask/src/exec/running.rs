@@ -1,4 +1,4 @@
-//! The programs that are running, and what becomes of them when we are told to end.
+//! The programs that are running, and what happens to them when a signal asks us to end.
 
 use std::io;
 use std::process::{Child, Command, ExitStatus};
@@ -17,16 +17,16 @@ use signal_hook::iterator::Signals;
 
 use crate::stop::Stop;
 
-/// Who is told of the signals that we get.
-static RUNNING: Mutex<Vec<(Pid, Told)>> = Mutex::new(Vec::new());
+/// Who gets the signals that we get.
+static RUNNING: Mutex<Vec<(Pid, Notice)>> = Mutex::new(Vec::new());
 /// The last signal that we got while, or after, a program was watched.
 static SIGNALLED: Mutex<Option<i32>> = Mutex::new(None);
 /// Whether a program has been watched: from then on a signal is reported, not died of.
 static WATCHING: AtomicBool = AtomicBool::new(false);
 
-/// How a program is told.
+/// How a program gets a signal.
 #[derive(Clone, Copy)]
-enum Told {
+enum Notice {
     /// It gets the signal and ends in its own way.
     Signal,
     /// It leads a process group, which is killed: nothing hangs on its end.
@@ -61,7 +61,7 @@ pub(crate) fn sleep(time: Duration) -> Result<(), Stop> {
 }
 
 /// From now on a signal is reported by [`check`], as after the first program that is watched: what is
-/// begun elsewhere must be told, too, if it is half done.
+/// begun elsewhere must be reported, too, if it is half done.
 pub(crate) fn report_signals() {
     WATCHING.store(true, Ordering::Relaxed);
 }
@@ -77,27 +77,27 @@ pub(crate) fn forward_signals() -> anyhow::Result<()> {
                 let _ = signal_hook::low_level::emulate_default_handler(signal);
             }
             *lock(&SIGNALLED) = Some(signal);
-            for (pid, told) in running.iter() {
-                tell(*pid, *told, signal);
+            for (pid, notice) in running.iter() {
+                notify(*pid, *notice, signal);
             }
         }
     });
     Ok(())
 }
 
-/// Who has ended just now need not be told.
-fn tell(pid: Pid, told: Told, signal: i32) {
-    match (told, Signal::from_named_raw(signal)) {
-        (Told::Kill, _) => {
+/// A program that has just ended needs no signal.
+fn notify(pid: Pid, notice: Notice, signal: i32) {
+    match (notice, Signal::from_named_raw(signal)) {
+        (Notice::Kill, _) => {
             let _ = kill_process_group(pid, Signal::KILL);
         }
         // A docker on a terminal leaves it to the terminal to signal its plugins.
-        (Told::Signal, Some(named)) => {
+        (Notice::Signal, Some(named)) => {
             for pid in children(pid).into_iter().chain([pid]) {
                 let _ = kill_process(pid, named);
             }
         }
-        (Told::Signal, None) => {}
+        (Notice::Signal, None) => {}
     }
 }
 
@@ -124,20 +124,20 @@ pub(super) struct Running(pub(super) Child);
 impl Running {
     /// A program that gets our signals.
     pub(super) fn foreground(command: &mut Command) -> io::Result<Running> {
-        Running::start(command, Told::Signal)
+        Running::start(command, Notice::Signal)
     }
 
-    /// A program, the leader of its process group, that is killed when we are told to end.
+    /// A program, the leader of its process group, that is killed when a signal asks us to end.
     pub(super) fn expendable(command: &mut Command) -> io::Result<Running> {
-        Running::start(command, Told::Kill)
+        Running::start(command, Notice::Kill)
     }
 
     /// Starts `command` while signals wait, so that none falls between start and registration.
-    fn start(command: &mut Command, told: Told) -> io::Result<Running> {
+    fn start(command: &mut Command, notice: Notice) -> io::Result<Running> {
         let mut running = lock(&RUNNING);
         WATCHING.store(true, Ordering::Relaxed);
         let child = command.spawn()?;
-        running.push((Pid::from_child(&child), told));
+        running.push((Pid::from_child(&child), notice));
         Ok(Running(child))
     }
 
@@ -159,8 +159,8 @@ impl Running {
 /// Signals a program, as one of ours would, if it is still registered: none that has been waited for.
 pub(super) fn end(pid: Pid, signal: Signal) {
     let running = lock(&RUNNING);
-    if let Some((_, told)) = running.iter().find(|(running, _)| *running == pid) {
-        tell(pid, *told, signal.as_raw());
+    if let Some((_, notice)) = running.iter().find(|(running, _)| *running == pid) {
+        notify(pid, *notice, signal.as_raw());
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
     use crate::exec::Exec;
 
     #[test]
-    fn the_children_of_every_thread_are_told() {
+    fn the_children_of_every_thread_are_listed() {
         let start = || {
             let exec = Exec::new(&std::env::temp_dir(), false).unwrap();
             Command::from(exec.cmd("sleep", &["600"])).spawn().unwrap()

@@ -27,7 +27,7 @@ pub(crate) fn remote_tag(
     let peeled = format!("{name}^{{}}");
     exec.set_var("GIT_TERMINAL_PROMPT", "0");
     let output = exec.within("git", &["ls-remote", remote, &name, &peeled], LIMIT)?;
-    if output.is_success() {
+    if output.success() {
         let text = String::from_utf8_lossy(&output.stdout);
         return Ok(RemoteTag::At(commit(&text).map(str::to_owned)));
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rustix::fs::{Access, access};
 
-use super::command::csv_field;
+use super::csv::csv_field;
 use crate::exec::Exec;
 use crate::platform::Platform;
 use crate::reference::Repository;
@@ -34,7 +34,7 @@ impl FromStr for Cache {
             // docker is started elsewhere than we are.
             Some(("local", folder)) if !folder.is_empty() => match std::path::absolute(folder) {
                 Ok(folder) => Ok(Cache::Local(folder)),
-                Err(why) => Err(format!("`{folder}` is no folder: {why}")),
+                Err(why) => Err(format!("`{folder}` is not a folder: {why}")),
             },
             _ => Err(format!(
                 "unknown cache `{text}`: expected `gha`, `registry=REPOSITORY` or `local=DIR`"
@@ -158,7 +158,7 @@ fn obstacle(cache: &Cache, scope: &str, can_write: bool) -> Option<String> {
     (!is_writable).then(|| format!("`{}` cannot be written to", nearest.display()))
 }
 
-/// Whether a folder's index can be read; none where there is none.
+/// Whether a folder's index can be read; none when there is no index.
 fn is_index(folder: &Path) -> Option<bool> {
     let text = std::fs::read(folder.join("index.json")).ok()?;
     Some(serde_json::from_slice::<serde_json::Value>(&text).is_ok())
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn what_fails_of_a_cache_is_told_but_for_what_is_new() {
         let azure = "GET http://a/b\n-----\nRESPONSE 403: 403 Forbidden\nERROR CODE X\n-----\n";
-        for (work, error, told) in [
+        for (work, error, expected) in [
             (
                 "importing cache manifest from gha:1",
                 azure,
@@ -247,7 +247,7 @@ mod tests {
             ("exporting to oci image format", "unavailable", None),
             ("[2/3] RUN a", "exit code: 1", None),
         ] {
-            assert_eq!(fault(work, error).as_deref(), told, "{work}");
+            assert_eq!(fault(work, error).as_deref(), expected, "{work}");
         }
     }
 

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::cache;
-use super::{Args, Facts};
+use super::csv::csv_field;
+use super::request::Request;
 use crate::platform::{self, Platform};
-use crate::settings::Settings;
 
 /// What one build's command line says besides what all of them say.
 pub(super) struct Line<'a> {
+    /// None: the builder's own.
     pub(super) platforms: &'a [Platform],
     pub(super) references: &'a [String],
     /// buildx's `--provenance`.
@@ -27,34 +28,32 @@ pub(super) struct Line<'a> {
 
 impl Line<'_> {
     /// The arguments of `docker`.
-    pub(super) fn args(
-        &self,
-        facts: &Facts,
-        settings: &Settings,
-        args: &Args,
-    ) -> anyhow::Result<Vec<String>> {
+    pub(super) fn args(&self, request: &Request) -> anyhow::Result<Vec<String>> {
+        let settings = request.settings();
         let mut line: Vec<String> = ["buildx", "build"].map(String::from).to_vec();
         let mut flag = |name: &str, value: &str| line.extend([name.to_owned(), value.to_owned()]);
         flag("--file", &settings.dockerfile.display().to_string());
-        flag("--platform", &platform::join(self.platforms));
+        if !self.platforms.is_empty() {
+            flag("--platform", &platform::join(self.platforms));
+        }
         for reference in self.references {
             flag("--tag", reference);
         }
-        for (name, value) in build_args(facts, settings, args)? {
+        for (name, value) in build_args(request)? {
             flag("--build-arg", &format!("{name}={value}"));
         }
-        if let Some(path) = &facts.ca_bundle {
+        if let Some(path) = &request.ca_bundle {
             let source = csv_field(&format!("src={}", path.display()));
             flag("--secret", &format!("id=ca-bundle,{source}"));
         }
-        if let Some(builder) = args.builder() {
+        if let Some(builder) = request.builder() {
             flag("--builder", builder);
         }
         flag("--progress", self.progress);
         flag("--metadata-file", &self.metadata_file.display().to_string());
         flag("--provenance", self.provenance);
         flag("--sbom", self.sbom);
-        if let Some(cache) = &facts.cache {
+        if let Some(cache) = &request.cache {
             let all = &settings.platforms;
             for (name, value) in cache::flags(cache, self.platforms, all, self.writes_cache) {
                 flag(name, &value);
@@ -67,44 +66,32 @@ impl Line<'_> {
     }
 }
 
-/// A field of the comma-separated lists that docker's flags take.
-pub(super) fn csv_field(text: &str) -> String {
-    if text.contains([',', '"']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
-
 /// The build arguments; those of the command line come last and win.
-fn build_args(
-    facts: &Facts,
-    settings: &Settings,
-    args: &Args,
-) -> anyhow::Result<Vec<(String, String)>> {
-    let node = args.node.as_ref().unwrap_or(&settings.node);
+fn build_args(request: &Request) -> anyhow::Result<Vec<(String, String)>> {
+    let (settings, options) = (request.settings(), &request.options);
+    let node = options.node.as_ref().unwrap_or(&settings.node);
     let mut all = vec![
         ("NODE_VERSION", node.as_str().to_owned()),
         ("IMAGE_VERSION", settings.version.clone()),
-        ("IMAGE_REVISION", facts.head.revision_label()),
-        ("IMAGE_CREATED", facts.head.created()?),
+        ("IMAGE_REVISION", request.head.revision_label()),
+        ("IMAGE_CREATED", request.head.created()?),
         // The exporter's `source-date-epoch` would date what is younger alone: what comes from the
         // cache would keep the moment that it was built at, and no two builders make the same image.
-        ("SOURCE_DATE_EPOCH", facts.head.epoch.to_string()),
+        ("SOURCE_DATE_EPOCH", request.head.epoch.to_string()),
     ];
     let packages = settings.extra_packages.build_arg();
     all.extend(packages.map(|packages| ("EXTRA_PACKAGES", packages)));
     all.extend(
-        facts
+        request
             .head
             .source
             .clone()
             .map(|source| ("IMAGE_SOURCE", source)),
     );
-    let asked = |name: &str| args.build_arg.iter().any(|(asked, _)| asked == name);
+    let asked = |name: &str| options.build_arg.iter().any(|(asked, _)| asked == name);
     let ours = all
         .into_iter()
         .filter(|(name, _)| !asked(name))
         .map(|(n, v)| (n.to_owned(), v));
-    Ok(ours.chain(args.build_arg.iter().cloned()).collect())
+    Ok(ours.chain(options.build_arg.iter().cloned()).collect())
 }

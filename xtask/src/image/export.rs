@@ -1,4 +1,4 @@
-//! A build into folders, from which it is looked at, compared and pushed.
+//! A build into folders, from which it is checked, compared and pushed.
 //!
 //! Every kind of builder can export an OCI layout. One with several nodes exports a single platform
 //! at a time (its nodes would else write into one folder), so it is asked once for each.
@@ -10,20 +10,23 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::built::Built;
+use super::builder::{self, End};
 use super::cache::{self, slug};
-use super::command::{Line, csv_field};
+use super::command::Line;
 use super::compression::Compression;
+use super::csv::csv_field;
+use super::diagnosis::Failed;
+use super::files::remove_old;
 use super::layout::Layout;
-use super::local::remove_old;
-use super::lock;
-use super::sizes::{BuiltPlatform, add_steps};
-use super::steps::{self, Ran, Steps};
-use super::{Args, Facts, Run};
+use super::request::Request;
+use super::sizes::add_steps;
+use super::steps::{self, Ran};
+use super::{buildx, lock};
 use crate::ctx::Ctx;
 use crate::docker::Docker;
 use crate::github;
 use crate::image_tree::{Blobs as _, Content, Image, ImageTree};
+use crate::last_build::{BuiltPlatform, LastBuild, Steps};
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::preflight;
@@ -36,7 +39,6 @@ pub(super) struct Export {
     /// Of all folders.
     folder: PathBuf,
     builds: Vec<Build>,
-    docker: Docker,
     builder: Option<String>,
 }
 
@@ -66,23 +68,17 @@ pub(super) enum Purpose<'a> {
 
 impl Export {
     /// Decides a build of `platforms` for a push.
-    pub(super) fn plan(
-        ctx: &Ctx,
-        args: &Args,
-        facts: &Facts,
-        platforms: &[Platform],
-    ) -> anyhow::Result<Export> {
-        Export::of(ctx, args, facts, platforms, Purpose::Push)
+    pub(super) fn plan(request: &Request, platforms: &[Platform]) -> anyhow::Result<Export> {
+        Export::of(request, platforms, Purpose::Push)
     }
 
     pub(super) fn of(
-        ctx: &Ctx,
-        args: &Args,
-        facts: &Facts,
+        request: &Request,
         platforms: &[Platform],
         purpose: Purpose,
     ) -> anyhow::Result<Export> {
-        let docker = super::observe_docker(ctx, args, platforms)?;
+        let (ctx, options) = (request.ctx, &request.options);
+        let docker = builder::prepare(request, platforms, End::Folder)?;
         check(&docker, platforms)?;
         let nodes = docker.builder.as_ref().map_or(1, |builder| builder.nodes);
         let runs: Vec<&[Platform]> = if nodes > 1 {
@@ -95,11 +91,11 @@ impl Export {
             Purpose::Compare(name) => name,
         });
         let sbom = match purpose {
-            Purpose::Push => sbom(ctx, args)?,
+            Purpose::Push => sbom(ctx, &options.sbom)?,
             Purpose::Compare(_) => "false".to_owned(),
         };
         // Two that draw on one terminal would draw over each other.
-        let progress = match args.progress.as_str() {
+        let progress = match options.progress.as_str() {
             "auto" if runs.len() > 1 => "plain",
             progress => progress,
         };
@@ -116,14 +112,14 @@ impl Export {
                     Purpose::Compare(_) => "false",
                 },
                 sbom: &sbom,
-                output: output(&own, args.compression),
+                output: output(&own, options.compression),
                 metadata_file: &metadata_file,
                 progress,
-                no_cache: args.no_cache || purpose != Purpose::Push,
+                no_cache: options.no_cache || purpose != Purpose::Push,
                 writes_cache: true,
             };
             builds.push(Build {
-                command: line.args(facts, &ctx.settings, args)?,
+                command: line.args(request)?,
                 platforms: platforms.to_vec(),
                 folder: own,
                 metadata_file,
@@ -132,8 +128,7 @@ impl Export {
         Ok(Export {
             folder,
             builds,
-            docker,
-            builder: args.builder().map(str::to_owned),
+            builder: request.builder().map(str::to_owned),
         })
     }
 
@@ -150,14 +145,18 @@ impl Export {
         }
         let start = Instant::now();
         let built = match self.builds.as_slice() {
-            [only] => self.run_of(only).start(&ctx.exec),
+            [only] => buildx::build(&ctx.exec, &only.command),
             _ => self.side_by_side(ctx),
         };
         built.map_err(|error| {
             let (builder, platforms) = (self.builder.as_deref(), self.platforms());
-            let error = super::failed(ctx, builder, start, &platforms, error, |docker| {
-                check(docker, &platforms)
-            });
+            let failed = Failed {
+                builder,
+                start,
+                platforms: &platforms,
+                has_run: true,
+            };
+            let error = failed.explain(ctx, error, |docker| check(docker, &platforms));
             for layout in &layouts {
                 // The next build tries again, and says it.
                 let _ = layout.remove_halves();
@@ -174,7 +173,7 @@ impl Export {
                 platforms: &build.platforms,
                 has_cache: cache::is_in(&build.command),
             };
-            let steps = steps::ask(exec, &self.docker, builder, &ran)?;
+            let steps = steps::ask(exec, builder, &ran)?;
             all.push(exported(layout, steps)?);
         }
         Ok(all)
@@ -188,19 +187,11 @@ impl Export {
     fn side_by_side(&self, ctx: &Ctx) -> anyhow::Result<()> {
         let group = github::Group::start(&ctx.exec, "docker buildx build");
         let builds = self.builds.iter().map(|build| (build, ctx.exec.clone()));
-        let ran =
-            threads::all(builds.map(|(build, exec)| move || self.run_of(build).attempt(&exec)));
+        let ran = threads::all(
+            builds.map(|(build, exec)| move || buildx::attempt(&exec, &build.command)),
+        );
         group.end();
         ran.map(drop)
-    }
-
-    fn run_of<'a>(&'a self, build: &'a Build) -> Run<'a> {
-        Run {
-            docker: &self.docker,
-            platforms: &build.platforms,
-            program: "docker",
-            args: &build.command,
-        }
     }
 
     /// Two builds at once would write into, and clean, one folder; so it is kept until what was built
@@ -244,8 +235,8 @@ fn output(folder: &Path, compression: Compression) -> String {
 const GENERATOR: &str = "docker/buildkit-syft-scanner:stable-1";
 
 /// buildx's `--sbom`: the generator, if there is one to be had.
-fn sbom(ctx: &Ctx, args: &Args) -> anyhow::Result<String> {
-    let asked = match args.sbom.as_str() {
+fn sbom(ctx: &Ctx, asked: &str) -> anyhow::Result<String> {
+    let asked = match asked {
         "off" => return Ok("false".to_owned()),
         "auto" => None,
         image => Some(image),
@@ -286,7 +277,7 @@ fn split(image: &str) -> (&str, &str) {
 /// The bytes of the archives within layers, as far as the last build knew them.
 pub(super) fn known(ctx: &Ctx) -> BTreeMap<Digest, u64> {
     // Sizes are for people: a record that cannot be read costs no more than they take to count.
-    let last = Built::last(ctx).ok().flatten();
+    let last = LastBuild::read(ctx).ok().flatten();
     let layers = last.into_iter().flat_map(|built| built.platforms);
     let layers = layers.flat_map(|platform| platform.layers);
     layers

@@ -12,7 +12,7 @@ use anyhow::{Context as _, anyhow, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::local::remove_old;
+use super::files::{remove_folder, remove_old};
 use crate::image_tree::{Blobs, Content, ImageTree, ManifestStore};
 use crate::oci::{Descriptor, Digest};
 
@@ -100,14 +100,6 @@ impl Layout {
             self.folder.display()
         );
         Ok(Some(bytes))
-    }
-}
-
-/// Removes a folder, if it is there.
-pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => removed,
     }
 }
 

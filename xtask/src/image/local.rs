@@ -1,35 +1,33 @@
 //! A build into the engine's own store, for this machine.
 
-mod build;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 
-use self::build::Builds;
-use super::built::{Built, RECORD};
+use super::builder::{self, End};
 use super::command::Line;
-use super::lock;
-use super::saved::Saved;
-use super::sizes::{self, BuiltPlatform};
-use super::{Args, Facts, export};
+use super::diagnosis::Failed;
+use super::docker_save::Saved;
+use super::files::remove_old;
+use super::request::Request;
+use super::steps::{self, Ran};
+use super::{buildx, cache, export, lock, sizes};
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};
-use crate::exec;
+use crate::last_build::{BuiltPlatform, LastBuild, rounded};
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::preflight;
 use crate::report;
-use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::tags::Tag;
 
 /// A build that is decided: everything the command line says.
 #[derive(Debug, Serialize)]
-pub(super) struct Plan {
+pub(super) struct LocalPlan {
     references: Vec<String>,
     tags: Vec<Tag>,
     revision: String,
@@ -41,18 +39,34 @@ pub(super) struct Plan {
     dirty: Vec<String>,
 }
 
-pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
+/// What a build is decided on.
+struct Target {
+    /// None: the builder's own.
+    platforms: Vec<Platform>,
+    /// Whether the builder can write to a cache.
+    writes_cache: bool,
+    /// Whether docker and its builder were examined.
+    is_examined: bool,
+}
+
+pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     // Wrong usage is found before an engine is brought up for it.
-    let tags = tags(facts, &ctx.settings, args)?;
-    super::enter_testbed(ctx, args)?;
+    let tags = tags(request)?;
+    request.enter_testbed()?;
+    let ctx = request.ctx;
     let metadata_file = ctx.records().join("build-metadata.json");
-    let plan = |docker: &Docker| plan(facts, docker, &tags, &metadata_file, &ctx.settings, args);
-    if args.dry_run {
-        return plan(&super::observe_docker(ctx, args, &args.platform)?)?.print(ctx.json);
+    let plan = |target: Target| plan(request, target, &tags, &metadata_file);
+    if request.options.dry_run {
+        return plan(examined(request)?)?.print(ctx.json);
     }
     // Two at once would take each other's metadata file and record.
     let _lock = lock::take(&ctx.records().join("local.lock"))?;
-    let built = apply(ctx, &Builds::new(ctx, args, plan))?;
+    let target = match quick(request) {
+        Some(target) => target,
+        None => examined(request)?,
+    };
+    let has_run = target.is_examined;
+    let built = apply(request, &plan(target)?, has_run)?;
     built.report(ctx)?;
     match sizes::over_budget(&built.platforms, &ctx.settings) {
         Some(excess) if built.digest.is_some() => bail!(excess),
@@ -60,125 +74,148 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     }
 }
 
+/// The usual build, of one platform and without a cache, starts at once: docker and its builder are
+/// examined when it fails. None for any other build, and without a docker.
+fn quick(request: &Request) -> Option<Target> {
+    let options = &request.options;
+    let is_usual =
+        options.platform.len() <= 1 && !options.create_builder && request.cache.is_none();
+    (is_usual && docker::is_installed(&request.ctx.exec)).then(|| Target {
+        platforms: options.platform.clone(),
+        writes_cache: false,
+        is_examined: false,
+    })
+}
+
+/// Examines docker, whose builder is made and started if need be.
+fn examined(request: &Request) -> anyhow::Result<Target> {
+    let docker = builder::prepare(request, &request.options.platform, End::Engine)?;
+    let mut platforms = request.options.platform.clone();
+    platforms.sort_unstable();
+    platforms.dedup();
+    check(&docker, &platforms)?;
+    if platforms.is_empty() {
+        platforms.extend(docker.engine.as_ref().and_then(|engine| engine.platform));
+    }
+    Ok(Target {
+        platforms,
+        writes_cache: !docker.builds_in_classic_store(),
+        is_examined: true,
+    })
+}
+
+/// Fails with everything that keeps `docker` from building `platforms`.
+fn check(docker: &Docker, platforms: &[Platform]) -> anyhow::Result<()> {
+    let lacks = preflight::lacks(docker, platforms);
+    ensure!(lacks.is_empty(), preflight::listed(&lacks));
+    Ok(())
+}
+
 /// The tags of the build: those asked for, or those of git.
-fn tags(facts: &Facts, settings: &Settings, args: &Args) -> Result<Vec<Tag>, Stop> {
-    let build = super::tags_of(facts, settings, args);
-    if args.tag.is_empty() {
-        build.local_tags()
+fn tags(request: &Request) -> Result<Vec<Tag>, Stop> {
+    let chosen = &request.options.tag;
+    if chosen.is_empty() {
+        request.tags().local_tags()
     } else {
-        build.chosen_tags(&args.tag)
+        request.tags().chosen_tags(chosen)
     }
 }
 
 fn plan(
-    facts: &Facts,
-    docker: &Docker,
+    request: &Request,
+    target: Target,
     tags: &[Tag],
     metadata_file: &Path,
-    settings: &Settings,
-    args: &Args,
-) -> anyhow::Result<Plan> {
-    let mut platforms = args.platform.clone();
-    platforms.sort_unstable();
-    platforms.dedup();
-    let lacks = preflight::lacks(docker, &platforms);
-    if !lacks.is_empty() {
-        bail!(preflight::listed(&lacks));
-    }
-    if platforms.is_empty() {
-        platforms.extend(docker.engine.as_ref().and_then(|engine| engine.platform));
-    }
+) -> anyhow::Result<LocalPlan> {
     let references: Vec<String> = tags.iter().map(|tag| tag.reference.clone()).collect();
     let line = Line {
-        platforms: &platforms,
+        platforms: &target.platforms,
         references: &references,
         // They carry a fresh id, which would give every local build of one commit another digest.
         provenance: "false",
         sbom: "false",
         // After a push the builder has zstd layers, which an engine unpacks under OCI's media types
         // alone. Asked for zstd, it would take the push's layers of the base, too, and a second build of
-        // one commit be another image.
-        output: if docker.builds_in_classic_store() {
-            "type=docker".to_owned()
-        } else {
-            "type=docker,oci-mediatypes=true".to_owned()
-        },
+        // one commit be another image. The classic store ignores the option.
+        output: "type=docker,oci-mediatypes=true".to_owned(),
         metadata_file,
-        progress: &args.progress,
-        no_cache: args.no_cache,
-        writes_cache: !docker.builds_in_classic_store(),
+        progress: &request.options.progress,
+        no_cache: request.options.no_cache,
+        writes_cache: target.writes_cache,
     };
-    Ok(Plan {
-        command: line.args(facts, settings, args)?,
+    Ok(LocalPlan {
+        command: line.args(request)?,
         references,
         tags: tags.to_vec(),
-        revision: facts.head.revision_label(),
-        platforms,
+        revision: request.head.revision_label(),
+        platforms: target.platforms,
         metadata_file: metadata_file.to_owned(),
-        dirty: facts.head.dirty.clone(),
+        dirty: request.head.dirty.clone(),
     })
 }
 
-impl Plan {
+impl LocalPlan {
     fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
             return report::print_json(self);
         }
-        anstream::println!("{}", exec::quoted("docker", &self.command));
+        anstream::println!("{}", docker::quoted(&self.command));
         Ok(())
     }
 }
 
-fn apply<P>(ctx: &Ctx, builds: &Builds<P>) -> anyhow::Result<Built>
-where
-    P: Fn(&Docker) -> anyhow::Result<Plan>,
-{
-    let remembered = builds.remembered()?;
-    let is_remembered = remembered.is_some();
-    let known = match remembered {
-        Some(known) => known,
-        None => builds.observe()?,
-    };
-    tell_dirty(&known.plan.dirty);
-    let previous = Built::last(ctx).ok().flatten();
+/// Builds, and says what was built. `has_run` is whether the builder is known to run.
+fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<LastBuild> {
+    let ctx = request.ctx;
+    note_dirty(&plan.dirty);
+    let previous = LastBuild::read(ctx).ok().flatten();
     let unpacked = export::known(ctx);
-    remove_old(&ctx.records().join(RECORD))?;
-    let (known, seconds) = if is_remembered {
-        builds.run_remembered(known)?
-    } else {
-        let start = Instant::now();
-        let seconds = builds.run(&known).map_err(|error| {
-            let builder = builds.args.builder();
-            let judge = |docker: &Docker| (builds.plan)(docker).map(drop);
-            super::failed(ctx, builder, start, &known.plan.platforms, error, judge)
-        })?;
-        (known, seconds)
-    };
-    let is_containerd = known.is_containerd();
-    let steps = builds.steps(&known, seconds)?;
-    let plan = &builds.keep(known);
+    for file in [&LastBuild::record(ctx), &plan.metadata_file] {
+        remove_old(file)?;
+    }
+    let start = Instant::now();
+    buildx::build(&ctx.exec, &plan.command).map_err(|error| {
+        let failed = Failed {
+            builder: request.builder(),
+            start,
+            platforms: &plan.platforms,
+            has_run,
+        };
+        failed.explain(ctx, error, |docker| check(docker, &plan.platforms))
+    })?;
+    let seconds = rounded(start.elapsed());
     let text = std::fs::read_to_string(&plan.metadata_file)
         .with_context(|| format!("failed to read `{}`", plan.metadata_file.display()))?;
-    let digest = parse_digest(&text)?;
+    let Made { digest, platform } = Made::parse(&text)?;
+    let reference = plan.references.first().context("the build has no tag")?;
+    let own = match (plan.platforms.as_slice(), platform) {
+        ([], None) => Some(docker::image_platform(&ctx.exec, reference)?),
+        ([], own) => own,
+        _ => None,
+    };
+    let platforms: Vec<Platform> = plan.platforms.iter().copied().chain(own).collect();
+    let ran = Ran {
+        metadata_file: &plan.metadata_file,
+        seconds,
+        platforms: &platforms,
+        has_cache: cache::is_in(&plan.command),
+    };
+    let steps = steps::ask(&ctx.exec, request.builder(), &ran)?;
     let previous = previous.filter(|previous| !previous.is_pushed);
-    let mut platforms = match previous {
-        Some(previous) if digest.is_some() && previous.digest == digest => {
+    let loaded = Loaded {
+        reference,
+        platforms: &platforms,
+    };
+    let mut platforms = match (&digest, previous) {
+        (Some(_), Some(previous)) if previous.digest == digest => {
             let platforms = previous.platforms.iter();
             platforms.map(BuiltPlatform::again).collect()
         }
-        previous if is_containerd => match measure(ctx, plan, unpacked, previous.as_ref()) {
-            Ok(platforms) => platforms,
-            Err(why) if why.is::<Stop>() => return Err(why),
-            // The build is there all the same.
-            Err(why) => {
-                anstream::eprintln!("note: its layers cannot be measured: {why:#}");
-                inspect(ctx, plan)?
-            }
-        },
-        _ => inspect(ctx, plan)?,
+        (Some(digest), previous) => loaded.layers(ctx, digest, unpacked, previous.as_ref())?,
+        (None, _) => loaded.inspect(ctx)?,
     };
     sizes::add_steps(&mut platforms, &steps);
-    Ok(Built {
+    Ok(LastBuild {
         schema: 1,
         references: plan.references.clone(),
         digest,
@@ -190,7 +227,7 @@ where
     })
 }
 
-fn tell_dirty(dirty: &[String]) {
+fn note_dirty(dirty: &[String]) {
     if let [first, rest @ ..] = dirty {
         let more = if rest.is_empty() {
             String::new()
@@ -203,68 +240,103 @@ fn tell_dirty(dirty: &[String]) {
     }
 }
 
-/// The layers of what was built, against those of the last build.
-fn measure(
-    ctx: &Ctx,
-    plan: &Plan,
-    known: BTreeMap<Digest, u64>,
-    previous: Option<&Built>,
-) -> anyhow::Result<Vec<BuiltPlatform>> {
-    let reference = plan.references.first().context("the build has no tag")?;
-    let saved = Saved::read(&ctx.exec, reference, known)?;
-    let tree = saved.tree()?;
-    let before = |platform: Platform| {
-        let built = previous?.platforms.iter();
-        let mut built = built.filter(|built| built.platform == platform);
-        built.next().map(BuiltPlatform::stored)
-    };
-    let sizes = plan.platforms.iter().filter_map(|&platform| {
-        let image = *tree.images_for(platform).first()?;
-        let before = before(platform).filter(|layers| !layers.is_empty());
-        let before = before.as_deref();
-        Some(BuiltPlatform::of(platform, image, &saved.unpacked, before))
-    });
-    Ok(sizes.collect())
+/// An image that was loaded into the engine's store.
+struct Loaded<'a> {
+    reference: &'a str,
+    platforms: &'a [Platform],
 }
 
-/// What docker says of the size: all there is in the classic store.
-fn inspect(ctx: &Ctx, plan: &Plan) -> anyhow::Result<Vec<BuiltPlatform>> {
-    let reference = plan.references.first().context("the build has no tag")?;
-    let mut platforms = Vec::new();
-    for &platform in &plan.platforms {
-        // A single platform needs no narrowing, which an old client cannot do.
-        let narrowed = (plan.platforms.len() > 1).then_some(platform);
-        let size = docker::image_size(&ctx.exec, reference, narrowed)?;
-        platforms.push(BuiltPlatform::unknown(platform, size));
-    }
-    Ok(platforms)
-}
-
-/// Removes what an earlier build said, so that it is never taken for what this one says.
-pub(super) fn remove_old(file: &Path) -> anyhow::Result<()> {
-    match std::fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("failed to remove `{}`", file.display()))
+impl Loaded<'_> {
+    /// Its layers, against those of the last build; the size alone where the layers are not to be had.
+    fn layers(
+        &self,
+        ctx: &Ctx,
+        digest: &Digest,
+        known: BTreeMap<Digest, u64>,
+        previous: Option<&LastBuild>,
+    ) -> anyhow::Result<Vec<BuiltPlatform>> {
+        match self.measure(ctx, digest, known, previous) {
+            Ok(Some(platforms)) => Ok(platforms),
+            Ok(None) => self.inspect(ctx),
+            Err(why) if why.is::<Stop>() => Err(why),
+            // The build is there all the same.
+            Err(why) => {
+                anstream::eprintln!("note: its layers cannot be measured: {why:#}");
+                self.inspect(ctx)
+            }
         }
-        _ => Ok(()),
+    }
+
+    /// None where the engine has another manifest than was built: its classic store makes one up.
+    fn measure(
+        &self,
+        ctx: &Ctx,
+        digest: &Digest,
+        known: BTreeMap<Digest, u64>,
+        previous: Option<&LastBuild>,
+    ) -> anyhow::Result<Option<Vec<BuiltPlatform>>> {
+        let saved = Saved::read(&ctx.exec, self.reference, known)?;
+        let tree = saved.tree()?;
+        if tree.digest != *digest {
+            return Ok(None);
+        }
+        let before = |platform: Platform| {
+            let built = previous?.platforms.iter();
+            let mut built = built.filter(|built| built.platform == platform);
+            built.next().map(BuiltPlatform::stored)
+        };
+        let sizes = self.platforms.iter().filter_map(|&platform| {
+            let image = *tree.images_for(platform).first()?;
+            let before = before(platform).filter(|layers| !layers.is_empty());
+            let before = before.as_deref();
+            Some(BuiltPlatform::of(platform, image, &saved.unpacked, before))
+        });
+        Ok(Some(sizes.collect()))
+    }
+
+    /// What docker says of its size: all there is in the classic store.
+    fn inspect(&self, ctx: &Ctx) -> anyhow::Result<Vec<BuiltPlatform>> {
+        let mut platforms = Vec::new();
+        for &platform in self.platforms {
+            // A single platform needs no narrowing, which an old client cannot do.
+            let narrowed = (self.platforms.len() > 1).then_some(platform);
+            let size = docker::image_size(&ctx.exec, self.reference, narrowed)?;
+            platforms.push(BuiltPlatform::unknown(platform, size));
+        }
+        Ok(platforms)
     }
 }
 
-/// The digest in buildx's metadata file; none from the classic image store, which keeps no
-/// manifest: there the file has the configuration's digest under both names.
-fn parse_digest(metadata: &str) -> anyhow::Result<Option<Digest>> {
-    let metadata: serde_json::Value =
-        serde_json::from_str(metadata).context("buildx's metadata file is not JSON")?;
-    let field = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
-    let digest = field("containerimage.digest")
-        .context("buildx's metadata file names no `containerimage.digest`")?;
-    if field("containerimage.config.digest") == Some(digest) {
-        return Ok(None);
+/// What buildx's metadata file says of an image.
+#[derive(Debug, PartialEq, Eq)]
+struct Made {
+    /// None from the classic image store, which keeps no manifest: there the file has the
+    /// configuration's digest under both names.
+    digest: Option<Digest>,
+    /// Of a single manifest, where it is said.
+    platform: Option<Platform>,
+}
+
+impl Made {
+    fn parse(metadata: &str) -> anyhow::Result<Made> {
+        let metadata: serde_json::Value =
+            serde_json::from_str(metadata).context("buildx's metadata file is not JSON")?;
+        let field = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
+        let digest = field("containerimage.digest")
+            .context("buildx's metadata file names no `containerimage.digest`")?;
+        let is_config = field("containerimage.config.digest") == Some(digest);
+        let digest: Digest = digest
+            .parse()
+            .map_err(anyhow::Error::msg)
+            .context("bad `containerimage.digest` in buildx's metadata file")?;
+        let platform = &metadata["containerimage.descriptor"]["platform"];
+        let os = platform["os"].as_str().unwrap_or_default();
+        let arch = platform["architecture"].as_str().unwrap_or_default();
+        Ok(Made {
+            digest: (!is_config).then_some(digest),
+            platform: Platform::of_machine(os, arch),
+        })
     }
-    let digest = digest.parse().map_err(anyhow::Error::msg);
-    digest
-        .context("bad `containerimage.digest` in buildx's metadata file")
-        .map(Some)
 }
 
 #[cfg(test)]
@@ -273,23 +345,25 @@ mod tests {
 
     #[test]
     fn the_digest_is_never_that_of_the_configuration() {
-        let (ours, config) = (Digest::of(b"image"), Digest::of(b"config"));
-        let metadata = |digest: &str, config: &str| {
-            format!(
-                r#"{{"containerimage.digest":{digest},"containerimage.config.digest":{config}}}"#
-            )
+        let (image, config) = (Digest::of(b"image"), Digest::of(b"config"));
+        let metadata = |digest: &Digest, more: &str| {
+            format!(r#"{{"containerimage.digest":"{digest}"{more}}}"#)
         };
-        let quoted = |digest: &Digest| format!("\"{digest}\"");
-        for (metadata, digest) in [
-            (metadata(&quoted(&ours), &quoted(&config)), Some(&ours)),
-            (metadata(&quoted(&ours), "null"), Some(&ours)),
-            (metadata(&quoted(&config), &quoted(&config)), None),
+        let of_config = format!(r#","containerimage.config.digest":"{config}""#);
+        let of_platform = r#","containerimage.descriptor":
+            {"platform":{"architecture":"arm64","os":"linux"}}"#;
+        for (metadata, digest, platform) in [
+            (metadata(&image, &of_config), Some(&image), None),
+            (
+                metadata(&image, of_platform),
+                Some(&image),
+                Some(Platform::LinuxArm64),
+            ),
+            (metadata(&config, &of_config), None, None),
         ] {
-            assert_eq!(
-                parse_digest(&metadata).unwrap().as_ref(),
-                digest,
-                "{metadata}"
-            );
+            let digest = digest.cloned();
+            let made = Made { digest, platform };
+            assert_eq!(Made::parse(&metadata).unwrap(), made, "{metadata}");
         }
         for wrong in [
             "",
@@ -297,7 +371,7 @@ mod tests {
             r#"{"containerimage.digest":1}"#,
             r#"{"containerimage.digest":"sha256:d"}"#,
         ] {
-            assert!(parse_digest(wrong).is_err(), "{wrong}");
+            assert!(Made::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

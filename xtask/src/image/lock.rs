@@ -24,11 +24,11 @@ pub(super) fn take(path: &Path) -> anyhow::Result<File> {
         .map_or(Ok(()), fs::create_dir_all)
         .and_then(|()| File::create(path))
         .with_context(|| format!("failed to make the lock `{}`", path.display()))?;
-    let mut is_told = false;
+    let mut has_said = false;
     while let Err(TryLockError::WouldBlock) = file.try_lock() {
-        if !is_told {
+        if !has_said {
             anstream::eprintln!("waiting for another build, which has `{}`", path.display());
-            is_told = true;
+            has_said = true;
         }
         exec::sleep(PAUSE)?;
     }
@@ -47,13 +47,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = &folder.path().join("records/one.lock");
         let first = take(path).unwrap();
-        let (tell, told) = channel();
+        let (send, receive) = channel();
         thread::scope(|scope| {
-            scope.spawn(move || tell.send(take(path).map(drop)).unwrap());
-            let waited = told.recv_timeout(3 * PAUSE);
+            scope.spawn(move || send.send(take(path).map(drop)).unwrap());
+            let waited = receive.recv_timeout(3 * PAUSE);
             assert_eq!(waited.err(), Some(RecvTimeoutError::Timeout));
             drop(first);
-            told.recv().unwrap().unwrap();
+            receive.recv().unwrap().unwrap();
         });
     }
 }

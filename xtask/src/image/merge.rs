@@ -4,22 +4,21 @@
 
 use std::time::Instant;
 
-use super::built::{TagState, rounded};
-use super::push::{
-    Found, Plan, Publish, Wanted, dev, difference, look, objections, part_tag, refusal,
-};
-use super::{Args, Facts};
-use crate::ctx::Ctx;
+use super::push::{Publish, PushPlan, decide_dev, difference, part_tag, refusal, whole};
+use super::request::Request;
 use crate::image_tree::{ImageTree, join};
+use crate::last_build::{TagState, rounded};
+use crate::published::{TagContent, Wanted, inspect, objections};
 use crate::registry::Registry;
 use crate::stop::Stop;
 
-pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
+pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     let start = Instant::now();
-    let sha_tag = super::tags_of(facts, &ctx.settings, args).push_tag()?;
-    super::enter_testbed(ctx, args)?;
+    let ctx = request.ctx;
+    let sha_tag = request.tags().push_tag()?;
+    request.enter_testbed()?;
     let registry = Registry::to_push(&ctx.exec, &ctx.settings.repository);
-    let whole = super::push::whole(ctx, facts, sha_tag);
+    let whole = whole(request, sha_tag);
     let mut parts = Vec::new();
     for &platform in &whole.platforms {
         let tag = part_tag(&whole.tag, platform);
@@ -29,22 +28,21 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
             revision: whole.revision.clone(),
             tag,
         };
-        let found = look(&registry, &wanted.tag)?;
+        let found = inspect(&registry, &wanted.tag)?;
         parts.push((wanted, found));
     }
-    let published = look(&registry, &whole.tag)?;
+    let published = inspect(&registry, &whole.tag)?;
     let joined = decide(&whole, &parts, &published).map_err(Stop::Refused)?;
     let published = match &joined {
         Joined::Published(tree) => Some(tree.digest.clone()),
         Joined::New(_) => None,
     };
-    let plan = Plan::without_build(whole, published, dev(ctx, facts, &registry)?);
-    if args.dry_run {
+    let plan = PushPlan::without_build(whole, published, decide_dev(request, &registry)?);
+    if request.options.dry_run {
         return plan.print(ctx.json);
     }
     let publish = Publish {
-        ctx,
-        facts,
+        request,
         registry: &registry,
         plan: &plan,
     };
@@ -68,11 +66,15 @@ pub(super) enum Joined {
 }
 
 /// Joins the parts, or says all that is wrong with them.
-fn decide(whole: &Wanted, parts: &[(Wanted, Found)], published: &Found) -> Result<Joined, String> {
+fn decide(
+    whole: &Wanted,
+    parts: &[(Wanted, TagContent)],
+    published: &TagContent,
+) -> Result<Joined, String> {
     let (mut good, mut refusals) = (Vec::new(), Vec::new());
     for (wanted, found) in parts {
         match found {
-            Found::Absent => {
+            TagContent::Absent => {
                 let platform = wanted.platforms.first().map(ToString::to_string);
                 refusals.push(format!(
                     "`{}` is not published\n  hint: `cargo xtask image --push --platform {}`, on \
@@ -82,8 +84,8 @@ fn decide(whole: &Wanted, parts: &[(Wanted, Found)], published: &Found) -> Resul
                     wanted.revision
                 ));
             }
-            Found::Broken(why) => refusals.push(refusal(wanted, None, why)),
-            Found::There(tree) => match objections(tree, wanted) {
+            TagContent::Broken(why) => refusals.push(refusal(wanted, None, why)),
+            TagContent::There(tree) => match objections(tree, wanted) {
                 none if none.is_empty() => good.push((wanted, tree)),
                 objections => {
                     let why = objections.join("; ");
@@ -93,12 +95,12 @@ fn decide(whole: &Wanted, parts: &[(Wanted, Found)], published: &Found) -> Resul
         }
     }
     let published = match published {
-        Found::Absent => None,
-        Found::Broken(why) => {
+        TagContent::Absent => None,
+        TagContent::Broken(why) => {
             refusals.push(refusal(whole, None, why));
             None
         }
-        Found::There(tree) => {
+        TagContent::There(tree) => {
             let objections = objections(tree, whole);
             if objections.is_empty() {
                 Some(tree)
@@ -109,7 +111,7 @@ fn decide(whole: &Wanted, parts: &[(Wanted, Found)], published: &Found) -> Resul
         }
     };
     if let Some(published) = published {
-        // A part that is missing by now is no harm: what it was is in the index.
+        // A part that is missing by now does no harm: what it was is in the index.
         let twice = good.iter().filter_map(|(wanted, part)| {
             let said = difference(part, published)?.said;
             Some((said, format!("`{}`", wanted.reference)))
@@ -152,11 +154,11 @@ mod tests {
         }
     }
 
-    fn there(shelf: &Shelf, entries: &[Value]) -> Found {
-        Found::There(shelf.read(entries).unwrap())
+    fn there(shelf: &Shelf, entries: &[Value]) -> TagContent {
+        TagContent::There(shelf.read(entries).unwrap())
     }
 
-    fn parts(found: [Found; 2]) -> Vec<(Wanted, Found)> {
+    fn parts(found: [TagContent; 2]) -> Vec<(Wanted, TagContent)> {
         let tags = ["sha-0-linux-amd64", "sha-0-linux-arm64"];
         let wanted = tags
             .iter()
@@ -174,18 +176,18 @@ mod tests {
         );
         let whole = wanted("sha-0", &Platform::ALL);
         let found = || parts([there(&shelf, &amd64), there(&shelf, &arm64)]);
-        let Joined::New(joined) = decide(&whole, &found(), &Found::Absent).unwrap() else {
+        let Joined::New(joined) = decide(&whole, &found(), &TagContent::Absent).unwrap() else {
             panic!("it is not new");
         };
         assert_eq!((joined.images.len(), joined.attestations.len()), (2, 2));
         let digest = joined.digest.clone();
-        let published = Found::There(joined);
+        let published = TagContent::There(joined);
         let Joined::Published(again) = decide(&whole, &found(), &published).unwrap() else {
             panic!("it is new");
         };
         assert_eq!(again.digest, digest);
         // Nor does it need its parts any more.
-        let gone = parts([Found::Absent, Found::Absent]);
+        let gone = parts([TagContent::Absent, TagContent::Absent]);
         assert!(matches!(
             decide(&whole, &gone, &published),
             Ok(Joined::Published(_))
@@ -197,8 +199,8 @@ mod tests {
         let mut shelf = Shelf::default();
         let whole = wanted("sha-0", &Platform::ALL);
         let other = shelf.image("amd64", "another", "a");
-        let found = parts([there(&shelf, &other), Found::Absent]);
-        let refused = decide(&whole, &found, &Found::Absent).unwrap_err();
+        let found = parts([there(&shelf, &other), TagContent::Absent]);
+        let refused = decide(&whole, &found, &TagContent::Absent).unwrap_err();
         for said in [
             "is built from commit `another`",
             "`agentgate/agent:sha-0-linux-arm64` is not published",
@@ -229,7 +231,7 @@ mod tests {
             there(&shelf, &amd64),
             there(&shelf, &[first, second].concat()),
         ]);
-        let refused = decide(&whole, &found, &Found::Absent).unwrap_err();
+        let refused = decide(&whole, &found, &TagContent::Absent).unwrap_err();
         assert!(
             refused.contains("several images for `linux/arm64`"),
             "{refused}"

@@ -7,19 +7,19 @@ use serde::Serialize;
 
 use self::diff::first_difference;
 use super::export::{Export, Exported, Purpose};
-use super::layout::remove_folder;
-use super::{Args, Facts};
+use super::files::remove_folder;
+use super::request::Request;
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::{exec, report};
+use crate::{docker, report};
 
 /// Where the two builds are kept until they are compared.
 const FOLDERS: [&str; 2] = ["reproduce-1", "reproduce-2"];
 
 /// Two builds that are decided; as `--dry-run --json` prints it.
 #[derive(Serialize)]
-struct Plan {
+struct ReproducePlan {
     revision: String,
     platforms: Vec<Platform>,
     commands: Vec<Vec<String>>,
@@ -42,9 +42,10 @@ struct Compared {
     difference: Option<String>,
 }
 
-pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
-    super::enter_testbed(ctx, args)?;
-    let mut platforms = args.platform.clone();
+pub(super) fn run(request: &Request) -> anyhow::Result<()> {
+    let (ctx, options) = (request.ctx, &request.options);
+    request.enter_testbed()?;
+    let mut platforms = options.platform.clone();
     if platforms.is_empty() {
         platforms.clone_from(&ctx.settings.platforms);
     }
@@ -53,20 +54,20 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     let mut exports = Vec::new();
     for folder in FOLDERS {
         let purpose = Purpose::Compare(folder);
-        exports.push(Export::of(ctx, args, facts, &platforms, purpose)?);
+        exports.push(Export::of(request, &platforms, purpose)?);
     }
-    if args.dry_run {
-        let revision = facts.head.revision_label();
+    if options.dry_run {
+        let revision = request.head.revision_label();
         let commands: Vec<_> = exports.iter().flat_map(Export::commands).collect();
         if ctx.json {
-            return report::print_json(&Plan {
+            return report::print_json(&ReproducePlan {
                 revision,
                 platforms,
                 commands,
             });
         }
         for command in commands {
-            anstream::println!("{}", exec::quoted("docker", &command));
+            anstream::println!("{}", docker::quoted(&command));
         }
         return Ok(());
     }
@@ -79,7 +80,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args, facts: &Facts) -> anyhow::Result<()> {
     };
     let comparison = Comparison {
         schema: 1,
-        revision: facts.head.revision_label(),
+        revision: request.head.revision_label(),
         platforms: platforms
             .into_iter()
             .map(|platform| compare(platform, first, second))

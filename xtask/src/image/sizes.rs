@@ -2,53 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::steps::Steps;
+use crate::build_step;
 use crate::image_tree::Image;
+use crate::last_build::{BuiltPlatform, Layer, Steps};
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::report::{self, bytes};
 use crate::settings::Settings;
-use crate::verify::step_line;
-
-/// One platform of a finished build.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct BuiltPlatform {
-    pub(super) platform: Platform,
-    /// None from the classic image store, which keeps no manifest.
-    #[serde(default)]
-    pub(super) manifest: Option<Digest>,
-    /// Bytes of the layers as a registry stores them; else, from the classic store, unpacked.
-    pub(super) size: Option<u64>,
-    /// Bytes of the layers' archives; none where a layer's is not known.
-    #[serde(default)]
-    pub(super) unpacked: Option<u64>,
-    /// Bytes that `size` is more than before; none when there is nothing to compare with.
-    #[serde(default)]
-    pub(super) growth: Option<i64>,
-    /// None where nobody knows, or asked.
-    #[serde(flatten)]
-    pub(super) steps: Option<Steps>,
-    /// The lowest first.
-    #[serde(default)]
-    pub(super) layers: Vec<Layer>,
-}
-
-/// A layer of an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Layer {
-    pub(super) digest: Digest,
-    /// Bytes as a registry stores them.
-    pub(super) size: u64,
-    /// Bytes of the archive within.
-    pub(super) unpacked: Option<u64>,
-    /// The line of the Dockerfile that made it, where the history says it.
-    pub(super) step: Option<String>,
-    /// Whether the image before had it; none when there is nothing to compare with.
-    #[serde(default)]
-    pub(super) is_new: Option<bool>,
-}
 
 impl BuiltPlatform {
     /// What the image's manifest says. `unpacked` has the bytes of layers' archives, `before` the
@@ -66,7 +26,7 @@ impl BuiltPlatform {
                 digest: layer.digest.clone(),
                 size: layer.size,
                 unpacked: unpacked.get(&layer.digest).copied(),
-                step: step.map(|step| step_line(&step.created_by)),
+                step: step.map(|step| build_step::line(&step.created_by)),
                 is_new: before.map(|before| !before.iter().any(|(old, _)| *old == layer.digest)),
             })
             .collect();
@@ -139,7 +99,7 @@ impl BuiltPlatform {
     }
 
     /// Bytes, and how many more than before.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let mut parts = Vec::from_iter(self.size.map(bytes));
         parts.extend(
             self.unpacked
@@ -216,7 +176,7 @@ pub(super) fn table(built: &[BuiltPlatform]) -> String {
     built
         .map(|built| {
             let layers = report::columns(&built.layer_rows());
-            format!("{}: {}\n{layers}", built.platform, built.told())
+            format!("{}: {}\n{layers}", built.platform, built.describe())
         })
         .collect()
 }
@@ -264,12 +224,12 @@ mod tests {
 
     #[test]
     fn growth_is_told_in_words() {
-        for (bytes, told) in [
+        for (bytes, expected) in [
             (0, "as before"),
             (1_500, "1.5 kB more than before"),
             (-7, "7 B less than before"),
         ] {
-            assert_eq!(growth(bytes), told);
+            assert_eq!(growth(bytes), expected);
         }
     }
 }

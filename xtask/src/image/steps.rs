@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::built::rounded;
 use super::cache;
-use crate::docker::{Builder, Docker};
+use crate::docker;
 use crate::exec::Exec;
+use crate::last_build::{Steps, rounded};
 use crate::platform::Platform;
 
 /// A build that takes less has hardly done anything, and to ask would take a tenth of it.
@@ -17,19 +17,9 @@ const WORTH_ASKING: f64 = 1.0;
 /// How long buildx may take to answer; it takes a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The steps of the Dockerfile that one platform's image came of.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Steps {
-    #[serde(rename = "steps")]
-    pub(super) all: usize,
-    pub(super) cached: usize,
-    /// From the clock on the wall, in which any of the others ran.
-    pub(super) seconds: f64,
-}
-
 impl Steps {
     /// `11 of 14 steps cached, the others took 10.2 s`.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let Steps {
             all,
             cached,
@@ -56,28 +46,27 @@ pub(super) struct Ran<'a> {
 /// There are none where buildx or the builder keeps no history, and of builds that took no time.
 pub(super) fn ask(
     exec: &Exec,
-    docker: &Docker,
     builder: Option<&str>,
     ran: &Ran,
 ) -> anyhow::Result<BTreeMap<Platform, Steps>> {
     // A build may succeed without one.
     let text = std::fs::read(ran.metadata_file).unwrap_or_default();
     let metadata: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    // The history would start the nodes that were not needed.
-    let builds_alone = |builder: &Builder| !builder.idle.is_empty();
     let Some(id) = metadata["buildx.build.ref"]
         .as_str()
         .and_then(|path| path.rsplit('/').next())
         .filter(|_| ran.seconds >= WORTH_ASKING || ran.has_cache)
-        .filter(|_| !docker.builder.as_ref().is_some_and(builds_alone))
     else {
         return Ok(BTreeMap::new());
     };
+    // The history would start the nodes that were not needed.
+    if docker::builder(exec, builder)?.is_none_or(|builder| !builder.idle.is_empty()) {
+        return Ok(BTreeMap::new());
+    }
     let mut args = vec!["buildx", "history", "logs", id, "--progress", "rawjson"];
     args.extend(builder.iter().flat_map(|name| ["--builder", name]));
-    let (program, args) = docker.buildx(&args);
-    let ended = exec.within(program, args, LIMIT)?;
-    if !ended.is_success() {
+    let ended = docker::within(exec, &args, LIMIT)?;
+    if !ended.success() {
         return Ok(BTreeMap::new());
     }
     let history = parse(&ended.stderr, ran.platforms).unwrap_or_default();
@@ -320,25 +309,25 @@ mod tests {
     #[test]
     fn steps_are_counted_for_the_platforms_that_need_them() {
         let of = |said: &str, platforms| parse(said.as_bytes(), platforms).unwrap().steps;
-        let told = |steps: BTreeMap<Platform, Steps>| {
-            let told = steps
+        let described = |steps: BTreeMap<Platform, Steps>| {
+            let described = steps
                 .iter()
-                .map(|(platform, steps)| format!("{platform}: {}", steps.told()));
-            told.collect::<Vec<_>>()
+                .map(|(platform, steps)| format!("{platform}: {}", steps.describe()));
+            described.collect::<Vec<_>>()
         };
         assert_eq!(
-            told(of(CHANGED, BOTH)),
+            described(of(CHANGED, BOTH)),
             [
                 "linux/amd64: 13 of 14 steps cached, the others took 9.8 s",
                 "linux/arm64: 12 of 14 steps cached, the others took 10 s",
             ]
         );
         assert_eq!(
-            told(of(UNCHANGED, &BOTH[..1])),
+            described(of(UNCHANGED, &BOTH[..1])),
             ["linux/amd64: all 14 steps cached"]
         );
-        assert_eq!(told(of("", BOTH)), [""; 0]);
-        assert_eq!(told(of("{}\n{\"logs\":[]}", BOTH)), [""; 0]);
+        assert_eq!(described(of("", BOTH)), [""; 0]);
+        assert_eq!(described(of("{}\n{\"logs\":[]}", BOTH)), [""; 0]);
         assert!(parse(b"unknown command", BOTH).is_err());
     }
 

@@ -9,12 +9,11 @@ use clap::ValueEnum;
 
 use super::sign::Signer;
 use super::source::Source;
-use crate::image::{Found, look, objections};
 use crate::image_tree::{Broken, Image, ImageTree};
 use crate::journal::{self, JournalEntry};
 use crate::oci::{Digest, Document, Index};
 use crate::platform::Platform;
-use crate::published;
+use crate::published::{self, TagContent, inspect, objections};
 use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::threads;
@@ -312,7 +311,7 @@ pub(super) fn observe_versions(
 
 /// The version in an image's label; none when there is no label, or when the image is not whole.
 pub(super) fn labelled(registry: &Registry, digest: &Digest) -> anyhow::Result<Option<Version>> {
-    let Found::There(tree) = look(registry, digest.as_str())? else {
+    let TagContent::There(tree) = inspect(registry, digest.as_str())? else {
         return Ok(None);
     };
     Ok(tree.images.iter().filter_map(Image::version).max())

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::facts::{LatestPolicy, PublishedVersions, ReleaseFacts, SourceImage};
-use crate::image::Wanted;
 use crate::oci::Digest;
 use crate::platform::Platform;
+use crate::published::Wanted;
 use crate::reference::Repository;
 use crate::refusal::Refusal;
 use crate::version::Version;

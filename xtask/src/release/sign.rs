@@ -93,7 +93,7 @@ impl Signer {
             anstream::eprintln!("signing {name}");
             let signed = self.cosign("sign", &self.sign, &name)?;
             ensure!(
-                signed.is_success(),
+                signed.success(),
                 "`cosign` did not sign `{name}`: {}; hint: run this again, it goes on where it \
                  ended",
                 error_line(&signed)
@@ -115,7 +115,7 @@ impl Signer {
         digest: &Digest,
     ) -> anyhow::Result<Result<(), String>> {
         let verified = self.cosign("verify", &self.verify, &name(registry, digest))?;
-        if !verified.is_success() {
+        if !verified.success() {
             return Ok(Err(error_line(&verified)));
         }
         Ok(if is_signature(&verified.stdout, digest) {
@@ -134,7 +134,7 @@ impl Signer {
 
 fn by_key(exec: Exec, key: &str) -> anyhow::Result<Result<Signer, Refusal>> {
     let public = cosign(&exec, &["public-key", "--key", key])?;
-    if !public.is_success() {
+    if !public.success() {
         return Ok(Err(Refusal::new(
             format!("the key `{key}` cannot be used: {}", error_line(&public)),
             "`cosign generate-key-pair` makes one; its password is read from COSIGN_PASSWORD",

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::ctx::Ctx;
 use crate::git::RemoteTag;
-use crate::image::Wanted;
+use crate::published::Wanted;
 use crate::refusal::Refusal;
 use crate::stop::Stop;
 use crate::tags::{self, TagSet};

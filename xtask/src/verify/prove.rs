@@ -17,7 +17,7 @@ use super::run::{self, Event, Work};
 use super::sandbox::{Candidate, VerifyRun};
 use super::target::{Reader, Subject, Target};
 use crate::ctx::Ctx;
-use crate::docker::Docker;
+use crate::docker::{self, Docker};
 use crate::exec::Exec;
 use crate::oci::Digest;
 use crate::platform::Platform;
@@ -183,7 +183,7 @@ fn runs(exec: &Exec, subject: &Subject, run: &VerifyRun) -> anyhow::Result<bool>
     let mut args = vec!["run", "--rm", "--pull", "never", "--network", "none"];
     args.extend(["--label", &label, "--platform", subject.platform.as_str()]);
     args.extend(["--entrypoint", "/bin/true", &subject.run]);
-    let output = exec.output("docker", &args)?;
+    let output = docker::output(exec, &args)?;
     let said = [output.stdout, output.stderr].concat();
     Ok(!String::from_utf8_lossy(&said).contains("exec format error"))
 }

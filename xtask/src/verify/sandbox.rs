@@ -21,6 +21,7 @@ pub(crate) use self::start::Start;
 pub(crate) use self::sweep::sweep;
 pub(crate) use self::trouble::Trouble;
 use super::facts::Expected;
+use crate::docker;
 use crate::exec::Exec;
 use crate::platform::Platform;
 
@@ -175,7 +176,7 @@ impl<'a> Sandbox<'a> {
     /// Fails when docker does: nothing is then known of the image.
     fn docker(&self, args: &[&str]) -> anyhow::Result<Ran> {
         let limit = self.candidate.limit() + LIMIT;
-        let ended = self.exec.within("docker", args, limit)?;
+        let ended = docker::within(&self.exec, args, limit)?;
         let verb = args.first().copied().unwrap_or_default();
         let Some(ran) = Ran::of(&ended) else {
             anyhow::bail!("`docker {verb}` did not end within {} s", limit.as_secs());
@@ -186,7 +187,7 @@ impl<'a> Sandbox<'a> {
 
     /// Lets docker run a program in a container to its end, or to the limit.
     fn program(&self, what: &str, args: &[String]) -> anyhow::Result<Ran> {
-        let ended = self.exec.within("docker", args, self.candidate.limit())?;
+        let ended = docker::within(&self.exec, args, self.candidate.limit())?;
         let Some(ran) = Ran::of(&ended) else {
             return Err(Trouble::TimedOut(what.to_owned(), self.candidate.limit()).into());
         };

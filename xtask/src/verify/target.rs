@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 pub(crate) use self::published::fetch;
 pub(crate) use self::read::Reader;
 use crate::ctx::Ctx;
-use crate::image::Built;
+use crate::last_build::LastBuild;
 use crate::oci::Digest;
 use crate::platform::{self, Platform};
 use crate::reference::{self, Repository};
@@ -131,7 +131,7 @@ fn check(name: &str) -> anyhow::Result<()> {
 
 /// The last build of this checkout, by its digest: its name may have moved on.
 fn last_built(ctx: &Ctx, pull: bool) -> anyhow::Result<Target> {
-    let Some(built) = Built::last(ctx)? else {
+    let Some(built) = LastBuild::read(ctx)? else {
         bail!(
             "no image was built here yet; hint: `cargo xtask image`, or name one: \
              `cargo xtask verify agentgate/agent:TAG`"

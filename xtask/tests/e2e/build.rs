@@ -43,7 +43,7 @@ fn the_image_names_its_commit_and_a_second_build_is_the_same() {
 }
 
 #[test]
-fn the_second_build_starts_with_what_the_first_has_found() {
+fn a_second_build_is_the_same_image_and_asks_docker_nothing() {
     built();
     let folder = tempfile::tempdir().unwrap();
     let clone = clone_into(folder.path());
@@ -63,7 +63,9 @@ fn the_second_build_starts_with_what_the_first_has_found() {
         (ran, report)
     };
     let (first, report) = build();
-    assert!(first.stderr.contains("$ docker info "), "{first:#?}");
+    assert!(!first.stderr.contains("$ docker info "), "{first:#?}");
+    assert!(first.stderr.contains("$ docker save "), "{first:#?}");
+    assert_ne!(report["platforms"][0]["layers"], serde_json::json!([]));
     let platform = &report["platforms"][0];
     let count = |name: &str| platform[name].as_u64().unwrap();
     // The compiler ran, and Claude Code was there.
@@ -73,11 +75,11 @@ fn the_second_build_starts_with_what_the_first_has_found() {
     );
     assert!(platform["seconds"].as_f64().unwrap() > 0.0, "{report}");
     let (second, again) = build();
-    assert!(!second.stderr.contains("$ docker info "), "{second:#?}");
-    // The machine's docker may be one that has to start the plugin itself.
-    let looks = second.stderr.matches("buildx inspect\n").count();
-    let builds = second.stderr.matches("buildx build --file ").count();
-    assert_eq!((looks, builds), (1, 1), "{second:#?}");
+    let calls = second.stderr.lines().filter(|line| line.starts_with("$ "));
+    let calls: Vec<&str> = calls.collect();
+    let is_build = calls[0].starts_with("$ docker buildx build --file ");
+    // A build of a second or more is asked about its steps.
+    assert!(is_build && calls.len() <= 3, "{second:#?}");
     assert_eq!(again["digest"], report["digest"]);
     let platform = &again["platforms"][0];
     assert_eq!(platform["cached"], platform["steps"], "{again}");

@@ -1,24 +1,18 @@
 //! `cargo xtask image --push`, `--merge` and `--reproduce`: a small image of two platforms, a real
 //! builder and a real registry.
 
-mod actions;
 mod agent;
 mod builders;
-mod cluster;
 mod compression;
 mod containers;
 mod dev;
 mod engines;
 mod faults;
-mod gha;
 mod held;
-mod kubernetes;
 mod merge;
-mod protobuf;
 pub(crate) mod proxy;
 mod reproduce;
 mod sbom;
-mod spdy;
 
 use std::fs;
 use std::path::PathBuf;

@@ -329,7 +329,10 @@ fn the_classic_store_has_no_digest_and_takes_the_time_as_an_argument() {
         line.contains("--build-arg SOURCE_DATE_EPOCH=1767323045 "),
         "{line}"
     );
-    assert!(line.ends_with("--output type=docker ."), "{line}");
+    assert!(
+        line.ends_with("--output type=docker,oci-mediatypes=true ."),
+        "{line}"
+    );
 }
 
 #[test]

@@ -12,10 +12,10 @@ mod cache;
 #[path = "../common/mod.rs"]
 mod common;
 mod image;
+mod local;
 mod lock;
 mod packages;
 mod refusals;
-mod remembered;
 mod sandbox;
 mod tags;
 mod test;

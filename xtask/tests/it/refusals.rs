@@ -41,11 +41,15 @@ fn the_engine_does_not_run() {
         r#"{"ServerErrors":["Cannot connect to the Docker daemon at unix:///var/run/docker.sock."],
            "ClientInfo":{"Plugins":[{"Name":"buildx","Version":"0.29.1"}]}}"#,
     );
-    refused(
-        &sandbox,
-        &["image"],
-        1,
-        "the Docker Engine does not answer: Cannot connect to the Docker daemon at \
+    let ran = sandbox.run(&["image", "--platform", "linux/amd64,linux/arm64"]);
+    let error = "error: the Docker Engine does not answer: Cannot connect";
+    assert!(ran.stderr.starts_with(error), "{ran:#?}");
+    assert_eq!(sandbox.builds(), [""; 0]);
+    // One platform is tried first.
+    sandbox.write("bin/build", "echo 'ERROR: no such socket' >&2; exit 1");
+    sandbox.run(&["image"]).failed_after(
+        "ERROR: no such socket\n",
+        "the build failed: the Docker Engine does not answer: Cannot connect to the Docker daemon at \
          unix:///var/run/docker.sock.\n  hint: start it (`sudo systemctl start docker`, or Docker \
          Desktop) or point DOCKER_HOST at one; or: as root on Debian or Ubuntu `cargo xtask \
          --testbed …` brings an engine of its own",
@@ -56,11 +60,10 @@ fn the_engine_does_not_run() {
 fn no_buildx() {
     let sandbox = Sandbox::new();
     sandbox.edit("bin/info", r#"{"Name":"buildx","Version":"0.29.1"}"#, "");
-    refused(
-        &sandbox,
-        &["image"],
-        1,
-        "docker has no `buildx` plugin\n  hint: install `docker-buildx-plugin` (Docker's packages) \
+    sandbox.write("bin/build", "echo 'unknown flag: --file' >&2; exit 125");
+    sandbox.run(&["image"]).failed_after(
+        "unknown flag: --file\n",
+        "the build failed: docker has no `buildx` plugin\n  hint: install `docker-buildx-plugin` (Docker's packages) \
          or `docker-buildx` (Debian's, Ubuntu's)",
     );
 }
@@ -88,11 +91,16 @@ fn two_platforms_on_the_classic_store() {
 fn a_platform_that_the_builder_cannot_build() {
     let sandbox = Sandbox::new();
     sandbox.edit("bin/builder", ", linux/arm64", "");
-    refused(
-        &sandbox,
-        &["image", "--platform", "linux/arm64"],
-        1,
-        "the builder `default` cannot build `linux/arm64`\n  hint: register its emulation \
+    let both = ["image", "--platform", "linux/amd64,linux/arm64"];
+    let ran = sandbox.run(&both);
+    let error = "error: the builder `default` cannot build `linux/arm64`\n  hint: register";
+    assert!(ran.stderr.starts_with(error), "{ran:#?}");
+    assert_eq!(sandbox.builds(), [""; 0]);
+    // One platform is tried first.
+    sandbox.write("bin/build", "echo 'exec format error' >&2; exit 1");
+    sandbox.run(&["image", "--platform", "linux/arm64"]).failed_after(
+        "exec format error\n",
+        "the build failed: the builder `default` cannot build `linux/arm64`\n  hint: register its emulation \
          (`docker run --privileged --rm tonistiigi/binfmt --install all`) or choose a builder with \
          a native node (`--builder NAME`)",
     );

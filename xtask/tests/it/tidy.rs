@@ -43,6 +43,135 @@ fn every_file_says_what_it_is_for_and_is_short_enough_to_read() {
     assert_eq!(wrong, [""; 0]);
 }
 
+/// The commands: each is a file and a folder of xtask/src. What two of them need is in a file below both.
+const COMMANDS: [&str; 8] = [
+    "audit",
+    "completions",
+    "doctor",
+    "image",
+    "release",
+    "tags",
+    "test",
+    "verify",
+];
+
+/// The imports of one command by another that are left, and why.
+const IMPORTS: [(&str, &str, &str); 5] = [
+    (
+        "audit",
+        "release",
+        "the records that a release wrote are what is audited",
+    ),
+    ("audit", "tags", "the name of a commit's tag"),
+    (
+        "image",
+        "tags",
+        "a build is named by the tags of its commit",
+    ),
+    ("release", "tags", "a release gives the tags of its commit"),
+    (
+        "release",
+        "verify",
+        "a release proves each platform before it gives a tag",
+    ),
+];
+
+/// Every file of xtask/src, as its path below that folder and its text.
+fn xtask_sources() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../xtask/src");
+    let below = |path: &Path| {
+        let path = path.strip_prefix(&folder).ok()?;
+        path.to_str().map(str::to_owned)
+    };
+    let sources = sources().into_iter();
+    let sources = sources.filter_map(|(path, text)| Some((below(&path)?, text)));
+    sources.collect()
+}
+
+/// Whether `text` imports the module `name` of the crate's root.
+fn imports(text: &str, name: &str) -> bool {
+    let is_word = |rest: &str| rest.starts_with([':', ';', ',', '}', ' ', '\n']);
+    let mut paths = text.split("crate::").skip(1);
+    paths.any(|path| match path.strip_prefix('{') {
+        Some(list) => {
+            let list = list.split('}').next().unwrap_or_default();
+            list.split(',')
+                .any(|one| one.trim().split("::").next() == Some(name))
+        }
+        None => path.strip_prefix(name).is_some_and(is_word),
+    })
+}
+
+#[test]
+fn imports_are_found_however_they_are_written() {
+    for (text, expected) in [
+        ("use crate::tags;", true),
+        ("use crate::tags::Tag;", true),
+        ("use crate::{git, tags};", true),
+        ("use crate::{\n    git,\n    tags::Tag,\n};", true),
+        ("crate::tags::run()", true),
+        ("use crate::tagset::Tag;", false),
+        ("use crate::git::tags;", false),
+        ("use super::tags;", false),
+    ] {
+        assert_eq!(imports(text, "tags"), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_command_imports_no_other_command() {
+    let mut found = Vec::new();
+    for (path, text) in xtask_sources() {
+        let owner = path.split(['/', '.']).next().unwrap_or_default();
+        if !COMMANDS.contains(&owner) {
+            continue;
+        }
+        for other in COMMANDS.iter().filter(|other| **other != owner) {
+            if imports(&text, other) {
+                found.push((owner.to_owned(), (*other).to_owned(), path.clone()));
+            }
+        }
+    }
+    let is_allowed = |(from, to, _): &(String, String, String)| {
+        IMPORTS
+            .iter()
+            .any(|allowed| (allowed.0, allowed.1) == (from, to))
+    };
+    let wrong: Vec<_> = found.iter().filter(|import| !is_allowed(import)).collect();
+    assert!(
+        wrong.is_empty(),
+        "move what both need to a file below them: {wrong:?}"
+    );
+    let is_needed = |from: &str, to: &str| found.iter().any(|it| (&*it.0, &*it.1) == (from, to));
+    let idle = IMPORTS.iter().filter(|(from, to, _)| !is_needed(from, to));
+    let idle: Vec<_> = idle.collect();
+    assert!(idle.is_empty(), "no longer needed: {idle:?}");
+}
+
+#[test]
+fn only_one_file_starts_docker() {
+    let starts = [
+        "output",
+        "read",
+        "watch",
+        "watch_status",
+        "within",
+        "stream",
+        "typed",
+        "clean_up",
+    ];
+    for (path, text) in xtask_sources() {
+        let text: String = text.split_whitespace().collect();
+        for start in starts {
+            let call = format!(".{start}(\"docker\",");
+            assert!(
+                !text.contains(&call),
+                "{path}: use the functions of docker.rs"
+            );
+        }
+    }
+}
+
 #[test]
 fn no_registry_host_stands_in_the_code() {
     // Split, so that this file does not name them either.

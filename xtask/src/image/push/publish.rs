@@ -4,29 +4,28 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
 
-use super::plan::{Found, difference, goal, objections};
-use super::{Dev, Plan, dev, look};
-use crate::ctx::Ctx;
-use crate::image::Facts;
-use crate::image::built::{Built, TagState};
+use super::dev::{self, Dev};
+use super::plan::{PushPlan, difference, goal};
 use crate::image::export::{self, Export, Exported};
-use crate::image::sizes::{self, BuiltPlatform};
+use crate::image::request::Request;
+use crate::image::sizes;
 use crate::image_tree::{Content, ImageTree, Sent, join, upload};
+use crate::last_build::{BuiltPlatform, LastBuild, TagState};
 use crate::oci::Digest;
+use crate::published::{TagContent, inspect, objections};
 use crate::registry::Registry;
 use crate::stop::Stop;
 use crate::{exec, report, threads};
 
 /// The effects of a push.
 pub(in crate::image) struct Publish<'a> {
-    pub(in crate::image) ctx: &'a Ctx,
-    pub(in crate::image) facts: &'a Facts,
+    pub(in crate::image) request: &'a Request<'a>,
     pub(in crate::image) registry: &'a Registry,
-    pub(in crate::image) plan: &'a Plan,
+    pub(in crate::image) plan: &'a PushPlan,
 }
 
 impl Publish<'_> {
-    pub(super) fn adopt(&self, published: &ImageTree) -> anyhow::Result<Built> {
+    pub(super) fn adopt(&self, published: &ImageTree) -> anyhow::Result<LastBuild> {
         let wanted = &self.plan.wanted;
         anstream::eprintln!(
             "`{}` is published already ({}): nothing is built",
@@ -40,10 +39,10 @@ impl Publish<'_> {
         &self,
         export: &Export,
         published: Option<&ImageTree>,
-    ) -> anyhow::Result<Built> {
+    ) -> anyhow::Result<LastBuild> {
         let wanted = &self.plan.wanted;
         let _lock = export.lock()?;
-        let exported = export.run(self.ctx)?;
+        let exported = export.run(self.request.ctx)?;
         let trees: Vec<ImageTree> = exported.iter().map(|part| part.tree.clone()).collect();
         let tree = match trees.as_slice() {
             [one] if one.is_index() => one.clone(),
@@ -64,12 +63,12 @@ impl Publish<'_> {
             let sizes = |part: &Exported| part.sizes(&wanted.platforms, unpacked, before.as_ref());
             exported.iter().flat_map(sizes).collect()
         };
-        let known = export::known(self.ctx);
+        let known = export::known(self.request.ctx);
         if let Some(published) = published {
             let sizes = sizes(&export::unpacked(&exported, known)?);
             return self.finish(published, TagState::Present, sizes);
         }
-        if let Some(excess) = sizes::over_budget(&sizes(&known), &self.ctx.settings) {
+        if let Some(excess) = sizes::over_budget(&sizes(&known), &self.request.ctx.settings) {
             let unpacked = export::unpacked(&exported, known)?;
             anstream::eprint!("{}", sizes::table(&sizes(&unpacked)));
             return Err(Stop::Refused(format!("nothing was pushed: {excess}")).into());
@@ -90,12 +89,12 @@ impl Publish<'_> {
             sent.present
         );
         // Somebody else may have pushed meanwhile: theirs stands, if it is the same image.
-        let found = look(self.registry, &wanted.tag).with_context(|| self.not_pushed())?;
+        let found = inspect(self.registry, &wanted.tag).with_context(|| self.not_pushed())?;
         match found {
-            Found::Absent => {}
+            TagContent::Absent => {}
             found => {
                 goal(&found, wanted, false).map_err(Stop::Refused)?;
-                if let Found::There(theirs) = found {
+                if let TagContent::There(theirs) = found {
                     anstream::eprintln!("note: `{reference}` was pushed meanwhile");
                     self.compare(&tree, &theirs)?;
                     return self.finish(&theirs, TagState::Present, sizes);
@@ -118,7 +117,7 @@ impl Publish<'_> {
         })
     }
 
-    /// Whoever ends us from now on is told what was done before.
+    /// After a signal from now on, the error says what was done before it.
     fn give(&self, tag: &str, tree: &ImageTree) -> anyhow::Result<()> {
         exec::report_signals();
         self.registry
@@ -166,10 +165,10 @@ impl Publish<'_> {
         tree: &ImageTree,
         state: TagState,
         sizes: Vec<BuiltPlatform>,
-    ) -> anyhow::Result<Built> {
+    ) -> anyhow::Result<LastBuild> {
         let wanted = &self.plan.wanted;
         let mut tags = vec![(wanted.reference.clone(), state)];
-        let dev = self.ctx.settings.repository.reference("dev");
+        let dev = self.request.ctx.settings.repository.reference("dev");
         let unfinished = || {
             format!(
                 "`{}` is published ({}), but `{dev}` may not be moved to it; run this again, it \
@@ -188,11 +187,21 @@ impl Publish<'_> {
             }
         }
         let sizes = if sizes.is_empty() {
-            export::sizes_of(tree, &wanted.platforms, &export::known(self.ctx), None)
+            export::sizes_of(
+                tree,
+                &wanted.platforms,
+                &export::known(self.request.ctx),
+                None,
+            )
         } else {
             sizes
         };
-        Ok(Built::published(tree, tags, wanted.revision.clone(), sizes))
+        Ok(LastBuild::published(
+            tree,
+            tags,
+            wanted.revision.clone(),
+            sizes,
+        ))
     }
 
     /// What becomes of `dev`: decided anew if somebody has moved it since.
@@ -200,7 +209,7 @@ impl Publish<'_> {
         if let Dev::Moves { from } = &self.plan.dev {
             let now = self.registry.digest("dev")?;
             if now != *from {
-                return dev(self.ctx, self.facts, self.registry);
+                return dev::decide(self.request, self.registry);
             }
         }
         Ok(self.plan.dev.clone())
@@ -208,9 +217,9 @@ impl Publish<'_> {
 
     /// The image that sizes are compared with: the one that `dev` leads to.
     fn before(&self) -> anyhow::Result<Option<ImageTree>> {
-        match look(self.registry, "dev")? {
-            Found::There(tree) => Ok(Some(tree)),
-            Found::Absent | Found::Broken(_) => Ok(None),
+        match inspect(self.registry, "dev")? {
+            TagContent::There(tree) => Ok(Some(tree)),
+            TagContent::Absent | TagContent::Broken(_) => Ok(None),
         }
     }
 }

@@ -5,11 +5,11 @@ use std::io::{self, Read};
 use anyhow::Context as _;
 use serde_json::Value;
 
+use crate::build_step;
 use crate::image::layout::Layout;
 use crate::image_tree::{Blobs as _, Image, ManifestStore as _};
 use crate::oci::Digest;
 use crate::unpack;
-use crate::verify::step_line;
 
 /// What differs first, from the lowest layer up: a file of a layer, else a field of the
 /// configuration. None when both manifests are one.
@@ -41,7 +41,7 @@ pub(super) fn first_difference(
             read(layouts[0], &mine.digest)?,
             read(layouts[1], &theirs.digest)?,
         ];
-        let step = step.map(|step| format!(" (`{}`)", step_line(&step.created_by)));
+        let step = step.map(|step| format!(" (`{}`)", build_step::line(&step.created_by)));
         let what = in_archives(&mine, &theirs);
         return Ok(Some(format!(
             "layer {}{}: {}",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::secrets;
-use crate::oci::Step;
+use crate::build_step;
 use crate::verify::check::Verdict;
 use crate::verify::facts::ImageFacts;
 use crate::verify::rootfs::{Entry, Image, Kind, Visible};
@@ -11,9 +11,6 @@ use crate::verify::sandbox::{Ran, printable};
 
 /// Links that are followed for one path, as Linux has it.
 const MAX_LINKS: usize = 40;
-
-/// Characters of a line of the build's history that are shown.
-const MAX_LINE: usize = 60;
 
 /// The files that a container of the image sees.
 pub(super) struct Root<'a> {
@@ -124,7 +121,8 @@ pub(super) fn name(image: &Image, layer: usize, path: &str) -> String {
 /// A layer, counted from 1, and the line of the Dockerfile that made it.
 pub(super) fn origin(image: &Image, layer: usize) -> String {
     let place = format!("layer {} of {}", layer + 1, image.layers.len());
-    match steps(image).get(layer).copied().flatten() {
+    let steps = build_step::of_layers(&image.config.history, image.layers.len());
+    match steps.get(layer).copied().flatten() {
         Some(step) if !step.created_by.is_empty() => {
             format!("{place}: `{}`", line(&step.created_by))
         }
@@ -132,46 +130,12 @@ pub(super) fn origin(image: &Image, layer: usize) -> String {
     }
 }
 
-/// For each layer, the step of the build that made it. Where the history does not fit the layers
-/// it says nothing: a wrong line would be worse than none.
-fn steps(image: &Image) -> Vec<Option<&Step>> {
-    let history = image.config.history.iter();
-    let made: Vec<_> = history.filter(|step| !step.empty_layer).collect();
-    if made.len() != image.layers.len() {
-        return vec![None; image.layers.len()];
-    }
-    made.into_iter().map(Some).collect()
-}
-
 /// A line of the history, short and without secrets.
-pub(crate) fn line(created_by: &str) -> String {
-    if !secrets::in_step(created_by).is_empty() {
-        return "(a line with a secret)".to_owned();
-    }
-    let words = created_by.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = words.trim_end_matches("# buildkit").trim_end();
-    let line = without_arguments(line);
-    let line = match line.strip_prefix("/bin/sh -c ") {
-        Some(rest) => match rest.strip_prefix("#(nop) ") {
-            Some(instruction) => instruction.trim_start().to_owned(),
-            None => format!("RUN {rest}"),
-        },
-        None => line.replacen("RUN /bin/sh -c ", "RUN ", 1),
-    };
-    let line = line.replace('`', "'");
-    if line.chars().count() <= MAX_LINE {
-        return line;
-    }
-    let start: String = line.chars().take(MAX_LINE - 1).collect();
-    format!("{}…", start.trim_end())
-}
-
-/// A step without the build arguments that it could read, which stand before its shell: `|1 A=b`.
-fn without_arguments(line: &str) -> &str {
-    let step = line.strip_prefix("RUN ").unwrap_or(line);
-    match step.find("/bin/sh -c ") {
-        Some(start) if step.starts_with('|') => &step[start..],
-        _ => line,
+fn line(created_by: &str) -> String {
+    if secrets::in_step(created_by).is_empty() {
+        build_step::line(created_by)
+    } else {
+        "(a line with a secret)".to_owned()
     }
 }
 
@@ -281,6 +245,6 @@ mod tests {
             assert_eq!(line(created_by), expected);
         }
         let long = line(&"ä".repeat(100));
-        assert_eq!(long.chars().count(), MAX_LINE);
+        assert_eq!(long.chars().count(), 60);
     }
 }

@@ -131,10 +131,10 @@ fn unexpected(what: &str, text: &str) -> anyhow::Error {
 impl Drop for Container<'_> {
     fn drop(&mut self) {
         if self.is_own {
-            // What is left, for whatever reason, the run's janitor removes.
+            // What is left, for whatever reason, the run's cleanup removes.
             let args = ["rm", "--force", "--volumes", &self.name];
             let limit = super::LIMIT;
-            let _ = self.sandbox.exec.within("docker", &args, limit);
+            let _ = crate::docker::within(&self.sandbox.exec, &args, limit);
         }
     }
 }

@@ -192,7 +192,7 @@ impl<'a> Start<'a> {
         let sandbox = self.sandbox;
         // Several programs run in it, of which one may hang until its own limit.
         let limit = 2 * sandbox.candidate.limit();
-        let ended = sandbox.exec.typed("docker", &args, input, limit)?;
+        let ended = crate::docker::typed(&sandbox.exec, &args, input, limit)?;
         let Some(ran) = Ran::of(&ended) else {
             Container::own(sandbox, &self.name);
             let what = self.command.join(" ");

@@ -99,7 +99,7 @@ fn remove_folder(exec: &Exec, run: &VerifyRun, image: &str) -> anyhow::Result<()
 }
 
 fn docker(exec: &Exec, args: &[&str]) -> anyhow::Result<String> {
-    let ended = exec.within("docker", args, LIMIT)?;
+    let ended = crate::docker::within(exec, args, LIMIT)?;
     let Some(ran) = super::Ran::of(&ended) else {
         bail!(
             "`docker {}` did not end within {} s",

@@ -4,6 +4,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use super::{Place, Subject, Target};
+use crate::docker;
 use crate::exec::Exec;
 use crate::oci::{Descriptor, Digest, Process};
 use crate::platform::Platform;
@@ -84,7 +85,7 @@ fn inspect(
         args.extend(["--platform", platform.as_str()]);
     }
     args.push(lookup);
-    let output = exec.output("docker", &args)?;
+    let output = docker::output(exec, &args)?;
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         return is_absent(&said)

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 
 use super::{Name, Place, Subject, Target, split};
+use crate::docker;
 use crate::exec::Exec;
 use crate::oci::{Config, Descriptor, Digest, Document, Index, Manifest};
 use crate::platform::Platform;
@@ -91,7 +92,7 @@ pub(crate) fn fetch(exec: &Exec, target: &Target) -> anyhow::Result<()> {
             subject.platform.as_str(),
             &subject.run,
         ];
-        exec.watch("docker", &pull)?;
+        docker::watch(exec, &pull)?;
     }
     Ok(())
 }

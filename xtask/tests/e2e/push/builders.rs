@@ -33,7 +33,7 @@ fn bridge() -> String {
 }
 
 /// A connection to the engine's BuildKit.
-pub(super) fn buildkit() -> Option<UnixStream> {
+fn buildkit() -> Option<UnixStream> {
     let mut engine = UnixStream::connect(socket()).ok()?;
     let upgrade =
         "POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";

@@ -11,14 +11,14 @@ use super::{Exec, quoted};
 
 /// It waits for its stdin to end, which happens when we do: by a return, by a panic, by SIGKILL.
 /// It is out of the terminal's reach, so Ctrl-C does not end it.
-pub(crate) struct Janitor {
+pub(crate) struct Cleanup {
     child: Child,
     ours: ChildStdin,
 }
 
 impl Exec {
-    /// Starts `cargo xtask ARGS` as a janitor.
-    pub(crate) fn janitor(&self, args: &[impl AsRef<str>]) -> anyhow::Result<Janitor> {
+    /// Starts `cargo xtask ARGS` as a cleanup.
+    pub(crate) fn cleanup(&self, args: &[impl AsRef<str>]) -> anyhow::Result<Cleanup> {
         let program = env::current_exe().context("failed to find this program's own file")?;
         let program = program.display().to_string();
         let line = quoted(&program, args);
@@ -30,16 +30,16 @@ impl Exec {
             .process_group(0);
         let started = command.spawn();
         let mut child = started.with_context(|| format!("failed to run `{line}`"))?;
-        let ours = child.stdin.take().context("the janitor has no stdin")?;
-        Ok(Janitor { child, ours })
+        let ours = child.stdin.take().context("the cleanup has no stdin")?;
+        Ok(Cleanup { child, ours })
     }
 }
 
-impl Janitor {
+impl Cleanup {
     /// Lets it clean up, and waits for it. What it could not do it has said on stderr. `in_order`
     /// tells it, by a line, that nothing of ours is still on its way.
     pub(crate) fn finish(self, in_order: bool) -> anyhow::Result<()> {
-        let Janitor {
+        let Cleanup {
             mut child,
             mut ours,
         } = self;
@@ -48,7 +48,7 @@ impl Janitor {
             let _ = ours.write_all(b"done\n");
         }
         drop(ours);
-        let status = child.wait().context("failed to wait for the janitor")?;
+        let status = child.wait().context("failed to wait for the cleanup")?;
         anyhow::ensure!(status.success(), "cleaning up failed; why is above");
         Ok(())
     }

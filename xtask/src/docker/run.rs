@@ -1,0 +1,68 @@
+//! Running the `docker` client: no other file starts it.
+
+use std::io::Read;
+use std::process::Output;
+use std::time::Duration;
+
+use crate::exec::{self, Ended, Exec};
+
+const DOCKER: &str = "docker";
+
+/// `docker ARGS` as it can be pasted into a shell.
+pub(crate) fn quoted(args: &[impl AsRef<str>]) -> String {
+    exec::quoted(DOCKER, args)
+}
+
+/// Whether there is a client on PATH.
+pub(crate) fn is_installed(exec: &Exec) -> bool {
+    exec.find(DOCKER).is_some()
+}
+
+/// See [`Exec::output`].
+pub(crate) fn output(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<Output> {
+    exec.output(DOCKER, args)
+}
+
+/// See [`Exec::read`].
+pub(super) fn read(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<String> {
+    exec.read(DOCKER, args)
+}
+
+/// See [`Exec::watch`].
+pub(crate) fn watch(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<()> {
+    exec.watch(DOCKER, args)
+}
+
+/// See [`Exec::within`].
+pub(crate) fn within(
+    exec: &Exec,
+    args: &[impl AsRef<str>],
+    limit: Duration,
+) -> anyhow::Result<Ended> {
+    exec.within(DOCKER, args, limit)
+}
+
+/// See [`Exec::typed`].
+pub(crate) fn typed(
+    exec: &Exec,
+    args: &[impl AsRef<str>],
+    input: &str,
+    limit: Duration,
+) -> anyhow::Result<Ended> {
+    exec.typed(DOCKER, args, input, limit)
+}
+
+/// See [`Exec::clean_up`].
+pub(crate) fn clean_up(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<()> {
+    exec.clean_up(DOCKER, args)
+}
+
+/// See [`Exec::stream`].
+pub(super) fn stream<T>(
+    exec: &Exec,
+    args: &[impl AsRef<str>],
+    limit: Duration,
+    read: impl FnOnce(&mut dyn Read) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    exec.stream(DOCKER, args, limit, read)
+}

@@ -1,0 +1,19 @@
+//! How a program ended that had a time limit.
+
+use std::process::ExitStatus;
+
+/// What a program printed, and its status.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// None when it was killed at its limit.
+    pub(crate) status: Option<ExitStatus>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+}
+
+impl Ended {
+    /// True if it ended by itself, and well.
+    pub(crate) fn success(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+}

@@ -1,0 +1,119 @@
+//! What a push will do, for each state of the registry.
+
+use super::*;
+use crate::image_tree::tests::Shelf;
+
+const BOTH: &[Platform] = &Platform::ALL;
+
+fn wanted(platforms: &[Platform]) -> Wanted {
+    Wanted {
+        tag: "sha-0123456".to_owned(),
+        reference: "agentgate/agent:sha-0123456".to_owned(),
+        platforms: platforms.to_vec(),
+        revision: "r".to_owned(),
+    }
+}
+
+/// What is found where the index has images of these architectures and revisions.
+fn found(images: &[(&str, &str)]) -> TagContent {
+    let mut shelf = Shelf::default();
+    let entries: Vec<_> = images
+        .iter()
+        .enumerate()
+        .flat_map(|(number, (arch, revision))| shelf.image(arch, revision, &number.to_string()))
+        .collect();
+    TagContent::There(shelf.read(&entries).unwrap())
+}
+
+fn tree(images: &[(&str, &str)]) -> ImageTree {
+    match found(images) {
+        TagContent::There(tree) => tree,
+        _ => unreachable!(),
+    }
+}
+
+#[test]
+fn the_same_commits_tag_is_adopted_and_any_other_is_refused() {
+    let good = [("amd64", "r"), ("arm64", "r")];
+    assert_eq!(
+        goal(&TagContent::Absent, &wanted(BOTH), false),
+        Ok(PushGoal::Build)
+    );
+    assert_eq!(
+        goal(&found(&good), &wanted(BOTH), false),
+        Ok(PushGoal::Adopt)
+    );
+    assert_eq!(
+        goal(&found(&good), &wanted(BOTH), true),
+        Ok(PushGoal::Build)
+    );
+    for (images, why) in [
+        (
+            &[("amd64", "r"), ("arm64", "other")][..],
+            "its image for `linux/arm64` is built from commit `other`",
+        ),
+        (&[("amd64", "r")], "it has nothing for `linux/arm64`"),
+        (
+            &[("amd64", "r"), ("arm64", "r"), ("arm64", "r")],
+            "it has several images for `linux/arm64`",
+        ),
+        (
+            &[("amd64", "r"), ("arm64", "r"), ("riscv64", "r")],
+            "it has an image for `linux/riscv64` too",
+        ),
+    ] {
+        for rebuild in [false, true] {
+            let refused = goal(&found(images), &wanted(BOTH), rebuild).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+            assert!(refused.contains("hint: a published tag"), "{refused}");
+        }
+    }
+    let broken = TagContent::Broken("its manifest is missing".to_owned());
+    let refused = goal(&broken, &wanted(BOTH), false).unwrap_err();
+    assert!(refused.contains("its manifest is missing"), "{refused}");
+}
+
+#[test]
+fn all_platforms_are_pushed_or_one() {
+    assert_eq!(platforms(&[], BOTH).unwrap(), BOTH);
+    let reversed = [BOTH[1], BOTH[0], BOTH[1]];
+    assert_eq!(platforms(&reversed, BOTH).unwrap(), BOTH);
+    assert_eq!(platforms(&BOTH[1..], BOTH).unwrap(), BOTH[1..]);
+    assert!(platforms(BOTH, &BOTH[..1]).is_err());
+    assert!(platforms(&BOTH[1..], &BOTH[..1]).is_err());
+}
+
+#[test]
+fn equal_images_are_equal_whatever_their_attestations() {
+    let built = tree(&[("amd64", "r"), ("arm64", "r")]);
+    assert!(difference(&built, &built).is_none());
+    let difference = |built, published| {
+        let found = difference(built, published).unwrap();
+        let is_of_layers = found.remedy().contains("--reproduce");
+        (found.said, is_of_layers)
+    };
+    let other = tree(&[("amd64", "r"), ("arm64", "s")]);
+    let (said, is_of_layers) = difference(&built, &other);
+    assert!(!is_of_layers, "{said}");
+    assert!(
+        said.starts_with("`linux/arm64`: published sha256:"),
+        "{said}"
+    );
+    assert!(!said.contains("amd64"), "{said}");
+    assert!(said.contains(" (the same layers; "), "{said}");
+    let swapped = tree(&[("arm64", "r"), ("amd64", "r")]);
+    let (said, is_of_layers) = difference(&built, &swapped);
+    assert!(is_of_layers, "{said}");
+    assert!(!said.contains("same layers"), "{said}");
+    let less = tree(&[("amd64", "r")]);
+    let (said, _) = difference(&built, &less);
+    assert!(said.contains("`linux/arm64`: published nothing"), "{said}");
+}
+
+#[test]
+fn a_part_has_a_tag_of_its_own() {
+    assert_eq!(
+        part_tag("sha-0123456", Platform::LinuxArm64),
+        "sha-0123456-linux-arm64"
+    );
+}

@@ -56,12 +56,7 @@ const COMMANDS: [&str; 8] = [
 ];
 
 /// The imports of one command by another that are left, and why.
-const IMPORTS: [(&str, &str, &str); 5] = [
-    (
-        "audit",
-        "release",
-        "the records that a release wrote are what is audited",
-    ),
+const IMPORTS: [(&str, &str, &str); 4] = [
     ("audit", "tags", "the name of a commit's tag"),
     (
         "image",

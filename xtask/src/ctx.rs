@@ -12,6 +12,7 @@ use crate::stop::Stop;
 
 /// Flags that mean the same for every command.
 #[derive(clap::Args)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Print the result as JSON on stdout
     #[arg(long, global = true)]

@@ -72,6 +72,9 @@ pub(crate) struct Layer {
     pub(crate) size: u64,
     /// Bytes of the archive within.
     pub(crate) unpacked: Option<u64>,
+    /// What it is in a few words, for example `packages and user`.
+    #[serde(default)]
+    pub(crate) name: Option<String>,
     /// The line of the Dockerfile that made it, where the history says it.
     pub(crate) step: Option<String>,
     /// Whether the image before had it; none when there is nothing to compare with.

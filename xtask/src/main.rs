@@ -5,6 +5,7 @@
 mod audit;
 mod build_step;
 mod ca_bundle;
+mod claude_lock;
 mod completions;
 mod ctx;
 mod docker;

@@ -35,7 +35,7 @@ impl LastBuild {
             report::print_json(self)?;
         } else {
             anstream::print!("{}", report::table(&self.rows()));
-            anstream::print!("{}", sizes::table(&self.platforms));
+            anstream::print!("{}", sizes::table(&ctx.root, &self.platforms));
             let enter = ctx.testbed.then(|| format!("{} && ", testbed::ENTER));
             anstream::eprintln!("{}", self.next(&enter.unwrap_or_default()));
         }

@@ -1,8 +1,10 @@
 //! What an image weighs, layer by layer, against the one before it and against its budget.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::build_step;
+use crate::claude_lock;
 use crate::image_tree::Image;
 use crate::last_build::{BuiltPlatform, Layer, Steps};
 use crate::oci::Digest;
@@ -20,9 +22,11 @@ impl BuiltPlatform {
         before: Option<&[(Digest, u64)]>,
     ) -> BuiltPlatform {
         let steps = image.steps();
-        let layers = image.manifest.layers.iter().zip(steps);
+        let names = build_step::names(&steps);
+        let layers = image.manifest.layers.iter().zip(steps).zip(names);
         let layers: Vec<Layer> = layers
-            .map(|(layer, step)| Layer {
+            .map(|((layer, step), name)| Layer {
+                name,
                 digest: layer.digest.clone(),
                 size: layer.size,
                 unpacked: unpacked.get(&layer.digest).copied(),
@@ -77,13 +81,19 @@ impl BuiltPlatform {
             .collect()
     }
 
-    /// The rows of its layers: number, bytes, unpacked, whether new, step.
-    pub(super) fn layer_rows(&self) -> Vec<[String; 5]> {
+    /// The rows of its layers: name, bytes, unpacked, whether new. `claude` is the version of Claude Code.
+    fn layer_rows(&self, claude: Option<&str>) -> Vec<[String; 4]> {
         let or_unknown = |size: Option<u64>| size.map_or_else(|| "?".to_owned(), bytes);
-        let layers = self.layers.iter().enumerate();
-        let rows = layers.map(|(number, layer)| {
+        let name = |layer: &Layer| match (layer.name.as_deref(), claude) {
+            (Some(build_step::CLAUDE), Some(version)) => {
+                format!("  {} {version}", build_step::CLAUDE)
+            }
+            (Some(name), _) => format!("  {name}"),
+            (None, _) => format!("  {}", layer.step.as_deref().unwrap_or("unknown")),
+        };
+        let rows = self.layers.iter().map(|layer| {
             [
-                format!("  {}", number + 1),
+                name(layer),
                 bytes(layer.size),
                 or_unknown(layer.unpacked),
                 match layer.is_new {
@@ -91,10 +101,9 @@ impl BuiltPlatform {
                     Some(false) => "as before".to_owned(),
                     None => String::new(),
                 },
-                layer.step.clone().unwrap_or_default(),
             ]
         });
-        let head = ["  layer", "stored", "unpacked", "", "made by"].map(str::to_owned);
+        let head = ["  layer", "stored", "unpacked", ""].map(str::to_owned);
         std::iter::once(head).chain(rows).collect()
     }
 
@@ -170,12 +179,14 @@ pub(super) fn over_budget(built: &[BuiltPlatform], settings: &Settings) -> Optio
     })
 }
 
-/// A table of every platform's layers.
-pub(super) fn table(built: &[BuiltPlatform]) -> String {
+/// A table of every platform's layers. `root` is the checkout, which pins Claude Code's version.
+pub(super) fn table(root: &Path, built: &[BuiltPlatform]) -> String {
     let built = built.iter().filter(|built| !built.layers.is_empty());
     built
         .map(|built| {
-            let layers = report::columns(&built.layer_rows());
+            // A lock that cannot be read is the build's to report.
+            let claude = claude_lock::version(root, built.platform, None).ok();
+            let layers = report::columns(&built.layer_rows(claude.as_deref()));
             format!("{}: {}\n{layers}", built.platform, built.describe())
         })
         .collect()
@@ -190,6 +201,7 @@ mod tests {
             digest: Digest::of(text.as_bytes()),
             size,
             unpacked: None,
+            name: None,
             step: Some(text.to_owned()),
             is_new,
         }

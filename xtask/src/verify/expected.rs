@@ -1,14 +1,15 @@
 //! What an image must be, by the checkout and by what was published before.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 
 use super::facts::{Commit, Expected, Release};
 use super::rootfs::certificates::certificates_in;
 use super::target::{Place, Subject, Target};
 use crate::ca_bundle;
+use crate::claude_lock;
 use crate::ctx::Ctx;
 use crate::exec::Exec;
 use crate::git;
@@ -33,7 +34,7 @@ pub(crate) fn expected(
     let is_whole = target.found > 1 || target.place != Place::Engine;
     Ok(Expected {
         node: ctx.settings.node.as_str().to_owned(),
-        claude: pinned_claude(&ctx.root, subject.platform, subject.revision())
+        claude: claude_lock::version(&ctx.root, subject.platform, subject.revision())
             .map_err(|error| format!("{error:#}")),
         commit: Ok(commit(&ctx.root, revision)?),
         // A build for one platform is no attempt at more; what is published is.
@@ -70,44 +71,6 @@ fn commit(root: &Path, named: Option<&str>) -> anyhow::Result<Commit> {
         created: git::created(&named.revision, named.epoch)?,
         revision: named.revision,
     })
-}
-
-/// The version that the lock pins, at the commit that the image says it is built from; in the
-/// tree where this repository does not know that commit.
-fn pinned_claude(
-    root: &Path,
-    platform: Platform,
-    revision: Option<&str>,
-) -> anyhow::Result<String> {
-    let arch = platform.as_str().trim_start_matches("linux/");
-    let path = PathBuf::from(format!("docker/claude/{arch}/package-lock.json"));
-    let of_commit = match revision {
-        Some(commit) if commit.len() == 40 => git::file(root, commit, &path)?,
-        _ => None,
-    };
-    let text = match of_commit {
-        Some(text) => text,
-        None => std::fs::read(root.join(&path))
-            .with_context(|| format!("failed to read `{}`", path.display()))?,
-    };
-    pinned(&text).with_context(|| format!("`{}` pins no version of Claude Code", path.display()))
-}
-
-fn pinned(lock: &[u8]) -> anyhow::Result<String> {
-    let lock: serde_json::Value = serde_json::from_slice(lock)?;
-    let packages = lock["packages"]
-        .as_object()
-        .context("it has no `packages`")?;
-    let is_claude = |name: &str| name.contains("@anthropic-ai/claude-code-linux-");
-    let mut versions = packages
-        .iter()
-        .filter(|(name, _)| is_claude(name))
-        .filter_map(|(_, package)| package["version"].as_str());
-    let version = versions
-        .next()
-        .context("it has no package of Claude Code")?;
-    ensure!(versions.next().is_none(), "it has several");
-    Ok(version.to_owned())
 }
 
 /// The certificates that builds on this machine are made to trust.
@@ -169,29 +132,4 @@ fn manifest(
         }
     }
     Ok(None)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lock_pins_one_version() {
-        let lock = |packages: &str| pinned(format!(r#"{{"packages":{{{packages}}}}}"#).as_bytes());
-        let claude =
-            r#""node_modules/@anthropic-ai/claude-code-linux-x64-musl":{"version":"2.1.330"}"#;
-        assert_eq!(lock(&format!(r#""":{{}},{claude}"#)).unwrap(), "2.1.330");
-        assert!(lock(r#""":{}"#).is_err());
-        let another = claude.replace("x64", "arm64");
-        assert!(lock(&format!("{claude},{another}")).is_err());
-        assert!(pinned(b"").is_err());
-    }
-
-    #[test]
-    fn the_checkouts_own_locks_pin_a_version() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        for platform in Platform::ALL {
-            assert!(pinned_claude(&root, platform, None).is_ok(), "{platform}");
-        }
-    }
 }

@@ -70,7 +70,10 @@ impl Publish<'_> {
         }
         if let Some(excess) = sizes::over_budget(&sizes(&known), &self.request.ctx.settings) {
             let unpacked = export::unpacked(&exported, known)?;
-            anstream::eprint!("{}", sizes::table(&sizes(&unpacked)));
+            anstream::eprint!(
+                "{}",
+                sizes::table(&self.request.ctx.root, &sizes(&unpacked))
+            );
             return Err(Stop::Refused(format!("nothing was pushed: {excess}")).into());
         }
         // The table alone needs to know how large layers are unpacked: that neither delays nor ends

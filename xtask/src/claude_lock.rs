@@ -1,0 +1,73 @@
+//! The version of Claude Code that `docker/claude/<arch>/package-lock.json` pins.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+
+use crate::git;
+use crate::platform::Platform;
+
+/// The version that the lock of `platform` pins: at the commit `revision`, or in the working tree when
+/// that is absent or unknown here.
+///
+/// Fails when the lock cannot be read or does not pin exactly one version.
+pub(crate) fn version(
+    root: &Path,
+    platform: Platform,
+    revision: Option<&str>,
+) -> anyhow::Result<String> {
+    let arch = platform.as_str().trim_start_matches("linux/");
+    let path = PathBuf::from(format!("docker/claude/{arch}/package-lock.json"));
+    let of_commit = match revision {
+        Some(commit) if commit.len() == 40 => git::file(root, commit, &path)?,
+        _ => None,
+    };
+    let text = match of_commit {
+        Some(text) => text,
+        None => std::fs::read(root.join(&path))
+            .with_context(|| format!("failed to read `{}`", path.display()))?,
+    };
+    pinned(&text).with_context(|| format!("`{}` pins no version of Claude Code", path.display()))
+}
+
+fn pinned(lock: &[u8]) -> anyhow::Result<String> {
+    let lock: serde_json::Value = serde_json::from_slice(lock)?;
+    let packages = lock["packages"]
+        .as_object()
+        .context("it has no `packages`")?;
+    let is_claude = |name: &str| name.contains("@anthropic-ai/claude-code-linux-");
+    let mut versions = packages
+        .iter()
+        .filter(|(name, _)| is_claude(name))
+        .filter_map(|(_, package)| package["version"].as_str());
+    let version = versions
+        .next()
+        .context("it has no package of Claude Code")?;
+    ensure!(versions.next().is_none(), "it has several");
+    Ok(version.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_pins_one_version() {
+        let lock = |packages: &str| pinned(format!(r#"{{"packages":{{{packages}}}}}"#).as_bytes());
+        let claude =
+            r#""node_modules/@anthropic-ai/claude-code-linux-x64-musl":{"version":"2.1.330"}"#;
+        assert_eq!(lock(&format!(r#""":{{}},{claude}"#)).unwrap(), "2.1.330");
+        assert!(lock(r#""":{}"#).is_err());
+        let another = claude.replace("x64", "arm64");
+        assert!(lock(&format!("{claude},{another}")).is_err());
+        assert!(pinned(b"").is_err());
+    }
+
+    #[test]
+    fn the_checkouts_own_locks_pin_a_version() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for platform in Platform::ALL {
+            assert!(version(&root, platform, None).is_ok(), "{platform}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! The seed's eight verification steps (6.4), as a user types them on a terminal.
+//! The specification's eight verification steps (6.4), as a user types them on a terminal.
 
 use std::io::Write as _;
 use std::process::Stdio;

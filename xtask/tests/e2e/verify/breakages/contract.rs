@@ -1,4 +1,4 @@
-//! What breaks the seed's steps and the contract with AgentGate's server.
+//! What breaks the specification's steps and the contract with AgentGate's server.
 
 use super::{Breakage, broken};
 

@@ -84,6 +84,7 @@ fn has_tags(address: &str, repository: &str) -> bool {
 }
 
 #[test]
+#[ignore = "takes minutes: `cargo xtask test --all`"]
 fn two_engines_make_the_same_images_though_one_dies_meanwhile() {
     if std::env::var("TESTBED_REGISTRY").is_err() {
         eprintln!("not on the test bed: there is no second engine");

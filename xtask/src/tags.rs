@@ -3,6 +3,7 @@
 
 mod build;
 mod latest;
+mod question;
 mod rules;
 mod set;
 mod show;
@@ -14,7 +15,7 @@ use clap::ValueEnum;
 
 pub(crate) use self::build::Build;
 use self::latest::Published;
-use self::rules::Question;
+use self::question::Question;
 pub(crate) use self::rules::sha_name;
 pub(crate) use self::set::{Tag, TagSet};
 use crate::ctx::Ctx;

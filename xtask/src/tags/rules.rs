@@ -1,27 +1,13 @@
 //! Which tags a commit may carry: a pure function over what git, CI and the registry say.
 
 use super::latest::{Published, higher};
+use super::question::Question;
 use super::set::{AppliedBy, Tag, TagSet, Withheld};
 use crate::git::{Facts, Head};
 use crate::github::Ci;
-use crate::reference::Repository;
 use crate::refusal::Refusal;
 use crate::version::latest::{self, obstacle};
 use crate::version::{self, Name, Version, check_taggable};
-
-/// What the tag set of a commit depends on besides git.
-#[derive(Clone, Debug)]
-pub(crate) struct Question {
-    pub(crate) repository: Repository,
-    /// The branch whose builds are published as `dev`; `None` falls back to what git knows.
-    pub(crate) default_branch: Option<String>,
-    /// The version in Cargo.toml, where there is one to compare with.
-    pub(crate) workspace_version: Option<String>,
-    /// The version asked for, of several at HEAD.
-    pub(crate) pick: Option<Version>,
-    pub(crate) ci: Option<Ci>,
-    pub(crate) published: Published,
-}
 
 /// The tags that the commit may carry, and those it may not, each with the reason.
 pub(crate) fn tag_set(facts: &Facts, question: &Question) -> anyhow::Result<TagSet> {

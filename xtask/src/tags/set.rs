@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::rules::Question;
+use super::question::Question;
 use crate::git::Facts;
 use crate::reference::{Repository, check_tag};
 use crate::refusal::Refusal;

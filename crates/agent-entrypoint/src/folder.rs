@@ -18,6 +18,8 @@ pub enum Role {
     Home,
     /// Where Claude Code keeps its settings, sessions and credentials.
     Claude,
+    /// `/tmp/claude-UID`, which Claude Code makes for what it runs.
+    ClaudeTmp,
     /// A folder in HOME that programs expect to be able to write to, if it exists.
     InHome,
 }
@@ -71,7 +73,11 @@ impl<'a> Folder<'a> {
             Ok(()) => space(self.path).map_err(|full| fail(Fault::Full(full))),
             Err(Errno::NOSYS | Errno::PERM) => Ok(()),
             // The program that needs it makes it.
-            Err(Errno::NOENT) if matches!(self.role, Role::Claude | Role::InHome) => Ok(()),
+            Err(Errno::NOENT)
+                if matches!(self.role, Role::Claude | Role::ClaudeTmp | Role::InHome) =>
+            {
+                Ok(())
+            }
             Err(errno) => Err(fail(self.denied(errno))),
         }
     }
@@ -139,6 +145,7 @@ impl Display for Trouble<'_> {
             Role::Tmp => "temporary folder",
             Role::Home => "home",
             Role::Claude => "Claude Code's folder",
+            Role::ClaudeTmp => "Claude Code's temporary folder",
             Role::InHome => "folder",
         };
         write!(f, "{name} `{}` ", shown(path))?;
@@ -206,6 +213,11 @@ impl Trouble<'_> {
         let path = shown(folder.path);
         match (folder.role, errno) {
             (Role::Tmp | Role::Home, _) => write!(f, "docker run --tmpfs {path} …"),
+            // What is there is temporary, and Claude Code makes it anew.
+            (Role::ClaudeTmp, _) => write!(
+                f,
+                "docker exec --privileged --user root CONTAINER rm -rf {path}"
+            ),
             (_, Errno::ROFS) => f.write_str("mount it without `:ro`"),
             (Role::Claude, Errno::ACCESS) if is_mount && owner.uid == me.uid => {
                 f.write_str("on the host: `chmod u+rwx ~/.claude`")

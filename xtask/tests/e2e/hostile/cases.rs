@@ -111,6 +111,8 @@ fn commands() -> Vec<Case> {
         "CLAUDE_CODE_SHELL_PREFIX": "/workspace/shell/prefix",
     }});
     let path = json!({"env": {"PATH": "/workspace/path:/usr/local/bin:/usr/bin:/bin"}});
+    let trace = json!({"env": {"GIT_TRACE2": "/workspace/trace/ran-trace"}});
+    let start = json!({"env": {"CLAUDE_ENV_FILE": "/workspace/env-file/start"}});
     let program = format!(
         "#!/bin/sh\n{}\nPATH=/usr/bin:/bin exec printenv \"$@\"\n",
         mark("path", "printenv")
@@ -137,6 +139,15 @@ fn commands() -> Vec<Case> {
             vec![(SETTINGS, path.to_string()), ("printenv", program)],
         )
         .runs(&["printenv"]),
+        Case::settings("trace", &trace).runs(&["trace"]),
+        Case::new(
+            "env-file",
+            vec![
+                (SETTINGS, start.to_string()),
+                ("start", mark("env-file", "start")),
+            ],
+        )
+        .runs(&["start"]),
     ]
 }
 

@@ -50,6 +50,7 @@ impl Sender {
     /// A `tgkill` or `rt_sigqueueinfo` from inside then arrives without its record, with the `si_code` and
     /// `si_pid` of one from outside. The agent has the same UID: it can lower `RLIMIT_SIGPENDING` of PID 1,
     /// and fill the queue. A `kill` keeps its record whatever the limit.
+    #[must_use]
     pub fn with_queue(self, has_room: impl FnOnce() -> bool) -> Self {
         if self == Self::Outside && !has_room() {
             return Self::Unknown;

@@ -181,7 +181,7 @@ print('sent', flush=True)
 sys.stdin.read()
 ";
 
-/// A signal whose sender the kernel has dropped reads as one from outside: si_code 0, si_pid 0.
+/// A signal whose sender the kernel has dropped reads as one from outside: `si_code` 0, `si_pid` 0.
 #[test]
 fn a_signal_that_has_lost_its_sender_does_not_end_it() {
     if needs_root("a_signal_that_has_lost_its_sender_does_not_end_it") {

@@ -8,7 +8,7 @@ use core::fmt::{self, Display, Formatter};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Stat, accessat, statat, statfs};
 use rustix::io::Errno;
 
-use crate::text::{Path, Why, shown};
+use crate::text::{Path, Shown, Why};
 use crate::user::Ids;
 
 /// What a folder is for.
@@ -82,6 +82,17 @@ impl<'a> Folder<'a> {
         }
     }
 
+    /// The path for messages. `rm -f FILE/` removes nothing, so the slash of [`Role::ClaudeTmp`] is left out.
+    fn name(self) -> Shown<'a> {
+        let path = self.path.to_bytes();
+        let without = path.strip_suffix(b"/");
+        Shown(
+            without
+                .filter(|_| self.role == Role::ClaudeTmp)
+                .unwrap_or(path),
+        )
+    }
+
     fn denied(self, errno: Errno) -> Fault {
         let seen = match errno {
             Errno::NOENT => None,
@@ -140,7 +151,7 @@ impl Display for Full {
 
 impl Display for Trouble<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Folder { role, path } = self.folder;
+        let role = self.folder.role;
         let name = match role {
             Role::Tmp => "temporary folder",
             Role::Home => "home",
@@ -148,7 +159,7 @@ impl Display for Trouble<'_> {
             Role::ClaudeTmp => "Claude Code's temporary folder",
             Role::InHome => "folder",
         };
-        write!(f, "{name} `{}` ", shown(path))?;
+        write!(f, "{name} `{}` ", self.folder.name())?;
         match self.fault {
             Fault::Full(full) => write!(
                 f,
@@ -210,7 +221,7 @@ impl Trouble<'_> {
         is_mount: bool,
     ) -> fmt::Result {
         let Self { folder, me, .. } = *self;
-        let path = shown(folder.path);
+        let path = folder.name();
         match (folder.role, errno) {
             (Role::Tmp | Role::Home, _) => write!(f, "docker run --tmpfs {path} …"),
             // What is there is temporary, and Claude Code makes it anew.

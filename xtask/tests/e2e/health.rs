@@ -136,10 +136,10 @@ fn files_that_keep_claude_code_from_working_are_said() {
     let container = Container::start_hardened(folder.path());
     let spoil = "mkfifo ~/.claude.json && touch /tmp/claude-1000";
     container.exec(&["sh", "-c", spoil]).succeeded();
-    let remove = "hint: docker exec --privileged --user root CONTAINER rm -rf /tmp/claude-1000/";
+    let remove = "hint: docker exec --privileged --user root CONTAINER rm -rf /tmp/claude-1000";
     let expected = [
         "fail home: Claude Code's `/home/agentgate/.claude.json` is not a regular file; hint: remove it, or mount a file there".to_owned(),
-        format!("fail tmp: Claude Code's temporary folder `/tmp/claude-1000/` is not a directory; {remove}"),
+        format!("fail tmp: Claude Code's temporary folder `/tmp/claude-1000` is not a directory; {remove}"),
     ];
     for health in [&HEALTH[..], &DEEP] {
         assert_eq!(failures(&container, health), expected);
@@ -153,7 +153,7 @@ fn files_that_keep_claude_code_from_working_are_said() {
         name,
         "rm",
         "-rf",
-        "/tmp/claude-1000/",
+        "/tmp/claude-1000",
     ];
     docker(&hint).succeeded();
     container

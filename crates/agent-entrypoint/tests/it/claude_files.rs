@@ -90,8 +90,8 @@ fn a_folder_that_claude_code_cannot_use_is_said() {
     };
     let claude = tmp.path().join(format!("claude-{uid}"));
     let name = claude.display();
-    let begin = format!("fail tmp: Claude Code's temporary folder `{name}/` is not ");
-    let end = format!("; hint: docker exec --privileged --user root CONTAINER rm -rf {name}/");
+    let begin = format!("fail tmp: Claude Code's temporary folder `{name}` is not ");
+    let end = format!("; hint: docker exec --privileged --user root CONTAINER rm -rf {name}");
     fs::write(&claude, "").unwrap();
     // As a program, it passes for what can be written and searched.
     fs::set_permissions(&claude, fs::Permissions::from_mode(0o777)).unwrap();

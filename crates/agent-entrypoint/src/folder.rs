@@ -8,7 +8,7 @@ use core::fmt::{self, Display, Formatter};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Stat, accessat, statat, statfs};
 use rustix::io::Errno;
 
-use crate::text::{Path, Why, shown};
+use crate::text::{Path, Shown, Why};
 use crate::user::Ids;
 
 /// What a folder is for.
@@ -18,6 +18,8 @@ pub enum Role {
     Home,
     /// Where Claude Code keeps its settings, sessions and credentials.
     Claude,
+    /// `/tmp/claude-UID`, which Claude Code makes for what it runs.
+    ClaudeTmp,
     /// A folder in HOME that programs expect to be able to write to, if it exists.
     InHome,
 }
@@ -71,9 +73,24 @@ impl<'a> Folder<'a> {
             Ok(()) => space(self.path).map_err(|full| fail(Fault::Full(full))),
             Err(Errno::NOSYS | Errno::PERM) => Ok(()),
             // The program that needs it makes it.
-            Err(Errno::NOENT) if matches!(self.role, Role::Claude | Role::InHome) => Ok(()),
+            Err(Errno::NOENT)
+                if matches!(self.role, Role::Claude | Role::ClaudeTmp | Role::InHome) =>
+            {
+                Ok(())
+            }
             Err(errno) => Err(fail(self.denied(errno))),
         }
+    }
+
+    /// The path for messages. `rm -f FILE/` removes nothing, so the slash of [`Role::ClaudeTmp`] is left out.
+    fn name(self) -> Shown<'a> {
+        let path = self.path.to_bytes();
+        let without = path.strip_suffix(b"/");
+        Shown(
+            without
+                .filter(|_| self.role == Role::ClaudeTmp)
+                .unwrap_or(path),
+        )
     }
 
     fn denied(self, errno: Errno) -> Fault {
@@ -134,14 +151,15 @@ impl Display for Full {
 
 impl Display for Trouble<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Folder { role, path } = self.folder;
+        let role = self.folder.role;
         let name = match role {
             Role::Tmp => "temporary folder",
             Role::Home => "home",
             Role::Claude => "Claude Code's folder",
+            Role::ClaudeTmp => "Claude Code's temporary folder",
             Role::InHome => "folder",
         };
-        write!(f, "{name} `{}` ", shown(path))?;
+        write!(f, "{name} `{}` ", self.folder.name())?;
         match self.fault {
             Fault::Full(full) => write!(
                 f,
@@ -203,9 +221,14 @@ impl Trouble<'_> {
         is_mount: bool,
     ) -> fmt::Result {
         let Self { folder, me, .. } = *self;
-        let path = shown(folder.path);
+        let path = folder.name();
         match (folder.role, errno) {
             (Role::Tmp | Role::Home, _) => write!(f, "docker run --tmpfs {path} …"),
+            // What is there is temporary, and Claude Code makes it anew.
+            (Role::ClaudeTmp, _) => write!(
+                f,
+                "docker exec --privileged --user root CONTAINER rm -rf {path}"
+            ),
             (_, Errno::ROFS) => f.write_str("mount it without `:ro`"),
             (Role::Claude, Errno::ACCESS) if is_mount && owner.uid == me.uid => {
                 f.write_str("on the host: `chmod u+rwx ~/.claude`")

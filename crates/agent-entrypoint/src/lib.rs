@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), no_std)]
 
 pub mod child;
+pub mod claude_json;
 pub mod config;
 pub mod credentials;
 pub mod descendants;
@@ -54,6 +55,8 @@ pub fn main(start: &Start<'static>) -> u8 {
             .map_err(Refusal::NoMemory)
             .and_then(|command| be_headless(start, command, run, caller)),
         Ok(Config::Health(probes)) => {
+            // An agent could otherwise trace it, and rewrite its report.
+            let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
             let mut room = environment::ROOM;
             as_agent(start, &mut room).map(|start| health::check(&probes, &start, caller))
         }

@@ -139,9 +139,13 @@ fn common_folder(folder: &OwnedFd) -> Result<Option<OwnedFd>, Fault> {
         Err(Errno::NOENT) => return Ok(None),
         Err(errno) => return Err(fault(part, errno)),
     };
+    let target = trim_line_end(text.as_bytes());
+    if target.is_empty() {
+        // A pipe without a writer reads as empty, too.
+        return Err(Fault::Missing(part));
+    }
     let mut path = Path::new();
-    let path = path.set_path(&[trim_line_end(text.as_bytes())]);
-    match open(folder.as_fd(), path) {
+    match open(folder.as_fd(), path.set_path(&[target])) {
         Ok(common) => Ok(Some(common)),
         Err(Errno::NOENT | Errno::NOTDIR) => Err(Fault::NoCommonFolder),
         Err(errno) => Err(fault(part, errno)),

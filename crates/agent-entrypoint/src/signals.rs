@@ -1,5 +1,7 @@
 //! Signals by number, real-time ones included: how this program treats each, and who sent it.
 
+use core::fmt::{self, Display, Formatter};
+
 /// The number of a signal, 1 to 64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signal(u8);
@@ -14,10 +16,14 @@ pub struct Received {
 /// Who sent a signal, as PID 1 of a PID namespace sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// The kernel (a terminal's Ctrl-C), or a process outside the namespace (the engine's `docker stop`).
+    /// The kernel itself: a terminal's Ctrl-C.
+    Kernel,
+    /// A process outside the namespace (the engine's `docker stop`), unless [`Sender::with_queue`] doubts it.
     Outside,
     /// A process of the namespace, by its PID; the PID is only a claim where `sigqueue` sent the signal.
     Inside(i32),
+    /// The kernel may have dropped the record of the sender.
+    Unknown,
 }
 
 impl Sender {
@@ -30,10 +36,35 @@ impl Sender {
     /// The kernel sets `si_pid` of a `kill` to 0 when the sender is in a parent PID namespace
     /// (`send_signal_locked` in `kernel/signal.c`). A process of this namespace can write any `si_pid`
     /// with `rt_sigqueueinfo`, but no `si_code` of 0 or above; what `F_SETSIG` sends has the codes 1 to 6.
+    /// It can make the kernel drop the record, which then reads as from outside: see [`Sender::with_queue`].
     pub fn of(code: i32, pid: i32) -> Self {
         match (code, pid) {
-            (Self::BY_KERNEL, _) | (Self::BY_KILL, 0) => Self::Outside,
+            (Self::BY_KERNEL, _) => Self::Kernel,
+            (Self::BY_KILL, 0) => Self::Outside,
             _ => Self::Inside(pid),
+        }
+    }
+
+    /// Doubts a signal from outside when the kernel has no room to queue a signal for this process.
+    ///
+    /// A `tgkill` or `rt_sigqueueinfo` from inside then arrives without its record, with the `si_code` and
+    /// `si_pid` of one from outside. The agent has the same UID: it can lower `RLIMIT_SIGPENDING` of PID 1,
+    /// and fill the queue. A `kill` keeps its record whatever the limit.
+    #[must_use]
+    pub fn with_queue(self, has_room: impl FnOnce() -> bool) -> Self {
+        if self == Self::Outside && !has_room() {
+            return Self::Unknown;
+        }
+        self
+    }
+}
+
+impl Display for Sender {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inside(pid) => write!(f, "process {pid}"),
+            Self::Unknown => f.write_str("an unknown sender (no room to queue signals)"),
+            Self::Kernel | Self::Outside => f.write_str("a sender outside"),
         }
     }
 }
@@ -49,6 +80,8 @@ impl Signal {
     pub const TERM: Self = Self(15);
     pub const CHLD: Self = Self(17);
     pub const CONT: Self = Self(18);
+    /// The last real-time signal.
+    pub const LAST: Self = Self(64);
 
     pub fn from_usize(number: usize) -> Option<Self> {
         let number = u8::try_from(number).ok()?;
@@ -78,6 +111,7 @@ impl Signals {
     pub const NONE: Self = Self(0);
     pub const ALL: Self = Self(u64::MAX);
     pub const CHLD: Self = Self(1 << (Signal::CHLD.0 - 1));
+    pub const LAST: Self = Self(1 << (Signal::LAST.0 - 1));
     /// What the kernel raises for a write that fails: SIGPIPE or SIGXFSZ.
     pub const OF_WRITING: Self = Self(1 << (13 - 1) | 1 << (25 - 1));
 
@@ -120,13 +154,27 @@ mod tests {
         for (what, code, pid, expected) in [
             ("kill, from a parent namespace", 0, 0, Sender::Outside),
             ("kill, from this namespace", 0, 42, Sender::Inside(42)),
-            ("a terminal's Ctrl-C", 0x80, 0, Sender::Outside),
+            ("a terminal's Ctrl-C", 0x80, 0, Sender::Kernel),
             ("sigqueue, honest", -1, 42, Sender::Inside(42)),
             ("sigqueue, forged", -1, 0, Sender::Inside(0)),
             ("tkill", -6, 42, Sender::Inside(42)),
             ("F_SETSIG", 1, 0, Sender::Inside(0)),
         ] {
             assert_eq!(Sender::of(code, pid), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn without_room_in_the_queue_only_a_sender_outside_is_doubted() {
+        for (sender, doubted) in [
+            (Sender::Outside, Sender::Unknown),
+            (Sender::Unknown, Sender::Unknown),
+            (Sender::Kernel, Sender::Kernel),
+            (Sender::Inside(0), Sender::Inside(0)),
+            (Sender::Inside(42), Sender::Inside(42)),
+        ] {
+            assert_eq!(sender.with_queue(|| true), sender);
+            assert_eq!(sender.with_queue(|| false), doubted);
         }
     }
 }

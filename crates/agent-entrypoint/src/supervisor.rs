@@ -52,8 +52,8 @@ pub enum Action {
     AllowLast,
     /// Warn that processes did not end in time.
     Warn,
-    /// Note that a signal from this process of the container does not end the container.
-    Decline(Signal, i32),
+    /// Note that a signal of this sender does not end the container.
+    Decline(Received),
     /// Continue a process if it holds the terminal.
     Resume(Pid),
     Exit(u8),
@@ -128,14 +128,16 @@ impl State {
         [signal.is_forwarded().then_some(forward), None, None]
     }
 
-    /// Handles a signal in keep-alive mode. As PID 1, only a signal from outside ends it: an agent's `pkill
-    /// -u agentgate` sends SIGTERM to PID 1, too.
+    /// Handles a signal in keep-alive mode. As PID 1, it obeys only a sender outside: an agent's `pkill
+    /// -u agentgate` sends SIGTERM to PID 1, too. A sender that cannot be known counts as inside, since the
+    /// engine's SIGKILL ends a real stop.
     fn keep_alive(&mut self, Received { signal, sender }: Received) -> Actions {
         match sender {
             _ if !signal.ends_keep_alive() => [None; 3],
-            Sender::Inside(pid) if self.scope == Scope::Namespace => {
+            Sender::Inside(_) | Sender::Unknown if self.scope == Scope::Namespace => {
                 let is_first = !core::mem::replace(&mut self.has_declined, true);
-                [is_first.then_some(Action::Decline(signal, pid)), None, None]
+                let decline = Action::Decline(Received { signal, sender });
+                [is_first.then_some(decline), None, None]
             }
             _ => self.end(exit::OK),
         }
@@ -192,6 +194,7 @@ pub fn supervise(child: Option<Child>, scope: Scope, run: &Run<'_>) -> u8 {
     let child = child.map(|child| child.pid);
     let mut state = State::new(child, scope, run.to_group);
     let mut watch = Watch::new(scope, has_terminal);
+    watch.doubts = child.is_none() && scope == Scope::Namespace;
     loop {
         for action in state.step(watch.next()).into_iter().flatten() {
             match action {
@@ -204,8 +207,8 @@ pub fn supervise(child: Option<Child>, scope: Scope, run: &Run<'_>) -> u8 {
                     "killing the processes that did not end within {} s of SIGTERM",
                     run.grace_seconds
                 )),
-                Action::Decline(..) if run.quiet => {}
-                Action::Decline(signal, pid) => decline(signal, pid),
+                Action::Decline(_) if run.quiet => {}
+                Action::Decline(received) => decline(received),
                 Action::Resume(pid) => scope::resume(pid),
                 Action::Exit(code) => return code,
             }
@@ -214,10 +217,10 @@ pub fn supervise(child: Option<Child>, scope: Scope, run: &Run<'_>) -> u8 {
 }
 
 #[inline(never)]
-fn decline(signal: Signal, pid: i32) {
+fn decline(Received { signal, sender }: Received) {
     let number = signal.as_usize();
     say::note(format_args!(
-        "ignored signal {number} of process {pid}: only SIGTERM or SIGINT from outside the container ends it; hint: `docker stop`"
+        "ignored signal {number} of {sender}: only SIGTERM or SIGINT from outside the container ends it; hint: `docker stop`"
     ));
 }
 
@@ -240,6 +243,8 @@ struct Watch {
     has_ended: bool,
     /// The changes of children to wait for.
     options: WaitOptions,
+    /// A signal that asks for the end needs a known sender.
+    doubts: bool,
 }
 
 impl Watch {
@@ -253,6 +258,7 @@ impl Watch {
             is_empty: false,
             // The program that became this one may have left a child that has ended.
             has_ended: true,
+            doubts: false,
         }
     }
 
@@ -275,10 +281,17 @@ impl Watch {
             let limit = matches!(self.clock, Timer::Until(_)).then_some(TICK);
             match sys::wait_signal(Signals::ALL, limit) {
                 Some(received) if received.signal == Signal::CHLD => self.has_ended = true,
-                Some(received) => return Event::Signal(received),
+                Some(received) => return Event::Signal(self.doubt(received)),
                 None => return Event::Tick,
             }
         }
+    }
+
+    /// Checks at once whether the record of the sender may be lost: the agent can free the queue again.
+    fn doubt(&self, Received { signal, sender }: Received) -> Received {
+        let is_sure = !self.doubts || !signal.ends_keep_alive();
+        let sender = sender.with_queue(|| is_sure || sys::can_queue());
+        Received { signal, sender }
     }
 
     /// While the clock runs, checks for processes and for the time.

@@ -138,6 +138,35 @@ pub fn wait_signal(among: Signals, limit: Option<u64>) -> Option<Received> {
     Some(Received { signal, sender })
 }
 
+/// Returns true if the kernel has room to queue a signal for this process: it sends itself one with a
+/// record, which no limit is lifted for, and takes it again.
+///
+/// Every signal must be blocked.
+pub fn can_queue() -> bool {
+    const BY_QUEUE: i32 = -1;
+    let mut info = SignalInfo([0; 32]);
+    info.0[2] = BY_QUEUE;
+    let own = rustix::process::getpid().as_raw_pid();
+    let (place, number) = ((&raw const info) as usize, Signal::LAST.as_usize());
+    // SAFETY: the pointer is to a live `siginfo_t`, and the blocked signal runs no code.
+    let queued = unsafe {
+        syscall3(
+            Sysno::rt_sigqueueinfo,
+            own.unsigned_abs() as usize,
+            number,
+            place,
+        )
+    };
+    match queued.map_err(errno) {
+        Ok(_) => {
+            wait_signal(Signals::LAST, Some(0));
+            true
+        }
+        // A sandbox that lacks the call says nothing about the queue.
+        Err(errno) => errno != Errno::AGAIN,
+    }
+}
+
 /// Milliseconds since some moment in the past; they never decrease.
 pub fn now() -> u64 {
     const MONOTONIC: usize = 1;

@@ -60,6 +60,42 @@ fn nothing_that_an_agent_kills_ends_the_sandbox() {
     }
 }
 
+/// Takes the record of the sender from a signal, which then reads as one from outside: the kernel drops it
+/// when PID 1's limit or the UID's queue leaves no room.
+const LOSE_THE_SENDER: &str = r"
+import ctypes, os, resource, signal, struct, sys
+call = ctypes.CDLL(None).syscall
+queue, tgkill = {'x86_64': (129, 234), 'aarch64': (138, 131)}[os.uname().machine]
+info = lambda number: struct.pack('=4i4i', number, 0, -1, 0, 0, 0, 0, 0).ljust(128, b'\0')
+if sys.argv[1] == 'limit':
+    resource.prlimit(1, resource.RLIMIT_SIGPENDING, (0, 0))
+else:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {50})
+    while call(queue, os.getpid(), 50, info(50)) == 0:
+        pass
+for number in signal.SIGTERM, signal.SIGINT:
+    call(tgkill, 1, 1, number)
+    call(queue, 1, number, info(number))
+";
+
+#[test]
+fn a_signal_that_has_lost_its_sender_does_not_end_the_sandbox() {
+    // All processes of a UID on the host share a queue: a small limit fills it fast. When its owner ends it
+    // is free again; the lowered limit of PID 1 stays, and the engine's SIGKILL ends a real stop.
+    for (trick, code) in [("full", "0"), ("limit", "137")] {
+        let options = [&HARDENED[..], &["--ulimit", "sigpending=64"]].concat();
+        let container = Container::start(&options, &["sleep", "infinity"]);
+        let ran = container.exec(&["python3", "-c", LOSE_THE_SENDER, trick]);
+        ran.succeeded();
+        container.exec(&["true"]).succeeded();
+        container.docker(&["stop", "--time", "5"]).succeeded();
+        assert_eq!(container.state("ExitCode"), code, "{trick}");
+        let said = container.docker(&["logs"]).succeeded().stderr;
+        assert!(said.contains(" of an unknown sender "), "{said}");
+        assert_eq!(said.matches("ignored signal").count(), 1, "{said}");
+    }
+}
+
 /// Each way to get at PID 1 that a process of the same UID has; prints those that work.
 const REACH: &str = r"
 import ctypes, os

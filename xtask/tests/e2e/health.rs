@@ -129,6 +129,39 @@ fn a_full_tmp_and_a_full_home_are_unhealthy_until_there_is_room() {
     assert_eq!(failures(&container, &DEEP), [""; 0]);
 }
 
+/// Claude Code hung on the first, and could run no command with the second.
+#[test]
+fn files_that_keep_claude_code_from_working_are_said() {
+    let folder = workspace();
+    let container = Container::start_hardened(folder.path());
+    let spoil = "mkfifo ~/.claude.json && touch /tmp/claude-1000";
+    container.exec(&["sh", "-c", spoil]).succeeded();
+    let remove = "hint: docker exec --privileged --user root CONTAINER rm -rf /tmp/claude-1000";
+    let expected = [
+        "fail home: Claude Code's `/home/agentgate/.claude.json` is not a regular file; hint: remove it, or mount a file there".to_owned(),
+        format!("fail tmp: Claude Code's temporary folder `/tmp/claude-1000` is not a directory; {remove}"),
+    ];
+    for health in [&HEALTH[..], &DEEP] {
+        assert_eq!(failures(&container, health), expected);
+    }
+    let name = container.name();
+    let hint = [
+        "exec",
+        "--privileged",
+        "--user",
+        "root",
+        name,
+        "rm",
+        "-rf",
+        "/tmp/claude-1000",
+    ];
+    docker(&hint).succeeded();
+    container
+        .exec(&["sh", "-c", "rm ~/.claude.json"])
+        .succeeded();
+    assert_eq!(failures(&container, &DEEP), [""; 0]);
+}
+
 /// As in anthropics/claude-code#18443: a mount of a file keeps the file.
 #[test]
 fn credentials_that_were_replaced_or_missing_on_the_host_are_said() {

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use self::cases::{Case, cases};
 use crate::claude_api::{Api, OPERATOR, result};
-use crate::common::Ran;
+use crate::common::{Ran, command};
 use crate::world::{Container, HARDENED, docker, image, workspace};
 
 const KEY: &str = "the-operators-key";
@@ -101,9 +101,20 @@ fn write(workspace: &Path, case: &Case) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        if path.extension().is_some_and(|ending| ending == "c") {
+            compile(&path);
+        }
     }
     // Its commands leave their marks there.
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+}
+
+/// Compiles `NAME.c` to the shared library `NAME`.
+fn compile(source: &Path) {
+    let mut cc = command("cc", source.parent().unwrap());
+    cc.args(["-shared", "-fPIC", "-fno-builtin", "-w", "-o"]);
+    let done = cc.arg(source.with_extension("")).arg(source).status();
+    assert!(done.unwrap().success(), "cc {}", source.display());
 }
 
 /// `~/.claude.json`, in which the user has trusted the folders of some cases.

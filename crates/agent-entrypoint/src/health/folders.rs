@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use rustix::process::getpid;
 
 use super::answer::{Asked, fail};
+use crate::claude_json;
 use crate::credentials;
 use crate::env::Env;
 use crate::folder::{self, Folder, Role, Trouble};
@@ -61,6 +62,9 @@ pub fn home(asked: &Asked<'_>) -> u8 {
             Ok(_) => {}
         }
     }
+    if let Err(trouble) = claude_json::check(state_path(asked, &mut room)) {
+        return fail(&trouble);
+    }
     if asked.probes.deep {
         // An engine makes the folders above a mount for root.
         for below in EXPECTED {
@@ -83,10 +87,13 @@ const EXPECTED: [&[u8]; 6] = [
 ];
 
 pub fn tmp(asked: &Asked<'_>) -> u8 {
-    match check(Role::Tmp, b"", asked, &mut Path::new()) {
-        Ok(path) => well(path, asked.probes.deep),
-        Err(trouble) => fail(&trouble),
+    let mut room = Path::new();
+    for role in [Role::Tmp, Role::ClaudeTmp] {
+        if let Err(trouble) = check(role, b"", asked, &mut room) {
+            return fail(&trouble);
+        }
     }
+    well(path(Role::Tmp, b"", asked, &mut room), asked.probes.deep)
 }
 
 pub fn credentials(asked: &Asked<'_>) -> u8 {
@@ -100,12 +107,19 @@ pub fn credentials(asked: &Asked<'_>) -> u8 {
 }
 
 fn path<'a>(role: Role, below: &[u8], asked: &Asked<'_>, room: &'a mut Path) -> &'a CStr {
-    // The environment is that of this user.
-    let user = User {
+    trouble::path(role, below, Env(asked.environment), user(asked), room)
+}
+
+fn state_path<'a>(asked: &Asked<'_>, room: &'a mut Path) -> &'a CStr {
+    trouble::state_path(Env(asked.environment), user(asked), room)
+}
+
+/// The environment is that of this user.
+fn user(asked: &Asked<'_>) -> User {
+    User {
         uid: asked.me.uid,
         is_new: false,
-    };
-    trouble::path(role, below, Env(asked.environment), user, room)
+    }
 }
 
 fn check<'a>(

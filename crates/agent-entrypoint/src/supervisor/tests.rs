@@ -22,6 +22,23 @@ fn from_inside(signal: Signal) -> Event {
     Event::Signal(Received { signal, sender })
 }
 
+fn from_unknown(signal: Signal) -> Event {
+    let sender = Sender::Unknown;
+    Event::Signal(Received { signal, sender })
+}
+
+fn from_kernel(signal: Signal) -> Event {
+    let sender = Sender::Kernel;
+    Event::Signal(Received { signal, sender })
+}
+
+fn declined(event: Event) -> Action {
+    let Event::Signal(received) = event else {
+        panic!("{event:?} is no signal");
+    };
+    Action::Decline(received)
+}
+
 fn ended(number: i32, code: i32) -> Event {
     Event::Reaped(pid(number), code << 8)
 }
@@ -182,14 +199,20 @@ fn nothing_inside_ends_keep_alive_as_pid_1() {
         State::new(None, Scope::Namespace, true),
         &[
             (from_inside(signal(SOME_SIGNAL)), &[]),
-            (from_inside(term), &[Action::Decline(term, 42)]),
+            (from_inside(term), &[declined(from_inside(term))]),
             // Said once: an agent may send thousands.
             (from_inside(int), &[]),
             (from_inside(term), &[]),
+            (from_unknown(term), &[]),
             (from_outside(int), &end),
             (from_inside(term), &[]),
         ],
     );
+    let (unknown, keep_alive) = (from_unknown(term), || {
+        State::new(None, Scope::Namespace, true)
+    });
+    tell(keep_alive(), &[(unknown, &[declined(unknown)])]);
+    tell(keep_alive(), &[(from_kernel(int), &end)]);
     // Beside another init (`docker run --init`) its signals come from inside, too.
     tell(
         State::new(None, Scope::Descendants, true),
@@ -227,6 +250,8 @@ mod properties {
         prop_oneof![
             (1..=64_usize).prop_map(|number| from_outside(signal(number))),
             (1..=64_usize).prop_map(|number| from_inside(signal(number))),
+            (1..=64_usize).prop_map(|number| from_unknown(signal(number))),
+            (1..=64_usize).prop_map(|number| from_kernel(signal(number))),
             (5..10_i32).prop_map(|number| Event::Stopped(pid(number))),
             ((5..10_i32), any::<u16>())
                 .prop_map(|(number, status)| Event::Reaped(pid(number), i32::from(status))),
@@ -265,7 +290,10 @@ mod properties {
                 if let Event::Signal(Received { signal, sender }) = event {
                     asked |= match child {
                         Some(_) => signal == Signal::TERM,
-                        None => signal.ends_keep_alive() && sender == Sender::Outside,
+                        None => {
+                            signal.ends_keep_alive()
+                                && matches!(sender, Sender::Outside | Sender::Kernel)
+                        }
                     };
                 }
                 let is_first_time_up = event == Event::TimeUp && !killing;
@@ -292,9 +320,11 @@ mod properties {
                         Action::AllowGrace => clock_started += 1,
                         Action::AllowLast => killing = true,
                         Action::Warn => prop_assert!(is_first_time_up),
-                        // A signal from inside leads to words alone, and only in keep-alive mode.
-                        Action::Decline(signal, _) => {
-                            prop_assert_eq!(event, from_inside(signal));
+                        // Such a signal leads to words alone, and only in keep-alive mode.
+                        Action::Decline(received) => {
+                            prop_assert_eq!(event, Event::Signal(received));
+                            let sender = received.sender;
+                            prop_assert!(matches!(sender, Sender::Inside(_) | Sender::Unknown));
                             prop_assert!(child.is_none() && !asked);
                         }
                         Action::Resume(pid) => prop_assert_eq!(event, Event::Stopped(pid)),

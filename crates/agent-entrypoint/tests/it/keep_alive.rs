@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{As, GRACE, Outcome, Running, entrypoint, needs_root, program};
+use crate::harness::{
+    As, GRACE, Outcome, Running, entrypoint, entrypoint_after, needs_root, program,
+};
 use crate::watch::{children, eventually, is_over, kill, state};
 
 /// What `docker exec` does: a process joins the namespace whose parent is outside of it.
@@ -154,4 +156,68 @@ fn orphans_of_exec_are_reaped() {
     });
     kill(init, libc::SIGTERM);
     assert_eq!(running.wait(), Outcome::new(0, "", ""));
+}
+
+/// Takes the record of the sender from a signal: the kernel drops it when it has no room to queue.
+///
+/// `limit` lowers PID 1's own limit, `full` fills what the UID may queue. Both send by tgkill and by
+/// `rt_sigqueueinfo`. The queue stays full until stdin ends.
+const LOSE_THE_SENDER: &str = r"
+import ctypes, os, resource, signal, struct, sys
+call = ctypes.CDLL(None).syscall
+queue, tgkill = {'x86_64': (129, 234), 'aarch64': (138, 131)}[os.uname().machine]
+info = lambda number: struct.pack('=4i4i', number, 0, -1, 0, 0, 0, 0, 0).ljust(128, b'\0')
+if sys.argv[1] == 'limit':
+    resource.prlimit(1, resource.RLIMIT_SIGPENDING, (0, 0))
+else:
+    resource.setrlimit(resource.RLIMIT_SIGPENDING, (64, 64))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {50})
+    while call(queue, os.getpid(), 50, info(50)) == 0:
+        pass
+for number in signal.SIGTERM, signal.SIGINT:
+    call(tgkill, 1, 1, number)
+    call(queue, 1, number, info(number))
+print('sent', flush=True)
+sys.stdin.read()
+";
+
+/// A signal whose sender the kernel has dropped reads as one from outside: `si_code` 0, `si_pid` 0.
+#[test]
+fn a_signal_that_has_lost_its_sender_does_not_end_it() {
+    if needs_root("a_signal_that_has_lost_its_sender_does_not_end_it") {
+        return;
+    }
+    for trick in ["limit", "full"] {
+        // All processes of a UID on the machine share a queue: a small limit fills it fast.
+        let small = "prlimit --pid $$ --sigpending=64";
+        let mut start = entrypoint_after(small, As::Pid1, &["sleep", "infinity"]);
+        let running = Running::start(start.env("AGENT_ENTRYPOINT_QUIET", "0"));
+        let init = running.init();
+        let job = exec(
+            init,
+            &format!("exec python3 -c \"{LOSE_THE_SENDER}\" {trick}"),
+        );
+        assert_eq!(job.line(), "sent", "{trick}");
+        assert_eq!(exec(init, "echo up").wait(), Outcome::new(0, "up\n", ""));
+        assert_eq!(job.wait(), Outcome::new(0, "", ""), "{trick}");
+        kill(init, libc::SIGTERM);
+        // The queue has room again, the lowered limit stays: there the engine's SIGKILL is the end.
+        if trick == "limit" {
+            assert_eq!(exec(init, "echo up").wait(), Outcome::new(0, "up\n", ""));
+            kill(init, libc::SIGKILL);
+        }
+        let outcome = running.wait();
+        assert_eq!(outcome.code == Some(0), trick == "full", "{outcome:?}");
+        let note = "agent-entrypoint: note: ignored signal ";
+        let said: Vec<_> = outcome
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with(note))
+            .collect();
+        assert_eq!(said.len(), 1, "{outcome:?}");
+        assert!(
+            said[0].contains(" of an unknown sender (no room to queue signals): "),
+            "{outcome:?}"
+        );
+    }
 }

@@ -30,6 +30,7 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod claude_files;
 mod cli;
 mod command;
 mod credentials;

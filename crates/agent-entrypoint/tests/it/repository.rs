@@ -161,9 +161,7 @@ fn a_repository_that_is_not_in_the_container_is_said_at_the_start() {
         ),
         (
             "new w; mkfifo \"$DIR/w/.git/commondir\"",
-            format!(
-                "is a worktree of a repository {absent}: mount the repository that it belongs to at the path that it has on the host"
-            ),
+            format!("is not one: its `commondir` is missing or empty; hint: {fix}"),
         ),
         // Nobody waits for what writes into it.
         (

@@ -90,18 +90,26 @@ const HELPERS: [&str; 6] = [
     "proxyAuthHelper",
 ];
 
-/// Variables that name where requests go, with what, or what runs before each command.
-const PINNED: [&str; 12] = [
+/// Variables that name where requests go, with what, or what runs before or beside each command.
+const PINNED: [&str; 20] = [
     "ANTHROPIC_AUTH_TOKEN",
     "ANTHROPIC_CUSTOM_HEADERS",
     "ALL_PROXY",
     "BASH_ENV",
+    "BUN_OPTIONS",
     "CLAUDE_CODE_SHELL_PREFIX",
     "CLAUDE_CODE_USE_BEDROCK",
     "CLAUDE_CODE_USE_FOUNDRY",
     "CLAUDE_CODE_USE_VERTEX",
+    "CLAUDE_ENV_FILE",
+    "GIT_CONFIG_COUNT",
+    "GIT_TRACE2",
     "HTTPS_PROXY",
     "HTTP_PROXY",
+    "LD_AUDIT",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "NODE_OPTIONS",
     "http_proxy",
     "https_proxy",
 ];

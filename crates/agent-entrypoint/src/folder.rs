@@ -84,13 +84,10 @@ impl<'a> Folder<'a> {
 
     /// The path for messages. `rm -f FILE/` removes nothing, so the slash of [`Role::ClaudeTmp`] is left out.
     fn name(self) -> Shown<'a> {
-        let path = self.path.to_bytes();
-        let without = path.strip_suffix(b"/");
-        Shown(
-            without
-                .filter(|_| self.role == Role::ClaudeTmp)
-                .unwrap_or(path),
-        )
+        match self.path.to_bytes() {
+            [without @ .., b'/'] if self.role == Role::ClaudeTmp => Shown(without),
+            path => Shown(path),
+        }
     }
 
     fn denied(self, errno: Errno) -> Fault {

@@ -16,7 +16,7 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Root's privileges could not be dropped (`EX_NOPERM` of sysexits).
 pub const NO_PERMISSION: u8 = 77;
-/// There is no workspace (`EX_CONFIG` of sysexits); commands hardly use this code.
+/// The workspace is missing (`EX_CONFIG` of sysexits). Commands rarely end with this code.
 pub const NO_WORKSPACE: u8 = 78;
 pub const NOT_EXECUTABLE: u8 = 126;
 pub const NOT_FOUND: u8 = 127;

@@ -74,12 +74,12 @@ impl<const N: usize> Text<N> {
         text.filter(|_| !self.is_cut)
     }
 
-    /// Returns true if there is no room left, so the text may be only the beginning.
+    /// Returns true when the buffer is full. The text may then be cut off.
     pub fn is_full(&self) -> bool {
         self.length == N
     }
 
-    /// Ends the text with a line end, in place of its last byte if there is no room.
+    /// Ends the text with a line end. In a full buffer it replaces the last byte.
     pub fn end_line(&mut self) {
         self.length = self.length.min(N.saturating_sub(1));
         self.push(b"\n");

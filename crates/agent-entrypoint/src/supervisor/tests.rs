@@ -34,7 +34,7 @@ fn from_kernel(signal: Signal) -> Event {
 
 fn declined(event: Event) -> Action {
     let Event::Signal(received) = event else {
-        panic!("{event:?} is no signal");
+        panic!("{event:?} is not a signal");
     };
     Action::Decline(received)
 }
@@ -218,7 +218,7 @@ fn nothing_inside_ends_keep_alive_as_pid_1() {
         State::new(None, Scope::Descendants, true),
         &[(from_inside(term), &end)],
     );
-    // A command gets the signal, whoever sent it.
+    // A command gets the signal from any sender.
     tell(
         command(),
         &[

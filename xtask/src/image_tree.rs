@@ -113,7 +113,7 @@ impl Image {
 pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
 
 /// The label with the time of that commit.
-const CREATED: &str = "org.opencontainers.image.created";
+pub(crate) const CREATED: &str = "org.opencontainers.image.created";
 
 /// The label with the version that an image is built as.
 const VERSION: &str = "org.opencontainers.image.version";

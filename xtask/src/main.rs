@@ -20,6 +20,7 @@ mod last_build;
 mod oci;
 mod platform;
 mod preflight;
+mod prune;
 mod published;
 mod reference;
 mod refusal;
@@ -69,6 +70,7 @@ enum Command {
     Verify(verify::Args),
     Release(release::Args),
     Audit(audit::Args),
+    Prune(prune::Args),
     Doctor(doctor::Args),
     Testbed(testbed::command::Args),
     Test(test::Args),
@@ -99,6 +101,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Verify(args) => args.run(&ctx),
         Command::Release(args) => args.run(&ctx),
         Command::Audit(args) => args.run(&ctx),
+        Command::Prune(args) => args.run(&ctx),
         Command::Doctor(args) => args.run(&ctx),
         Command::Testbed(args) => args.run(&ctx),
         Command::Test(args) => args.run(&ctx),

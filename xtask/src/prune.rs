@@ -116,16 +116,4 @@ fn in_git(ctx: &Ctx) -> anyhow::Result<BTreeSet<String>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_age_has_a_unit_and_is_a_day_at_least() {
-        for (text, days) in [("30d", 30), ("24h", 1), ("12weeks", 84), ("90days", 90)] {
-            assert_eq!(age(text), Ok(Duration::from_hours(24 * days)), "{text}");
-        }
-        for text in ["", "30", "0s", "23h", "-30d", "30 x"] {
-            assert!(age(text).is_err(), "{text}");
-        }
-    }
-}
+mod tests;

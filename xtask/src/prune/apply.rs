@@ -1,7 +1,5 @@
 //! Deletes what a plan removes, one thing at a time, each after the registry was asked anew.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use ureq::http::StatusCode;
@@ -84,6 +82,9 @@ impl<'a> Apply<'a> {
     }
 
     fn removals(&mut self, plan: &PrunePlan) -> anyhow::Result<Vec<RemovalResult>> {
+        for digest in &plan.left_over {
+            self.manifest(digest, &[])?;
+        }
         let mut results = Vec::new();
         for (number, removal) in (1..).zip(&plan.remove) {
             let tags: Vec<&str> = removal.tags.iter().map(|tag| &*tag.tag).collect();
@@ -106,9 +107,6 @@ impl<'a> Apply<'a> {
                 why: why.unwrap_or_default(),
                 deletions: self.deleted - before,
             });
-        }
-        for digest in &plan.left_over {
-            self.manifest(digest, &[])?;
         }
         Ok(results)
     }
@@ -243,11 +241,11 @@ fn remedy(repository: &Repository) -> &'static str {
     }
 }
 
-/// Every manifest that the plan deletes.
-fn pending(plan: &PrunePlan) -> BTreeSet<Digest> {
+/// Every manifest that the plan deletes, in its order.
+fn pending(plan: &PrunePlan) -> Vec<Digest> {
     let removals = plan.remove.iter().flat_map(|removal| {
         let own = removal.needed_by.is_none().then_some(&removal.digest);
-        removal.manifests.iter().chain(own)
+        own.into_iter().chain(&removal.manifests)
     });
-    removals.chain(&plan.left_over).cloned().collect()
+    plan.left_over.iter().chain(removals).cloned().collect()
 }

@@ -1,7 +1,6 @@
 //! The manifests that a run is about to delete after their tags. Only this file knows of them once
 //! the tags are gone: an interrupted run is finished by the next one on the same machine.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -24,7 +23,7 @@ pub(super) struct LeftOver {
 struct Record {
     schema: u32,
     repository: Repository,
-    manifests: BTreeSet<Digest>,
+    manifests: Vec<Digest>,
 }
 
 impl LeftOver {
@@ -38,10 +37,10 @@ impl LeftOver {
         }
     }
 
-    /// What an interrupted run has left; empty when the last run finished.
-    pub(super) fn read(&self) -> anyhow::Result<BTreeSet<Digest>> {
+    /// What an interrupted run has left, in the order of deletion; empty when the last run finished.
+    pub(super) fn read(&self) -> anyhow::Result<Vec<Digest>> {
         let text = match fs::read(&self.path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             result => result.with_context(|| self.failed("read"))?,
         };
         let record: Record =
@@ -54,7 +53,7 @@ impl LeftOver {
         Ok(record.manifests)
     }
 
-    pub(super) fn write(&self, manifests: BTreeSet<Digest>) -> anyhow::Result<()> {
+    pub(super) fn write(&self, manifests: Vec<Digest>) -> anyhow::Result<()> {
         let record = Record {
             schema: 1,
             repository: self.repository.clone(),
@@ -86,11 +85,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| LeftOver::new(folder.path(), &name.parse().unwrap());
         let (one, other) = (file("ghcr.io/me/agent"), file("ghcr.io/me/other"));
-        assert_eq!(one.read().unwrap(), BTreeSet::new());
-        let manifests = BTreeSet::from([Digest::of(b"a")]);
+        assert_eq!(one.read().unwrap(), Vec::new());
+        let manifests = vec![Digest::of(b"a")];
         one.write(manifests.clone()).unwrap();
         assert_eq!(one.read().unwrap(), manifests);
-        assert_eq!(other.read().unwrap(), BTreeSet::new());
+        assert_eq!(other.read().unwrap(), Vec::new());
         fs::copy(&one.path, &other.path).unwrap();
         let error = other.read().unwrap_err().to_string();
         assert!(
@@ -99,7 +98,7 @@ mod tests {
         );
         one.clear().unwrap();
         one.clear().unwrap();
-        assert_eq!(one.read().unwrap(), BTreeSet::new());
+        assert_eq!(one.read().unwrap(), Vec::new());
         fs::write(&one.path, "{").unwrap();
         assert!(one.read().is_err());
     }

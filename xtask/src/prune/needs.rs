@@ -10,6 +10,8 @@ use crate::oci::Digest;
 
 /// How deep indexes may stand in indexes. The OCI allows any depth, and nobody uses it.
 const DEPTH: usize = 4;
+/// How many documents are read below one.
+const MOST: usize = 100;
 /// The media types of documents that name no further index or manifest.
 const MANIFESTS: [&str; 2] = [
     "application/vnd.oci.image.manifest.v1+json",
@@ -44,58 +46,65 @@ impl Needs {
     /// Fails with [`Unknown`] when it cannot be known, so that nothing may be deleted, and with
     /// another error when `store` does not answer.
     pub(super) fn read(bytes: &[u8], store: &impl ManifestStore) -> anyhow::Result<Needs> {
-        let mut needs = Needs::default();
-        needs.entries = needs.add(bytes, store, 0)?;
-        Ok(needs)
+        let mut reader = Reader {
+            store,
+            all: BTreeSet::new(),
+            reads: 0,
+        };
+        Ok(Needs {
+            entries: reader.add(bytes, 0)?,
+            all: reader.all,
+        })
     }
+}
 
+/// Follows indexes in indexes, and the subjects of signatures.
+struct Reader<'a, S> {
+    store: &'a S,
+    all: BTreeSet<Digest>,
+    /// How many documents were read.
+    reads: usize,
+}
+
+impl<S: ManifestStore> Reader<'_, S> {
     /// Adds what a document names. Returns the entries of an index.
-    fn add(
-        &mut self,
-        bytes: &[u8],
-        store: &impl ManifestStore,
-        depth: usize,
-    ) -> anyhow::Result<Vec<Digest>> {
-        if depth == DEPTH {
-            return Err(Unknown("its indexes are nested too deep").into());
-        }
+    fn add(&mut self, bytes: &[u8], depth: usize) -> anyhow::Result<Vec<Digest>> {
         let document: Value =
             serde_json::from_slice(bytes).map_err(|_| Unknown("it is not JSON"))?;
         self.all.extend(mentioned(bytes));
+        let none = Vec::new();
         let entries = match document.get("manifests") {
             Some(entries) => entries
                 .as_array()
                 .ok_or(Unknown("its `manifests` is not a list"))?,
-            None => &Vec::new(),
+            None => &none,
         };
-        let mut digests = Vec::new();
-        for entry in entries {
-            digests.push(self.follow(entry, store, depth)?);
-        }
+        let entries = entries.iter().map(|entry| self.follow(entry, depth));
+        let entries = entries.collect::<anyhow::Result<_>>()?;
         if let Some(subject) = document.get("subject").filter(|it| !it.is_null()) {
-            self.follow(subject, store, depth)?;
+            self.follow(subject, depth)?;
         }
-        Ok(digests)
+        Ok(entries)
     }
 
-    /// Adds what a descriptor leads to, unless it says that this is a manifest.
-    fn follow(
-        &mut self,
-        descriptor: &Value,
-        store: &impl ManifestStore,
-        depth: usize,
-    ) -> anyhow::Result<Digest> {
+    /// Adds what a descriptor leads to. Reads it unless it says that it is a manifest.
+    fn follow(&mut self, descriptor: &Value, depth: usize) -> anyhow::Result<Digest> {
         let digest = descriptor["digest"].as_str().unwrap_or_default();
         let digest: Digest = digest
             .parse()
             .map_err(|_| Unknown("a manifest that it names has no SHA-256 digest"))?;
-        let kind = descriptor["mediaType"].as_str().unwrap_or_default();
-        if !MANIFESTS.contains(&kind)
-            && let Some(bytes) = store.manifest(&digest)?
-        {
-            self.add(&bytes, store, depth + 1)?;
-        }
         self.all.insert(digest.clone());
+        let kind = descriptor["mediaType"].as_str().unwrap_or_default();
+        if MANIFESTS.contains(&kind) {
+            return Ok(digest);
+        }
+        self.reads += 1;
+        if depth == DEPTH || self.reads > MOST {
+            return Err(Unknown("too many indexes are below it").into());
+        }
+        if let Some(bytes) = self.store.manifest(&digest)? {
+            self.add(&bytes, depth + 1)?;
+        }
         Ok(digest)
     }
 }
@@ -203,11 +212,14 @@ mod tests {
     #[test]
     fn indexes_are_not_followed_without_end() {
         let mut shelf = Shelf::default();
-        let mut document = json!({"manifests": []});
+        let mut deep = json!({"manifests": []});
         for _ in 0..=DEPTH {
-            document = json!({"manifests": [{"digest": shelf.put(&document)}]});
+            deep = json!({"manifests": [{"digest": shelf.put(&deep)}]});
         }
-        let error = shelf.needs(&document).unwrap_err();
-        assert_eq!(error.to_string(), "its indexes are nested too deep");
+        let wide = vec![json!({"digest": Digest::of(b"1")}); MOST + 1];
+        for document in [deep, json!({"manifests": wide})] {
+            let error = shelf.needs(&document).unwrap_err();
+            assert_eq!(error.to_string(), "too many indexes are below it");
+        }
     }
 }

@@ -15,17 +15,18 @@ pub(super) struct Question<'a> {
     pub(super) in_git: &'a BTreeSet<String>,
     pub(super) now: SystemTime,
     pub(super) older_than: Duration,
-    /// Manifests that an interrupted run left behind.
-    pub(super) left_over: &'a BTreeSet<Digest>,
+    /// Manifests that an interrupted run left behind, an index before what it names.
+    pub(super) left_over: &'a [Digest],
 }
 
 /// What is done with every tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct PrunePlan {
+    /// Manifests without a tag that an interrupted run left behind, and that nothing needs. They go
+    /// first, in this order.
+    pub(super) left_over: Vec<Digest>,
     /// In the order of the deletions.
     pub(super) remove: Vec<Removal>,
-    /// Manifests without a tag that an interrupted run left behind, and that nothing needs.
-    pub(super) left_over: Vec<Digest>,
     pub(super) keep: Vec<KeptTag>,
 }
 
@@ -95,11 +96,12 @@ pub(super) fn plan(tags: &[ObservedTag], question: &Question) -> PrunePlan {
     let mut decided: Vec<(&ObservedTag, Verdict)> = tags.iter().zip(verdicts).collect();
     follow(&mut decided);
     let going = going(&decided);
-    let left_over = question.left_over - &kept_needs(&decided);
-    let left_over = &left_over - &going;
+    let needs = kept_needs(&decided);
+    let left_over = question.left_over.iter();
+    let left_over = left_over.filter(|one| !needs.contains(*one) && !going.contains(*one));
     PrunePlan {
+        left_over: left_over.cloned().collect(),
         remove: removals(&decided, &going),
-        left_over: left_over.into_iter().collect(),
         keep: decided.iter().filter_map(kept).collect(),
     }
 }

@@ -20,6 +20,7 @@ mod habits;
 mod health;
 mod hostile;
 mod pid1;
+mod prune;
 mod push;
 mod release;
 mod seed;

@@ -1,6 +1,6 @@
 //! `cargo xtask prune` at the distribution project's registry, with and without deletion.
 
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
@@ -403,7 +403,8 @@ impl Off {
             let file = folder.path().join("registry.yml");
             std::fs::write(&file, config.to_string()).unwrap();
             let mut serve = command("docker-registry", &root());
-            let process = serve.arg("serve").arg(&file).spawn().unwrap();
+            let serve = serve.arg("serve").arg(&file).stderr(Stdio::null());
+            let process = serve.spawn().unwrap();
             (address, Some(process), None)
         } else {
             let name = unique_name();

@@ -1,5 +1,7 @@
 //! Decisions over made-up repositories. What others' clean-ups broke is cited by its issue.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::super::needs::Needs;
@@ -208,9 +210,11 @@ fn a_manifest_that_a_kept_one_names_as_its_subject_stays_with_all_that_it_needs(
     let mut world = World::default();
     world.image("sha-aaaaaaa", "a", &["a1", "a2"], LIMIT);
     world.image("sha-bbbbbbb", "b", &["a1", "b1"], LIMIT);
+    world.image("sha-ccccccc", "a1", &[], LIMIT);
     world.tag("sbom", "s", &[]).needs.all = BTreeSet::from([digest("a")]);
     let plan = world.plan();
     assert_eq!(plan.remove[0].needed_by.as_deref(), Some("sbom"));
+    assert_eq!(plan.remove[2].needed_by.as_deref(), Some("sha-aaaaaaa"));
     assert_eq!(deleted(&plan), digests(&["b", "b1"]));
 }
 
@@ -322,8 +326,10 @@ fn what_is_of_an_unknown_age_or_of_the_future_stays() {
 
 #[test]
 fn what_an_interrupted_run_left_is_finished_unless_it_is_needed_again() {
-    let mut world = World::default();
-    world.left_over = digests(&["a1", "a2", "b1"]);
+    let mut world = World {
+        left_over: digests(&["a1", "a2", "b1"]),
+        ..World::default()
+    };
     world.tag("v1.0.0", "a", &["a1"]);
     world.image("sha-bbbbbbb", "b", &["b1"], LIMIT);
     let plan = world.plan();

@@ -232,17 +232,13 @@ impl State {
 }
 
 fn found(bytes: Option<&Vec<u8>>) -> (&'static str, String, Vec<u8>) {
-    match bytes {
-        Some(bytes) => {
-            let digest = Digest::of(bytes);
-            let header = format!("Docker-Content-Digest: {digest}\r\n");
-            ("200 OK", header, bytes.clone())
-        }
-        None => {
-            let text = json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]}).to_string();
-            ("404 Not Found", String::new(), text.into_bytes())
-        }
-    }
+    let Some(bytes) = bytes else {
+        let text = json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]}).to_string();
+        return ("404 Not Found", String::new(), text.into_bytes());
+    };
+    let digest = Digest::of(bytes);
+    let header = format!("Docker-Content-Digest: {digest}\r\n");
+    ("200 OK", header, bytes.clone())
 }
 
 fn serve(mut stream: TcpStream, state: &mut State) -> Option<()> {

@@ -17,8 +17,8 @@ use anyhow::{Context as _, bail};
 use git2::{Commit, ErrorCode, Reference, Repository};
 use serde::Serialize;
 
-pub(crate) use self::ls_remote::{RemoteTag, remote_tag};
-pub(crate) use self::show::{commit, descends, file, tagged};
+pub use self::ls_remote::{RemoteTag, remote_tag};
+pub use self::show::{commit, descends, file, tagged};
 use self::versions::Versions;
 use crate::exec;
 use crate::version::Version;
@@ -28,7 +28,7 @@ const YEAR_10000: u64 = 253_402_300_800;
 
 /// HEAD and the tree around it, as plain data.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Head {
+pub struct Head {
     /// The full commit id.
     pub(crate) revision: String,
     /// The branch's short name; `None` when HEAD is detached.
@@ -46,19 +46,19 @@ pub(crate) struct Head {
 impl Head {
     /// The `org.opencontainers.image.revision` label. A dirty tree is not the commit, and its
     /// label says so.
-    pub(crate) fn revision_label(&self) -> String {
+    pub fn revision_label(&self) -> String {
         let suffix = if self.dirty.is_empty() { "" } else { "-dirty" };
         format!("{}{suffix}", self.revision)
     }
 
     /// The commit's time as RFC 3339, in UTC.
-    pub(crate) fn created(&self) -> anyhow::Result<String> {
+    pub fn created(&self) -> anyhow::Result<String> {
         created(&self.revision, self.epoch)
     }
 }
 
 /// The time of a commit as RFC 3339, in UTC.
-pub(crate) fn created(revision: &str, epoch: i64) -> anyhow::Result<String> {
+pub fn created(revision: &str, epoch: i64) -> anyhow::Result<String> {
     let seconds = u64::try_from(epoch)
         .ok()
         .filter(|seconds| *seconds < YEAR_10000);
@@ -91,7 +91,7 @@ pub(crate) struct Facts {
 }
 
 /// Reads HEAD of the repository that `folder` is in.
-pub(crate) fn read_head(folder: &Path) -> anyhow::Result<Head> {
+pub fn read_head(folder: &Path) -> anyhow::Result<Head> {
     let repo = open::open(folder)?;
     let head = head_reference(&repo, folder)?;
     describe_head(&repo, &head, &head_commit(&head)?)

@@ -40,7 +40,7 @@ Exit codes: 0 done, or shown; 1 something failed, run it again; 3 refused: nothi
 /// Remove the tags of old commits and of merged platforms from the registry
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Args {
+pub struct Args {
     /// Remove only commits older than this (`30d`, `12weeks`); one day at least
     #[arg(long, value_name = "AGE", default_value = "90d", value_parser = age)]
     older_than: Duration,

@@ -51,7 +51,7 @@ enum Access {
 }
 
 /// One repository in its registry; threads may share it.
-pub(crate) struct Registry {
+pub struct Registry {
     agent: Agent,
     repository: Repository,
     access: Access,
@@ -70,7 +70,7 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// The registry of `repository`, to read from. On the test bed its registry stands for Docker Hub.
-    pub(crate) fn new(exec: &Exec, repository: &Repository) -> Registry {
+    pub fn new(exec: &Exec, repository: &Repository) -> Registry {
         Registry::with(exec, repository, Access::Pull)
     }
 

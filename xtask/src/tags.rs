@@ -44,7 +44,7 @@ Exit code 3: a git tag at HEAD, or --version, asks for a tag that a rule forbids
 /// Print the tags that HEAD's image may carry: for each why, who applies it and where to
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Args {
+pub struct Args {
     /// Look at the repository that this folder is in
     #[arg(short = 'C', value_name = "DIR")]
     directory: Option<PathBuf>,

@@ -24,7 +24,7 @@ Examples:
 /// Check everything that CI checks: format, lints, tests, and end to end on an engine
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Args {
+pub struct Args {
     /// Leave out what needs an engine
     #[arg(long)]
     quick: bool,

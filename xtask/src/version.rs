@@ -68,7 +68,7 @@ pub(crate) fn check_taggable(version: &Version) -> Result<(), Untaggable> {
 }
 
 /// The stable versions among the names of tags.
-pub(crate) fn stable(tags: &[String]) -> Vec<Version> {
+pub fn stable(tags: &[String]) -> Vec<Version> {
     let versions = tags.iter().filter_map(|tag| of_tag(tag));
     versions.filter(|version| version.pre.is_empty()).collect()
 }

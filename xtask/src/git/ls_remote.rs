@@ -10,7 +10,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 /// What a remote says of a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RemoteTag {
+pub enum RemoteTag {
     /// The id of the commit that the tag leads to; `None` when the remote lacks the tag.
     At(Option<String>),
     /// The remote does not answer, or not with references; why.
@@ -18,11 +18,7 @@ pub(crate) enum RemoteTag {
 }
 
 /// Asks a remote for the tag of a version. Fails only when git cannot be started.
-pub(crate) fn remote_tag(
-    exec: &Exec,
-    remote: &str,
-    version: &Version,
-) -> anyhow::Result<RemoteTag> {
+pub fn remote_tag(exec: &Exec, remote: &str, version: &Version) -> anyhow::Result<RemoteTag> {
     let name = format!("refs/tags/v{version}");
     let peeled = format!("{name}^{{}}");
     exec.set_var("GIT_TERMINAL_PROMPT", "0");

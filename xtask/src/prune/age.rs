@@ -205,6 +205,10 @@ mod tests {
             let index = json!({"manifests": [known, image]});
             assert_eq!(shelf.read(&index), Err(why.to_owned()), "{index}");
         }
+    }
+
+    #[test]
+    fn a_document_that_is_not_whole_has_no_age() {
         let mut shelf = Shelf::default();
         let known = shelf.manifest_of(json!({"created": DAY[0]}));
         let gone = json!({"digest": Digest::of(b"gone"), "size": 1});

@@ -70,6 +70,7 @@ impl<'a> Apply<'a> {
         left_over: &LeftOver,
     ) -> anyhow::Result<Vec<RemovalResult>> {
         exec::report_signals();
+        self.probe()?;
         left_over.write(pending(plan))?;
         let results = self.removals(plan).with_context(|| {
             format!(
@@ -79,6 +80,17 @@ impl<'a> Apply<'a> {
         })?;
         left_over.clear()?;
         Ok(results)
+    }
+
+    /// Fails when the registry says that it deletes no manifest, before a tag goes: version 3.0 of the
+    /// distribution project's registry deletes tags even where deletion is off.
+    fn probe(&self) -> anyhow::Result<()> {
+        let absent = Digest::of(b"a manifest that no registry has, since this is not JSON");
+        match self.registry.delete(absent.as_str()) {
+            Ok(Deletion::Unsupported(status)) => Err(self.unsupported(status)),
+            // Registries answer this differently. What else is wrong ends the first real deletion.
+            Ok(Deletion::Deleted | Deletion::Absent) | Err(_) => Ok(()),
+        }
     }
 
     fn removals(&mut self, plan: &PrunePlan) -> anyhow::Result<Vec<RemovalResult>> {
@@ -96,14 +108,19 @@ impl<'a> Apply<'a> {
             );
             let before = self.deleted;
             let outcome = self.removal(removal, &tags)?;
-            let why = match &outcome {
-                Outcome::Gone => removal.tags.first().map(|tag| tag.why.clone()),
-                Outcome::Kept(why) => Some(why.clone()),
+            let (removed, why) = match outcome {
+                Outcome::Gone => (true, removal.tags.first().map(|tag| tag.why.clone())),
+                Outcome::Kept(why) => {
+                    for tag in &tags {
+                        self.guard.keep(tag);
+                    }
+                    (false, Some(why))
+                }
             };
             results.push(RemovalResult {
                 digest: removal.digest.clone(),
                 tags: tags.into_iter().map(str::to_owned).collect(),
-                removed: matches!(outcome, Outcome::Gone),
+                removed,
                 why: why.unwrap_or_default(),
                 deletions: self.deleted - before,
             });

@@ -73,7 +73,7 @@ impl<'a> Guard<'a> {
                 None => self.known.remove(&tag.name),
             };
         }
-        // A tag that is not listed any more is gone; nobody else's word counts for one that is kept.
+        // Of the others, one that is not listed stays known: the list may have been cut short.
         for name in own
             .iter()
             .filter(|name| !names.iter().any(|one| one == *name))
@@ -102,6 +102,11 @@ impl<'a> Guard<'a> {
             .filter(|(name, _)| !self.removed.contains_key(*name));
         let found = kept.find(|(_, content)| content.needs(digest));
         found.map(|(name, _)| &**name)
+    }
+
+    /// A tag stays, against the plan, so that what it needs stays, too.
+    pub(super) fn keep(&mut self, tag: &str) {
+        self.removed.remove(tag);
     }
 
     /// A tag is gone.

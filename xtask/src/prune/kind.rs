@@ -104,6 +104,11 @@ mod tests {
         ] {
             assert_eq!(Kind::of(name), kind, "{name}");
         }
+    }
+
+    #[test]
+    fn every_other_name_is_somebody_elses() {
+        let hex = "ab".repeat(32);
         for name in [
             "1.2.3",
             "v1.2",

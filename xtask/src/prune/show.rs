@@ -66,7 +66,7 @@ fn planned(plan: &PrunePlan) -> Vec<[String; 4]> {
         };
         removal.tags.iter().map(move |tag| {
             let digest = removal.digest.short().to_owned();
-            [tag.tag.clone(), digest, verb.to_owned(), tag.why.clone()]
+            [short(&tag.tag), digest, verb.to_owned(), tag.why.clone()]
         })
     });
     rows.collect()
@@ -76,8 +76,16 @@ fn done(result: &RemovalResult) -> impl Iterator<Item = [String; 4]> {
     let verb = if result.removed { "removed" } else { "kept" };
     result.tags.iter().map(move |tag| {
         let digest = result.digest.short().to_owned();
-        [tag.clone(), digest, verb.to_owned(), result.why.clone()]
+        [short(tag), digest, verb.to_owned(), result.why.clone()]
     })
+}
+
+/// A tag's name for people to read: a signature's is longer than a line.
+fn short(tag: &str) -> String {
+    match tag.split_at_checked("sha256-".len() + 64) {
+        Some((start, end)) if start.starts_with("sha256-") => format!("{}…{end}", &start[..19]),
+        _ => tag.to_owned(),
+    }
 }
 
 /// How many tags are kept, for each reason.
@@ -126,6 +134,24 @@ fn summary(plan: &PrunePlan, results: Option<&[RemovalResult]>) -> String {
         None => {
             let all = plan.remove.iter().map(|removal| removal.tags.len()).sum();
             format!("{} would be removed; `--yes` removes them", tags(all))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn only_a_signatures_name_is_shortened() {
+        let signature = format!("sha256-{}.sig", "ab".repeat(32));
+        let long = "x".repeat(100);
+        for (tag, name) in [
+            (&*signature, "sha256-abababababab….sig"),
+            ("sha-1ceb56b-linux-amd64", "sha-1ceb56b-linux-amd64"),
+            (&long, &long),
+        ] {
+            assert_eq!(short(tag), name);
         }
     }
 }

@@ -96,25 +96,25 @@ fn what_nothing_needs_goes_at_registries_that_delete_in_different_ways() {
 #[test]
 fn a_registry_that_deletes_nothing_is_left_as_it_was() {
     // podman-container-tools/skopeo#1880, docker/hub-feedback#1759.
-    let fake = Fake::published(Mode::Nothing);
-    let (before, documents) = (fake.tags(), fake.state().manifests.len());
-    let (error, code) = fake.fails();
-    assert_eq!(code, 3.into(), "{error}");
-    for part in [
-        "deletes nothing over the registry API (405 Method Not Allowed), so nothing was removed",
-        "hint: ask its operator to allow deletion",
-    ] {
-        assert!(error.contains(part), "{error}");
+    for mode in [Mode::Nothing, Mode::Tags] {
+        let fake = Fake::published(mode);
+        let before = (fake.tags(), fake.state().manifests.len());
+        let (error, code) = fake.fails();
+        assert_eq!(code, 3.into(), "{error}");
+        for part in [
+            "deletes nothing over the registry API (405 Method Not Allowed), so nothing was removed",
+            "hint: ask its operator to allow deletion",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert_eq!((fake.tags(), fake.state().manifests.len()), before);
     }
-    assert_eq!(
-        (fake.tags(), fake.state().manifests.len()),
-        (before, documents)
-    );
     let fake = Fake::published(Mode::Forbidden);
     let (error, code) = fake.fails();
     assert_eq!(code, 1.into(), "{error}");
     assert!(error.contains("does not let us delete"), "{error}");
-    assert_eq!(fake.deletions(), 1);
+    // One that probes, and one of a tag.
+    assert_eq!(fake.deletions(), 2);
 }
 
 #[test]
@@ -187,6 +187,20 @@ fn a_moving_tag_that_moves_meanwhile_keeps_its_image() {
 }
 
 #[test]
+fn an_image_that_is_kept_meanwhile_keeps_what_it_shares_with_one_that_goes() {
+    let fake = Fake::published(Mode::Digests);
+    let digest = fake.state().tags["sha-aaaaaaa"].clone();
+    // Before the first deletion of all, which probes.
+    fake.before("sha256:", move |state| state.attach("sbom", &digest));
+    let (_, results) = fake.prune().unwrap();
+    assert_eq!(why(&results, "sha-aaaaaaa"), "`sbom` needs it by now");
+    let kept = ["sbom", "sha-aaaaaaa", "sha-ccccccc", "v1.0.0"];
+    assert_eq!(fake.tags(), kept);
+    // Two indexes with two manifests each, and the one that is attached.
+    assert_eq!(fake.state().manifests.len(), 7);
+}
+
+#[test]
 fn a_tag_that_is_pushed_anew_meanwhile_stays() {
     // Azure/acr#520: a retention policy that deletes what was tagged again.
     for mode in [Mode::Both, Mode::Digests] {
@@ -225,7 +239,8 @@ fn an_interrupted_run_is_finished_by_the_next_one_wherever_it_ended() {
         let whole = Fake::published(mode);
         whole.prune().unwrap();
         let deletions = whole.deletions();
-        for after in 1..deletions {
+        // The first one probes.
+        for after in 1..deletions - 1 {
             let fake = Fake::published(mode);
             fake.state().breaks_after = after;
             if fake.prune().is_ok() {

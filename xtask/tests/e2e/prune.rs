@@ -1,207 +1,16 @@
 //! `cargo xtask prune` at the distribution project's registry, with and without deletion.
 
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+mod off;
+mod published;
 
 use serde_json::{Value, json};
 
-use crate::common::{Ran, command};
-use crate::push::proxy::{Fault, Proxy, When};
-use crate::push::{Workspace, refused};
-use crate::release::digest;
-use crate::world::{Registry, docker, root, unique_name};
-
-/// A repository of its own, in a registry behind a proxy.
-struct Repository {
-    workspace: Workspace,
-    proxy: Proxy,
-}
-
-impl Repository {
-    fn new() -> Repository {
-        Repository::of(Registry::start())
-    }
-
-    fn of(registry: Registry) -> Repository {
-        let proxy = Proxy::before(&registry.address);
-        let workspace = Workspace::with(registry, Some(&proxy.address));
-        Repository { workspace, proxy }
-    }
-
-    fn command(&self, more: &[&str]) -> Ran {
-        let args = [&["prune", "--json"], more].concat();
-        Ran::of(&mut self.workspace.xtask(&args))
-    }
-
-    /// What a run reports that has to succeed.
-    #[track_caller]
-    fn prune(&self, more: &[&str]) -> Value {
-        let ran = self.command(more).succeeded();
-        serde_json::from_str(&ran.stdout).unwrap()
-    }
-
-    /// Fails unless everything that is published is whole, down to the last blob.
-    #[track_caller]
-    fn is_whole(&self) {
-        let args = ["audit", "--all", "--json"];
-        Ran::of(&mut self.workspace.xtask(&args)).succeeded();
-    }
-
-    fn put(&self, document: &Value) -> String {
-        let named = digest(document.to_string().as_bytes());
-        self.workspace.put(&named, document);
-        named
-    }
-
-    /// Uploads a blob; its descriptor.
-    fn blob(&self, text: &str) -> Value {
-        self.workspace.put_blob(text.as_bytes());
-        json!({
-            "mediaType": "application/octet-stream",
-            "digest": digest(text.as_bytes()),
-            "size": text.len(),
-        })
-    }
-
-    /// Uploads an image for one platform that is so many days old, with its provenance; their
-    /// entries in an index.
-    fn image(&self, architecture: &str, content: &str, days: u64) -> [Value; 2] {
-        let config = json!({
-            "architecture": architecture,
-            "os": "linux",
-            "created": ago(days),
-            "config": {"Labels": {"org.opencontainers.image.revision": content}},
-        });
-        let mut entries = [config.to_string(), "{}".to_owned()].map(|config| {
-            let manifest = json!({
-                "schemaVersion": 2,
-                "mediaType": MANIFEST,
-                "config": self.blob(&config),
-                "layers": [self.blob(&format!("{architecture} {content} {config}"))],
-            });
-            let size = manifest.to_string().len();
-            json!({"mediaType": MANIFEST, "digest": self.put(&manifest), "size": size})
-        });
-        entries[0]["platform"] = json!({"architecture": architecture, "os": "linux"});
-        entries[1]["platform"] = json!({"architecture": "unknown", "os": "unknown"});
-        entries[1]["annotations"] = json!({
-            "vnd.docker.reference.type": "attestation-manifest",
-            "vnd.docker.reference.digest": entries[0]["digest"],
-        });
-        entries
-    }
-
-    /// Gives a tag to an index; its digest.
-    fn tag(&self, tag: &str, entries: &[Value]) -> String {
-        let index = json!({
-            "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.index.v1+json",
-            "manifests": entries,
-        });
-        self.workspace.put(tag, &index);
-        digest(index.to_string().as_bytes())
-    }
-
-    /// Publishes a commit of both platforms; the digest and the entries of its index.
-    fn commit(&self, tag: &str, days: u64) -> (String, Vec<Value>) {
-        let images = ["amd64", "arm64"].map(|architecture| self.image(architecture, tag, days));
-        let entries = images.concat();
-        (self.tag(tag, &entries), entries)
-    }
-
-    /// Gives a signature's tag to a manifest that names `of` as its subject, as cosign does.
-    fn sign(&self, of: &str) -> String {
-        let name = format!("{}.sig", of.replace(':', "-"));
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": self.blob("{}"),
-            "layers": [self.blob(of)],
-            "subject": {"mediaType": MANIFEST, "digest": of, "size": 1},
-        });
-        self.workspace.put(&name, &manifest);
-        name
-    }
-
-    fn has(&self, tag: &str) -> bool {
-        self.workspace.digest(tag).is_some()
-    }
-}
-
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-
-fn ago(days: u64) -> String {
-    let time = SystemTime::now() - Duration::from_secs(days * 86_400);
-    humantime::format_rfc3339_seconds(time).to_string()
-}
-
-fn named(entry: &Value) -> &str {
-    entry["digest"].as_str().unwrap()
-}
-
-/// The tags of a list in a report.
-fn tags(list: &Value) -> Vec<&str> {
-    let list = list.as_array().unwrap().iter();
-    list.map(|one| one["tag"].as_str().unwrap()).collect()
-}
-
-/// A released commit, a merged one, an old one with a signature, and a tag that is not ours.
-struct Published {
-    /// The digests of everything that is removed.
-    gone: Vec<String>,
-    /// The tags that are removed.
-    tags: Vec<String>,
-    kept: Vec<String>,
-}
-
-impl Repository {
-    fn publish(&self) -> Published {
-        let (released, entries) = self.commit("sha-1111111", 400);
-        for tag in ["v1.0.0", "latest"] {
-            self.tag(tag, &entries);
-        }
-        let signatures = [self.sign(&released), self.sign(named(&entries[0]))];
-        let (_, merged) = self.commit("sha-2222222", 1);
-        self.tag("dev", &merged);
-        let part = self.tag("sha-2222222-linux-amd64", &merged[..2]);
-        let (old, mut gone) = self.commit("sha-3333333", 100);
-        // A platform of it is somebody else's, too.
-        self.tag("edge", &gone[..2]);
-        let signed = self.sign(&old);
-        let signature = self.workspace.digest(&signed).unwrap();
-        let gone = gone.drain(2..).map(|entry| named(&entry).to_owned());
-        Published {
-            gone: gone.chain([part, old, signature]).collect(),
-            tags: ["sha-2222222-linux-amd64", "sha-3333333", &signed]
-                .map(str::to_owned)
-                .to_vec(),
-            kept: [
-                "sha-1111111",
-                "v1.0.0",
-                "latest",
-                "sha-2222222",
-                "dev",
-                "edge",
-            ]
-            .map(str::to_owned)
-            .into_iter()
-            .chain(signatures)
-            .collect(),
-        }
-    }
-
-    #[track_caller]
-    fn is_pruned(&self, published: &Published) {
-        let gone = published.gone.iter().chain(&published.tags);
-        for name in gone {
-            assert!(!self.has(name), "{name} is there");
-        }
-        for name in &published.kept {
-            assert!(self.has(name), "{name} is gone");
-        }
-        self.is_whole();
-    }
-}
+use self::off::Off;
+use self::published::{Repository, tags};
+use crate::common::Ran;
+use crate::push::proxy::{Fault, When};
+use crate::push::refused;
+use crate::world::Registry;
 
 #[test]
 fn what_nothing_needs_is_removed_and_what_is_kept_is_whole() {
@@ -281,7 +90,8 @@ fn a_run_that_ends_anywhere_is_finished_by_the_next_one() {
     whole.is_pruned(&published);
     let requests = whole.proxy.requests();
     let is_deletion = |(_, line): &(usize, &String)| line.starts_with("DELETE");
-    let deletions = requests.iter().enumerate().filter(is_deletion);
+    // The first one probes.
+    let deletions = requests.iter().enumerate().filter(is_deletion).skip(1);
     for (number, _) in deletions {
         let repository = Repository::new();
         let published = repository.publish();
@@ -299,12 +109,12 @@ fn a_run_that_ends_anywhere_is_finished_by_the_next_one() {
 #[test]
 fn a_deletion_whose_answer_is_lost_and_a_rate_limit_are_tried_again() {
     let busy = Fault::Answer("429 Too Many Requests\r\nRetry-After: 1");
-    // After the reading, of the tag: the list, the tag twice, its deletion. Then of its digest.
+    // After the reading: a probe, the list and the tag twice, its deletion; then those of its digest.
     for (number, fault) in [
-        (4, busy),
-        (7, busy),
-        (7, Fault::CutAnswer),
-        (7, Fault::Hangup),
+        (5, busy),
+        (8, busy),
+        (8, Fault::CutAnswer),
+        (8, Fault::Hangup),
     ] {
         let repository = Repository::new();
         repository.commit("sha-1111111", 100);
@@ -376,73 +186,4 @@ fn prune_explains_itself() {
         .workspace
         .write(".git/shallow", &format!("{revision}\n"));
     refused(&repository.command(&[]), &["the clone is shallow"]);
-}
-
-/// A registry that deletes nothing, as the distribution project's does by default.
-struct Off {
-    address: String,
-    process: Option<Child>,
-    container: Option<String>,
-    _folder: tempfile::TempDir,
-}
-
-impl Off {
-    /// A process of the test bed's own program, or else a container.
-    fn start() -> Off {
-        let folder = tempfile::tempdir().unwrap();
-        let (address, process, container) = if std::env::var_os("TESTBED_REGISTRY").is_some() {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = listener.local_addr().unwrap().to_string();
-            drop(listener);
-            let config = json!({
-                "version": 0.1,
-                "log": {"level": "error", "accesslog": {"disabled": true}},
-                "storage": {"filesystem": {"rootdirectory": folder.path().join("data")}},
-                "http": {"addr": address, "secret": "x"},
-            });
-            let file = folder.path().join("registry.yml");
-            std::fs::write(&file, config.to_string()).unwrap();
-            let mut serve = command("docker-registry", &root());
-            let serve = serve.arg("serve").arg(&file).stderr(Stdio::null());
-            let process = serve.spawn().unwrap();
-            (address, Some(process), None)
-        } else {
-            let name = unique_name();
-            let run = ["run", "--detach", "--name", &name, "--publish"];
-            docker(&[&run[..], &["127.0.0.1::5000", "registry:2"]].concat()).succeeded();
-            let port = docker(&["port", &name, "5000"]).succeeded().stdout;
-            (port.lines().next().unwrap().to_owned(), None, Some(name))
-        };
-        let off = Off {
-            address,
-            process,
-            container,
-            _folder: folder,
-        };
-        off.wait();
-        off
-    }
-
-    fn wait(&self) {
-        let limit = Instant::now() + Duration::from_secs(30);
-        while ureq::get(format!("http://{}/v2/", self.address))
-            .call()
-            .is_err()
-        {
-            assert!(Instant::now() < limit, "the registry does not answer");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Off {
-    fn drop(&mut self) {
-        if let Some(process) = &mut self.process {
-            process.kill().unwrap();
-            process.wait().unwrap();
-        }
-        if let Some(name) = &self.container {
-            docker(&["rm", "--force", "--volumes", name]);
-        }
-    }
 }

@@ -22,6 +22,8 @@ pub(super) enum Mode {
     Digests,
     /// Nothing (ghcr.io).
     Nothing,
+    /// Tags, and no manifest (distribution 3.0 with deletion off).
+    Tags,
     /// Tags alone, and digests that no tag and no index leads to (genuinetools/reg#136).
     Untagged,
     /// Digests, whose tags stay and still answer (getnora-io/nora#658).
@@ -141,6 +143,14 @@ impl State {
         digest
     }
 
+    /// Gives a tag to a manifest with a subject, as a signature has one.
+    pub(super) fn attach(&mut self, tag: &str, subject: &Digest) {
+        let kind = "application/vnd.oci.image.manifest.v1+json";
+        let subject = json!({"digest": subject, "size": 1, "mediaType": kind});
+        let digest = self.put(&json!({"layers": [], "subject": subject}));
+        self.tags.insert(tag.to_owned(), digest);
+    }
+
     /// The answer to a request.
     fn answer(&mut self, method: &str, path: &str) -> (&'static str, String, Vec<u8>) {
         if let Some(query) = path.strip_prefix("tags/list?") {
@@ -188,10 +198,11 @@ impl State {
         }
         let error = |code: &str| json!({"errors": [{"code": code}]}).to_string().into_bytes();
         let refused = |status, code| (status, String::new(), error(code));
-        let done = ("202 Accepted", String::new(), Vec::new());
         let digest = reference.parse::<Digest>().ok();
         match (self.mode, &digest) {
-            (Mode::Nothing, _) => return refused("405 Method Not Allowed", "UNSUPPORTED"),
+            (Mode::Nothing, _) | (Mode::Tags, Some(_)) => {
+                return refused("405 Method Not Allowed", "UNSUPPORTED");
+            }
             (Mode::Forbidden, _) => return refused("403 Forbidden", "DENIED"),
             (Mode::Digests | Mode::Dangling, None) => {
                 return refused("400 Bad Request", "DIGEST_INVALID");
@@ -201,6 +212,15 @@ impl State {
             }
             _ => {}
         }
+        if !self.remove(reference, digest) {
+            return refused("404 Not Found", "MANIFEST_UNKNOWN");
+        }
+        self.breaks_after = self.breaks_after.saturating_sub(1);
+        ("202 Accepted", String::new(), Vec::new())
+    }
+
+    /// Whether a tag or a digest was there to be removed.
+    fn remove(&mut self, reference: &str, digest: Option<Digest>) -> bool {
         let removed = match (&digest, self.tags.remove(reference)) {
             (Some(digest), _) => self.manifests.remove_entry(digest),
             (None, Some(digest)) if self.mode == Mode::Greedy => {
@@ -215,13 +235,7 @@ impl State {
                 self.tags.retain(|_, leads_to| *leads_to != digest);
             }
         }
-        let known = removed.is_some();
-        if known {
-            self.breaks_after = self.breaks_after.saturating_sub(1);
-            done
-        } else {
-            refused("404 Not Found", "MANIFEST_UNKNOWN")
-        }
+        removed.is_some()
     }
 
     /// Whether a tag or an index leads to a digest.

@@ -5,22 +5,23 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use xtask::ctx::Ctx;
+use xtask::stop::Stop;
+use xtask::verify::Args;
+use xtask::{docker, git, github, preflight, testbed};
 
 use crate::check_set::check_set;
 use crate::checks::catalogue;
 use crate::choice::Choice;
 use crate::live::Live;
 use crate::prove::Prover;
-use crate::receipt::{Receipt, Required};
+use crate::receipt::Receipt;
+use crate::receipt::validity::{self, Required};
 use crate::report::{PlatformReport, Report};
 use crate::sandbox::VerifyRun;
 use crate::show::Catalogue;
 use crate::target::{ImageRequest, Reader};
-use crate::{choice, gate, junit, receipt, report, sandbox, show, target};
-use xtask::ctx::Ctx;
-use xtask::stop::Stop;
-use xtask::verify::Args;
-use xtask::{docker, git, github, preflight, testbed};
+use crate::{choice, gate, junit, report, sandbox, show, target};
 
 pub(crate) fn run(args: &Args, ctx: &Ctx) -> anyhow::Result<()> {
     if let (Some(run), Some(image)) = (&args.sweep, &args.image) {
@@ -179,7 +180,7 @@ fn check(args: &Args, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
         check_set: check_set(),
         checks: &checks,
     };
-    let objections = receipt::objections(&receipt, &wanted);
+    let objections = validity::objections(&receipt, &wanted);
     if ctx.json {
         xtask::report::print_json(&serde_json::json!({
             "schema": 2,
@@ -196,7 +197,7 @@ fn check(args: &Args, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
             "`{}` does not hold for `{}`:{}",
             file.display(),
             target.name,
-            receipt::describe(&objections)
+            validity::describe(&objections)
         ))
         .into());
     }

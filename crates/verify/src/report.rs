@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
+use xtask::platform::Platform;
 
 use super::check::{Outcome, Status};
 use super::receipt::Execution;
-use xtask::platform::Platform;
 
 /// The results of a run.
 #[derive(Debug, Serialize)]

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use super::{painted, style, text};
+use super::style::{painted, style};
+use super::text;
 use crate::check::{Outcome, Status};
 use crate::receipt::Execution;
 use crate::report::{PlatformReport, Report, counted, words};

@@ -2,12 +2,12 @@
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
-
-use super::{Place, Subject, Target};
 use xtask::docker;
 use xtask::exec::Exec;
 use xtask::oci::{Descriptor, Digest, Process};
 use xtask::platform::Platform;
+
+use super::image::{Place, Subject, Target};
 
 /// The part of `docker image inspect` that we read.
 #[derive(Deserialize)]

@@ -60,23 +60,9 @@ fn nothing_that_an_agent_kills_ends_the_sandbox() {
     }
 }
 
-/// Takes the record of the sender from a signal, which then reads as one from outside: the kernel drops it
-/// when PID 1's limit or the UID's queue leaves no room.
-const LOSE_THE_SENDER: &str = r"
-import ctypes, os, resource, signal, struct, sys
-call = ctypes.CDLL(None).syscall
-queue, tgkill = {'x86_64': (129, 234), 'aarch64': (138, 131)}[os.uname().machine]
-info = lambda number: struct.pack('=4i4i', number, 0, -1, 0, 0, 0, 0, 0).ljust(128, b'\0')
-if sys.argv[1] == 'limit':
-    resource.prlimit(1, resource.RLIMIT_SIGPENDING, (0, 0))
-else:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {50})
-    while call(queue, os.getpid(), 50, info(50)) == 0:
-        pass
-for number in signal.SIGTERM, signal.SIGINT:
-    call(tgkill, 1, 1, number)
-    call(queue, 1, number, info(number))
-";
+/// Sends signals that have lost the record of their sender, and so read as ones from outside.
+const LOSE_THE_SENDER: &str =
+    include_str!("../../../crates/agent-entrypoint/tests/it/lose_the_sender.py");
 
 #[test]
 fn a_signal_that_has_lost_its_sender_does_not_end_the_sandbox() {

@@ -1,8 +1,11 @@
-//! Starting programs in tests, and looking at how they ended.
+//! What both kinds of tests use: a workspace's manifest, and programs with how they ended.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+/// The manifest of a workspace whose settings are good.
+pub(crate) const WORKSPACE: &str = include_str!("workspace.toml");
 
 /// A command in `folder`, without stdin.
 #[expect(

@@ -7,21 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::common::{Ran, command};
-
-const MANIFEST: &str = r#"[workspace]
-members = []
-
-[workspace.package]
-version = "0.2.13"
-
-[workspace.metadata.image]
-repository = "agentgate/agent"
-dockerfile = "docker/Dockerfile.agent"
-platforms = ["linux/amd64", "linux/arm64"]
-default-branch = "main"
-node = "20"
-"#;
+use crate::common::{Ran, WORKSPACE, command};
 
 const INFO: &str = r#"{"ServerVersion":"28.5.2","OSType":"linux","Architecture":"x86_64",
 "DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],
@@ -84,7 +70,7 @@ impl Sandbox {
         for folder in ["work/docker", "bin", "tmp"] {
             fs::create_dir_all(sandbox.path(folder)).unwrap();
         }
-        sandbox.write("work/Cargo.toml", MANIFEST);
+        sandbox.write("work/Cargo.toml", WORKSPACE);
         sandbox.write("work/.gitignore", "/target\n");
         sandbox.write("work/docker/Dockerfile.agent", "FROM scratch\n");
         sandbox.write("bin/docker", DOCKER);

@@ -67,10 +67,15 @@ pub(crate) fn check_taggable(version: &Version) -> Result<(), Untaggable> {
     })
 }
 
+/// Whether a version is stable, not a prerelease. `latest` leads to such versions alone.
+pub(crate) fn is_stable(version: &Version) -> bool {
+    version.pre.is_empty()
+}
+
 /// The stable versions among the names of tags.
 pub(crate) fn stable(tags: &[String]) -> Vec<Version> {
     let versions = tags.iter().filter_map(|tag| of_tag(tag));
-    versions.filter(|version| version.pre.is_empty()).collect()
+    versions.filter(is_stable).collect()
 }
 
 /// Why `text` is not a version, in words that point at the typing error.

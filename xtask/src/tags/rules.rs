@@ -7,7 +7,7 @@ use crate::git::{Facts, Head};
 use crate::github::Ci;
 use crate::refusal::Refusal;
 use crate::version::latest::{self, obstacle};
-use crate::version::{self, Name, Version, check_taggable};
+use crate::version::{self, Name, Version, check_taggable, is_stable};
 
 /// The tags that the commit may carry, and those it may not, each with the reason.
 pub(crate) fn tag_set(facts: &Facts, question: &Question) -> anyhow::Result<TagSet> {
@@ -145,7 +145,7 @@ impl Decision<'_> {
         let name = format!("v{version}");
         let head = &self.facts.head;
         self.set.version = Some(version.clone());
-        self.set.prerelease = Some(!version.pre.is_empty());
+        self.set.prerelease = Some(!is_stable(version));
         if !head.dirty.is_empty() {
             return self.withhold(name, DIRTY, COMMIT_FIRST);
         }

@@ -29,6 +29,7 @@ mod report;
 mod retry;
 mod settings;
 mod stop;
+mod store;
 mod tags;
 mod test;
 mod testbed;

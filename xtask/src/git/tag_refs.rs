@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use git2::{ErrorClass, ErrorCode, ObjectType, Odb, Oid, Reference, Repository};
 
-use super::printable;
+use super::printable::printable;
 use crate::exec;
 
 const TAGS: &str = "refs/tags/";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use git2::{ObjectType, Oid, Repository};
 
-use super::printable;
+use super::printable::printable;
 use super::tag_refs::{Reader, Tag};
 use crate::version::latest::outranks;
 use crate::version::{self, Name, Version, check_taggable};

@@ -8,8 +8,8 @@ use crate::platform::Platform;
 use crate::published::Wanted;
 use crate::reference::Repository;
 use crate::refusal::Refusal;
-use crate::version::{Version, is_stable};
 use crate::version::latest::{MOVES, Obstacle, obstacle};
+use crate::version::{Version, is_stable};
 
 /// The remedy when a tag is not what it should be.
 const STATUS: &str = "`cargo xtask release --status` shows what is published";

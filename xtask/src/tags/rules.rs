@@ -7,7 +7,7 @@ use crate::git::{Facts, Head};
 use crate::github::Ci;
 use crate::refusal::Refusal;
 use crate::version::latest::{self, obstacle};
-use crate::version::{self, Name, Version, check_taggable, is_stable};
+use crate::version::{self, TagName, Version, check_taggable, is_stable};
 
 /// The tags that the commit may carry, and those it may not, each with the reason.
 pub(crate) fn tag_set(facts: &Facts, question: &Question) -> anyhow::Result<TagSet> {
@@ -135,8 +135,8 @@ impl Decision<'_> {
     fn versions_at_head(&self) -> (Vec<Version>, Vec<Version>) {
         let names = self.facts.at_head.iter();
         let versions = names.filter_map(|name| match version::read(name) {
-            Name::Version(version) => Some(version),
-            Name::NearMiss(_) | Name::Other => None,
+            TagName::Version(version) => Some(version),
+            TagName::NearMiss(_) | TagName::Other => None,
         });
         versions.partition(|version| check_taggable(version).is_err())
     }

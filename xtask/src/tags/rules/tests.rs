@@ -11,8 +11,8 @@ pub(super) fn facts(at_head: &[&str], all: &[&str]) -> Facts {
     let parsed = all.iter().chain(at_head).map(|name| version::read(name));
     let versions: BTreeSet<Version> = parsed
         .filter_map(|name| match name {
-            Name::Version(version) => Some(version).filter(|v| check_taggable(v).is_ok()),
-            Name::NearMiss(_) | Name::Other => None,
+            TagName::Version(version) => Some(version).filter(|v| check_taggable(v).is_ok()),
+            TagName::NearMiss(_) | TagName::Other => None,
         })
         .collect();
     Facts {

@@ -33,7 +33,7 @@ use layout::Layout;
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask testbed up                      bring it up; again: check, and mend what is not as it should be
+  cargo xtask testbed up                      bring it up; again: check it, and repair what is wrong
   eval \"$(cargo xtask testbed env)\"           let docker, compose and crane of this shell work on it
   cargo xtask testbed status --json           what runs, as data
   cargo xtask testbed down                    end everything it started; keep the images
@@ -73,9 +73,9 @@ enum Command {
     Up,
     /// End exactly what `up` started
     Down(down::Args),
-    /// Tell what runs; the exit code is 1 when it is not running
+    /// Show what runs; the exit code is 1 when it is not running
     Status,
-    /// Print shell exports that lead docker to it
+    /// Print shell exports that point docker at it
     Env,
 }
 

@@ -58,7 +58,7 @@ enum Clock {
 pub struct State {
     /// The command, until it has ended.
     child: Option<Pid>,
-    /// The exit code for when no process is left; none while there is something to wait for.
+    /// The exit code for when no process is left; `None` while the command runs or keep-alive mode lasts.
     code: Option<u8>,
     clock: Clock,
     /// Every process has had SIGTERM. A second one makes many programs give up their orderly end.

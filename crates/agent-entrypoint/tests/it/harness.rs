@@ -15,11 +15,11 @@ use tempfile::TempDir;
 
 use crate::watch::{PATIENCE, children, end_tree, eventually, mask, state};
 
-/// What every run outside a PID namespace says first.
+/// The first message of every run outside a PID namespace.
 pub const NOT_PID_1: &str =
     "agent-entrypoint: note: this is not PID 1: only its own descendants are reaped and ended\n";
 
-/// What root says once it has become the agent's user.
+/// The message of root once it has become the agent's user.
 pub const STEPPED_DOWN: &str = "agent-entrypoint: note: started as root, going on as 1000:1000; hint: `docker exec` still comes as root: `docker exec --user agentgate …`\n";
 
 /// The program's name, cut as the kernel cuts it.
@@ -28,7 +28,7 @@ const NAME: &str = "agent-entrypoin";
 /// The grace after SIGTERM; an end before that was not by SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(4);
 
-/// The flags that give a PID namespace whose PID 1 dies with the test.
+/// The flags for a PID namespace whose PID 1 dies with the test.
 const NAMESPACE: [&str; 4] = ["--pid", "--fork", "--kill-child", "--mount-proc"];
 
 /// How the binary runs.
@@ -39,7 +39,7 @@ pub enum As {
 }
 
 impl As {
-    /// Both ways, or the ordinary one where no PID namespace can be had.
+    /// Both ways, or the ordinary one when this machine allows no PID namespace.
     pub fn every() -> Vec<Self> {
         match namespaces() {
             Some(_) => vec![Self::Ordinary, Self::Pid1],
@@ -58,7 +58,7 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Returns true, and says so, if the test has to be left out for want of root.
+/// Returns true, and prints NOT RUN, if the test needs root and this is not root.
 pub fn needs_root(test: &str) -> bool {
     if !is_root() {
         eprintln!("NOT RUN: {test}: needs root");
@@ -66,7 +66,7 @@ pub fn needs_root(test: &str) -> bool {
     !is_root()
 }
 
-/// `unshare` and its flags, as far as this machine lets us; found out once.
+/// `unshare` and the flags that this machine allows; found out once.
 fn namespaces() -> Option<&'static [&'static str]> {
     static FLAGS: OnceLock<Option<Vec<&str>>> = OnceLock::new();
     FLAGS
@@ -139,7 +139,7 @@ pub fn folder() -> TempDir {
     folder
 }
 
-/// A workspace that gives no reason to say anything, but that it is no mount.
+/// A workspace without a reason for a message, except that it is not a mount.
 pub fn workspace() -> PathBuf {
     let path = public_place().join("workspace");
     fs::create_dir_all(&path).unwrap();
@@ -202,7 +202,7 @@ pub fn home() -> PathBuf {
     path
 }
 
-/// What `health` says of all that the settings of [`set_up`] leave as it should be.
+/// The lines of `health` about everything that [`set_up`] leaves in order.
 pub fn rest_is_well() -> String {
     let home = home();
     let home = home.display();
@@ -243,8 +243,8 @@ pub fn entrypoint_as(uid: u32, arguments: &[&str]) -> Command {
     command
 }
 
-/// What comes before the program for it to begin as the agent's user, where tests are root's: root
-/// becomes that user by itself, but with another HOME.
+/// The words before the program with which it begins as the agent's user when the tests run as root. The program
+/// itself steps down to that user, too, but with another HOME.
 pub const AS_AGENT: &str = "exec setpriv --reuid=1000 --regid=1000 --clear-groups \"$0\" \"$@\"";
 
 /// `health` as the agent's user, with this PATH; the caller's is left for what comes before.
@@ -325,12 +325,12 @@ impl Running {
         eventually("the command to be up", || children(init).first().copied())
     }
 
-    /// The next line of stdout, which tells how far the command has got.
+    /// The next line of stdout, which shows how far the command has got.
     pub fn line(&self) -> String {
         self.next_line().expect("a further line")
     }
 
-    /// The same, or nothing if none comes any more.
+    /// The next line of stdout; `None` when no further one comes.
     pub fn next_line(&self) -> Option<String> {
         let line = self.stdout.recv_timeout(PATIENCE).ok()?;
         Some(line.trim_end().to_owned())
@@ -344,7 +344,7 @@ impl Running {
 
     /// Closes stdin, waits for the end, and collects what was not read yet.
     ///
-    /// That takes the end of everyone who holds the streams: nobody may be left behind.
+    /// The streams end only when every process that holds them has ended.
     pub fn wait(mut self) -> Outcome {
         drop(self.process.stdin.take());
         let status = eventually("the end of the run", || self.process.try_wait().unwrap());

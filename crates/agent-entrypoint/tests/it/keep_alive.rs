@@ -1,4 +1,4 @@
-//! Keep-alive mode: no command, nothing on either stream, an orderly end, and by nothing from inside.
+//! Keep-alive mode: no command, no output, an orderly end, and no end by anything inside the container.
 
 use std::time::{Duration, Instant};
 

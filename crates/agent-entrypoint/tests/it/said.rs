@@ -1,4 +1,4 @@
-//! What is said is whole lines, however long the words in it are.
+//! Messages are whole lines, however long the words in them are.
 
 use serde_json::Value;
 

@@ -63,7 +63,7 @@ fn the_default_command_obeys_term_at_once() {
 
 #[test]
 fn term_reaches_daemons_too_and_only_once() {
-    // The daemon tells each signal it gets; the command ends of the first, long before the daemon.
+    // The daemon prints each signal it gets; the command ends of the first, long before the daemon.
     let script = "
         exec 3<&0
         (setsid sh -c 'exec 2>/dev/null; trap \"echo signalled\" TERM; echo ready

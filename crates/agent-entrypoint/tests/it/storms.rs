@@ -14,7 +14,7 @@ const LAST: i32 = 64;
 /// Set for the process that counts, see [`counter`].
 const COUNTER: &str = "ENTRYPOINT_TEST_COUNTER";
 
-/// No test, but the command of one, in a process of its own: a shell's traps do not count what is queued.
+/// Not a test but the command of one, in a process of its own: a shell's traps do not count queued signals.
 #[test]
 fn counter() {
     if std::env::var_os(COUNTER).is_none() {

@@ -26,7 +26,7 @@ fn reaches_the_grandchild(how: As, flags: &[&str], variable: Option<&str>) -> bo
     assert_eq!(running.line(), "ready");
     let (init, child) = (running.init(), running.child());
     let grandchild = eventually("the grandchild", || children(child).first().copied());
-    // A second signal tells that the entrypoint is done with the first.
+    // A second signal shows that the entrypoint is done with the first.
     for signal in [libc::SIGUSR1, libc::SIGUSR2] {
         kill(init, signal);
         eventually("the command to be signalled", || {

@@ -17,7 +17,7 @@ fn run_as(uid: u32, path: &Path) -> Outcome {
     run(entrypoint_as(uid, &["true"]).env("WORKSPACE", path))
 }
 
-/// What root says, as these tests often are run by.
+/// The message of root, who often runs these tests.
 fn stepped_down() -> &'static str {
     if is_root() { STEPPED_DOWN } else { "" }
 }

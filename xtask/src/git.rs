@@ -1,5 +1,5 @@
-//! What git says of a repository. With its parts in `git/` the only user of git2 and the only place
-//! that starts `git`; read-only.
+//! Reads a repository. With its parts in `git/` the only user of git2 and the only place that starts
+//! `git`; it never writes.
 
 mod ls_remote;
 mod open;

@@ -73,7 +73,7 @@ impl<'repo> Reader<'repo> {
     /// The reference that a file holds; `None` when git ignores a file of that name.
     fn look_up(&self, path: &Path) -> anyhow::Result<Option<Reference<'repo>>> {
         let name = path.strip_prefix(self.repo.commondir()).unwrap_or(path);
-        // A name that is not UTF-8 is no version, and libgit2 cannot look it up.
+        // A name that is not UTF-8 is not a version, and libgit2 cannot look it up.
         let Some(name) = name.to_str() else {
             return Ok(None);
         };
@@ -168,7 +168,7 @@ fn broken(name: &[u8], path: &Path) -> String {
     )
 }
 
-/// git looks at less of a tag object than libgit2 does, and writes down what it leads to.
+/// git reads less of a tag object than libgit2 does, and `git pack-refs` writes down what it leads to.
 fn unreadable(name: &[u8], id: Oid) -> String {
     format!(
         "libgit2 cannot read the tag `{}` (object `{id}`); hint: `git pack-refs --all` writes \

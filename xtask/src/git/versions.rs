@@ -9,7 +9,7 @@ use super::tag_refs::{Reader, TagRef};
 use crate::version::latest::outranks;
 use crate::version::{self, TagName, Version, check_taggable};
 
-/// Of so many tags all are looked up: that takes no time that anyone notices.
+/// Up to this number all tags are resolved: that takes no noticeable time.
 const FEW: usize = 1000;
 
 /// The tags of a repository, sorted out.
@@ -26,8 +26,8 @@ impl Versions {
     /// Reads and sorts out the tags.
     ///
     /// Of many tags, and with a version at HEAD, only those are resolved that would keep `latest`
-    /// from that version. What the others lead to is taken as the packed references have it: git
-    /// itself writes there what an annotated tag leads to.
+    /// from that version. For the others the packed references suffice: git itself writes there what an
+    /// annotated tag leads to.
     pub(super) fn read(repo: &Repository, head: Oid) -> anyhow::Result<Versions> {
         let reader = Reader::new(repo)?;
         let mut tags = reader.tags()?;

@@ -1,4 +1,4 @@
-//! Which tags a commit may carry: a pure function over what git, CI and the registry say.
+//! Which tags a commit may carry: a pure function over facts from git, CI and the registry.
 
 use super::latest::{Published, higher};
 use super::question::Question;

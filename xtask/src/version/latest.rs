@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Version, is_stable};
 
-/// Why `latest` moves, when nothing keeps it.
+/// Why `latest` moves, when there is no obstacle.
 pub(crate) const MOVES: &str = "a stable version, and no higher one is published";
 
 /// What keeps `latest` from a version.

@@ -18,6 +18,14 @@ pub(crate) fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     command
 }
 
+/// Gives git an author of its own, whoever runs the tests.
+pub(crate) fn set_author(git: &mut Command) {
+    for (name, value) in [("NAME", "Ada"), ("EMAIL", "ada@example.org")] {
+        git.env(format!("GIT_AUTHOR_{name}"), value);
+        git.env(format!("GIT_COMMITTER_{name}"), value);
+    }
+}
+
 /// How a command ended. Printed whole when an assertion on it fails.
 #[derive(Debug)]
 pub(crate) struct Ran {

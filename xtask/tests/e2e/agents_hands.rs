@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use crate::common::command;
 use crate::world::{Container, HARDENED, docker, image, root, unique_name, workspace};
 
-/// What ends a program otherwise, all by the agent's own user: clean-up commands
+/// What would end another program, all by the agent's own user: clean-up commands
 /// (anthropics/claude-code#3068, alp82/curia#385), signals to PID 1, and two forged senders: a
 /// `sigqueue` that claims to come from outside, and a signal that the kernel sends for a pipe.
 const ATTACK: &str = r#"
@@ -45,7 +45,7 @@ fn nothing_that_an_agent_kills_ends_the_sandbox() {
         let bind = format!("{}:/workspace:rw", workspace.path().display());
         let options: Vec<&str> = HARDENED.into_iter().chain(["-v", &bind]).collect();
         let container = Container::start(&options, command);
-        // Its own end is by its last line.
+        // Its last line ends the attack itself, too.
         container.exec(&["python3", "-c", ATTACK]);
         container.exec(&["true"]).succeeded();
         assert_eq!(container.state("Running"), "true", "{command:?}");
@@ -224,7 +224,7 @@ time.sleep(1000)";
 /// Claude Code answers Ctrl-Z itself: it stops its process group, and expects a shell to continue it. Then it
 /// sets up the terminal anew (`CSI ? 2004 h` turns bracketed paste on).
 #[test]
-fn claude_code_goes_on_after_control_z() {
+fn claude_code_continues_after_control_z() {
     const SET_UP: &str = "\u{1b}[?2004h";
     let api = ["--add-host", "api.anthropic.com:127.0.0.1"];
     let command = format!(

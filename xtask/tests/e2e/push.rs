@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{Ran, WORKSPACE, command};
+use crate::common::{Ran, WORKSPACE, command, set_author};
 use crate::world::{Registry, base, unique_name, xtask_in};
 
 /// An image of one file; nothing of it has to be run or fetched.
@@ -73,10 +73,7 @@ impl Workspace {
     /// [`Workspace::git`] that is not run yet.
     fn git_command(&self, args: &[&str]) -> std::process::Command {
         let mut git = command("git", self.folder.path());
-        for (name, value) in [("NAME", "Ada"), ("EMAIL", "ada@example.org")] {
-            git.env(format!("GIT_AUTHOR_{name}"), value);
-            git.env(format!("GIT_COMMITTER_{name}"), value);
-        }
+        set_author(&mut git);
         git.args(args);
         git
     }

@@ -63,7 +63,7 @@ fn what_a_started_builder_lacks_is_named() {
 }
 
 #[test]
-fn a_builder_that_does_not_start_is_told_with_the_reason() {
+fn a_builder_that_does_not_start_is_reported_with_the_reason() {
     let sandbox = idle("printf '#1 pulling\\nERROR: not found\\n' >&2; exit 1");
     sandbox.run(&BOTH).failed_after(
         "starting the builder `box`\n",
@@ -74,7 +74,7 @@ fn a_builder_that_does_not_start_is_told_with_the_reason() {
 }
 
 #[test]
-fn an_interruption_while_it_starts_is_no_fault_of_the_builder() {
+fn an_interruption_while_it_starts_is_not_blamed_on_the_builder() {
     let sandbox = idle(": > \"$here/up\"; exec sleep 60");
     let mut child = sandbox
         .xtask(&BOTH)
@@ -95,7 +95,7 @@ fn an_interruption_while_it_starts_is_no_fault_of_the_builder() {
 }
 
 #[test]
-fn looking_starts_nothing() {
+fn a_dry_run_and_doctor_start_no_builder() {
     let sandbox = idle("exit 99");
     let mut dry = BOTH.to_vec();
     dry.push("--dry-run");
@@ -141,7 +141,7 @@ fn a_builder_that_ends_during_a_build_is_named() {
     assert!(ran.stderr.contains(error), "{ran:#?}");
 }
 
-/// A cluster where no node can take the second pod, as buildx tells of it.
+/// A cluster where no node can take the second pod, in buildx's words.
 const CLUSTER: &str = "Name: farm\nDriver: kubernetes\n\nNodes:\nName: farm0\nStatus: running\n\
                        Platforms: linux/amd64*, linux/386\n\nName: farm1\nStatus: stopped\n\
                        Platforms: linux/arm64*\n";
@@ -167,7 +167,7 @@ fn only_the_nodes_that_a_build_needs_must_run() {
     assert_eq!(sandbox.builds().len(), 1);
     sandbox.write("bin/build", "exit 1");
     image("linux/arm64").failed(1, &format!("the build failed: {error}"));
-    // What fails by itself is not laid on the node that was not needed.
+    // A build that fails by itself is not blamed on a node that it does not need.
     let ran = image("linux/amd64");
     assert!(!ran.stderr.contains("has ended"), "{ran:#?}");
     assert_eq!(sandbox.builds().len(), 3);
@@ -200,7 +200,7 @@ fn a_push_by_another_builder_than_the_engines_needs_no_engine() {
     let ran = sandbox.run(&["image", "--builder", "farm", "--platform", "linux/arm64"]);
     let error = "error: the build failed: the Docker Engine does not answer: no answer\n";
     assert!(ran.stderr.starts_with(error), "{ran:#?}");
-    // This is what buildx says of the engine's own builder.
+    // buildx describes the engine's own builder in this way.
     sandbox.write("bin/builder", "Name: default\nDriver: \nError: no answer\n");
     let ran = sandbox.run(&["doctor"]);
     assert!(ran.stdout.contains("\nbuilder  none\n"), "{ran:#?}");
@@ -208,7 +208,7 @@ fn a_push_by_another_builder_than_the_engines_needs_no_engine() {
 }
 
 #[test]
-fn a_pod_that_is_started_again_is_no_fault_of_the_build() {
+fn a_pod_that_is_started_again_is_not_blamed_on_the_build() {
     let sandbox = Sandbox::new();
     let runs = CLUSTER.replace("stopped", "running");
     sandbox.write("bin/builder", &runs);
@@ -256,7 +256,7 @@ fn a_builder_is_created_unless_it_is_there() {
 }
 
 #[test]
-fn a_builder_that_cannot_be_created_leaves_no_half_of_it() {
+fn a_builder_that_cannot_be_created_leaves_nothing_behind() {
     let sandbox = without_builder(r#"cp "$here/made" "$here/builder""#);
     sandbox.write("bin/made", IDLE);
     sandbox.write("bin/start", "echo 'ERROR: not found' >&2; exit 1");
@@ -282,7 +282,7 @@ fn a_builder_that_somebody_else_makes_meanwhile_is_used_and_left_alone() {
     assert!(ran.stderr.contains(note), "{ran:#?}");
     assert!(!sandbox.read("bin/calls").contains("buildx rm"));
     assert_eq!(sandbox.builds().len(), 1);
-    // Where none is there after all, there is nothing to remove either.
+    // Without a builder there is nothing to remove either.
     let sandbox = without_builder("echo 'ERROR: no such driver' >&2; exit 1");
     let ran = sandbox.run(&CREATE);
     let error = "error: the builder `agentgate` cannot be made: `docker buildx create` failed";
@@ -291,7 +291,7 @@ fn a_builder_that_somebody_else_makes_meanwhile_is_used_and_left_alone() {
 }
 
 #[test]
-fn no_builder_is_created_where_there_is_no_engine() {
+fn without_an_engine_no_builder_is_created() {
     let sandbox = without_builder("exit 99");
     sandbox.write(
         "bin/info",

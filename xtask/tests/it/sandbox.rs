@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::common::{Ran, WORKSPACE, command};
+use crate::common::{Ran, WORKSPACE, command, set_author};
 
 const INFO: &str = r#"{"ServerVersion":"28.5.2","OSType":"linux","Architecture":"x86_64",
 "DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],
@@ -114,7 +114,7 @@ impl Sandbox {
             .collect()
     }
 
-    /// HEAD's full commit id, as git itself says it.
+    /// HEAD's full commit id, from git itself.
     pub(crate) fn revision(&self) -> String {
         self.git(&["rev-parse", "HEAD"]).trim().to_owned()
     }
@@ -140,28 +140,18 @@ impl Sandbox {
 }
 
 /// Runs git in `folder` with a fixed author, and returns what it prints.
+#[track_caller]
 pub(crate) fn git_in(folder: &Path, args: &[&str], date: &str) -> String {
-    let output = bare_command("git", folder)
-        .args(args)
-        .env("PATH", std::env::var_os("PATH").unwrap())
+    let mut git = bare_command("git", folder);
+    set_author(&mut git);
+    git.env("PATH", std::env::var_os("PATH").unwrap())
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_AUTHOR_NAME", "Ada")
-        .env("GIT_AUTHOR_EMAIL", "ada@example.org")
         .env("GIT_AUTHOR_DATE", date)
-        .env("GIT_COMMITTER_NAME", "Ada")
-        .env("GIT_COMMITTER_EMAIL", "ada@example.org")
-        .env("GIT_COMMITTER_DATE", date)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "git {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
+        .env("GIT_COMMITTER_DATE", date);
+    Ran::of(git.args(args)).succeeded().stdout
 }
 
-/// A command without the environment of whoever runs the tests.
+/// A command without the environment of the person who runs the tests.
 fn bare_command(program: &str, folder: &Path) -> Command {
     let mut command = command(program, folder);
     command.env_clear();
@@ -169,7 +159,7 @@ fn bare_command(program: &str, folder: &Path) -> Command {
 }
 
 impl Ran {
-    /// It failed with `code`, said nothing on stdout, and exactly `error` on stderr.
+    /// It failed with `code`, printed nothing on stdout, and exactly `error` on stderr.
     #[track_caller]
     pub(crate) fn failed(self, code: i32, error: &str) {
         assert_eq!(self.code, Some(code), "{self:#?}");

@@ -9,7 +9,8 @@ use anyhow::Context as _;
 
 use super::content::{Blob, Content};
 use crate::oci::Digest;
-use crate::registry::{Registry, Upload};
+use crate::registry::Registry;
+use crate::registry::upload::Upload;
 use crate::store::Blobs;
 use crate::{report, threads};
 

@@ -7,8 +7,9 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::harness::{
-    As, MOUNT, entrypoint, entrypoint_as, folder, health, is_root, program, run, write_program,
+    As, MOUNT, entrypoint, entrypoint_as, folder, health, is_root, program, write_program,
 };
+use crate::running::run;
 
 /// A folder for PATH whose `claude` has this body.
 fn programs(claude: &str) -> TempDir {

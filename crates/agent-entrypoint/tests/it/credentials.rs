@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use crate::harness::{As, Outcome, entrypoint, folder, is_root, run, workspace};
+use crate::harness::{As, entrypoint, folder, is_root, workspace};
+use crate::running::{Outcome, run};
 
 /// Who the entrypoint is, once it has stepped down.
 fn me() -> u32 {

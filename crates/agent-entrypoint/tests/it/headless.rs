@@ -4,7 +4,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{As, Outcome, Running, entrypoint, folder, is_root, run, write_program};
+use crate::harness::{As, entrypoint, folder, is_root, write_program};
+use crate::running::{Outcome, Running, run};
 use crate::watch::kill;
 
 fn claude(body: &str) -> TempDir {

@@ -10,9 +10,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::{
-    AS_AGENT, MOUNT, Outcome, binary, folder, home, needs_root, program, rest_is_well, run,
-    write_program,
+    AS_AGENT, MOUNT, binary, folder, home, needs_root, program, rest_is_well, write_program,
 };
+use crate::running::{Outcome, run};
 use crate::watch::{eventually, is_over, kill};
 
 /// A folder for PATH with these programs, each a shell script's body.

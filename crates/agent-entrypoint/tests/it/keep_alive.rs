@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{
-    As, GRACE, Outcome, Running, entrypoint, entrypoint_after, needs_root, program,
-};
+use crate::harness::{As, GRACE, entrypoint, entrypoint_after, needs_root, program};
+use crate::running::{Outcome, Running};
 use crate::watch::{children, eventually, is_over, kill, state};
 
 /// What `docker exec` does: a process joins the namespace whose parent is outside of it.

@@ -9,9 +9,10 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use crate::harness::{
-    AS_AGENT, As, GRACE, Outcome, Running, binary, entrypoint, entrypoint_after, entrypoint_as,
-    folder, needs_root, program, run, set_up, write_program,
+    AS_AGENT, As, GRACE, binary, entrypoint, entrypoint_after, entrypoint_as, folder, needs_root,
+    program, set_up, write_program,
 };
+use crate::running::{Outcome, Running, run};
 use crate::via::entrypoint_via;
 use crate::watch::{eventually, kill};
 

@@ -47,6 +47,7 @@ mod panics;
 mod reaping;
 mod repository;
 mod root;
+mod running;
 mod said;
 mod signals;
 mod stops;

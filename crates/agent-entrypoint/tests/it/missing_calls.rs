@@ -7,9 +7,10 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::harness::{
-    MOUNT, NOT_PID_1, Outcome, Running, binary, folder, is_root, needs_root, program, rest_is_well,
-    run, set_up, workspace, write_program,
+    MOUNT, NOT_PID_1, binary, folder, is_root, needs_root, program, rest_is_well, set_up,
+    workspace, write_program,
 };
+use crate::running::{Outcome, Running, run};
 use crate::watch::kill;
 
 /// Returns true, and prints NOT RUN, if the machine cannot make calls fail.

@@ -8,9 +8,10 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::harness::{
-    As, GRACE, NOT_PID_1, Outcome, Running, STEPPED_DOWN, binary, entrypoint_after, folder,
-    needs_root, program, run, set_up,
+    As, GRACE, NOT_PID_1, STEPPED_DOWN, binary, entrypoint_after, folder, needs_root, program,
+    set_up,
 };
+use crate::running::{Outcome, Running, run};
 use crate::watch::kill;
 
 const HIDE: &str = "mount -t tmpfs none /proc && ! [ -e /proc/self ]";

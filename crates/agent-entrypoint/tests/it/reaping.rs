@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::harness::{As, Outcome, Running, entrypoint, folder};
+use crate::harness::{As, entrypoint, folder};
+use crate::running::{Outcome, Running};
 use crate::storms::endless_sender;
 use crate::via::entrypoint_via;
 use crate::watch::{children, eventually, kill, state};

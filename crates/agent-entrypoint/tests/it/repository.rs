@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{As, folder, needs_root, program, run};
+use crate::harness::{As, folder, needs_root, program};
+use crate::running::run;
 use crate::trouble::Stage;
 
 /// What makes repositories: `git` without anybody's settings, and `$DIR`, which is the agent's.

@@ -5,9 +5,9 @@ use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::Path;
 
 use crate::harness::{
-    As, Outcome, Running, STEPPED_DOWN, binary, entrypoint, folder, needs_root, program, run,
-    set_up, write_program,
+    As, STEPPED_DOWN, binary, entrypoint, folder, needs_root, program, set_up, write_program,
 };
+use crate::running::{Outcome, Running, run};
 use crate::watch::{eventually, kill};
 
 fn owner(path: &Path) -> (u32, u32) {

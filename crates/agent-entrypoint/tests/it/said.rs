@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::harness::{As, entrypoint, entrypoint_after, folder, needs_root, run, write_program};
+use crate::harness::{As, entrypoint, entrypoint_after, folder, needs_root, write_program};
+use crate::running::run;
 
 #[test]
 fn a_message_is_one_line_however_long_its_words() {

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use crate::harness::{As, GRACE, Outcome, Running, entrypoint, run};
+use crate::harness::{As, GRACE, entrypoint};
+use crate::running::{Outcome, Running, run};
 use crate::watch::{eventually, kill, mask};
 
 #[test]

@@ -1,6 +1,7 @@
 //! Stop and continue: what stops goes to the command, and never stops the entrypoint itself.
 
-use crate::harness::{As, Outcome, Running, entrypoint, run};
+use crate::harness::{As, entrypoint};
+use crate::running::{Outcome, Running, run};
 use crate::watch::{children, eventually, kill, state};
 
 fn wait_for(pid: u32, wanted: char) {

@@ -1,6 +1,7 @@
 //! Storms of signals: queued ones are all passed on, and the others cost neither a status nor a zombie.
 
-use crate::harness::{As, Outcome, Running, entrypoint, folder, program, run};
+use crate::harness::{As, entrypoint, folder, program};
+use crate::running::{Outcome, Running, run};
 use crate::watch::{eventually, kill, state};
 
 /// As many as a usual machine queues several times over for one user.

@@ -8,7 +8,8 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::harness::{As, Outcome, Running, binary, entrypoint, program, set_up};
+use crate::harness::{As, binary, entrypoint, program, set_up};
+use crate::running::{Outcome, Running};
 use crate::via::entrypoint_via;
 use crate::watch::{eventually, kill, state};
 

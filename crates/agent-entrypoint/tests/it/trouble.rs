@@ -6,7 +6,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{As, Outcome, entrypoint_after, folder, needs_root, run, write_program};
+use crate::harness::{As, entrypoint_after, folder, needs_root, write_program};
+use crate::running::{Outcome, run};
 
 /// What the entrypoint runs as, from the beginning.
 const AGENT: &str =

@@ -3,7 +3,8 @@
 
 use std::process::Command;
 
-use crate::harness::{As, Outcome, Running, folder, run};
+use crate::harness::{As, folder};
+use crate::running::{Outcome, Running, run};
 use crate::via::entrypoint_via;
 use crate::watch::kill;
 

@@ -5,9 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{
-    As, Outcome, binary, entrypoint, entrypoint_as, folder, needs_root, program, run, set_up,
-};
+use crate::harness::{As, binary, entrypoint, entrypoint_as, folder, needs_root, program, set_up};
+use crate::running::{Outcome, run};
 use crate::via::entrypoint_via;
 use crate::watch::kill;
 

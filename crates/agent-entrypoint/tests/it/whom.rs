@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{As, GRACE, Outcome, Running, entrypoint, folder};
+use crate::harness::{As, GRACE, entrypoint, folder};
+use crate::running::{Outcome, Running};
 use crate::watch::{children, eventually, kill, mask};
 
 /// What `docker stop` gives by default in an agent's container, before it kills.

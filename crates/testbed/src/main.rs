@@ -39,10 +39,10 @@ Examples:
   cargo xtask testbed down                    end everything it started; keep the images
   cargo xtask testbed down --purge            and remove the images too
 
-What it touches outside its folders (`target/testbed`, `/run/agentgate-testbed`, and `agentgate-testbed` in the
-user's cache folder): it installs the few Debian packages it names when they are missing; while it is up there are a
-bridge, three firewall rules marked `agentgate-testbed` and an entry in binfmt_misc; IP forwarding is on, and stays on.
-A mirror of Debian other than that in apt's sources can be named with TESTBED_DEBIAN_MIRROR.
+Its folders are `target/testbed`, `/run/agentgate-testbed`, and `agentgate-testbed` in the user's cache folder. Outside
+them it installs the few Debian packages that it names when they are missing. While it is up there are a bridge, three
+firewall rules marked `agentgate-testbed` and an entry in binfmt_misc. It turns IP forwarding on, which stays on.
+TESTBED_DEBIAN_MIRROR names another mirror of Debian than the one in apt's sources.
 
 Exit codes: 0 done; 1 something failed, or `status` and `env` when it is not running; 2 wrong usage; 3 not on a
 machine like this.";

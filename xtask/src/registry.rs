@@ -7,7 +7,7 @@ mod auth;
 mod content;
 #[cfg(test)]
 mod tests;
-mod upload;
+pub(crate) mod upload;
 
 use std::io::ErrorKind;
 use std::net::IpAddr;
@@ -23,7 +23,6 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, Body, Proxy, RequestBuilder};
 
-pub(crate) use self::upload::Upload;
 use crate::exec::{self, Exec};
 use crate::oci::Digest;
 use crate::reference::{self, Repository};

@@ -11,6 +11,7 @@ mod builder;
 mod cache;
 #[path = "../common/mod.rs"]
 mod common;
+mod create_builder;
 mod image;
 mod local;
 mod lock;

@@ -13,6 +13,7 @@ mod cache;
 mod common;
 mod create_builder;
 mod image;
+mod imports;
 mod local;
 mod lock;
 mod packages;

@@ -72,7 +72,7 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
     })?;
     let target = target::resolve(ctx, &asked(args))?;
     if !ctx.json {
-        anstream::eprintln!("proving {} ({})", target.name, target.digest());
+        anstream::eprintln!("proving {} ({})", target.name, target.digest);
     }
     target::fetch(&ctx.exec, &target)?;
     let total = target.subjects.len() * catalogue().count();
@@ -108,8 +108,8 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
     Ok(Report {
         schema: Report::SCHEMA,
         image: target.name.clone(),
-        digest: target.digest(),
-        check_set: check_set().to_string(),
+        digest: target.digest.clone(),
+        check_set: check_set().clone(),
         proven: platforms.iter().all(PlatformReport::is_proven),
         complete: choice.skipped.is_empty(),
         platforms,
@@ -152,7 +152,7 @@ fn show(args: &Args, ctx: &Ctx, report: &Report) -> anyhow::Result<()> {
     github::write_outputs(
         &ctx.exec,
         &[
-            ("digest", report.digest.clone()),
+            ("digest", report.digest.to_string()),
             ("proven", report.proven.to_string()),
             ("receipts", receipts(args, ctx).display().to_string()),
         ],
@@ -186,7 +186,7 @@ fn check(args: &Args, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
             "schema": 2,
             "receipt": file,
             "image": target.name,
-            "digest": target.digest(),
+            "digest": target.digest,
             "platform": receipt.platform,
             "holds": objections.is_empty(),
             "objections": objections,
@@ -206,7 +206,7 @@ fn check(args: &Args, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
             "`{}` holds for `{}` ({}) on {}",
             file.display(),
             target.name,
-            target.digest(),
+            target.digest,
             receipt.platform
         );
     }

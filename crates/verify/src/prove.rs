@@ -80,7 +80,7 @@ impl Prover<'_> {
         let path = receipt.write(self.receipts)?;
         Ok(PlatformReport {
             platform: subject.platform,
-            manifest: receipt.manifest.map(String::from),
+            manifest: receipt.manifest,
             execution,
             receipt: path.display().to_string(),
             seconds: receipt.seconds,

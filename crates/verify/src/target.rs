@@ -139,6 +139,7 @@ mod tests {
         };
         Target {
             name: "agentgate/agent:dev".to_owned(),
+            digest: Digest::of(b"image"),
             index: None,
             place: Place::Engine,
             subjects: platforms.iter().map(subject).collect(),

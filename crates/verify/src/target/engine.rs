@@ -32,6 +32,7 @@ pub(super) fn find(exec: &Exec, name: &str, lookup: &str) -> anyhow::Result<Opti
     };
     let mut target = Target {
         name: name.to_owned(),
+        digest: whole.id.clone(),
         index: None,
         place: Place::Engine,
         subjects: Vec::new(),

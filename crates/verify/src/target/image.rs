@@ -10,6 +10,8 @@ use xtask::reference::Repository;
 pub(crate) struct Target {
     /// The name that was asked for, as messages show it.
     pub(crate) name: String,
+    /// What the name leads to: an index, a manifest, or in the classic store a configuration.
+    pub(crate) digest: Digest,
     /// Of the index; absent when the name leads to one manifest.
     pub(crate) index: Option<Digest>,
     pub(crate) place: Place,
@@ -51,20 +53,6 @@ impl Subject {
 }
 
 impl Target {
-    /// The digest that the name leads to: the index's, the manifest's, or what the classic store
-    /// calls the image.
-    pub(crate) fn digest(&self) -> String {
-        let manifest = || self.subjects.first()?.manifest.as_ref();
-        match self.index.as_ref().or_else(manifest) {
-            Some(digest) => digest.to_string(),
-            None => self
-                .subjects
-                .first()
-                .map(|subject| subject.run.clone())
-                .unwrap_or_default(),
-        }
-    }
-
     pub(crate) fn platforms(&self) -> Vec<Platform> {
         self.subjects
             .iter()

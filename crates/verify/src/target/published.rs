@@ -74,6 +74,7 @@ pub(super) fn find(exec: &Exec, name: &str, only: bool) -> anyhow::Result<Target
     }
     Ok(Target {
         name: name.to_owned(),
+        digest,
         index,
         place: Place::Registry(repository),
         subjects,

@@ -1,8 +1,9 @@
-//! What git says of a repository. With its parts in `git/` the only user of git2 and the only place
-//! that starts `git`; read-only.
+//! Reads a repository. With its parts in `git/` the only user of git2 and the only place that starts
+//! `git`; it never writes.
 
 mod ls_remote;
 mod open;
+mod printable;
 mod remote;
 mod show;
 mod status;
@@ -196,18 +197,6 @@ fn find<'repo>(repo: &'repo Repository, name: &str) -> anyhow::Result<Option<Ref
     }
 }
 
-/// Makes text from git safe to print: it may hold control characters and bytes that are not UTF-8.
-fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
-            let plain = (!c.is_control()).then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,10 +220,5 @@ mod tests {
             let error = head(bad).created().unwrap_err().to_string();
             assert!(error.contains("`0123456789` has no usable time"), "{error}");
         }
-    }
-
-    #[test]
-    fn text_from_git_is_safe_to_print() {
-        assert_eq!(printable(b"a b/\xff\n\x1b[0m"), "a b/\u{fffd}\\n\\u{1b}[0m");
     }
 }

@@ -31,6 +31,7 @@ pub mod report;
 pub mod retry;
 pub mod settings;
 pub mod stop;
+mod store;
 mod tags;
 mod test;
 pub mod testbed;

@@ -9,14 +9,17 @@ mod left_over;
 mod needs;
 mod observe;
 mod plan;
+mod removals;
 mod show;
+mod verdict;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use self::apply::Apply;
 use self::left_over::LeftOver;
-use self::plan::{Question, plan};
+use self::plan::plan;
+use self::verdict::Question;
 use crate::ctx::Ctx;
 use crate::refusal::Refusal;
 use crate::registry::Registry;

@@ -5,10 +5,10 @@
 
 mod auth;
 mod content;
-mod delete;
+pub(crate) mod delete;
 #[cfg(test)]
 mod tests;
-mod upload;
+pub(crate) mod upload;
 
 use std::io::ErrorKind;
 use std::net::IpAddr;
@@ -24,8 +24,6 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, Body, Proxy, RequestBuilder};
 
-pub(crate) use self::delete::Deletion;
-pub(crate) use self::upload::Upload;
 use crate::exec::{self, Exec};
 use crate::oci::Digest;
 use crate::reference::{self, Repository};

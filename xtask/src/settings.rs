@@ -113,7 +113,7 @@ impl std::str::FromStr for NodeVersion {
                 "bad Node.js version `{text}`: expected `20`, `20.20` or `20.20.2`"
             ));
         }
-        // Claude Code needs Node.js 18 or later (seed 6.3.3).
+        // Claude Code needs Node.js 18 or later (specification 6.3.3).
         if parts[0].parse::<u32>().is_ok_and(|major| major < 18) {
             return Err(format!(
                 "Node.js `{text}` is too old: Claude Code needs 18 or later"

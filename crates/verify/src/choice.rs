@@ -4,10 +4,10 @@ use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
+use xtask::stop::Stop;
 
 use super::check::Check;
 use super::checks::{GROUPS, catalogue};
-use xtask::stop::Stop;
 
 /// The checks that run and those that do not.
 pub(crate) struct Choice {

@@ -5,22 +5,23 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use xtask::ctx::Ctx;
+use xtask::stop::Stop;
+use xtask::verify::Args;
+use xtask::{docker, git, github, preflight, testbed};
 
 use crate::check_set::check_set;
 use crate::checks::catalogue;
 use crate::choice::Choice;
 use crate::live::Live;
 use crate::prove::Prover;
-use crate::receipt::{Receipt, Required};
+use crate::receipt::Receipt;
+use crate::receipt::validity::{self, Required};
 use crate::report::{PlatformReport, Report};
 use crate::sandbox::VerifyRun;
 use crate::show::Catalogue;
 use crate::target::{ImageRequest, Reader};
-use crate::{choice, gate, junit, receipt, report, sandbox, show, target};
-use xtask::ctx::Ctx;
-use xtask::stop::Stop;
-use xtask::verify::Args;
-use xtask::{docker, git, github, preflight, testbed};
+use crate::{choice, gate, junit, report, sandbox, show, target};
 
 pub(crate) fn run(args: &Args, ctx: &Ctx) -> anyhow::Result<()> {
     if let (Some(run), Some(image)) = (&args.sweep, &args.image) {
@@ -71,7 +72,7 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
     })?;
     let target = target::resolve(ctx, &asked(args))?;
     if !ctx.json {
-        anstream::eprintln!("proving {} ({})", target.name, target.digest());
+        anstream::eprintln!("proving {} ({})", target.name, target.digest);
     }
     target::fetch(&ctx.exec, &target)?;
     let total = target.subjects.len() * catalogue().count();
@@ -107,8 +108,8 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
     Ok(Report {
         schema: Report::SCHEMA,
         image: target.name.clone(),
-        digest: target.digest(),
-        check_set: check_set().to_string(),
+        digest: target.digest.clone(),
+        check_set: check_set().clone(),
         proven: platforms.iter().all(PlatformReport::is_proven),
         complete: choice.skipped.is_empty(),
         platforms,
@@ -151,7 +152,7 @@ fn show(args: &Args, ctx: &Ctx, report: &Report) -> anyhow::Result<()> {
     github::write_outputs(
         &ctx.exec,
         &[
-            ("digest", report.digest.clone()),
+            ("digest", report.digest.to_string()),
             ("proven", report.proven.to_string()),
             ("receipts", receipts(args, ctx).display().to_string()),
         ],
@@ -179,13 +180,13 @@ fn check(args: &Args, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
         check_set: check_set(),
         checks: &checks,
     };
-    let objections = receipt::objections(&receipt, &wanted);
+    let objections = validity::objections(&receipt, &wanted);
     if ctx.json {
         xtask::report::print_json(&serde_json::json!({
             "schema": 2,
             "receipt": file,
             "image": target.name,
-            "digest": target.digest(),
+            "digest": target.digest,
             "platform": receipt.platform,
             "holds": objections.is_empty(),
             "objections": objections,
@@ -196,7 +197,7 @@ fn check(args: &Args, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
             "`{}` does not hold for `{}`:{}",
             file.display(),
             target.name,
-            receipt::describe(&objections)
+            validity::describe(&objections)
         ))
         .into());
     }
@@ -205,7 +206,7 @@ fn check(args: &Args, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
             "`{}` holds for `{}` ({}) on {}",
             file.display(),
             target.name,
-            target.digest(),
+            target.digest,
             receipt.platform
         );
     }

@@ -4,10 +4,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context as _;
-
-use super::facts::{Commit, Expected, Release};
-use super::rootfs::certificates::certificates_in;
-use super::target::{Place, Subject, Target};
 use xtask::ca_bundle;
 use xtask::claude_lock;
 use xtask::ctx::Ctx;
@@ -19,6 +15,10 @@ use xtask::reference::Repository;
 use xtask::registry::Registry;
 use xtask::settings::Settings;
 use xtask::version;
+
+use super::facts::{Commit, Expected, Release};
+use super::rootfs::certificates::certificates_in;
+use super::target::{Place, Subject, Target};
 
 /// Why nobody knows what the layers weigh elsewhere.
 pub(crate) const UNPACKED: &str = "the engine's classic store keeps layers unpacked";

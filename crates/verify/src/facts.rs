@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use xtask::oci::{Digest, Index};
+use xtask::platform::Platform;
+
 use super::rootfs::Image;
 #[cfg(doc)]
 use xtask::oci::Manifest;
-use xtask::oci::{Digest, Index};
-use xtask::platform::Platform;
 
 /// What is known of one platform of an image without running it.
 pub(crate) struct ImageFacts {

@@ -11,7 +11,8 @@ use xtask::verify::{ReleaseImage, Unproven};
 
 use crate::check_set::check_set;
 use crate::checks::catalogue;
-use crate::receipt::{self, Receipt, Required};
+use crate::receipt::validity::{self, Required};
+use crate::receipt::{self, Receipt};
 
 /// More than a release with every platform and version has.
 const LIMIT: u64 = 16 << 20;
@@ -38,7 +39,7 @@ fn unproven(folder: &Path, image: &ReleaseImage) -> Unproven {
             Ok(receipt) => receipt,
             Err(error) => return Some((platform, format!("{error:#}"))),
         };
-        let objections = receipt::objections(
+        let objections = validity::objections(
             &receipt,
             &Required {
                 name: &image.name,
@@ -50,7 +51,7 @@ fn unproven(folder: &Path, image: &ReleaseImage) -> Unproven {
                 checks: &checks,
             },
         );
-        let text = receipt::describe(&objections);
+        let text = validity::describe(&objections);
         (!objections.is_empty()).then(|| (platform, format!("`{}`:{text}", file.display())))
     };
     image.images.iter().filter_map(lack).collect()

@@ -4,6 +4,7 @@ use std::io;
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
+use xtask::oci::Digest;
 
 use super::check::{Outcome, Status};
 use super::report::{PlatformReport, Report, group};
@@ -89,9 +90,9 @@ fn properties(
 ) -> io::Result<()> {
     let properties = [
         ("digest", Some(report.digest.as_str())),
-        ("manifest", one.manifest.as_deref()),
+        ("manifest", one.manifest.as_ref().map(Digest::as_str)),
         ("execution", Some(one.execution.as_str())),
-        ("check_set", Some(&report.check_set)),
+        ("check_set", Some(report.check_set.as_str())),
         ("receipt", Some(&one.receipt)),
     ];
     let property = |writer: &mut Writer<Vec<u8>>, name: &str, value: &str| {
@@ -214,10 +215,10 @@ mod tests {
 <testsuites name="agentgate/agent:dev" tests="8" failures="1" errors="3" skipped="3" time="1.500">
   <testsuite name="linux/amd64" tests="8" failures="1" errors="3" skipped="3" time="1.250">
     <properties>
-      <property name="digest" value="sha256:0"/>
-      <property name="manifest" value="sha256:1"/>
+      <property name="digest" value="sha256:0000000000000000000000000000000000000000000000000000000000000000"/>
+      <property name="manifest" value="sha256:0101010101010101010101010101010101010101010101010101010101010101"/>
       <property name="execution" value="native"/>
-      <property name="check_set" value="sha256:2"/>
+      <property name="check_set" value="sha256:0202020202020202020202020202020202020202020202020202020202020202"/>
       <property name="receipt" value="target/xtask/receipts/sha256-0/linux-amd64.json"/>
     </properties>
     <testcase classname="linux/amd64.seed" name="seed-1-build" time="0.250">

@@ -6,16 +6,14 @@ mod block;
 use std::io::{self, IsTerminal as _};
 
 use indicatif::ProgressDrawTarget;
+use xtask::ctx::Ctx;
+use xtask::platform::Platform;
 
 use self::block::Block;
 use super::check::{Outcome, Status};
 use super::run::Event;
 use super::show::{style, text};
-use xtask::ctx::Ctx;
-use xtask::platform::Platform;
 
-/// Columns for a status in the block.
-const STATUS: usize = 14;
 /// Columns for a check's id in the block.
 const ID: usize = 28;
 

@@ -4,6 +4,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
 
+use xtask::ctx::Ctx;
+use xtask::docker::{self, Docker};
+use xtask::exec::Exec;
+use xtask::oci::Digest;
+use xtask::platform::Platform;
+
 use super::check::{Outcome, Status};
 use super::check_set::check_set;
 use super::checks::catalogue;
@@ -16,11 +22,6 @@ use super::report::{PlatformReport, tenths};
 use super::run::{self, Event, Work};
 use super::sandbox::{Candidate, VerifyRun};
 use super::target::{Reader, Subject, Target};
-use xtask::ctx::Ctx;
-use xtask::docker::{self, Docker};
-use xtask::exec::Exec;
-use xtask::oci::Digest;
-use xtask::platform::Platform;
 
 /// What the platforms of an image have in common.
 pub(crate) struct Prover<'a> {
@@ -79,7 +80,7 @@ impl Prover<'_> {
         let path = receipt.write(self.receipts)?;
         Ok(PlatformReport {
             platform: subject.platform,
-            manifest: receipt.manifest.map(String::from),
+            manifest: receipt.manifest,
             execution,
             receipt: path.display().to_string(),
             seconds: receipt.seconds,

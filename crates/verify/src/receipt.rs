@@ -1,6 +1,6 @@
 //! Receipts: what a verification proved, and of which digest. `docs/verify.md` describes the file.
 
-mod validity;
+pub(crate) mod validity;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
-
-pub(crate) use self::validity::{Required, describe, objections};
-use super::check::{Outcome, Status};
 use xtask::oci::Digest;
 use xtask::platform::Platform;
+
+use super::check::{Outcome, Status};
 
 /// Bytes that are read at most, in case the file is not a receipt.
 const LONGEST: u64 = 16 << 20;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
+use xtask::oci::Digest;
+use xtask::platform::Platform;
 
 use super::check::{Outcome, Status};
 use super::receipt::Execution;
-use xtask::platform::Platform;
 
 /// The results of a run.
 #[derive(Debug, Serialize)]
@@ -17,9 +18,9 @@ pub(crate) struct Report {
     /// The name that the image was asked for by.
     pub(crate) image: String,
     /// What the name led to.
-    pub(crate) digest: String,
+    pub(crate) digest: Digest,
     /// The hash of all that judged.
-    pub(crate) check_set: String,
+    pub(crate) check_set: Digest,
     /// Whether everything that was looked at holds, and nothing was left unknown.
     pub(crate) proven: bool,
     /// Whether all checks were looked at: none was left out by request.
@@ -31,7 +32,7 @@ pub(crate) struct Report {
 #[derive(Debug, Serialize)]
 pub(crate) struct PlatformReport {
     pub(crate) platform: Platform,
-    pub(crate) manifest: Option<String>,
+    pub(crate) manifest: Option<Digest>,
     pub(crate) execution: Execution,
     /// Where the receipt is.
     pub(crate) receipt: String,
@@ -173,12 +174,16 @@ pub(crate) mod samples {
         let file = platform.as_str().replace('/', "-");
         PlatformReport {
             platform,
-            manifest: Some("sha256:1".to_owned()),
+            manifest: Some(digest(1)),
             execution: Execution::Native,
             receipt: format!("target/xtask/receipts/sha256-0/{file}.json"),
             seconds: 1.25,
             results,
         }
+    }
+
+    fn digest(number: u8) -> Digest {
+        Digest::of_hash(&[number; 32])
     }
 
     pub(crate) fn report(platforms: Vec<PlatformReport>) -> Report {
@@ -187,8 +192,8 @@ pub(crate) mod samples {
         Report {
             schema: Report::SCHEMA,
             image: "agentgate/agent:dev".to_owned(),
-            digest: "sha256:0".to_owned(),
-            check_set: "sha256:2".to_owned(),
+            digest: digest(0),
+            check_set: digest(2),
             proven: platforms.iter().all(PlatformReport::is_proven),
             complete: !left_out,
             platforms,

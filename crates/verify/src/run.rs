@@ -8,12 +8,13 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
 
+use xtask::exec::Exec;
+use xtask::stop::Stop;
+
 use super::check::{Check, How, Outcome, Status, Verdict};
 use super::checks::specification;
 use super::facts::ImageFacts;
 use super::sandbox::{Candidate, Sandbox, Session, Trouble};
-use xtask::exec::Exec;
-use xtask::stop::Stop;
 
 /// The check that starts the container of the contract. When it fails, the checks that need this
 /// container are unproven.

@@ -1,51 +1,20 @@
 //! What is proven: an image by its digest, whatever name it was asked for by.
 
 mod engine;
+mod image;
+mod name;
 mod published;
 mod read;
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, bail};
-
-pub(crate) use self::published::fetch;
-pub(crate) use self::read::Reader;
 use xtask::ctx::Ctx;
 use xtask::last_build::LastBuild;
 use xtask::oci::Digest;
 use xtask::platform::{self, Platform};
-use xtask::reference::{self, Repository};
 
-/// An image, resolved to digests.
-pub(crate) struct Target {
-    /// The name that was asked for, as messages show it.
-    pub(crate) name: String,
-    /// Of the index; absent when the name leads to one manifest.
-    pub(crate) index: Option<Digest>,
-    pub(crate) place: Place,
-    /// The platforms to verify, in the order of `Platform`; at least one.
-    pub(crate) subjects: Vec<Subject>,
-    /// How many platforms the image has, asked for or not.
-    pub(crate) found: usize,
-}
-
-/// Where the image was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    Engine,
-    Registry(Repository),
-}
-
-/// One platform of the image.
-pub(crate) struct Subject {
-    pub(crate) platform: Platform,
-    /// Absent when the engine's classic store keeps no manifest.
-    pub(crate) manifest: Option<Digest>,
-    /// What `docker run --platform` and `docker save --platform` are given: a digest, or a name
-    /// with one.
-    pub(crate) run: String,
-    pub(crate) labels: BTreeMap<String, String>,
-}
+pub(crate) use self::image::{Place, Subject, Target};
+pub(crate) use self::published::fetch;
+pub(crate) use self::read::Reader;
 
 /// What the command line asks for.
 pub(crate) struct ImageRequest<'a> {
@@ -53,42 +22,6 @@ pub(crate) struct ImageRequest<'a> {
     pub(crate) platforms: &'a [Platform],
     /// Whether to ignore the engine's store.
     pub(crate) pull: bool,
-}
-
-impl Subject {
-    /// The commit that the image says it is built from.
-    pub(crate) fn revision(&self) -> Option<&str> {
-        let label = self.labels.get("org.opencontainers.image.revision");
-        label.map(String::as_str)
-    }
-
-    /// What the classic store calls the image: its configuration.
-    pub(crate) fn config(&self) -> Option<Digest> {
-        self.manifest.is_none().then(|| self.run.parse().ok())?
-    }
-}
-
-impl Target {
-    /// The digest that the name leads to: the index's, the manifest's, or what the classic store
-    /// calls the image.
-    pub(crate) fn digest(&self) -> String {
-        let manifest = || self.subjects.first()?.manifest.as_ref();
-        match self.index.as_ref().or_else(manifest) {
-            Some(digest) => digest.to_string(),
-            None => self
-                .subjects
-                .first()
-                .map(|subject| subject.run.clone())
-                .unwrap_or_default(),
-        }
-    }
-
-    pub(crate) fn platforms(&self) -> Vec<Platform> {
-        self.subjects
-            .iter()
-            .map(|subject| subject.platform)
-            .collect()
-    }
 }
 
 /// Finds the image that is asked for: in the engine's store, else in its registry. The last build
@@ -183,78 +116,11 @@ fn narrow(target: &mut Target, asked: &[Platform]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A name, taken apart: `registry/repository:tag@digest`.
-#[derive(Debug, PartialEq, Eq)]
-struct Name {
-    repository: Repository,
-    /// A tag or a digest.
-    version: String,
-}
-
-/// None for a bare digest or an id, which no registry can be asked for.
-fn split(name: &str) -> Result<Option<Name>, String> {
-    if name.parse::<Digest>().is_ok() {
-        return Ok(None);
-    }
-    let (rest, digest) = match name.split_once('@') {
-        Some((rest, digest)) => (rest, Some(digest.parse::<Digest>()?)),
-        None => (name, None),
-    };
-    let start = rest.rfind('/').map_or(0, |slash| slash + 1);
-    let (repository, tag) = match rest[start..].find(':') {
-        Some(colon) => (&rest[..start + colon], Some(&rest[start + colon + 1..])),
-        None => (rest, None),
-    };
-    if let Some(tag) = tag {
-        reference::check_tag(tag)?;
-    }
-    let digest = digest.map(|digest| digest.to_string());
-    let version = digest.or_else(|| tag.map(str::to_owned));
-    Ok(Some(Name {
-        repository: repository.parse()?,
-        version: version.unwrap_or_else(|| "latest".to_owned()),
-    }))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-
-    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-    #[test]
-    fn names_are_taken_apart() {
-        let with_tag = format!("127.0.0.1:5000/agentgate/agent:dev@{DIGEST}");
-        for (name, repository, version) in [
-            ("alpine", "alpine", "latest"),
-            ("agentgate/agent:dev", "agentgate/agent", "dev"),
-            (
-                "127.0.0.1:5000/agentgate/agent",
-                "127.0.0.1:5000/agentgate/agent",
-                "latest",
-            ),
-            ("127.0.0.1:5000/a/b:v1.2.3", "127.0.0.1:5000/a/b", "v1.2.3"),
-            (&with_tag, "127.0.0.1:5000/agentgate/agent", DIGEST),
-        ] {
-            let split = split(name).unwrap().unwrap();
-            assert_eq!(
-                (&*split.repository.to_string(), &*split.version),
-                (repository, version)
-            );
-        }
-        assert_eq!(split(DIGEST), Ok(None));
-        for wrong in [
-            "a@sha256:12",
-            "A:b",
-            "a:",
-            "a:-x",
-            "@",
-            "a//b",
-            "https://x/y",
-        ] {
-            assert!(split(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_name_that_docker_would_take_for_a_flag_is_none() {
@@ -273,6 +139,7 @@ mod tests {
         };
         Target {
             name: "agentgate/agent:dev".to_owned(),
+            digest: Digest::of(b"image"),
             index: None,
             place: Place::Engine,
             subjects: platforms.iter().map(subject).collect(),

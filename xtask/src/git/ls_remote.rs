@@ -1,4 +1,4 @@
-//! Asking a git remote for a tag, through the `git` command: it has the user's credentials.
+//! Asks a git remote for a tag, through the `git` command: it has the user's credentials.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::version::Version;
 /// How long a remote may take to answer.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// What a remote says of a tag.
+/// A remote's answer about a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RemoteTag {
     /// The id of the commit that the tag leads to; `None` when the remote lacks the tag.

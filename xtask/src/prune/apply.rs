@@ -7,12 +7,14 @@ use ureq::http::StatusCode;
 use super::guard::Guard;
 use super::left_over::LeftOver;
 use super::observe::ObservedTag;
-use super::plan::{PrunePlan, Removal};
+use super::plan::PrunePlan;
+use super::removals::Removal;
 use crate::exec;
 use crate::oci::Digest;
 use crate::reference::Repository;
 use crate::refusal::Refusal;
-use crate::registry::{Deletion, Registry};
+use crate::registry::Registry;
+use crate::registry::delete::Deletion;
 use crate::stop::Stop;
 
 /// What became of a removal, as `--json` prints it.

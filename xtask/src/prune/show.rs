@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::apply::RemovalResult;
-use super::plan::{PrunePlan, Reason};
+use super::plan::PrunePlan;
+use super::verdict::Reason;
 use crate::ctx::Ctx;
 use crate::{github, report};
 

@@ -17,7 +17,7 @@ use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::threads;
 use crate::verify::{Receipts, ReleaseImage, Unproven};
-use crate::version::Version;
+use crate::version::{Version, is_stable};
 
 /// Whether `latest` moves to the version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -262,7 +262,7 @@ pub(super) fn observe_versions(
 ) -> anyhow::Result<PublishedVersions> {
     let registry = &target.registry;
     let versions = published::versions(registry)?;
-    let others = versions.iter().filter(|other| other.pre.is_empty());
+    let others = versions.iter().filter(|other| is_stable(other));
     let highest = match others.filter(|other| *other != version).max() {
         Some(highest) => {
             let found = published::digest(registry, &format!("v{highest}"))?;

@@ -23,7 +23,7 @@ mod pid1;
 mod prune;
 mod push;
 mod release;
-mod seed;
+mod specification;
 mod tags;
 mod verify;
 mod world;

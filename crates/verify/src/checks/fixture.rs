@@ -9,13 +9,13 @@ use crate::check::{Check, How, Verdict};
 use crate::facts::{Commit, Expected, ImageFacts, IndexFacts, Release};
 use crate::rootfs::{Entry, Image};
 use crate::sandbox::Ran;
-use xtask::oci::Step;
-use xtask::oci::{Config, Descriptor, Digest, Healthcheck, Index, Manifest, OciPlatform, Process};
-use xtask::platform::Platform;
 
 pub(super) const REVISION: &str = "1ceb56ba0b8b8c4c6882fec8ea36ba45328c3269";
 pub(super) const CREATED: &str = "2026-11-25T05:12:59Z";
 pub(super) use files::{elf, entry, file, folder, hardlink, owned, symlink, text};
+use xtask::oci::Step;
+use xtask::oci::{Config, Descriptor, Digest, Healthcheck, Index, Manifest, OciPlatform, Process};
+use xtask::platform::Platform;
 
 const ENTRYPOINT: &str = "/usr/local/bin/agent-entrypoint";
 

@@ -3,11 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+use xtask::oci::{Descriptor, Index};
+use xtask::platform;
+
 use super::inspect::count;
 use crate::check::{Check, How, Verdict};
 use crate::facts::{ImageFacts, IndexFacts};
-use xtask::oci::{Descriptor, Index};
-use xtask::platform;
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::secrets;
+use xtask::build_step;
+
+use super::secrets::words;
 use crate::check::Verdict;
 use crate::facts::ImageFacts;
 use crate::rootfs::{Entry, Image, Kind, Visible};
 use crate::sandbox::{Ran, printable};
-use xtask::build_step;
 
 /// Links that are followed for one path, as Linux has it.
 const MAX_LINKS: usize = 40;
@@ -132,7 +133,7 @@ pub(super) fn origin(image: &Image, layer: usize) -> String {
 
 /// A line of the history, short and without secrets.
 fn line(created_by: &str) -> String {
-    if secrets::in_step(created_by).is_empty() {
+    if words::in_step(created_by).is_empty() {
         build_step::line(created_by)
     } else {
         "(a line with a secret)".to_owned()

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use xtask::oci::Config;
+
 use super::fixture::{self, judge};
 use super::{agent, catalogue, contract_files, hardening_files, image, index};
 use crate::check::{Check, How, Verdict};
 use crate::facts::{ImageFacts, IndexFacts};
-use xtask::oci::Config;
 
 fn checks() -> impl Iterator<Item = &'static Check> {
     let all = [

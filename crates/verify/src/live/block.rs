@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use xtask::platform::Platform;
 
-use super::STATUS;
 use crate::check::Status;
 use crate::report::{counted, words};
 use crate::show::style;
-use xtask::platform::Platform;
+
+/// Columns for a status in the block.
+pub(super) const STATUS: usize = 14;
 
 /// How often the seconds are brought up to date.
 const TICK: Duration = Duration::from_millis(200);

@@ -6,12 +6,13 @@ mod tests;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{Execution, Receipt};
-use crate::check::Status;
 use xtask::exec;
 use xtask::oci::Digest;
 use xtask::platform::Platform;
 use xtask::refusal::Refusal;
+
+use super::{Execution, Receipt};
+use crate::check::Status;
 
 /// How many ids a message names.
 const SHOWN: usize = 8;

@@ -6,11 +6,11 @@ use std::io::Read;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-
-use super::{Image, Layer};
 use xtask::docker;
 use xtask::exec::Exec;
 use xtask::oci::{Config, Descriptor, Digest, Document, Manifest};
+
+use super::{Image, Layer};
 
 pub(crate) use super::blob::{Blob, read_blob};
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
-
-use super::{Layer, layer};
 use xtask::oci::Digest;
 use xtask::unpack::{Frames, is_gzip, is_zstd};
+
+use super::{Layer, layer};
 
 /// Bytes of JSON that are kept; an SBOM may have more, and nobody reads that here.
 const DOCUMENT_MAX: u64 = 8 * 1024 * 1024;

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use regex::bytes::Regex;
+use xtask::oci::Digest;
 
 use super::pattern;
-use xtask::oci::Digest;
 
 /// What a certificate begins with; examples in documentation do not.
 const SEQUENCE: u8 = 0x30;

@@ -3,11 +3,11 @@
 use std::io::Read;
 
 use anyhow::ensure;
+use xtask::oci::Digest;
 
 use super::certificates::certificates_in;
 use super::secrets::secrets_in;
 use super::{Elf, elf};
-use xtask::oci::Digest;
 
 /// Bytes of a file that is searched; what is larger is data.
 const SEARCHED_MAX: u64 = 1024 * 1024;

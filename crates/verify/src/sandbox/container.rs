@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use super::candidate::LIMIT;
+use super::docker::Sandbox;
 use super::ran::Ran;
-use super::{Sandbox, Trouble};
+use super::trouble::Trouble;
 
 /// A container of the run. One that a check started is removed when this is dropped.
 pub(crate) struct Container<'a> {
@@ -20,20 +22,23 @@ pub(crate) struct Stopped {
     pub(crate) seconds: f64,
 }
 
+impl Sandbox<'_> {
+    /// The contract container that checks share. Nobody stops it or changes what others rely on.
+    pub(crate) fn shared(&self) -> Container<'_> {
+        Container {
+            sandbox: self,
+            name: self.candidate.shared.clone(),
+            is_own: false,
+        }
+    }
+}
+
 impl<'a> Container<'a> {
     pub(super) fn own(sandbox: &'a Sandbox<'a>, name: &str) -> Container<'a> {
         Container {
             sandbox,
             name: name.to_owned(),
             is_own: true,
-        }
-    }
-
-    pub(super) fn shared(sandbox: &'a Sandbox<'a>) -> Container<'a> {
-        Container {
-            sandbox,
-            name: sandbox.candidate.shared.clone(),
-            is_own: false,
         }
     }
 
@@ -133,7 +138,7 @@ impl Drop for Container<'_> {
         if self.is_own {
             // What is left, for whatever reason, the run's cleanup removes.
             let args = ["rm", "--force", "--volumes", &self.name];
-            let limit = super::LIMIT;
+            let limit = LIMIT;
             let _ = xtask::docker::within(&self.sandbox.exec, &args, limit);
         }
     }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::container::Container;
+use super::docker::Sandbox;
 use super::ran::{Ran, Session};
-use super::{Sandbox, trouble};
+use super::trouble::{self, Trouble};
 
 /// What both ways of the contract have in common, but for user, workspace and command.
 const COMMON: [&str; 25] = [
@@ -70,20 +71,39 @@ pub(crate) struct Start<'a> {
     command: Vec<String>,
 }
 
-impl<'a> Start<'a> {
-    pub(super) fn contract(sandbox: &'a Sandbox<'a>) -> Start<'a> {
-        Start::common(sandbox).options(&FIRST_WAY)
+impl Sandbox<'_> {
+    /// A container as AgentGate's server starts it (the contract): hardened, without network, its
+    /// own new workspace mounted, `sleep infinity` as its command.
+    pub(crate) fn contract(&self) -> Start<'_> {
+        Start::common(self).options(&FIRST_WAY)
     }
 
-    /// With stand-ins for what is mounted from the host: a script, and an empty folder that everyone may
-    /// write to.
-    pub(super) fn mounted(sandbox: &'a Sandbox<'a>) -> anyhow::Result<Start<'a>> {
-        let settings = sandbox.workspace()?;
+    /// The same where the server finds Claude Code on its own host: that is mounted into HOME, the root
+    /// file system is writable, and there is a network (the contract's second way). A script and an empty
+    /// folder that everyone may write to stand for what is mounted.
+    pub(crate) fn mounted(&self) -> anyhow::Result<Start<'_>> {
+        let settings = self.workspace()?;
         let volume = format!("{}:{HOST_SETTINGS}:rw", settings.display());
-        let start = Start::common(sandbox).options(&SECOND_WAY);
+        let start = Start::common(self).options(&SECOND_WAY);
         start.options(&["--volume", &volume]).with_host_claude()
     }
 
+    /// A container as `docker run IMAGE` starts it: no options, no command.
+    pub(crate) fn plain(&self) -> Start<'_> {
+        Start::plain(self)
+    }
+
+    /// Starts the container that checks share.
+    pub(crate) fn start_shared(&self) -> anyhow::Result<()> {
+        self.contract()
+            .named(&self.candidate.shared)
+            .start()?
+            .keep();
+        Ok(())
+    }
+}
+
+impl<'a> Start<'a> {
     fn common(sandbox: &'a Sandbox<'a>) -> Start<'a> {
         Start {
             user: Some("agentgate".to_owned()),
@@ -196,7 +216,7 @@ impl<'a> Start<'a> {
         let Some(ran) = Ran::of(&ended) else {
             Container::own(sandbox, &self.name);
             let what = self.command.join(" ");
-            return Err(super::Trouble::TimedOut(what, limit).into());
+            return Err(Trouble::TimedOut(what, limit).into());
         };
         // On a terminal, docker's words stand among the program's.
         let said = Ran {

@@ -6,9 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-
-use super::VerifyRun;
 use xtask::exec::Exec;
+
+use super::ran::Ran;
+use super::trouble;
+use super::verify_run::VerifyRun;
 
 /// How long after a run that was killed something may still come into being: the engine finishes
 /// what it was asked for.
@@ -100,13 +102,13 @@ fn remove_folder(exec: &Exec, run: &VerifyRun, image: &str) -> anyhow::Result<()
 
 fn docker(exec: &Exec, args: &[&str]) -> anyhow::Result<String> {
     let ended = xtask::docker::within(exec, args, LIMIT)?;
-    let Some(ran) = super::Ran::of(&ended) else {
+    let Some(ran) = Ran::of(&ended) else {
         bail!(
             "`docker {}` did not end within {} s",
             args[0],
             LIMIT.as_secs()
         );
     };
-    super::trouble::of_docker(args[0], &ran)?;
+    trouble::of_docker(args[0], &ran)?;
     Ok(ran.stdout)
 }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 use serde::Serialize;
+use xtask::oci::Digest;
 
 use crate::check::{Check, How};
-use xtask::oci::Digest;
 
 /// Every check, explained, as `--list --json` prints it.
 #[derive(Serialize)]

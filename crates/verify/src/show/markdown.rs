@@ -109,7 +109,7 @@ mod tests {
         let expected = "\
 ### Agent image: not proven
 
-`agentgate/agent:dev` `sha256:0`: 8 checks: 1 failed, 3 unproven, 1 not executed, 1 passed, 1 not applicable, 1 skipped in 1.5 s
+`agentgate/agent:dev` `sha256:0000000000000000000000000000000000000000000000000000000000000000`: 8 checks: 1 failed, 3 unproven, 1 not executed, 1 passed, 1 not applicable, 1 skipped in 1.5 s
 
 **linux/amd64** (native, 1.2 s)
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use xtask::exec;
+use xtask::platform;
+
 use crate::check::Outcome;
 use crate::receipt::Execution;
 use crate::report::{PlatformReport, Report, is_bad};
-use xtask::exec;
-use xtask::platform;
 
 /// With more checks than these, the command names none and repeats all.
 const NAMED: usize = 8;

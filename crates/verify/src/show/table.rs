@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use super::{painted, style, text};
+use super::style::{painted, style};
+use super::text;
 use crate::check::{Outcome, Status};
 use crate::receipt::Execution;
 use crate::report::{PlatformReport, Report, counted, words};
@@ -138,7 +139,7 @@ mod tests {
     fn what_needs_a_look_is_told_in_full_and_the_rest_is_counted() {
         let expected = "\
 image   agentgate/agent:dev
-digest  sha256:0
+digest  sha256:0000000000000000000000000000000000000000000000000000000000000000
 
 linux/amd64 (native, 1.2 s)
   seed     1 failed, 1 passed
@@ -174,7 +175,7 @@ linux/amd64 (native, 1.2 s)
         report.platforms[1].execution = Execution::Emulated;
         let expected = "\
 image   agentgate/agent:dev
-digest  sha256:0
+digest  sha256:0000000000000000000000000000000000000000000000000000000000000000
 
 linux/amd64 (native, 1.2 s)
   seed     2 passed

@@ -2,12 +2,12 @@
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
-
-use super::{Place, Subject, Target};
 use xtask::docker;
 use xtask::exec::Exec;
 use xtask::oci::{Descriptor, Digest, Process};
 use xtask::platform::Platform;
+
+use super::image::{Place, Subject, Target};
 
 /// The part of `docker image inspect` that we read.
 #[derive(Deserialize)]
@@ -32,6 +32,7 @@ pub(super) fn find(exec: &Exec, name: &str, lookup: &str) -> anyhow::Result<Opti
     };
     let mut target = Target {
         name: name.to_owned(),
+        digest: whole.id.clone(),
         index: None,
         place: Place::Engine,
         subjects: Vec::new(),

@@ -1,13 +1,14 @@
 //! An image in a registry.
 
 use anyhow::{Context as _, bail};
-
-use super::{Name, Place, Subject, Target, split};
 use xtask::docker;
 use xtask::exec::Exec;
 use xtask::oci::{Config, Descriptor, Digest, Document, Index, Manifest};
 use xtask::platform::Platform;
 use xtask::registry::Registry;
+
+use super::image::{Place, Subject, Target};
+use super::name::{Name, split};
 
 /// Finds the image; `only` says that nobody else was asked for it.
 pub(super) fn find(exec: &Exec, name: &str, only: bool) -> anyhow::Result<Target> {
@@ -73,6 +74,7 @@ pub(super) fn find(exec: &Exec, name: &str, only: bool) -> anyhow::Result<Target
     }
     Ok(Target {
         name: name.to_owned(),
+        digest,
         index,
         place: Place::Registry(repository),
         subjects,

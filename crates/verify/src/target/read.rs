@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
-
-use super::{Place, Subject, Target};
-use crate::facts::IndexFacts;
-use crate::rootfs::Image;
-use crate::rootfs::archive::{Archive, save};
 use xtask::exec::Exec;
 use xtask::oci::{Descriptor, Digest, Document, Index};
 use xtask::registry::Registry;
+
+use super::image::{Place, Subject, Target};
+use crate::facts::IndexFacts;
+use crate::rootfs::Image;
+use crate::rootfs::archive::{Archive, save};
 
 /// Reads an image's platforms, one after the other.
 #[derive(Default)]

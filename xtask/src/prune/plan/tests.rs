@@ -1,9 +1,11 @@
 //! Decisions over made-up repositories. What others' clean-ups broke is cited by its issue.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
+use super::super::kind::Kind;
 use super::super::needs::Needs;
 use super::*;
 

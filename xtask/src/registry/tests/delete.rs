@@ -1,5 +1,6 @@
 //! Deletions, as registries differ in them.
 
+use super::super::delete::Deletion;
 use super::*;
 
 const UNSUPPORTED: &str = "{\"errors\":[{\"code\":\"UNSUPPORTED\"}]}";

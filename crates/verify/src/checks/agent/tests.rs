@@ -1,5 +1,7 @@
 //! What commands print, and the good image, broken in one place at a time.
 
+use xtask::oci::Process;
+
 use super::CHECKS;
 use super::commands::{dev_dependencies, git_identity, gnu_tools, judge_global_install};
 use super::packages::DEFAULT;
@@ -7,7 +9,6 @@ use crate::checks::fixture::{
     self, add, change, folder, good, line, owned, ran, remove, symlink, text,
 };
 use crate::facts::ImageFacts;
-use xtask::oci::Process;
 
 const SYSTEM: usize = 1;
 

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use xtask::report;
+
 use super::programs;
 use crate::check::Verdict;
 use crate::checks::agent::extra_packages;
 use crate::checks::inspect::{self, Root, count};
 use crate::facts::ImageFacts;
 use crate::rootfs::{Entry, Kind, Visible};
-use xtask::report;
 
 /// Folders that only ever hold what can be had again; `*` is one user's folder.
 const CACHES: [&str; 9] = [

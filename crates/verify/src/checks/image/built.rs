@@ -1,12 +1,12 @@
 //! What the image was built from and for.
 
 use semver::Version;
+use xtask::platform::Platform;
 
 use crate::check::Verdict;
 use crate::checks::inspect::{Root, count};
 use crate::facts::{Commit, ImageFacts};
 use crate::rootfs::{Elf, Kind};
-use xtask::platform::Platform;
 
 const ENTRYPOINT: &str = "usr/local/bin/agent-entrypoint";
 const PREFIX: &str = "org.opencontainers.image.";

@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 
+use xtask::report::bytes;
+
 use crate::check::Verdict;
 use crate::checks::inspect::{Root, origin};
 use crate::facts::ImageFacts;
-use xtask::report::bytes;
 
 /// How many of the largest layers are named.
 const NAMED: usize = 3;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use xtask::oci::Healthcheck;
+
 use crate::check::Verdict;
 use crate::facts::ImageFacts;
-use xtask::oci::Healthcheck;
 
 const ENTRYPOINT: &str = "/usr/local/bin/agent-entrypoint";
 

@@ -1,5 +1,8 @@
 //! The good image, broken in one place at a time.
 
+use xtask::oci::Process;
+use xtask::platform::Platform;
+
 use super::CHECKS;
 use crate::check::Verdict;
 use crate::checks::fixture::{
@@ -7,8 +10,6 @@ use crate::checks::fixture::{
 };
 use crate::facts::{ImageFacts, Release};
 use crate::rootfs::Elf;
-use xtask::oci::Process;
-use xtask::platform::Platform;
 
 const ENTRYPOINT: &str = "usr/local/bin/agent-entrypoint";
 

@@ -1,10 +1,11 @@
 //! The good index, broken in one place at a time.
 
+use xtask::oci::{Descriptor, Digest};
+use xtask::platform::Platform;
+
 use super::CHECKS;
 use crate::checks::fixture::{attestation_of, descriptor, good, manifest_for, said};
 use crate::facts::{ImageFacts, IndexFacts};
-use xtask::oci::{Descriptor, Digest};
-use xtask::platform::Platform;
 
 const PLATFORMS: &str = "index-platforms";
 const ATTESTATIONS: &str = "index-attestations";

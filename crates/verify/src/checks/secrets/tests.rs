@@ -1,10 +1,11 @@
 //! The good image, with a secret in one place at a time.
 
+use xtask::oci::Digest;
+
 use crate::checks::fixture::{self, add, file, folder, good, text};
 use crate::checks::hardening_files::CHECKS;
 use crate::facts::ImageFacts;
 use crate::rootfs::{Entry, Kind};
-use xtask::oci::Digest;
 
 fn said(id: &str, facts: &ImageFacts) -> String {
     fixture::said(CHECKS, id, facts)

@@ -2,10 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::kind::Kind;
-use super::super::observe::{ObservedTag, TagContent};
-use super::{Decided, Removal, RemovedTag, Verdict, is_kept};
+use serde::Serialize;
+
+use super::kind::Kind;
+use super::observe::{ObservedTag, TagContent};
+use super::verdict::{Decided, Verdict, is_kept};
 use crate::oci::Digest;
+
+/// A digest that loses all its tags, or those that are removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Removal {
+    pub(super) digest: Digest,
+    /// The tags that are removed.
+    pub(super) tags: Vec<RemovedTag>,
+    /// A tag that is kept and needs the digest, so that only its tags may be deleted.
+    pub(super) needed_by: Option<String>,
+    /// The manifests below it that nothing needs any more; the digest itself is not among them.
+    pub(super) manifests: Vec<Digest>,
+}
+
+/// A tag, and why it is removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct RemovedTag {
+    pub(super) tag: String,
+    pub(super) why: String,
+}
 
 /// A digest and its tags that are removed.
 struct Group<'a> {

@@ -175,15 +175,18 @@ fn a_version_that_is_released_meanwhile_keeps_its_image() {
 
 #[test]
 fn a_moving_tag_that_moves_meanwhile_keeps_its_image() {
-    let fake = Fake::published(Mode::Digests);
-    let version = fake.state().tags["v1.0.0"].clone();
-    fake.state().tags.insert("dev".to_owned(), version);
-    let digest = fake.state().tags["sha-bbbbbbb"].clone();
-    fake.before("sha-aaaaaaa", move |state| {
-        state.tags.insert("dev".to_owned(), digest);
-    });
-    let (_, results) = fake.prune().unwrap();
-    assert_eq!(why(&results, "sha-bbbbbbb"), "`dev` needs it by now");
+    for tag in ["dev", "edge"] {
+        let fake = Fake::published(Mode::Digests);
+        let version = fake.state().tags["v1.0.0"].clone();
+        fake.state().tags.insert(tag.to_owned(), version);
+        let digest = fake.state().tags["sha-bbbbbbb"].clone();
+        fake.before("sha-aaaaaaa", move |state| {
+            state.tags.insert(tag.to_owned(), digest);
+        });
+        let (_, results) = fake.prune().unwrap();
+        let expected = format!("`{tag}` needs it by now");
+        assert_eq!(why(&results, "sha-bbbbbbb"), expected);
+    }
 }
 
 #[test]

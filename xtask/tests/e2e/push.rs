@@ -2,6 +2,7 @@
 //! builder and a real registry.
 
 mod agent;
+mod annotations;
 mod builders;
 mod compression;
 mod containers;

@@ -44,10 +44,7 @@ impl Publish<'_> {
         let _lock = export.lock()?;
         let exported = export.run(self.request.ctx)?;
         let trees: Vec<ImageTree> = exported.iter().map(|part| part.tree.clone()).collect();
-        let tree = match trees.as_slice() {
-            [one] if one.is_index() => one.clone(),
-            several => join(several)?,
-        };
+        let tree = join(&trees)?;
         let objections = objections(&tree, wanted);
         ensure!(
             objections.is_empty(),

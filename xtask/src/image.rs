@@ -2,6 +2,7 @@
 //!
 //! Every build is a run of `docker buildx build`; what it made is kept in `target/xtask/image.json`.
 
+mod attestations;
 mod builder;
 mod buildx;
 mod cache;
@@ -40,6 +41,8 @@ Examples:
   cargo xtask image --push                    every platform, pushed as :sha-… (and :dev)
   cargo xtask image --push --platform linux/arm64    one platform, on a machine of its own …
   cargo xtask image --merge                   … and the index of all that were pushed so
+  cargo xtask image --push --platform linux/amd64 --provenance off --sbom off
+                                              one manifest without an index, as AWS Lambda takes it
   cargo xtask image --reproduce               build twice, name the first file that differs
 
 docs/image.md describes pushes, builders, caches and sizes.";

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 
+use super::attestations;
 use super::builder::{self, End};
 use super::command::Line;
 use super::diagnosis::Failed;
@@ -132,8 +133,8 @@ fn plan(
         platforms: &target.platforms,
         references: &references,
         // They carry a fresh id, which would give every local build of one commit another digest.
-        provenance: "false",
-        sbom: "false",
+        provenance: attestations::NONE,
+        sbom: attestations::NONE,
         // After a push the builder has zstd layers, which an engine unpacks under OCI's media types
         // alone. Asked for zstd, it would take the push's layers of the base, too, and a second build of
         // one commit be another image. The classic store ignores the option.

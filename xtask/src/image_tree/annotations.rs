@@ -115,6 +115,6 @@ mod tests {
         let source = json!({SOURCE: web});
         assert_eq!(annotations(&[source]), json!({SOURCE: web, URL: web}));
         let both = json!({SOURCE: web, URL: "https://example.org"});
-        assert_eq!(annotations(&[both.clone()]), both);
+        assert_eq!(annotations(std::slice::from_ref(&both)), both);
     }
 }

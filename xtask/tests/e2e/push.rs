@@ -11,6 +11,7 @@ mod engines;
 mod faults;
 mod held;
 mod merge;
+mod provenance;
 pub(crate) mod proxy;
 mod reproduce;
 mod sbom;

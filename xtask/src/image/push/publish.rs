@@ -6,6 +6,7 @@ use anyhow::{Context as _, ensure};
 
 use super::dev::{self, Dev};
 use super::plan::{PushPlan, difference, goal};
+use crate::image::attestations::{self, Provenance};
 use crate::image::export::{self, Export, Exported};
 use crate::image::request::Request;
 use crate::image::sizes;
@@ -32,6 +33,7 @@ impl Publish<'_> {
             wanted.reference,
             published.digest
         );
+        attestations::note_published(self.request.options.provenance, published);
         self.finish(published, TagState::Present, Vec::new())
     }
 
@@ -44,7 +46,13 @@ impl Publish<'_> {
         let _lock = export.lock()?;
         let exported = export.run(self.request.ctx)?;
         let trees: Vec<ImageTree> = exported.iter().map(|part| part.tree.clone()).collect();
-        let tree = join(&trees)?;
+        let tree = match trees.as_slice() {
+            // Who wants no index (AWS Lambda refuses each) gets none, where one manifest is all.
+            [one] if !one.is_index() && self.request.options.provenance == Provenance::Off => {
+                one.clone()
+            }
+            several => join(several)?,
+        };
         let objections = objections(&tree, wanted);
         ensure!(
             objections.is_empty(),

@@ -1,5 +1,7 @@
 //! GitHub Actions: what it says of the commit, and the step outputs and summary that it reads.
 
+pub(crate) mod markdown;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
@@ -88,6 +90,11 @@ pub(crate) fn write_outputs(exec: &Exec, outputs: &[(&str, String)]) -> anyhow::
 /// Appends Markdown to the file that `GITHUB_STEP_SUMMARY` names.
 pub(crate) fn write_summary(exec: &Exec, markdown: &str) -> anyhow::Result<()> {
     append(exec, "GITHUB_STEP_SUMMARY", markdown)
+}
+
+/// Whether somebody reads a step summary.
+pub(crate) fn has_summary(exec: &Exec) -> bool {
+    exec.var("GITHUB_STEP_SUMMARY").is_some()
 }
 
 fn append(exec: &Exec, variable: &str, text: &str) -> anyhow::Result<()> {

@@ -24,6 +24,7 @@ mod reproduce;
 mod request;
 mod sizes;
 mod steps;
+mod summary;
 
 use self::options::Options;
 use self::request::Request;

@@ -12,6 +12,7 @@ mod show;
 mod sign;
 mod source;
 mod status;
+mod summary;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ use crate::retry::Retry;
 use crate::settings::Signing;
 use crate::stop::Stop;
 use crate::version::Version;
-use crate::{tags, verify};
+use crate::{github, tags, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -151,7 +152,13 @@ impl Args {
         };
         let results = apply.run();
         let results = results.with_context(|| release.intent.unfinished(&plan))?;
-        show::report(ctx, &plan, &results)
+        let summary = if github::has_summary(&ctx.exec) {
+            let about = summary::About::read(&release, &facts, &plan);
+            summary::markdown(&plan, &results, &about)
+        } else {
+            String::new()
+        };
+        show::report(ctx, &plan, &results, &summary)
     }
 
     /// Everything that a plan is decided on besides the registries, which change meanwhile.

@@ -1,7 +1,5 @@
 //! How a plan and a finished release are printed.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use super::apply::TagResult;
@@ -80,8 +78,13 @@ struct ReleaseReport<'a> {
     tags: &'a [TagResult],
 }
 
-/// The result to stdout and to GitHub Actions.
-pub(super) fn report(ctx: &Ctx, plan: &ReleasePlan, given: &[TagResult]) -> anyhow::Result<()> {
+/// The result to stdout and to GitHub Actions. `summary` is empty where nobody reads one.
+pub(super) fn report(
+    ctx: &Ctx,
+    plan: &ReleasePlan,
+    given: &[TagResult],
+    summary: &str,
+) -> anyhow::Result<()> {
     let repository = &ctx.settings.repository;
     let version = plan.version.to_string();
     if ctx.json {
@@ -106,18 +109,13 @@ pub(super) fn report(ctx: &Ctx, plan: &ReleasePlan, given: &[TagResult]) -> anyh
     github::write_outputs(
         &ctx.exec,
         &[
-            ("version", version.clone()),
+            ("version", version),
             ("digest", plan.digest.to_string()),
             ("tags", tags.join("\n")),
             ("latest-moved", is_latest_moved.to_string()),
         ],
     )?;
-    let mut text = format!("### Release v{version}\n\n| | |\n| --- | --- |\n");
-    for (name, value) in rows(given) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "| {name} | `{value}` |");
-    }
-    github::write_summary(&ctx.exec, &text)
+    github::write_summary(&ctx.exec, summary)
 }
 
 fn rows(given: &[TagResult]) -> Vec<(&str, String)> {

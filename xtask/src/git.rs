@@ -1,6 +1,7 @@
 //! What git says of a repository. With its parts in `git/` the only user of git2 and the only place
 //! that starts `git`; read-only.
 
+mod log;
 mod ls_remote;
 mod open;
 mod remote;
@@ -17,6 +18,9 @@ use anyhow::{Context as _, bail};
 use git2::{Commit, ErrorCode, Reference, Repository};
 use serde::Serialize;
 
+#[cfg(test)]
+pub(crate) use self::log::Change;
+pub(crate) use self::log::{Changes, changes};
 pub(crate) use self::ls_remote::{RemoteTag, remote_tag};
 pub(crate) use self::show::{commit, descends, file, tagged};
 use self::versions::Versions;

@@ -3,17 +3,37 @@
 use serde::Serialize;
 
 use super::apply::TagResult;
+use super::notes::GithubPlan;
 use super::plan::ReleasePlan;
 use crate::ctx::Ctx;
 use crate::oci::Digest;
-use crate::{github, report};
+use crate::{exec, github, report};
+
+/// A plan as `--dry-run --json` prints it.
+#[derive(Serialize)]
+struct DryRun<'a> {
+    #[serde(flatten)]
+    plan: &'a ReleasePlan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    github_release: Option<&'a GithubPlan>,
+}
 
 /// The plan on stdout, for `--dry-run`.
-pub(super) fn plan(plan: &ReleasePlan, json: bool) -> anyhow::Result<()> {
+pub(super) fn plan(
+    plan: &ReleasePlan,
+    github_release: Option<&GithubPlan>,
+    json: bool,
+) -> anyhow::Result<()> {
     if json {
-        return report::print_json(plan);
+        return report::print_json(&DryRun {
+            plan,
+            github_release,
+        });
     }
     anstream::print!("{}", table(plan));
+    if let Some(GithubPlan { command, notes }) = github_release {
+        anstream::print!("{}\n\n{notes}", exec::quoted("gh", command));
+    }
     Ok(())
 }
 

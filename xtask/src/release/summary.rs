@@ -1,5 +1,5 @@
-//! What a release is, for people: the step summary of GitHub Actions. Sizes are read from the
-//! registry only where somebody reads them.
+//! What a release is, for people: the step summary of GitHub Actions, and the part of it that a GitHub
+//! Release has, too. Sizes are read from the registry only where somebody reads them.
 
 use super::apply::TagResult;
 use super::decide::Release;
@@ -13,6 +13,7 @@ use crate::registry::Registry;
 use crate::report;
 
 /// What the registry and the signer say of the image that is released.
+#[derive(Default)]
 pub(super) struct About {
     platforms: Vec<Sizes>,
     /// What to type to pull it and to prove it.
@@ -59,7 +60,7 @@ impl About {
     }
 
     /// The sizes and the commands as Markdown.
-    fn markdown(&self) -> String {
+    pub(super) fn markdown(&self) -> String {
         let rows = self.platforms.iter().map(|one| {
             [
                 text(&one.platform),

@@ -3,6 +3,7 @@
 mod audit;
 mod copies;
 mod faults;
+mod github;
 mod question;
 mod rollback;
 mod signing;

@@ -13,6 +13,7 @@ mod held;
 mod merge;
 mod provenance;
 pub(crate) mod proxy;
+mod pull_request;
 mod reproduce;
 mod sbom;
 

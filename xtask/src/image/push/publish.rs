@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, ensure};
 
 use super::dev::{self, Dev};
-use super::plan::{PushPlan, difference, goal};
+use super::plan::{PushPlan, current, difference, goal};
 use crate::image::attestations::{self, Provenance};
 use crate::image::export::{self, Export, Exported};
 use crate::image::request::Request;
@@ -98,7 +98,7 @@ impl Publish<'_> {
         );
         // Somebody else may have pushed meanwhile: theirs stands, if it is the same image.
         let found = inspect(self.registry, &wanted.tag).with_context(|| self.not_pushed())?;
-        match found {
+        match current(found, wanted, self.plan.is_moving) {
             TagContent::Absent => {}
             found => {
                 goal(&found, wanted, false).map_err(Stop::Refused)?;
@@ -179,7 +179,7 @@ impl Publish<'_> {
         let dev = self.request.ctx.settings.repository.reference("dev");
         let unfinished = || {
             format!(
-                "`{}` is published ({}), but `{dev}` may not be moved to it; run this again, it \
+                "`{}` is published ({}), but no other tag may be moved to it; run this again, it \
                  goes on where it ended",
                 wanted.reference, tree.digest
             )
@@ -194,6 +194,7 @@ impl Publish<'_> {
                 tags.push((dev, TagState::Pushed));
             }
         }
+        tags.extend(self.move_pull_request(tree).with_context(unfinished)?);
         let sizes = if sizes.is_empty() {
             export::sizes_of(
                 tree,
@@ -210,6 +211,19 @@ impl Publish<'_> {
             wanted.revision.clone(),
             sizes,
         ))
+    }
+
+    /// Moves the tag of the pull request, if there is one: the last run has it.
+    fn move_pull_request(&self, tree: &ImageTree) -> anyhow::Result<Option<(String, TagState)>> {
+        let Some(tag) = &self.plan.pull_request else {
+            return Ok(None);
+        };
+        let reference = self.request.settings().repository.reference(tag);
+        if self.registry.digest(tag)?.as_ref() == Some(&tree.digest) {
+            return Ok(Some((reference, TagState::Present)));
+        }
+        self.give(tag, tree)?;
+        Ok(Some((reference, TagState::Pushed)))
     }
 
     /// What becomes of `dev`: decided anew if somebody has moved it since.

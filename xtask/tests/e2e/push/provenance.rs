@@ -1,10 +1,14 @@
 //! Provenance that can be switched: some services refuse an index, or one with attestations
 //! (docker/buildx#1533, aws/aws-lambda-roadmap#82), and pages of registries list them as `unknown/unknown`.
 
+use std::fs;
+
 use serde_json::Value;
 
 use super::annotations::labelled;
 use super::images;
+use crate::common::Ran;
+use crate::release::Releases;
 
 const BARE: [&str; 4] = ["--provenance", "off", "--sbom", "off"];
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -70,4 +74,26 @@ fn buildx_is_asked_for_the_mode_that_was_asked_for() {
     // A local build has none, so that the flag would do nothing.
     let usage = workspace.image(&["--provenance", "min"]);
     assert_eq!(usage.code, Some(2), "{usage:#?}");
+}
+
+/// A fork for one platform whose registry or runtime takes no index at all.
+#[test]
+fn a_lone_manifest_is_adopted_audited_and_can_be_released() {
+    let releases = Releases::new();
+    let workspace = &releases.workspace;
+    let manifest = fs::read_to_string(workspace.path("Cargo.toml")).unwrap();
+    let one = manifest.replace(r#"["linux/amd64", "linux/arm64"]"#, r#"["linux/amd64"]"#);
+    workspace.write("Cargo.toml", &one);
+    workspace.commit("one platform");
+    workspace.git(&["tag", "v0.2.13"]);
+    workspace.git(&["push", "--quiet", "origin", "v0.2.13"]);
+    let tag = workspace.sha_tag();
+    workspace.push(&BARE);
+    let (digest, manifest) = workspace.published(&tag).unwrap();
+    assert_eq!(manifest["mediaType"], MANIFEST);
+    assert_eq!(workspace.push(&[])["digest"], *digest);
+    let ran = Ran::of(&mut workspace.xtask(&["release", "--dry-run", "--json"])).succeeded();
+    let plan: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(plan["digest"], *digest);
+    Ran::of(&mut workspace.xtask(&["audit", "--all"])).succeeded();
 }

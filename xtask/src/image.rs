@@ -2,7 +2,6 @@
 //!
 //! Every build is a run of `docker buildx build`; what it made is kept in `target/xtask/image.json`.
 
-mod attestations;
 mod builder;
 mod buildx;
 mod cache;
@@ -18,10 +17,12 @@ mod local;
 mod lock;
 mod merge;
 mod options;
+mod provenance;
 mod push;
 mod report;
 mod reproduce;
 mod request;
+mod sbom;
 mod sizes;
 mod steps;
 mod summary;
@@ -52,7 +53,7 @@ docs/image.md describes pushes, builders, caches and sizes.";
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("mode").args(["push", "merge", "reproduce"]))]
-pub(crate) struct Args {
+pub struct Args {
     /// Publish the commit's index as `sha-…`; one that is published already is adopted
     #[arg(long, conflicts_with = "tag")]
     push: bool,

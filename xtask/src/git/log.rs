@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use git2::{Commit, ErrorCode, Oid, Repository, Sort};
 
 use super::open::open;
-use crate::version::Version;
+use crate::version::{Version, is_stable};
 
 /// How many commits are listed.
 const LISTED: usize = 200;
@@ -81,8 +81,7 @@ pub(crate) fn changes(
 
 /// The versions that may come before `version`, the highest first.
 fn candidates<'a>(version: &Version, versions: &'a [Version]) -> Vec<&'a Version> {
-    let is_lower =
-        |other: &&Version| *other < version && (other.pre.is_empty() || !version.pre.is_empty());
+    let is_lower = |other: &&Version| *other < version && (is_stable(other) || !is_stable(version));
     let mut lower: Vec<&Version> = versions.iter().filter(is_lower).collect();
     lower.sort_unstable_by(|one, other| other.cmp(one));
     lower.dedup();

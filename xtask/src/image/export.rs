@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
-use super::attestations;
 use super::builder::{self, End};
 use super::cache::{self, slug};
 use super::command::Line;
@@ -19,10 +18,11 @@ use super::csv::csv_field;
 use super::diagnosis::Failed;
 use super::files::remove_old;
 use super::layout::Layout;
+use super::provenance::NONE;
 use super::request::Request;
 use super::sizes::add_steps;
 use super::steps::{self, Ran};
-use super::{buildx, lock};
+use super::{buildx, lock, sbom};
 use crate::ctx::Ctx;
 use crate::docker::Docker;
 use crate::github;
@@ -91,8 +91,8 @@ impl Export {
             Purpose::Compare(name) => name,
         });
         let sbom = match purpose {
-            Purpose::Push => attestations::sbom(request)?,
-            Purpose::Compare(_) => attestations::NONE.to_owned(),
+            Purpose::Push => sbom::flag(request)?,
+            Purpose::Compare(_) => NONE.to_owned(),
         };
         // Two that draw on one terminal would draw over each other.
         let progress = match options.progress.as_str() {
@@ -109,7 +109,7 @@ impl Export {
                 references: &[],
                 provenance: match purpose {
                     Purpose::Push => options.provenance.flag(),
-                    Purpose::Compare(_) => attestations::NONE,
+                    Purpose::Compare(_) => NONE,
                 },
                 sbom: &sbom,
                 output: output(&own, options.compression),

@@ -7,12 +7,12 @@ use std::time::Instant;
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 
-use super::attestations;
 use super::builder::{self, End};
 use super::command::Line;
 use super::diagnosis::Failed;
 use super::docker_save::Saved;
 use super::files::remove_old;
+use super::provenance::NONE;
 use super::request::Request;
 use super::steps::{self, Ran};
 use super::{buildx, cache, export, lock, sizes};
@@ -133,8 +133,8 @@ fn plan(
         platforms: &target.platforms,
         references: &references,
         // They carry a fresh id, which would give every local build of one commit another digest.
-        provenance: attestations::NONE,
-        sbom: attestations::NONE,
+        provenance: NONE,
+        sbom: NONE,
         // After a push the builder has zstd layers, which an engine unpacks under OCI's media types
         // alone. Asked for zstd, it would take the push's layers of the base, too, and a second build of
         // one commit be another image. The classic store ignores the option.

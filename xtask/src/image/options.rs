@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::attestations::Provenance;
 use super::cache::Cache;
 use super::compression::Compression;
+use super::provenance::Provenance;
 use crate::platform::Platform;
 use crate::preflight;
 use crate::settings::NodeVersion;

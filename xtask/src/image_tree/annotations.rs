@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Image;
+/// The labels of an image.
+type Labels = BTreeMap<String, String>;
 
 /// The labels that become annotations, all of OCI's (image-spec 1.1, "Annotations").
 const KEYS: [&str; 8] = [
@@ -25,9 +26,9 @@ const URL: &str = "org.opencontainers.image.url";
 /// The longest value in bytes. Registries limit an index to 4 MiB, and nobody reads more than this.
 const LONGEST: usize = 4096;
 
-/// What the labels of all `images` have in common. An empty label says nothing, and one that
+/// What the labels of all images have in common. An empty label says nothing, and one that
 /// differs between platforms is not the index's. Without a `url` the source is it, if it is a web address.
-pub(super) fn of(images: &[Image]) -> BTreeMap<&'static str, &str> {
+pub(super) fn of<'a>(images: &[&'a Labels]) -> BTreeMap<&'static str, &'a str> {
     let mut annotations: BTreeMap<&'static str, &str> = KEYS
         .into_iter()
         .filter_map(|key| Some((key, common(images, key)?)))
@@ -42,10 +43,10 @@ pub(super) fn of(images: &[Image]) -> BTreeMap<&'static str, &str> {
     annotations
 }
 
-fn common<'a>(images: &'a [Image], key: &str) -> Option<&'a str> {
+fn common<'a>(images: &[&'a Labels], key: &str) -> Option<&'a str> {
     let mut values = images
         .iter()
-        .map(|image| image.config.config.labels.get(key).map(String::as_str));
+        .map(|labels| labels.get(key).map(String::as_str));
     let first = values.next()??;
     let is_usable = !first.is_empty() && first.len() <= LONGEST;
     (is_usable && values.all(|value| value == Some(first))).then_some(first)

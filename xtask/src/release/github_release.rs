@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::exec::{self, Ended, Exec};
 use crate::refusal::Refusal;
 use crate::report;
-use crate::version::Version;
+use crate::version::{Version, is_stable};
 
 /// How long `gh` may take.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -121,7 +121,7 @@ impl GithubRelease {
             "--verify-tag",
         ];
         args.extend(["--title", &tag, "--notes-file", &notes]);
-        let is_prerelease = !self.version.pre.is_empty();
+        let is_prerelease = !is_stable(&self.version);
         args.extend(is_prerelease.then_some("--prerelease"));
         args.push(if is_latest && !is_prerelease {
             "--latest=true"

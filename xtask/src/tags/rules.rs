@@ -1,8 +1,10 @@
-//! Which tags a commit may carry: a pure function over what git, CI and the registry say.
+//! Which tags a commit may carry: a pure function over facts from git, CI and the registry.
 
 mod pull_request;
+mod reasons;
 
 pub(super) use self::pull_request::{pull_request_refusal, pull_request_tag};
+use self::reasons::{COMMIT_FIRST, DIRTY};
 use super::latest::{Published, higher};
 use super::question::Question;
 use super::set::{AppliedBy, Tag, TagSet, Withheld};
@@ -10,7 +12,7 @@ use crate::git::{Facts, Head};
 use crate::github::Ci;
 use crate::refusal::Refusal;
 use crate::version::latest::{self, obstacle};
-use crate::version::{self, Name, Version, check_taggable};
+use crate::version::{self, TagName, Version, check_taggable, is_stable};
 
 /// The tags that the commit may carry, and those it may not, each with the reason.
 pub(crate) fn tag_set(facts: &Facts, question: &Question) -> anyhow::Result<TagSet> {
@@ -59,9 +61,6 @@ struct Decision<'a> {
     question: &'a Question,
     set: TagSet,
 }
-
-const DIRTY: &str = "the tree differs from the commit";
-const COMMIT_FIRST: &str = "`git commit` or `git stash -u` what differs, then ask again";
 
 impl Decision<'_> {
     fn sha(&mut self) {
@@ -154,8 +153,8 @@ impl Decision<'_> {
     fn versions_at_head(&self) -> (Vec<Version>, Vec<Version>) {
         let names = self.facts.at_head.iter();
         let versions = names.filter_map(|name| match version::read(name) {
-            Name::Version(version) => Some(version),
-            Name::NearMiss(_) | Name::Other => None,
+            TagName::Version(version) => Some(version),
+            TagName::NearMiss(_) | TagName::Other => None,
         });
         versions.partition(|version| check_taggable(version).is_err())
     }
@@ -164,7 +163,7 @@ impl Decision<'_> {
         let name = format!("v{version}");
         let head = &self.facts.head;
         self.set.version = Some(version.clone());
-        self.set.prerelease = Some(!version.pre.is_empty());
+        self.set.prerelease = Some(!is_stable(version));
         if !head.dirty.is_empty() {
             return self.withhold(name, DIRTY, COMMIT_FIRST);
         }

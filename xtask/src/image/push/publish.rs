@@ -6,8 +6,8 @@ use anyhow::{Context as _, ensure};
 
 use super::dev::{self, Dev};
 use super::plan::{PushPlan, current, difference, goal};
-use crate::image::attestations::{self, Provenance};
 use crate::image::export::{self, Export, Exported};
+use crate::image::provenance::{self, Provenance};
 use crate::image::request::Request;
 use crate::image::sizes;
 use crate::image_tree::{Content, ImageTree, Sent, join, upload};
@@ -33,7 +33,7 @@ impl Publish<'_> {
             wanted.reference,
             published.digest
         );
-        attestations::note_published(self.request.options.provenance, published);
+        provenance::note_published(self.request.options.provenance, published);
         self.finish(published, TagState::Present, Vec::new())
     }
 

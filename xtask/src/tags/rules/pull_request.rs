@@ -1,6 +1,6 @@
 //! The tag of a pull request: whether it has one, and why not.
 
-use super::{COMMIT_FIRST, DIRTY};
+use super::reasons::{COMMIT_FIRST, DIRTY};
 use crate::git::Head;
 use crate::github::{Ci, Origin};
 
@@ -11,7 +11,7 @@ const FROM_ACTIONS: &str = "GitHub Actions sets GITHUB_EVENT_PATH and GITHUB_REP
 
 /// The tag of the pull request that is built, or why it has none and what to do; none when none is
 /// built. It moves with each run, and leads to the pull request's own commit or to its merge.
-pub(in crate::tags) fn pull_request_tag(
+pub(crate) fn pull_request_tag(
     head: &Head,
     ci: Option<&Ci>,
 ) -> Option<Result<String, (String, &'static str)>> {
@@ -44,7 +44,7 @@ pub(in crate::tags) fn pull_request_tag(
 }
 
 /// Why nothing of a pull request may be pushed, and what to do; none when something may.
-pub(in crate::tags) fn pull_request_refusal(ci: Option<&Ci>) -> Option<(String, &'static str)> {
+pub(crate) fn pull_request_refusal(ci: Option<&Ci>) -> Option<(String, &'static str)> {
     match &ci.filter(|ci| ci.is_of_pull_request())?.origin {
         Some(Origin::Own { .. }) => None,
         Some(Origin::Fork(name)) => Some((format!("{FORK} ({name})"), FROM_HERE)),

@@ -22,16 +22,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use self::apply::{Apply, TagResult};
+use self::apply::Apply;
 use self::decide::{Intent, Release};
-use self::facts::{Destination, LatestPolicy, ReleaseFacts, ReleaseOptions};
+use self::facts::{Destination, LatestPolicy, ReleaseOptions};
 use self::github_release::GithubRelease;
 use self::notes::GithubPlan;
 use self::plan::ReleasePlan;
 use self::sign::Signer;
 use self::source::Source;
-use self::summary::About;
 use crate::ctx::Ctx;
+use crate::git;
 use crate::journal::{self, JournalEntry};
 use crate::refusal::Refusal;
 use crate::retry::Retry;
@@ -40,7 +40,6 @@ use crate::stop::Stop;
 use crate::tags;
 use crate::verify::{self, Receipts};
 use crate::version::Version;
-use crate::{git, github};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -135,10 +134,7 @@ impl Args {
             return show::plan(&first, github.as_ref(), ctx.json);
         }
         if !ctx.json || !release.is_done(&first) {
-            anstream::eprint!("{}", show::table(&first));
-            if let Some(github) = &release.github {
-                anstream::eprintln!("{}", github.describe());
-            }
+            show::announce(&release, &first);
         }
         // The plan is out of date only after a question or a verification.
         let is_fresh = self.yes && first.verify.is_empty();
@@ -164,7 +160,7 @@ impl Args {
         };
         let results = apply.run();
         let results = results.with_context(|| release.intent.unfinished(&plan))?;
-        finish(ctx, &release, &facts, &plan, &results)
+        show::finish(ctx, &release, &facts, &plan, &results)
     }
 
     /// Everything that a plan is decided on besides the registries, which change meanwhile.
@@ -293,35 +289,6 @@ impl Args {
 /// The folder of the journals.
 fn journals(ctx: &Ctx) -> PathBuf {
     ctx.records().join("release")
-}
-
-/// Says what was released, and makes its GitHub Release: last of all, as what is released is released
-/// with a page on GitHub or without.
-fn finish(
-    ctx: &Ctx,
-    release: &Release,
-    facts: &ReleaseFacts,
-    plan: &ReleasePlan,
-    results: &[TagResult],
-) -> anyhow::Result<()> {
-    let is_read = github::has_summary(&ctx.exec) || release.github.is_some();
-    let about = is_read.then(|| About::read(release, facts, plan));
-    let about = about.unwrap_or_default();
-    show::report(
-        ctx,
-        plan,
-        results,
-        &summary::markdown(plan, results, &about),
-    )?;
-    let Some(github) = &release.github else {
-        return Ok(());
-    };
-    let latest = ctx.settings.repository.reference("latest");
-    let mut ours = results
-        .iter()
-        .filter(|one| one.digest.as_ref() == Some(&plan.digest));
-    let is_latest = ours.any(|one| one.reference == latest);
-    github.publish(&notes::notes(ctx, plan, &about)?, is_latest)
 }
 
 /// Verifies the platforms without a valid receipt.

@@ -22,6 +22,7 @@ use crate::last_build::rounded;
 use crate::published::{TagContent, Wanted, inspect, objections};
 use crate::registry::Registry;
 use crate::stop::Stop;
+use crate::tags::PushTags;
 
 pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     let start = Instant::now();
@@ -34,30 +35,14 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
         _ => tags.name.clone(),
     };
     let is_whole = tag == tags.name;
-    let mut wanted = wanted(request, tag, platforms);
+    let wanted = wanted(request, tag, platforms);
     request.enter_testbed()?;
     let registry = Registry::to_push(&ctx.exec, &ctx.settings.repository);
-    let look = |wanted: &Wanted| -> anyhow::Result<TagContent> {
-        Ok(current(
-            inspect(&registry, &wanted.tag)?,
-            wanted,
-            tags.is_moving,
-        ))
-    };
-    let mut found = look(&wanted)?;
-    let mut goal = goal(&found, &wanted, options.rebuild).map_err(Stop::Refused)?;
-    if !is_whole {
-        // Where all platforms are published, one needs no waiting room, and is not built otherwise.
-        let whole = whole(request, tags.name.clone());
-        if let TagContent::There(tree) = look(&whole)?
-            && objections(&tree, &whole).is_empty()
-        {
-            anstream::eprintln!("note: `{}` is published for all platforms", whole.reference);
-            found = TagContent::There(tree);
-            goal = PushGoal::of_published(options.rebuild);
-            (wanted.tag, wanted.reference) = (whole.tag, whole.reference);
-        }
-    }
+    let Observed {
+        wanted,
+        found,
+        goal,
+    } = observe(request, &registry, &tags, wanted)?;
     let dev = if is_whole {
         decide_dev(request, &registry)?
     } else {
@@ -95,4 +80,47 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     };
     built.seconds = rounded(start.elapsed());
     built.report(ctx)
+}
+
+/// What the registry has of a push, and what follows.
+struct Observed {
+    wanted: Wanted,
+    found: TagContent,
+    goal: PushGoal,
+}
+
+/// Looks the wanted tag up. One platform is that of the whole image where all are published: it then
+/// needs no waiting room, and is not built otherwise.
+fn observe(
+    request: &Request,
+    registry: &Registry,
+    tags: &PushTags,
+    mut wanted: Wanted,
+) -> anyhow::Result<Observed> {
+    let rebuild = request.options.rebuild;
+    let look = |wanted: &Wanted| -> anyhow::Result<TagContent> {
+        let found = inspect(registry, &wanted.tag)?;
+        Ok(current(found, wanted, tags.is_moving))
+    };
+    let found = look(&wanted)?;
+    let goal = goal(&found, &wanted, rebuild).map_err(Stop::Refused)?;
+    if wanted.tag != tags.name {
+        let whole = whole(request, tags.name.clone());
+        if let TagContent::There(tree) = look(&whole)?
+            && objections(&tree, &whole).is_empty()
+        {
+            anstream::eprintln!("note: `{}` is published for all platforms", whole.reference);
+            (wanted.tag, wanted.reference) = (whole.tag, whole.reference);
+            return Ok(Observed {
+                wanted,
+                found: TagContent::There(tree),
+                goal: PushGoal::of_published(rebuild),
+            });
+        }
+    }
+    Ok(Observed {
+        wanted,
+        found,
+        goal,
+    })
 }

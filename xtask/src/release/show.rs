@@ -3,8 +3,11 @@
 use serde::Serialize;
 
 use super::apply::TagResult;
-use super::notes::GithubPlan;
+use super::decide::Release;
+use super::facts::ReleaseFacts;
+use super::notes::{GithubPlan, notes};
 use super::plan::ReleasePlan;
+use super::summary::{self, About};
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::{exec, github, report};
@@ -87,6 +90,43 @@ pub(super) fn table(plan: &ReleasePlan) -> String {
     )
 }
 
+/// Says what will be done.
+pub(super) fn announce(release: &Release, plan: &ReleasePlan) {
+    anstream::eprint!("{}", table(plan));
+    if let Some(github) = &release.github {
+        anstream::eprintln!("{}", github.describe());
+    }
+}
+
+/// Says what was released, and makes its GitHub Release: last of all, as what is released is released
+/// with a page on GitHub or without.
+pub(super) fn finish(
+    ctx: &Ctx,
+    release: &Release,
+    facts: &ReleaseFacts,
+    plan: &ReleasePlan,
+    results: &[TagResult],
+) -> anyhow::Result<()> {
+    let is_read = github::has_summary(&ctx.exec) || release.github.is_some();
+    let about = is_read.then(|| About::read(release, facts, plan));
+    let about = about.unwrap_or_default();
+    report(
+        ctx,
+        plan,
+        results,
+        &summary::markdown(plan, results, &about),
+    )?;
+    let Some(github) = &release.github else {
+        return Ok(());
+    };
+    let latest = ctx.settings.repository.reference("latest");
+    let mut ours = results
+        .iter()
+        .filter(|one| one.digest.as_ref() == Some(&plan.digest));
+    let is_latest = ours.any(|one| one.reference == latest);
+    github.publish(&notes(ctx, plan, &about)?, is_latest)
+}
+
 /// A finished release, as `--json` prints it.
 #[derive(Serialize)]
 struct ReleaseReport<'a> {
@@ -99,12 +139,7 @@ struct ReleaseReport<'a> {
 }
 
 /// The result to stdout and to GitHub Actions. `summary` is empty where nobody reads one.
-pub(super) fn report(
-    ctx: &Ctx,
-    plan: &ReleasePlan,
-    given: &[TagResult],
-    summary: &str,
-) -> anyhow::Result<()> {
+fn report(ctx: &Ctx, plan: &ReleasePlan, given: &[TagResult], summary: &str) -> anyhow::Result<()> {
     let repository = &ctx.settings.repository;
     let version = plan.version.to_string();
     if ctx.json {

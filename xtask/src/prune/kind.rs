@@ -9,9 +9,9 @@ use crate::version;
 pub(super) enum Kind {
     /// A version, `latest` or `dev`: what people pull. Never removed.
     Root,
-    /// A commit's own tag, `sha-1ceb56b`.
-    Commit,
-    /// One platform of a commit, `sha-1ceb56b-linux-amd64`, which waits to be merged into `whole`.
+    /// A build's own tag: a commit's, `sha-1ceb56b`, or a pull request's, `pr-12`.
+    Build,
+    /// One platform of a build, `sha-1ceb56b-linux-amd64`, which waits to be merged into `whole`.
     Part { whole: String },
     /// Signatures, proofs or an SBOM of a manifest, under the name that cosign and the OCI's
     /// fallback for referrers give: `sha256-…`, `sha256-….sig`.
@@ -25,8 +25,8 @@ impl Kind {
         if version::of_tag(name).is_some() || ["latest", "dev"].contains(&name) {
             return Kind::Root;
         }
-        if is_commit(name) {
-            return Kind::Commit;
+        if is_build(name) {
+            return Kind::Build;
         }
         if let Some(whole) = whole(name) {
             return Kind::Part { whole };
@@ -38,23 +38,28 @@ impl Kind {
     pub(super) fn is_written_once(&self, name: &str) -> bool {
         match self {
             Kind::Root => version::of_tag(name).is_some(),
-            Kind::Commit | Kind::Part { .. } => true,
+            // A pull request's tag moves with each push to its branch.
+            Kind::Build | Kind::Part { .. } => name.starts_with("sha-"),
             Kind::Signature { .. } | Kind::Foreign => false,
         }
     }
 }
 
-/// `sha-` and seven hex digits, as [`crate::tags::sha_name`] makes it.
-fn is_commit(name: &str) -> bool {
+/// `sha-` and seven hex digits, as [`crate::tags::sha_name`] makes it, or `pr-` and a number.
+fn is_build(name: &str) -> bool {
+    if let Some(number) = name.strip_prefix("pr-") {
+        let is_written_so = |it: u64| it > 0 && it.to_string() == number;
+        return number.parse().is_ok_and(is_written_so);
+    }
     let digits = name.strip_prefix("sha-").unwrap_or_default();
     digits.len() == 7 && digits.bytes().all(is_hex)
 }
 
-/// The commit's tag that a platform's tag is a part of.
+/// The build's tag that a platform's tag is a part of.
 fn whole(name: &str) -> Option<String> {
     let is_part = |platform: Platform| {
         let end = format!("-{}", platform.as_str().replace('/', "-"));
-        name.strip_suffix(&end).filter(|whole| is_commit(whole))
+        name.strip_suffix(&end).filter(|whole| is_build(whole))
     };
     Platform::ALL
         .into_iter()
@@ -90,8 +95,10 @@ mod tests {
             ("v1.2.3-rc.1", Kind::Root),
             ("latest", Kind::Root),
             ("dev", Kind::Root),
-            ("sha-1ceb56b", Kind::Commit),
-            (&*crate::tags::sha_name(&hex), Kind::Commit),
+            ("sha-1ceb56b", Kind::Build),
+            (&*crate::tags::sha_name(&hex), Kind::Build),
+            ("pr-12", Kind::Build),
+            ("pr-12-linux-arm64", part("pr-12")),
             ("sha-1ceb56b-linux-amd64", part("sha-1ceb56b")),
             ("sha-1ceb56b-linux-arm64", part("sha-1ceb56b")),
             (&format!("sha256-{hex}"), Kind::Signature { of: of.clone() }),
@@ -107,13 +114,29 @@ mod tests {
     }
 
     #[test]
+    fn a_pull_requests_tag_is_read_again_and_a_commits_is_not() {
+        for (name, once) in [
+            ("sha-1ceb56b", true),
+            ("v1.2.3", true),
+            ("pr-12", false),
+            ("dev", false),
+        ] {
+            assert_eq!(Kind::of(name).is_written_once(name), once, "{name}");
+        }
+    }
+
+    #[test]
     fn every_other_name_is_somebody_elses() {
         let hex = "ab".repeat(32);
         for name in [
             "1.2.3",
             "v1.2",
             "edge",
-            "pr-7",
+            "pr-",
+            "pr-0",
+            "pr-07",
+            "pr-+7",
+            "pr-7-fix",
             "latest-arm64",
             "sha-",
             "sha-1CEB56B",

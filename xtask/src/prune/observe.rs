@@ -79,7 +79,7 @@ pub(super) fn read(
     let kind = Kind::of(name);
     let content = registry.manifest(name)?.map(|(digest, bytes)| {
         let needs = needs(&repository.reference(name), &bytes, registry)?;
-        let is_ours = matches!(kind, Kind::Commit | Kind::Part { .. });
+        let is_ours = matches!(kind, Kind::Build | Kind::Part { .. });
         let made = is_ours.then(|| age::read(&bytes, registry)).transpose()?;
         anyhow::Ok(TagContent {
             digest,

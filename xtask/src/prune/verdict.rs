@@ -59,7 +59,7 @@ pub(super) fn verdict(tag: &ObservedTag, tags: &[ObservedTag], question: &Questi
         Kind::Root => return keep(Reason::Root, "a version, `latest` or `dev`"),
         Kind::Foreign => return keep(Reason::Foreign, "not one of ours"),
         Kind::Signature { of } => return Verdict::Follow(of.clone()),
-        Kind::Commit => &tag.name,
+        Kind::Build => &tag.name,
         Kind::Part { whole } => whole,
     };
     if let Some(root) = root_of(content, tags) {

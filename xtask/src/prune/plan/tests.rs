@@ -315,7 +315,7 @@ fn what_is_of_an_unknown_age_or_of_the_future_stays() {
     world.tag("sha-ccccccc", "c", &["c1"]);
     world.tags.push(ObservedTag {
         name: "sha-ddddddd".to_owned(),
-        kind: Kind::Commit,
+        kind: Kind::Build,
         content: None,
     });
     let plan = world.plan();

@@ -33,11 +33,12 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     }
     let published = inspect(&registry, &whole.tag)?;
     let joined = decide(&whole, &parts, &published).map_err(Stop::Refused)?;
-    let published = match &joined {
-        Joined::Published(tree) => Some(tree.digest.clone()),
-        Joined::New(_) => None,
+    let (published, index) = match &joined {
+        Joined::Published(tree) => (Some(tree.digest.clone()), tree),
+        Joined::New(tree) => (None, tree),
     };
-    let plan = PushPlan::without_build(whole, published, decide_dev(request, &registry)?);
+    let dev = decide_dev(request, &registry, Some(index))?;
+    let plan = PushPlan::without_build(whole, published, dev);
     if request.options.dry_run {
         return plan.print(ctx.json);
     }

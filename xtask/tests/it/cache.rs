@@ -29,7 +29,7 @@ fn github_is_left_out_where_it_cannot_be_reached_and_a_note_says_so() {
             notes(&ran),
             format!(
                 "note: `--cache gha` is not used: `{lacking}` is not set, which GitHub gives to \
-                 actions alone; hint: a step `uses: crazy-max/ghaction-github-runtime@v3` before \
+                 actions alone; hint: a step `uses: crazy-max/ghaction-github-runtime@v4` before \
                  this one hands it on; elsewhere `--cache registry=REPOSITORY` or `--cache \
                  local=DIR`\n"
             )

@@ -33,7 +33,7 @@ Exit codes: 0 all is well; 1 something is wrong, or could not be checked.";
 /// Check that published images are complete, and agree with git and the journals
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Args {
+pub struct Args {
     /// Check every tag, not only versions and `latest`
     #[arg(long)]
     all: bool,

@@ -9,7 +9,7 @@ const MAX_NAME: usize = 40;
 
 /// For each layer, the step that made it. All are none when the history does not fit the number of
 /// layers: a wrong line is worse than none.
-pub(crate) fn of_layers(history: &[Step], layers: usize) -> Vec<Option<&Step>> {
+pub fn of_layers(history: &[Step], layers: usize) -> Vec<Option<&Step>> {
     let made: Vec<_> = history.iter().filter(|step| !step.empty_layer).collect();
     if made.len() != layers {
         return vec![None; layers];
@@ -19,7 +19,7 @@ pub(crate) fn of_layers(history: &[Step], layers: usize) -> Vec<Option<&Step>> {
 
 /// The line of the Dockerfile that a step came of, short and without the build arguments of a shell.
 /// A secret in the line itself is not hidden.
-pub(crate) fn line(created_by: &str) -> String {
+pub fn line(created_by: &str) -> String {
     let words = created_by.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = words.trim_end_matches("# buildkit").trim_end();
     let line = without_arguments(line);

@@ -8,7 +8,7 @@ use crate::exec::Exec;
 
 /// The bundle asked for, or else the environment's. The first must exist; the environment's is
 /// ignored, with a note, when it does not.
-pub(crate) fn find(exec: &Exec, asked: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
+pub fn find(exec: &Exec, asked: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
     if let Some(path) = asked {
         ensure!(
             path.is_file(),

@@ -11,11 +11,7 @@ use crate::platform::Platform;
 /// that is absent or unknown here.
 ///
 /// Fails when the lock cannot be read or does not pin exactly one version.
-pub(crate) fn version(
-    root: &Path,
-    platform: Platform,
-    revision: Option<&str>,
-) -> anyhow::Result<String> {
+pub fn version(root: &Path, platform: Platform, revision: Option<&str>) -> anyhow::Result<String> {
     let arch = platform.as_str().trim_start_matches("linux/");
     let path = PathBuf::from(format!("docker/claude/{arch}/package-lock.json"));
     let of_commit = match revision {

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 const EXAMPLES: &str = "\
@@ -13,13 +12,14 @@ The script completes the word `xtask`, for a shell where that stands for `cargo 
 /// Print a tab-completion script for `alias xtask='cargo xtask'`
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Args {
+pub struct Args {
     shell: Shell,
 }
 
 impl Args {
-    pub(crate) fn run(&self) {
-        let mut command = crate::Cli::command().bin_name("xtask");
+    /// Prints the script for `command`, the whole command line of `cargo xtask`.
+    pub fn run(&self, command: clap::Command) {
+        let mut command = command.bin_name("xtask");
         clap_complete::generate(self.shell, &mut command, "xtask", &mut io::stdout());
     }
 }

@@ -29,17 +29,17 @@ pub(crate) struct Global {
     pub(crate) repository: Vec<Repository>,
 }
 
-pub(crate) struct Ctx {
+pub struct Ctx {
     /// The workspace's root; every program is started there.
-    pub(crate) root: PathBuf,
-    pub(crate) settings: Settings,
+    pub root: PathBuf,
+    pub settings: Settings,
     /// What `--repository` says; `settings` has the first one already.
     pub(crate) named: Vec<Repository>,
-    pub(crate) exec: Exec,
-    pub(crate) json: bool,
+    pub exec: Exec,
+    pub json: bool,
     /// Whether every command is echoed.
-    pub(crate) verbose: bool,
-    pub(crate) testbed: bool,
+    pub verbose: bool,
+    pub testbed: bool,
 }
 
 impl Ctx {
@@ -85,7 +85,7 @@ impl Ctx {
     }
 
     /// The folder that records of past runs are kept in.
-    pub(crate) fn records(&self) -> PathBuf {
+    pub fn records(&self) -> PathBuf {
         self.root.join("target/xtask")
     }
 }

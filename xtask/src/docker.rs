@@ -11,12 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::builder::Builder;
+pub use self::builder::Builder;
 use self::run::read;
-pub(crate) use self::run::{clean_up, is_installed, output, quoted, typed, watch, within};
-#[cfg(test)]
-pub(crate) use self::save::read_archive;
-pub(crate) use self::save::save;
+pub use self::run::{clean_up, is_installed, output, quoted, typed, watch, within};
+pub use self::save::{read_archive, save};
 use crate::exec::Exec;
 use crate::platform::Platform;
 
@@ -28,14 +26,14 @@ const WAKE: Duration = Duration::from_mins(10);
 
 /// The client, its buildx and the engine behind them. A field is none when that part is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Docker {
+pub struct Docker {
     /// Where the `docker` client is.
     pub(crate) client: Option<String>,
-    pub(crate) engine: Option<Engine>,
+    pub engine: Option<Engine>,
     /// Why the engine does not answer, in the client's words.
     pub(crate) engine_error: Option<String>,
     /// The buildx plugin's version.
-    pub(crate) buildx: Option<String>,
+    pub buildx: Option<String>,
     pub(crate) builder: Option<Builder>,
     /// Why the builder cannot be used, in buildx's words.
     pub(crate) builder_error: Option<String>,
@@ -43,10 +41,10 @@ pub(crate) struct Docker {
 
 /// A Docker daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Engine {
-    pub(crate) version: String,
+pub struct Engine {
+    pub version: String,
     /// The platform it runs natively; none for one that no agent image exists for.
-    pub(crate) platform: Option<Platform>,
+    pub platform: Option<Platform>,
     pub(crate) store: Store,
 }
 
@@ -78,7 +76,7 @@ impl Docker {
 }
 
 /// Looks at the docker that `exec` finds; `builder` names another builder than the current one.
-pub(crate) fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Docker> {
+pub fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Docker> {
     let Some(client) = exec.find("docker") else {
         return Ok(Docker::default());
     };

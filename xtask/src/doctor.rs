@@ -14,7 +14,7 @@ use crate::report;
 
 /// Say what is here (git, docker, engine, builder), what `image` would lack, and the remedy
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub struct Args {
     /// buildx builder to look at [default: the current one]
     #[arg(long, value_name = "NAME")]
     builder: Option<String>,

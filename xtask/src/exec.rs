@@ -7,6 +7,7 @@ mod ended;
 mod running;
 mod terminal;
 
+use std::env;
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -16,31 +17,31 @@ use anyhow::{Context as _, bail, ensure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use xshell::{Cmd, Shell};
 
-pub(crate) use self::ended::Ended;
+pub use self::ended::Ended;
 use self::running::Running;
 pub(crate) use self::running::{check, forward_signals, report_signals, sleep};
 use crate::stop::Stop;
 
 /// Starts programs in the workspace's root. A thread that starts programs has its own clone.
 #[derive(Clone)]
-pub(crate) struct Exec {
+pub struct Exec {
     sh: Shell,
     verbose: bool,
 }
 
 impl Exec {
-    pub(crate) fn new(root: &Path, verbose: bool) -> anyhow::Result<Exec> {
+    pub fn new(root: &Path, verbose: bool) -> anyhow::Result<Exec> {
         let sh = Shell::new().context("failed to start a shell session")?;
         sh.change_dir(root);
         Ok(Exec { sh, verbose })
     }
 
     /// Sets an environment variable for every program started from here on.
-    pub(crate) fn set_var(&self, name: &str, value: &str) {
+    pub fn set_var(&self, name: &str, value: &str) {
         self.sh.set_var(name, value);
     }
 
-    pub(crate) fn var(&self, name: &str) -> Option<String> {
+    pub fn var(&self, name: &str) -> Option<String> {
         self.sh.var(name).ok().filter(|value| !value.is_empty())
     }
 
@@ -51,12 +52,17 @@ impl Exec {
     }
 
     /// The caller's `SOURCE_DATE_EPOCH` stays here: buildx would make a build argument of it, and
-    /// an image's time comes from its commit.
+    /// an image's time comes from its commit. So does what cargo says of xtask's own package: build
+    /// scripts read it (ring's does), and a cargo that we start would compile them anew.
     fn cmd<'a>(&'a self, program: &str, args: &[impl AsRef<str>]) -> Cmd<'a> {
-        self.sh
-            .cmd(program)
-            .args(args.iter().map(AsRef::as_ref))
-            .env_remove("SOURCE_DATE_EPOCH")
+        let cmd = self.sh.cmd(program).args(args.iter().map(AsRef::as_ref));
+        let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        let of_package =
+            |name: &String| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        names
+            .filter(of_package)
+            .chain(["SOURCE_DATE_EPOCH".to_owned()])
+            .fold(cmd, Cmd::env_remove)
     }
 
     /// Runs a program to its end and returns its status, stdout and stderr, whatever they are.
@@ -72,18 +78,7 @@ impl Exec {
 
     /// Runs a program and returns its stdout; its stderr becomes the error's text.
     pub(crate) fn read(&self, program: &str, args: &[impl AsRef<str>]) -> anyhow::Result<String> {
-        let output = self.output(program, args)?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            bail!(
-                "`{}` failed ({}): {}",
-                quoted(program, args),
-                output.status,
-                said.trim()
-            );
-        }
-        String::from_utf8(output.stdout)
-            .with_context(|| format!("`{}` printed text that is not UTF-8", quoted(program, args)))
+        printed(self.output(program, args)?, &quoted(program, args))
     }
 
     /// Runs a long program whose progress the user watches: its stdout and stderr both go to
@@ -128,8 +123,23 @@ impl Exec {
         succeeded(status, program, args)
     }
 
-    /// Becomes the program: its terminal, its output and its exit code are ours. Returns only
-    /// when it cannot be started.
+    /// [`Exec::read`] for a program that gets `input` on its stdin.
+    pub(crate) fn read_given(
+        &self,
+        program: &str,
+        args: &[impl AsRef<str>],
+        input: &[u8],
+    ) -> anyhow::Result<String> {
+        let line = quoted(program, args);
+        self.echo(&line);
+        let cmd = self.cmd(program, args).stdin(input).quiet();
+        let output = cmd.ignore_status().output();
+        let output = output.with_context(|| format!("failed to run `{line}`"))?;
+        printed(output, &line)
+    }
+
+    /// Becomes the program, in the caller's folder: its terminal, its output and its exit code
+    /// are ours. Returns only when it cannot be started.
     pub(crate) fn become_program(
         &self,
         program: &str,
@@ -137,7 +147,8 @@ impl Exec {
     ) -> anyhow::Result<()> {
         let line = quoted(program, args);
         self.echo(&line);
-        let error = Command::from(self.cmd(program, args)).exec();
+        let mut command = Command::from(self.cmd(program, args));
+        let error = command.current_dir(".").exec();
         Err(error).with_context(|| format!("failed to run `{line}`"))
     }
 
@@ -149,7 +160,7 @@ impl Exec {
 }
 
 /// A command line that can be pasted into a shell.
-pub(crate) fn quoted(program: &str, args: &[impl AsRef<str>]) -> String {
+pub fn quoted(program: &str, args: &[impl AsRef<str>]) -> String {
     shell_words::join(std::iter::once(program).chain(args.iter().map(AsRef::as_ref)))
 }
 
@@ -160,6 +171,16 @@ fn short(program: &str, args: &[impl AsRef<str>]) -> String {
         .map(AsRef::as_ref)
         .take_while(|arg| !arg.starts_with('-'));
     shell_words::join(std::iter::once(program).chain(words))
+}
+
+/// What a program printed on stdout; its stderr is the error's text.
+fn printed(output: Output, line: &str) -> anyhow::Result<String> {
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("`{line}` failed ({}): {}", output.status, said.trim());
+    }
+    String::from_utf8(output.stdout)
+        .with_context(|| format!("`{line}` printed text that is not UTF-8"))
 }
 
 /// Fails unless a program whose output was shown ended well.

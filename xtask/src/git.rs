@@ -1,8 +1,9 @@
-//! What git says of a repository. With its parts in `git/` the only user of git2 and the only place
-//! that starts `git`; read-only.
+//! Reads a repository. With its parts in `git/` the only user of git2 and the only place that starts
+//! `git`; it never writes.
 
 mod ls_remote;
 mod open;
+mod printable;
 mod remote;
 mod show;
 mod status;
@@ -17,8 +18,8 @@ use anyhow::{Context as _, bail};
 use git2::{Commit, ErrorCode, Reference, Repository};
 use serde::Serialize;
 
-pub(crate) use self::ls_remote::{RemoteTag, remote_tag};
-pub(crate) use self::show::{commit, descends, file, tagged};
+pub use self::ls_remote::{RemoteTag, remote_tag};
+pub use self::show::{commit, descends, file, tagged};
 use self::versions::Versions;
 use crate::exec;
 use crate::version::Version;
@@ -28,7 +29,7 @@ const YEAR_10000: u64 = 253_402_300_800;
 
 /// HEAD and the tree around it, as plain data.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Head {
+pub struct Head {
     /// The full commit id.
     pub(crate) revision: String,
     /// The branch's short name; `None` when HEAD is detached.
@@ -46,19 +47,19 @@ pub(crate) struct Head {
 impl Head {
     /// The `org.opencontainers.image.revision` label. A dirty tree is not the commit, and its
     /// label says so.
-    pub(crate) fn revision_label(&self) -> String {
+    pub fn revision_label(&self) -> String {
         let suffix = if self.dirty.is_empty() { "" } else { "-dirty" };
         format!("{}{suffix}", self.revision)
     }
 
     /// The commit's time as RFC 3339, in UTC.
-    pub(crate) fn created(&self) -> anyhow::Result<String> {
+    pub fn created(&self) -> anyhow::Result<String> {
         created(&self.revision, self.epoch)
     }
 }
 
 /// The time of a commit as RFC 3339, in UTC.
-pub(crate) fn created(revision: &str, epoch: i64) -> anyhow::Result<String> {
+pub fn created(revision: &str, epoch: i64) -> anyhow::Result<String> {
     let seconds = u64::try_from(epoch)
         .ok()
         .filter(|seconds| *seconds < YEAR_10000);
@@ -91,7 +92,7 @@ pub(crate) struct Facts {
 }
 
 /// Reads HEAD of the repository that `folder` is in.
-pub(crate) fn read_head(folder: &Path) -> anyhow::Result<Head> {
+pub fn read_head(folder: &Path) -> anyhow::Result<Head> {
     let repo = open::open(folder)?;
     let head = head_reference(&repo, folder)?;
     describe_head(&repo, &head, &head_commit(&head)?)
@@ -196,18 +197,6 @@ fn find<'repo>(repo: &'repo Repository, name: &str) -> anyhow::Result<Option<Ref
     }
 }
 
-/// Makes text from git safe to print: it may hold control characters and bytes that are not UTF-8.
-fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
-            let plain = (!c.is_control()).then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,10 +220,5 @@ mod tests {
             let error = head(bad).created().unwrap_err().to_string();
             assert!(error.contains("`0123456789` has no usable time"), "{error}");
         }
-    }
-
-    #[test]
-    fn text_from_git_is_safe_to_print() {
-        assert_eq!(printable(b"a b/\xff\n\x1b[0m"), "a b/\u{fffd}\\n\\u{1b}[0m");
     }
 }

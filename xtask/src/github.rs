@@ -77,7 +77,7 @@ impl Group {
 }
 
 /// Appends `outputs` to the file that `GITHUB_OUTPUT` names.
-pub(crate) fn write_outputs(exec: &Exec, outputs: &[(&str, String)]) -> anyhow::Result<()> {
+pub fn write_outputs(exec: &Exec, outputs: &[(&str, String)]) -> anyhow::Result<()> {
     let text: String = outputs
         .iter()
         .map(|(name, value)| output(name, value))
@@ -86,7 +86,7 @@ pub(crate) fn write_outputs(exec: &Exec, outputs: &[(&str, String)]) -> anyhow::
 }
 
 /// Appends Markdown to the file that `GITHUB_STEP_SUMMARY` names.
-pub(crate) fn write_summary(exec: &Exec, markdown: &str) -> anyhow::Result<()> {
+pub fn write_summary(exec: &Exec, markdown: &str) -> anyhow::Result<()> {
     append(exec, "GITHUB_STEP_SUMMARY", markdown)
 }
 

@@ -48,7 +48,7 @@ docs/image.md describes pushes, builders, caches and sizes.";
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("mode").args(["push", "merge", "reproduce"]))]
-pub(crate) struct Args {
+pub struct Args {
     /// Publish the commit's index as `sha-…`; one that is published already is adopted
     #[arg(long, conflicts_with = "tag")]
     push: bool,

@@ -1,34 +1,27 @@
 //! An index with the images that it names, whether a registry or a folder keeps it.
 
+mod broken;
 mod content;
+mod media_type;
 mod upload;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-pub(crate) use self::content::{Blobs, Content};
+pub(crate) use self::broken::Broken;
+use self::broken::broken;
+pub(crate) use self::content::Content;
+use self::media_type::INDEX;
+pub(crate) use self::media_type::media_type;
 pub(crate) use self::upload::{Sent, upload};
 use crate::build_step;
 use crate::oci::{Config, Descriptor, Digest, Document, Manifest, OciPlatform, Step};
 use crate::platform::Platform;
 use crate::registry::Registry;
+pub(crate) use crate::store::{Blobs, ManifestStore};
 use crate::version::Version;
-
-/// The media type of an OCI index (image-spec 1.1).
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// The media type of an OCI manifest (image-spec 1.1).
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-
-/// Where manifests and configurations are read from.
-pub(crate) trait ManifestStore {
-    /// An index or a manifest; none when it is absent.
-    fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>>;
-    /// The configuration of an image; none when it is absent.
-    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>>;
-}
 
 impl ManifestStore for Registry {
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
@@ -117,22 +110,6 @@ const CREATED: &str = "org.opencontainers.image.created";
 
 /// The label with the version that an image is built as.
 const VERSION: &str = "org.opencontainers.image.version";
-
-/// Why an index is not whole. Its store said so; a store that does not answer is another error.
-#[derive(Debug)]
-pub(crate) struct Broken(String);
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Broken {}
-
-fn broken(what: impl fmt::Display, why: impl fmt::Display) -> anyhow::Error {
-    Broken(format!("{what} {why}")).into()
-}
 
 impl ImageTree {
     /// Reads the images that `bytes`, an index or a manifest, name.
@@ -247,16 +224,6 @@ fn of_manifest(
         manifest,
         config,
     })
-}
-
-/// The media type of an index or a manifest: its own `mediaType`, or else OCI's.
-pub(crate) fn media_type(document: &Value) -> String {
-    let usual = if document.get("manifests").is_some() {
-        INDEX
-    } else {
-        MANIFEST
-    };
-    document["mediaType"].as_str().unwrap_or(usual).to_owned()
 }
 
 /// Joins several indexes: their images in the order given, then their attestations. No manifest is

@@ -16,11 +16,11 @@ const RECORD: &str = "image.json";
 
 /// A finished build, as `--json` prints it and `target/xtask/image.json` keeps it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct LastBuild {
+pub struct LastBuild {
     pub(crate) schema: u32,
-    pub(crate) references: Vec<String>,
+    pub references: Vec<String>,
     /// Of the index or manifest; none where the engine's classic store keeps neither.
-    pub(crate) digest: Option<Digest>,
+    pub digest: Option<Digest>,
     pub(crate) revision: String,
     /// Whether it is in its registry rather than in the engine's store.
     #[serde(default, rename = "pushed")]
@@ -99,7 +99,7 @@ pub(crate) fn rounded(time: Duration) -> f64 {
 
 impl LastBuild {
     /// What the last build of this workspace was; none when there was none.
-    pub(crate) fn read(ctx: &Ctx) -> anyhow::Result<Option<LastBuild>> {
+    pub fn read(ctx: &Ctx) -> anyhow::Result<Option<LastBuild>> {
         let record = LastBuild::record(ctx);
         let text = match std::fs::read_to_string(&record) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

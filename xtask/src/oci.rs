@@ -12,29 +12,29 @@ use sha2::{Digest as _, Sha256};
 /// A SHA-256 of bytes: `sha256:` and 64 lower-case hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct Digest(String);
+pub struct Digest(String);
 
 impl Digest {
-    pub(crate) fn of(bytes: &[u8]) -> Digest {
+    pub fn of(bytes: &[u8]) -> Digest {
         Digest::of_hash(&Sha256::digest(bytes))
     }
 
     /// From a finished SHA-256.
-    pub(crate) fn of_hash(hash: &[u8]) -> Digest {
+    pub fn of_hash(hash: &[u8]) -> Digest {
         let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         Digest(format!("sha256:{hex}"))
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The first twelve hex digits, for people to read.
-    pub(crate) fn short(&self) -> &str {
+    pub fn short(&self) -> &str {
         &self.0[7..19]
     }
 
-    pub(crate) fn hex(&self) -> &str {
+    pub fn hex(&self) -> &str {
         &self.0[7..]
     }
 }
@@ -76,30 +76,30 @@ impl TryFrom<String> for Digest {
 /// A reference to bytes by their digest.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Descriptor {
+pub struct Descriptor {
     #[serde(default)]
-    pub(crate) media_type: String,
-    pub(crate) digest: Digest,
+    pub media_type: String,
+    pub digest: Digest,
     /// Bytes as stored; most layers are compressed.
-    pub(crate) size: u64,
+    pub size: u64,
     #[serde(default)]
-    pub(crate) platform: Option<OciPlatform>,
+    pub platform: Option<OciPlatform>,
     #[serde(default)]
-    pub(crate) annotations: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A platform as an index names it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct OciPlatform {
-    pub(crate) os: String,
-    pub(crate) architecture: String,
+pub struct OciPlatform {
+    pub os: String,
+    pub architecture: String,
     #[serde(default)]
-    pub(crate) variant: Option<String>,
+    pub variant: Option<String>,
 }
 
 impl OciPlatform {
     /// Whether this names `platform`. The only variant of arm64 is `v8`, and it may be left out.
-    pub(crate) fn is(&self, platform: crate::platform::Platform) -> bool {
+    pub fn is(&self, platform: crate::platform::Platform) -> bool {
         platform.as_str() == format!("{}/{}", self.os, self.architecture)
             && matches!(self.variant.as_deref(), None | Some("" | "v8"))
     }
@@ -118,7 +118,7 @@ impl fmt::Display for OciPlatform {
 impl Descriptor {
     /// Whether BuildKit marked it as provenance or SBOM. Their platform is `unknown/unknown`, but that
     /// of an image may be, too.
-    pub(crate) fn is_attestation(&self) -> bool {
+    pub fn is_attestation(&self) -> bool {
         let kind = self.annotations.get("vnd.docker.reference.type");
         kind.is_some_and(|kind| kind == "attestation-manifest")
     }
@@ -126,21 +126,21 @@ impl Descriptor {
 
 /// Several manifests under one digest, one for each platform.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct Index {
-    pub(crate) manifests: Vec<Descriptor>,
+pub struct Index {
+    pub manifests: Vec<Descriptor>,
 }
 
 /// One image for one platform (or one attestation).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct Manifest {
-    pub(crate) config: Descriptor,
+pub struct Manifest {
+    pub config: Descriptor,
     /// The lowest first.
-    pub(crate) layers: Vec<Descriptor>,
+    pub layers: Vec<Descriptor>,
 }
 
 impl Manifest {
     /// The ends of the layers' media types: `gzip`, `zstd`, or `tar` for none.
-    pub(crate) fn compressions(&self) -> BTreeSet<String> {
+    pub fn compressions(&self) -> BTreeSet<String> {
         let types = self.layers.iter().map(|layer| &*layer.media_type);
         let ends = types.filter_map(|name| name.rsplit(['.', '+']).next());
         ends.map(ToOwned::to_owned).collect()
@@ -149,14 +149,14 @@ impl Manifest {
 
 /// What the digest of an image can lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Document {
+pub enum Document {
     Index(Index),
     Manifest(Manifest),
 }
 
 impl Document {
     /// Parses an index or a manifest. Its fields tell which, since `mediaType` may be left out.
-    pub(crate) fn parse(bytes: &[u8]) -> anyhow::Result<Document> {
+    pub fn parse(bytes: &[u8]) -> anyhow::Result<Document> {
         let value: serde_json::Value =
             serde_json::from_slice(bytes).context("it is not JSON, so it is not a manifest")?;
         if value.get("manifests").is_some() {
@@ -173,43 +173,42 @@ impl Document {
 
 /// An image's configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "OCI names the field so")]
-pub(crate) struct Config {
+pub struct Config {
     #[serde(default)]
-    pub(crate) architecture: String,
+    pub architecture: String,
     #[serde(default)]
-    pub(crate) os: String,
+    pub os: String,
     #[serde(default)]
-    pub(crate) config: Process,
+    pub config: Process,
     #[serde(default)]
-    pub(crate) history: Vec<Step>,
+    pub history: Vec<Step>,
 }
 
 /// How a container of the image is started.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(crate) struct Process {
-    pub(crate) user: String,
+pub struct Process {
+    pub user: String,
     #[serde(deserialize_with = "or_default")]
-    pub(crate) env: Vec<String>,
+    pub env: Vec<String>,
     #[serde(deserialize_with = "or_default")]
-    pub(crate) entrypoint: Vec<String>,
+    pub entrypoint: Vec<String>,
     #[serde(deserialize_with = "or_default")]
-    pub(crate) cmd: Vec<String>,
-    pub(crate) working_dir: String,
-    pub(crate) stop_signal: Option<String>,
+    pub cmd: Vec<String>,
+    pub working_dir: String,
+    pub stop_signal: Option<String>,
     #[serde(deserialize_with = "or_default")]
-    pub(crate) labels: BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "or_default")]
-    pub(crate) volumes: BTreeMap<String, serde_json::Value>,
+    pub volumes: BTreeMap<String, serde_json::Value>,
     #[serde(deserialize_with = "or_default")]
-    pub(crate) exposed_ports: BTreeMap<String, serde_json::Value>,
-    pub(crate) healthcheck: Option<Healthcheck>,
+    pub exposed_ports: BTreeMap<String, serde_json::Value>,
+    pub healthcheck: Option<Healthcheck>,
 }
 
 impl Process {
     /// The value of an environment variable.
-    pub(crate) fn env(&self, name: &str) -> Option<&str> {
+    pub fn env(&self, name: &str) -> Option<&str> {
         self.env
             .iter()
             .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
@@ -219,20 +218,20 @@ impl Process {
 /// Docker's `HEALTHCHECK`; times are in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(crate) struct Healthcheck {
+pub struct Healthcheck {
     /// `CMD` and the words of a command, `CMD-SHELL` and a line, or `NONE`.
-    pub(crate) test: Vec<String>,
-    pub(crate) interval: u64,
-    pub(crate) timeout: u64,
-    pub(crate) retries: u64,
+    pub test: Vec<String>,
+    pub interval: u64,
+    pub timeout: u64,
+    pub retries: u64,
 }
 
 /// One step of the build that made the image.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub(crate) struct Step {
-    pub(crate) created_by: String,
-    pub(crate) empty_layer: bool,
+pub struct Step {
+    pub created_by: String,
+    pub empty_layer: bool,
 }
 
 /// Go writes an empty list as `null`.

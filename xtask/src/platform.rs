@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 /// One platform of an image, as OCI writes it (`os/architecture`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
-pub(crate) enum Platform {
+pub enum Platform {
     LinuxAmd64,
     LinuxArm64,
 }
 
 impl Platform {
     /// In the order of the variants.
-    pub(crate) const ALL: [Platform; 2] = [Platform::LinuxAmd64, Platform::LinuxArm64];
+    pub const ALL: [Platform; 2] = [Platform::LinuxAmd64, Platform::LinuxArm64];
 
-    pub(crate) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Platform::LinuxAmd64 => "linux/amd64",
             Platform::LinuxArm64 => "linux/arm64",
@@ -70,7 +70,7 @@ impl TryFrom<String> for Platform {
 }
 
 /// `linux/amd64,linux/arm64`, as `--platform` takes it.
-pub(crate) fn join(platforms: &[Platform]) -> String {
+pub fn join(platforms: &[Platform]) -> String {
     platforms
         .iter()
         .map(|platform| platform.as_str())

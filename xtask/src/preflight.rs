@@ -87,7 +87,7 @@ pub(crate) fn listed(lacks: &[Refusal]) -> String {
 }
 
 /// What keeps `docker` from reaching an engine, if anything does.
-pub(crate) fn no_engine(docker: &Docker) -> Option<Refusal> {
+pub fn no_engine(docker: &Docker) -> Option<Refusal> {
     if docker.client.is_none() {
         return Some(Refusal {
             why: "there is no `docker` on PATH".into(),

@@ -14,7 +14,7 @@ use crate::oci::Digest;
 /// `ghcr.io/me/agent`, `127.0.0.1:5000/agentgate/agent`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Repository(#[serde(deserialize_with = "parsed")] String);
+pub struct Repository(#[serde(deserialize_with = "parsed")] String);
 
 const DOCKER_HUB: &str = "docker.io";
 
@@ -30,7 +30,7 @@ impl Repository {
     }
 
     /// The registry, as `docker login` takes it.
-    pub(crate) fn registry(&self) -> &str {
+    pub fn registry(&self) -> &str {
         split_registry(&self.0).0.unwrap_or(DOCKER_HUB)
     }
 
@@ -160,7 +160,7 @@ fn is_path_part(part: &str) -> bool {
 }
 
 /// A tag as registries take it: at most 128 of `[A-Za-z0-9_.-]`, not starting with `.` or `-`.
-pub(crate) fn check_tag(tag: &str) -> Result<(), String> {
+pub fn check_tag(tag: &str) -> Result<(), String> {
     let wrong = |why: &str| Err(format!("bad tag `{tag}`: {why}"));
     if tag.is_empty() {
         return wrong("it is empty");

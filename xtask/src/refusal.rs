@@ -8,14 +8,14 @@ use crate::stop::Stop;
 
 /// A reason against what was asked for, with its remedy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Refusal {
-    pub(crate) why: String,
+pub struct Refusal {
+    pub why: String,
     /// What to type or to change.
-    pub(crate) remedy: String,
+    pub remedy: String,
 }
 
 impl Refusal {
-    pub(crate) fn new(why: impl Into<String>, remedy: impl Into<String>) -> Refusal {
+    pub fn new(why: impl Into<String>, remedy: impl Into<String>) -> Refusal {
         Refusal {
             why: why.into(),
             remedy: remedy.into(),

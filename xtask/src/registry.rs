@@ -7,7 +7,7 @@ mod auth;
 mod content;
 #[cfg(test)]
 mod tests;
-mod upload;
+pub(crate) mod upload;
 
 use std::io::ErrorKind;
 use std::net::IpAddr;
@@ -23,7 +23,6 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, Body, Proxy, RequestBuilder};
 
-pub(crate) use self::upload::Upload;
 use crate::exec::{self, Exec};
 use crate::oci::Digest;
 use crate::reference::{self, Repository};
@@ -48,7 +47,7 @@ enum Access {
 }
 
 /// One repository in its registry; threads may share it.
-pub(crate) struct Registry {
+pub struct Registry {
     agent: Agent,
     repository: Repository,
     access: Access,
@@ -67,7 +66,7 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// The registry of `repository`, to read from. On the test bed its registry stands for Docker Hub.
-    pub(crate) fn new(exec: &Exec, repository: &Repository) -> Registry {
+    pub fn new(exec: &Exec, repository: &Repository) -> Registry {
         Registry::with(exec, repository, Access::Pull)
     }
 

@@ -14,7 +14,7 @@ mod source;
 mod status;
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -32,8 +32,9 @@ use crate::registry::{self, Registry};
 use crate::retry::Retry;
 use crate::settings::Signing;
 use crate::stop::Stop;
+use crate::tags;
+use crate::verify::{self, Receipts};
 use crate::version::Version;
-use crate::{tags, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,7 +60,7 @@ Exit codes: 0 done, now or before; 1 something failed, run it again; 3 refused."
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-pub(crate) struct Args {
+pub struct Args {
     /// The version to release [default: the one at HEAD]
     #[arg(long, value_name = "VERSION", value_parser = tags::version)]
     version: Option<Version>,
@@ -115,9 +116,10 @@ impl Args {
             crate::testbed::enter(ctx, false)?;
         }
         let own = ctx.records().join("receipts");
-        let receipts = self.receipt_dir.as_ref().unwrap_or(&own);
+        let folder = self.receipt_dir.as_ref().unwrap_or(&own);
+        let receipts = Receipts { ctx, folder };
         if self.status {
-            return status::run(ctx, receipts, self.all);
+            return status::run(ctx, &receipts, self.all);
         }
         let release = self.prepare(ctx, receipts)?;
         let (facts, first) = release.decide()?;
@@ -155,7 +157,7 @@ impl Args {
     }
 
     /// Everything that a plan is decided on besides the registries, which change meanwhile.
-    fn prepare<'a>(&self, ctx: &Ctx, receipts: &'a Path) -> anyhow::Result<Release<'a>> {
+    fn prepare<'a>(&self, ctx: &Ctx, receipts: Receipts<'a>) -> anyhow::Result<Release<'a>> {
         let retry = Retry::within(Duration::from_secs(self.retry_for));
         let targets = targets(ctx, retry);
         let history = journal::history(&journals(ctx))?;
@@ -282,8 +284,8 @@ fn prove(ctx: &Ctx, plan: &ReleasePlan) -> anyhow::Result<()> {
         return Ok(());
     }
     let name = ctx.settings.repository.by_digest(&plan.digest);
-    let platforms = plan.verify.iter().map(|(platform, _)| *platform).collect();
-    verify::prove(ctx, &name, platforms, &plan.revision)
+    let platforms: Vec<_> = plan.verify.iter().map(|(platform, _)| *platform).collect();
+    verify::prove(ctx, &name, &platforms, &plan.revision)
 }
 
 /// Fails when somebody else released during the question or the verification.

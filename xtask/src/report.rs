@@ -11,14 +11,14 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 /// Prints `value` on stdout as indented JSON.
-pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value).context("failed to write the result as JSON")?;
     anstream::println!("{text}");
     Ok(())
 }
 
 /// Writes a record that everyone may read, whole or not at all. Makes its folder if need be.
-pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut file = NamedTempFile::new_in(folder)?;
@@ -59,7 +59,7 @@ pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
 }
 
 /// Bytes in the unit that docker prints them in (powers of ten).
-pub(crate) fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
     match UNITS.into_iter().find(|(size, _)| count >= *size) {
         Some((size, unit)) => format!("{}.{} {unit}", count / size, count % size * 10 / size),

@@ -18,31 +18,31 @@ use crate::reference::Repository;
 /// The image's settings, from the workspace's `Cargo.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Settings {
+pub struct Settings {
     /// Where the image is published, and its name in the engine.
-    pub(crate) repository: Repository,
+    pub repository: Repository,
     /// The Dockerfile, relative to the workspace's root.
     pub(crate) dockerfile: PathBuf,
     /// Every platform that a published index has.
-    pub(crate) platforms: Vec<Platform>,
+    pub platforms: Vec<Platform>,
     /// The branch whose builds in CI are `dev`. Without it: `origin/HEAD`, `main` or `master`.
     pub(crate) default_branch: Option<String>,
     /// The major version of Node.js in the image.
-    pub(crate) node: NodeVersion,
+    pub node: NodeVersion,
     /// Packages besides the image's default ones.
     #[serde(default)]
     pub(crate) extra_packages: Packages,
     /// The largest compressed size of the image of a platform, in bytes. Without it: no limit.
     #[serde(default)]
-    pub(crate) size_budget: BTreeMap<Platform, u64>,
+    pub size_budget: BTreeMap<Platform, u64>,
     /// By how many percent an image may be larger than that of the last release.
     #[serde(default = "growth_percent")]
-    pub(crate) growth_percent: u64,
+    pub growth_percent: u64,
     /// How every release is signed. Without it: only when `--sign` asks for it.
     pub(crate) signing: Option<Signing>,
     /// The version being worked on: `[workspace.package] version`.
     #[serde(skip)]
-    pub(crate) version: String,
+    pub version: String,
 }
 
 /// What cosign signs with.
@@ -86,10 +86,10 @@ fn growth_percent() -> u64 {
 /// A Node.js version as the base image's tag has it: `20`, `20.20` or `20.20.2`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct NodeVersion(String);
+pub struct NodeVersion(String);
 
 impl NodeVersion {
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -113,7 +113,7 @@ impl std::str::FromStr for NodeVersion {
                 "bad Node.js version `{text}`: expected `20`, `20.20` or `20.20.2`"
             ));
         }
-        // Claude Code needs Node.js 18 or later (seed 6.3.3).
+        // Claude Code needs Node.js 18 or later (specification 6.3.3).
         if parts[0].parse::<u32>().is_ok_and(|major| major < 18) {
             return Err(format!(
                 "Node.js `{text}` is too old: Claude Code needs 18 or later"

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// Why a command ended, where the exit code says more than 1.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub enum Stop {
     /// The command line asks for something that cannot be meant (exit 2).
     Usage(String),
     /// A rule forbids it; nothing was changed (exit 3).

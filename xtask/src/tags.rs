@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::ValueEnum;
 
-pub(crate) use self::build::Build;
+pub(crate) use self::build::TaggedBuild;
 use self::latest::Published;
 use self::question::Question;
 pub(crate) use self::rules::sha_name;
@@ -37,15 +37,15 @@ Examples:
   cargo xtask tags -C ../elsewhere               another clone
   cargo xtask tags --repository ghcr.io/me/agent a fork's image
 
-`latest` stands in `--format plain` and in GitHub's outputs only after `--published`:
-without it the answer is an \"if\", and an \"if\" must not be pushed.
+`--format plain` and GitHub's outputs have `latest` only after `--published`: without it
+the registry may have a higher version, and then `latest` must not be pushed.
 Exit code 3: a git tag at HEAD, or --version, asks for a tag that a rule forbids.";
 
 /// Print the tags that HEAD's image may carry: for each why, who applies it and where to
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Args {
-    /// Look at the repository that this folder is in
+pub struct Args {
+    /// Use the repository that this folder is in
     #[arg(short = 'C', value_name = "DIR")]
     directory: Option<PathBuf>,
     /// Of several versions at HEAD, the one to release [default: the highest]

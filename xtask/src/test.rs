@@ -28,7 +28,7 @@ Examples:
 /// Check everything that CI checks: format, lints, tests, and end to end on an engine
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Args {
+pub struct Args {
     /// Leave out what needs an engine
     #[arg(long)]
     quick: bool,
@@ -42,7 +42,7 @@ pub(crate) struct Args {
 }
 
 /// One line of the table at the end.
-struct Step {
+struct StepResult {
     name: &'static str,
     outcome: Outcome,
     time: Duration,
@@ -55,7 +55,7 @@ enum Outcome {
 }
 
 /// Where the end-to-end tests run.
-enum Engine {
+enum TestEngine {
     /// The one that docker finds by itself.
     Here,
     /// The test bed, and whether it was this run that brought it up.
@@ -86,14 +86,14 @@ impl Args {
 
     fn on_an_engine(&self, run: &mut Run) -> anyhow::Result<()> {
         let engine = match run.find_engine()? {
-            Engine::None(why) => {
+            TestEngine::None(why) => {
                 run.skip_engine(&why);
                 return Ok(());
             }
             engine => engine,
         };
         let result = run.engine_steps(self.all);
-        let Engine::Testbed { brought_up } = engine else {
+        let TestEngine::Testbed { brought_up } = engine else {
             return result;
         };
         if brought_up && !self.keep {
@@ -123,7 +123,7 @@ struct Run<'a> {
     ctx: &'a Ctx,
     /// What checks the workflows, or why it cannot be had.
     tools: Result<Tools, String>,
-    steps: Vec<Step>,
+    steps: Vec<StepResult>,
 }
 
 impl Run<'_> {
@@ -148,7 +148,7 @@ impl Run<'_> {
                 Outcome::Failed
             }
         };
-        self.steps.push(Step {
+        self.steps.push(StepResult {
             name,
             outcome,
             time: start.elapsed(),
@@ -157,7 +157,7 @@ impl Run<'_> {
     }
 
     fn not_run(&mut self, name: &'static str, why: &str) {
-        self.steps.push(Step {
+        self.steps.push(StepResult {
             name,
             outcome: Outcome::NotRun(why.to_owned()),
             time: Duration::ZERO,
@@ -171,21 +171,21 @@ impl Run<'_> {
     }
 
     /// The engine that is here when it can have the base image, else the test bed.
-    fn find_engine(&mut self) -> anyhow::Result<Engine> {
+    fn find_engine(&mut self) -> anyhow::Result<TestEngine> {
         let ctx = self.ctx;
         if !ctx.testbed && docker::observe(&ctx.exec, None)?.engine.is_some() {
             let base = format!("node:{}-alpine", ctx.settings.node.as_str());
             let pulled = docker::output(&ctx.exec, &["pull", "--quiet", &base])?;
             if pulled.status.success() {
-                return Ok(Engine::Here);
+                return Ok(TestEngine::Here);
             }
             anstream::eprintln!("note: the engine here cannot have `{base}`; trying the test bed");
         }
         let brought_up = testbed::environment(ctx)?.is_none();
         match testbed::enter(ctx, false) {
-            Ok(()) => Ok(Engine::Testbed { brought_up }),
+            Ok(()) => Ok(TestEngine::Testbed { brought_up }),
             Err(error) if matches!(error.downcast_ref(), Some(Stop::Refused(_))) => {
-                Ok(Engine::None(format!(
+                Ok(TestEngine::None(format!(
                     "no Docker Engine that has the base images, and {error}"
                 )))
             }
@@ -294,7 +294,7 @@ impl Run<'_> {
     }
 }
 
-impl std::fmt::Display for Step {
+impl std::fmt::Display for StepResult {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.outcome {
             Outcome::Passed => write!(f, "passed in {}", report::seconds(self.time)),

@@ -20,7 +20,7 @@ pub(crate) const ENTER: &str = r#"eval "$(cargo xtask testbed env)""#;
 /// Brings the test bed up and lets every later program of `ctx` run on it.
 ///
 /// With `look_only`, as in a dry run, it must be up already: nothing is started.
-pub(crate) fn enter(ctx: &Ctx, look_only: bool) -> anyhow::Result<()> {
+pub fn enter(ctx: &Ctx, look_only: bool) -> anyhow::Result<()> {
     if !look_only {
         let status = ctx.exec.watch_status(&cargo(), &args(&["up"]))?;
         match status.code() {

@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Cursor, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-pub(crate) use self::zstd::Frames;
+pub use self::zstd::Frames;
 
 /// Our own code is not optimised in a debug build, so it is to pass on much at once.
 const CHUNK: usize = 256 * 1024;
@@ -41,13 +41,13 @@ pub(crate) fn size(stored: impl Read) -> io::Result<u64> {
 }
 
 /// Whether bytes that begin so are compressed by gzip.
-pub(crate) fn is_gzip(head: &[u8]) -> bool {
+pub fn is_gzip(head: &[u8]) -> bool {
     head.starts_with(&[0x1f, 0x8b])
 }
 
 /// Whether bytes that begin so are compressed by zstd; some writers begin with a frame that is to
 /// be skipped.
-pub(crate) fn is_zstd(head: &[u8]) -> bool {
+pub fn is_zstd(head: &[u8]) -> bool {
     matches!(
         head,
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]

@@ -1,48 +1,19 @@
-//! `cargo xtask verify`: proves an image.
+//! `cargo xtask verify` as xtask sees it: its command line, and how its program is started.
 //!
-//! Resolves the image to digests, runs every check on each of its platforms, and writes a receipt
-//! for each. `docs/verify.md` describes all that it prints and writes.
+//! The checks are a program of their own, `crates/verify`, so that xtask compiles in half the time
+//! for whoever builds an image first.
 
-mod check;
-mod check_set;
-mod checks;
-mod choice;
-mod expected;
-mod facts;
-mod gate;
-mod junit;
-mod live;
-mod prove;
-mod receipt;
-mod report;
-mod rootfs;
-mod run;
-mod sandbox;
-mod show;
-mod target;
-#[cfg(test)]
-mod tests;
-
+use std::env;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+use serde::{Deserialize, Serialize};
 
-use self::check_set::check_set;
-use self::checks::catalogue;
-use self::choice::Choice;
-pub(crate) use self::gate::{ReleaseImage, lacking, prove};
-use self::live::Live;
-use self::prove::Prover;
-use self::receipt::{Receipt, Required};
-use self::report::{PlatformReport, Report};
-use self::sandbox::VerifyRun;
-use self::show::Catalogue;
-use self::target::{ImageRequest, Reader};
 use crate::ctx::Ctx;
+use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::stop::Stop;
-use crate::{docker, git, github, preflight, testbed};
+use crate::testbed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,239 +31,161 @@ Exit codes: 0 all proven; 1 a check failed, or something could not be proven;
 2 wrong usage; 3 the receipt does not hold; 130 interrupted.";
 
 /// Prove an image: each platform as AgentGate's server runs it; writes receipts
-#[derive(Default, clap::Args)]
+#[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Args {
+pub struct Args {
     /// Tag, digest or id of the image, in the engine or in a registry [default: the last build]
-    image: Option<String>,
+    pub image: Option<String>,
     /// Platforms to prove, comma-separated [default: all that the image has]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
-    platform: Vec<Platform>,
+    pub platform: Vec<Platform>,
     /// Take the image from its registry, even if the engine has one of that name
     #[arg(long)]
-    pull: bool,
+    pub pull: bool,
     /// Run these checks or groups only, comma-separated
-    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = choice::Words,
-          hide_possible_values = true)]
-    only: Vec<String>,
+    #[arg(
+        long,
+        value_name = "ID",
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
+    pub only: Vec<String>,
     /// Leave these checks or groups out, comma-separated
-    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = choice::Words,
-          hide_possible_values = true)]
-    skip: Vec<String>,
+    #[arg(
+        long,
+        value_name = "ID",
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
+    pub skip: Vec<String>,
     /// Explain every check and do nothing else
     #[arg(long)]
-    list: bool,
+    pub list: bool,
     /// Write the results as JUnit XML as well
     #[arg(long, value_name = "FILE")]
-    junit: Option<PathBuf>,
+    pub junit: Option<PathBuf>,
     /// Folder for the receipts [default: target/xtask/receipts]
     #[arg(long, value_name = "DIR")]
-    receipt_dir: Option<PathBuf>,
+    pub receipt_dir: Option<PathBuf>,
     /// Check whether this receipt still proves the image, and do nothing else
     #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "skip", "list", "junit"])]
-    check_receipt: Option<PathBuf>,
+    pub check_receipt: Option<PathBuf>,
     /// The commit that the image must be built from [default: HEAD]
     #[arg(long, value_name = "COMMIT")]
-    revision: Option<String>,
+    pub revision: Option<String>,
     /// Remove what a run leaves behind once it has ended (used by verify itself)
     #[arg(long, value_name = "RUN", hide = true, requires = "image")]
-    sweep: Option<String>,
+    pub sweep: Option<String>,
+    /// Print which images of the JSON on stdin the receipts below DIR do not prove (used by
+    /// release)
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub unproven: Option<PathBuf>,
 }
 
-impl Args {
-    pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
-        if let (Some(run), Some(image)) = (&self.sweep, &self.image) {
-            return sandbox::sweep(&ctx.exec, &VerifyRun::named(&ctx.records(), run), image);
-        }
-        let choice = choice::choose(&self.only, &self.skip)?;
-        if self.list {
-            return list(ctx, &choice);
-        }
-        if ctx.testbed {
-            testbed::enter(ctx, false)?;
-        }
-        if let Some(file) = &self.check_receipt {
-            return self.check(ctx, file);
-        }
-        let report = self.prove(ctx, &choice)?;
-        self.show(ctx, &report)?;
-        if !report.proven {
-            let again = show::again(&report).unwrap_or_default();
-            bail!(
-                "`{}` is not proven: {}; hint: what to do stands beside each check; then `{again}` \
-                 looks at these again",
-                report.image,
-                report.sum()
-            );
-        }
-        Ok(())
-    }
+/// A published image that is to be released.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReleaseImage {
+    /// `REPOSITORY@DIGEST`.
+    pub name: String,
+    /// Of the index, or of the lone manifest.
+    pub digest: Digest,
+    pub is_index: bool,
+    /// Each platform with its manifest.
+    pub images: Vec<(Platform, Digest)>,
+    /// The full commit id.
+    pub revision: String,
+}
 
-    /// Verifies every platform of the image, one after the other.
-    fn prove(&self, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
-        let begun = Instant::now();
-        let docker = docker::observe(&ctx.exec, None)?;
-        if let Some(lack) = preflight::no_engine(&docker) {
-            bail!("{lack}");
-        }
-        // Before any work: without the folder the work would be lost.
-        let receipts = self.receipts(ctx);
-        std::fs::create_dir_all(&receipts).with_context(|| {
-            format!(
-                "failed to create the folder for receipts, `{}`; hint: `--receipt-dir DIR` names \
-                 another",
-                receipts.display()
-            )
-        })?;
-        let target = target::resolve(ctx, &self.asked())?;
-        if !ctx.json {
-            anstream::eprintln!("proving {} ({})", target.name, target.digest());
-        }
-        target::fetch(&ctx.exec, &target)?;
-        let total = target.subjects.len() * catalogue().count();
-        let run = VerifyRun::new(&ctx.records());
-        let first = target
-            .subjects
-            .first()
-            .context("the image has no platform")?;
-        let sweep = ["verify", &first.run, "--sweep", &run.id];
-        let cleanup = ctx.exec.cleanup(&sweep)?;
-        let live = Live::new(ctx, total, &target.platforms());
-        let prover = Prover {
-            ctx,
-            docker: &docker,
-            target: &target,
-            reader: &Reader::default(),
-            choice,
-            run: &run,
-            live: &live,
-            revision: self.revision.as_deref(),
-            receipts: &receipts,
-        };
-        let platforms = target.subjects.iter().map(|one| prover.prove(one));
-        let platforms = platforms.collect::<anyhow::Result<Vec<_>>>();
-        live.finish();
-        // The engine may still start what an interrupted run asked for.
-        let swept = cleanup.finish(platforms.is_ok());
-        let platforms = platforms?;
-        if let Err(error) = swept {
-            // The results are still true.
-            anstream::eprintln!("warning: {error:#}");
-        }
-        Ok(Report {
-            schema: Report::SCHEMA,
-            image: target.name.clone(),
-            digest: target.digest(),
-            check_set: check_set().to_string(),
-            proven: platforms.iter().all(PlatformReport::is_proven),
-            complete: choice.skipped.is_empty(),
-            platforms,
-            seconds: report::tenths(begun.elapsed()),
-        })
-    }
+/// The platforms of an image whose receipt does not hold, each with all reasons why.
+pub type Unproven = Vec<(Platform, String)>;
 
-    fn asked(&self) -> ImageRequest<'_> {
-        ImageRequest {
-            image: self.image.as_deref(),
-            platforms: &self.platform,
-            pull: self.pull,
-        }
+/// Becomes verify's own program, with the command line that xtask was given.
+pub fn become_verify(ctx: &Ctx) -> anyhow::Result<()> {
+    let mut args = Vec::new();
+    for arg in env::args_os().skip(1) {
+        let text = arg.into_string();
+        args.push(text.map_err(|arg| Stop::Usage(format!("`{}` is not UTF-8", arg.display())))?);
     }
+    let program = program(ctx)?;
+    ctx.exec.become_program(&program, &args)
+}
 
-    /// The folder for receipts, relative to the current one if it is below it.
-    fn receipts(&self, ctx: &Ctx) -> PathBuf {
-        let own = || ctx.records().join("receipts");
-        let folder = self.receipt_dir.clone().unwrap_or_else(own);
-        let here = std::env::current_dir().unwrap_or_default();
-        let below = folder.strip_prefix(here).map(Path::to_owned);
-        below.unwrap_or(folder)
-    }
+/// A folder of receipts.
+pub(crate) struct Receipts<'a> {
+    pub(crate) ctx: &'a Ctx,
+    /// Absolute, or relative to the caller's folder.
+    pub(crate) folder: &'a Path,
+}
 
-    /// The results to stdout, to the files asked for, and to GitHub Actions.
-    fn show(&self, ctx: &Ctx, report: &Report) -> anyhow::Result<()> {
-        if ctx.json {
-            crate::report::print_json(report)?;
-        } else {
-            anstream::print!("{}", show::table(report, ctx.verbose));
+impl Receipts<'_> {
+    /// For each image, the platforms whose receipt does not hold.
+    pub(crate) fn unproven(&self, images: &[ReleaseImage]) -> anyhow::Result<Vec<Unproven>> {
+        if images.is_empty() {
+            return Ok(Vec::new());
         }
-        for note in show::notes(report) {
-            anstream::eprintln!("note: {note}");
-        }
-        if let Some(file) = &self.junit {
-            let xml = junit::xml(report).context("failed to write JUnit XML")?;
-            std::fs::write(file, xml)
-                .with_context(|| format!("failed to write `{}`", file.display()))?;
-        }
-        github::write_outputs(
-            &ctx.exec,
-            &[
-                ("digest", report.digest.clone()),
-                ("proven", report.proven.to_string()),
-                ("receipts", self.receipts(ctx).display().to_string()),
-            ],
-        )?;
-        github::write_summary(&ctx.exec, &show::markdown(report))
-    }
-
-    /// Checks whether a receipt holds for the image.
-    fn check(&self, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
-        let receipt = Receipt::read(file)?;
-        let target = target::resolve(ctx, &self.asked())?;
-        let named = self.revision.as_deref();
-        let named = named.map(|name| git::commit(&ctx.root, name)).transpose()?;
-        let revision = named.map(|named| named.revision);
-        let checks: Vec<&str> = catalogue().map(|check| check.id).collect();
-        let mut subjects = target.subjects.iter();
-        let own = subjects.find(|one| one.platform == receipt.platform);
-        let subject = own.or(target.subjects.first());
-        let wanted = Required {
-            name: &target.name,
-            index: target.index.as_ref(),
-            manifest: subject.and_then(|one| one.manifest.as_ref()),
-            platform: subject.map(|one| one.platform),
-            revision: revision.as_deref(),
-            check_set: check_set(),
-            checks: &checks,
-        };
-        let objections = receipt::objections(&receipt, &wanted);
-        if ctx.json {
-            crate::report::print_json(&serde_json::json!({
-                "schema": 2,
-                "receipt": file,
-                "image": target.name,
-                "digest": target.digest(),
-                "platform": receipt.platform,
-                "holds": objections.is_empty(),
-                "objections": objections,
-            }))?;
-        }
-        if !objections.is_empty() {
-            return Err(Stop::Refused(format!(
-                "`{}` does not hold for `{}`:{}",
-                file.display(),
-                target.name,
-                receipt::describe(&objections)
-            ))
-            .into());
-        }
-        if !ctx.json {
-            anstream::println!(
-                "`{}` holds for `{}` ({}) on {}",
-                file.display(),
-                target.name,
-                target.digest(),
-                receipt.platform
-            );
-        }
-        Ok(())
+        let folder = std::path::absolute(self.folder).context("failed to find the receipts")?;
+        let folder = folder.display().to_string();
+        let asked = serde_json::to_vec(images).context("failed to ask verify about receipts")?;
+        let args = ["verify", "--unproven", &folder];
+        let program = program(self.ctx)?;
+        let answer = self.ctx.exec.read_given(&program, &args, &asked)?;
+        let unproven: Vec<Unproven> =
+            serde_json::from_str(&answer).context("failed to read verify's answer")?;
+        ensure!(
+            unproven.len() == images.len(),
+            "verify answered for {} of {} images",
+            unproven.len(),
+            images.len()
+        );
+        Ok(unproven)
     }
 }
 
-fn list(ctx: &Ctx, choice: &Choice) -> anyhow::Result<()> {
-    let chosen = choice.chosen.iter().copied();
-    if ctx.json {
-        return crate::report::print_json(&Catalogue::of(chosen, check_set()));
+/// Verifies a published image on `platforms`; receipts go to their usual folder.
+///
+/// Fails when anything is not proven.
+pub(crate) fn prove(
+    ctx: &Ctx,
+    name: &str,
+    platforms: &[Platform],
+    revision: &str,
+) -> anyhow::Result<()> {
+    let platforms: Vec<&str> = platforms.iter().map(|one| one.as_str()).collect();
+    let (platforms, repository) = (platforms.join(","), ctx.settings.repository.to_string());
+    let mut args = vec!["verify", "--pull", name, "--platform", &platforms];
+    args.extend(["--revision", revision, "--repository", &repository]);
+    args.extend(ctx.verbose.then_some("--verbose"));
+    let status = ctx.exec.watch_status(&program(ctx)?, &args)?;
+    if !status.success() {
+        bail!(
+            "`{name}` is not proven, and no tag was given; hint: what to do stands beside each \
+             check; a mended image is another commit"
+        );
     }
-    anstream::print!("{}", show::list(chosen));
     Ok(())
+}
+
+/// Verify's program: the one beside this one. When cargo started us, cargo builds it first.
+fn program(ctx: &Ctx) -> anyhow::Result<String> {
+    let own = env::current_exe().context("failed to find this program's own file")?;
+    let program = own.with_file_name("verify");
+    if env::var_os("CARGO").is_some() {
+        if !program.exists() {
+            anstream::eprintln!("compiling verify, once; this takes about half a minute");
+        }
+        let folder = own.parent().and_then(Path::file_name).unwrap_or_default();
+        let profile = match folder.to_string_lossy() {
+            folder if folder == "debug" => "dev".to_owned(),
+            folder => folder.into_owned(),
+        };
+        let build = ["build", "--locked", "--package", "verify"];
+        let args: Vec<&str> = build.into_iter().chain(["--profile", &profile]).collect();
+        ctx.exec.watch(&testbed::cargo(), &args)?;
+    } else if !program.exists() {
+        bail!(
+            "`{}` is missing; hint: `cargo build --package verify`, or start this by `cargo xtask`",
+            program.display()
+        );
+    }
+    Ok(program.display().to_string())
 }

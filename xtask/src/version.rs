@@ -7,7 +7,7 @@ pub(crate) use semver::Version;
 
 /// What a tag's name is.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Name {
+pub(crate) enum TagName {
     /// `v` and a SemVer version, build metadata included.
     Version(Version),
     /// It looks like a version but is not, for this reason.
@@ -16,9 +16,9 @@ pub(crate) enum Name {
 }
 
 /// Reads the name of a git tag.
-pub(crate) fn read(name: &str) -> Name {
+pub(crate) fn read(name: &str) -> TagName {
     if let Some(Ok(version)) = name.strip_prefix('v').map(Version::parse) {
-        return Name::Version(version);
+        return TagName::Version(version);
     }
     let rest = name.strip_prefix(['v', 'V']).unwrap_or(name);
     let digits = rest.strip_prefix(['.', '-', '_']).unwrap_or(rest);
@@ -26,9 +26,9 @@ pub(crate) fn read(name: &str) -> Name {
     let mut numbers = digits.split(|c: char| !c.is_ascii_digit() && c != '.');
     let is_dotted = numbers.next().is_some_and(|n| n.contains('.'));
     if !digits.starts_with(|c: char| c.is_ascii_digit()) || !(has_v || is_dotted) {
-        return Name::Other;
+        return TagName::Other;
     }
-    Name::NearMiss(match Version::parse(rest) {
+    TagName::NearMiss(match Version::parse(rest) {
         Ok(_) if has_v => "the `v` must be lower case".to_owned(),
         Ok(_) => "the `v` in front is missing".to_owned(),
         Err(_) if rest != digits => "something stands between the `v` and the number".to_owned(),
@@ -39,8 +39,8 @@ pub(crate) fn read(name: &str) -> Name {
 /// The version that a tag's name is; `None` when it is not one.
 pub(crate) fn of_tag(name: &str) -> Option<Version> {
     match read(name) {
-        Name::Version(version) => Some(version),
-        Name::NearMiss(_) | Name::Other => None,
+        TagName::Version(version) => Some(version),
+        TagName::NearMiss(_) | TagName::Other => None,
     }
 }
 
@@ -67,10 +67,15 @@ pub(crate) fn check_taggable(version: &Version) -> Result<(), Untaggable> {
     })
 }
 
+/// Whether a version is stable, not a prerelease. `latest` leads to such versions alone.
+pub(crate) fn is_stable(version: &Version) -> bool {
+    version.pre.is_empty()
+}
+
 /// The stable versions among the names of tags.
-pub(crate) fn stable(tags: &[String]) -> Vec<Version> {
+pub fn stable(tags: &[String]) -> Vec<Version> {
     let versions = tags.iter().filter_map(|tag| of_tag(tag));
-    versions.filter(|version| version.pre.is_empty()).collect()
+    versions.filter(is_stable).collect()
 }
 
 /// Why `text` is not a version, in words that point at the typing error.
@@ -108,7 +113,7 @@ mod tests {
             "1.2.3+build.1",
         ] {
             let version = Version::parse(text).unwrap();
-            assert_eq!(read(&format!("v{text}")), Name::Version(version));
+            assert_eq!(read(&format!("v{text}")), TagName::Version(version));
         }
     }
 
@@ -145,7 +150,7 @@ mod tests {
                 "value of major version number exceeds u64::MAX",
             ),
         ] {
-            assert_eq!(read(name), Name::NearMiss(why.to_owned()), "{name}");
+            assert_eq!(read(name), TagName::NearMiss(why.to_owned()), "{name}");
         }
     }
 
@@ -177,7 +182,7 @@ mod tests {
             "vv1.2.3",
             "release/v1.2.3",
         ] {
-            assert_eq!(read(name), Name::Other, "{name}");
+            assert_eq!(read(name), TagName::Other, "{name}");
         }
     }
 
@@ -190,12 +195,12 @@ mod tests {
             let mut version = Version::new(numbers.0, numbers.1, numbers.2);
             version.pre = semver::Prerelease::new(&pre).unwrap();
             let name = format!("v{version}");
-            prop_assert_eq!(read(&name), Name::Version(version));
+            prop_assert_eq!(read(&name), TagName::Version(version));
         }
 
         #[test]
         fn what_is_read_as_a_version_prints_as_it_was(name in r"\PC*|[vV]?[0-9.]{1,8}[-+.0-9a-z]{0,8}") {
-            if let Name::Version(version) = read(&name) {
+            if let TagName::Version(version) = read(&name) {
                 prop_assert_eq!(format!("v{version}"), name);
             }
         }

@@ -35,7 +35,7 @@ pub enum Config<'a> {
 /// Command mode, or keep-alive mode when there is no command.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Run<'a> {
-    /// The program and its arguments; none in keep-alive mode.
+    /// The program and its arguments; `None` in keep-alive mode.
     pub command: Option<&'a Words<'a>>,
     pub workspace: &'a CStr,
     /// Leave out the notes; warnings and errors stay.

@@ -53,7 +53,7 @@ fn leads_to(root: u32, pid: u32, parent: impl Fn(u32) -> Option<u32>) -> bool {
     false
 }
 
-/// The parent of a process; none when it has just ended.
+/// The parent of a process; `None` when it has just ended.
 fn parent_of(proc: BorrowedFd<'_>, pid: u32) -> Option<u32> {
     let path = Text::<32>::of(format_args!("{pid}/stat\0"));
     let stat = Text::<512>::read(proc, path.as_c_str()?).ok()?;

@@ -22,7 +22,7 @@ pub struct Workspace<'a> {
     pub path: &'a CStr,
     pub owner: Ids,
     pub mode: u32,
-    /// None if it cannot be found out.
+    /// `None` if the kernel does not report it.
     pub is_mounted: Option<bool>,
 }
 
@@ -65,7 +65,7 @@ fn stat_of(path: &CStr) -> Result<Statx, Errno> {
     statx(CWD, path, AtFlags::empty(), wanted)
 }
 
-/// Returns whether it is a mount, or in a mount other than the container's root; none if the kernel does
+/// Returns whether it is a mount, or in a mount other than the container's root; `None` if the kernel does
 /// not report it.
 fn is_mounted(seen: &Statx) -> Option<bool> {
     let root = StatxAttributes::MOUNT_ROOT;

@@ -44,7 +44,7 @@ impl Apt {
         })
     }
 
-    /// The apt-get command `command`; packages it speaks of are those of this world only.
+    /// The apt-get command `command`, which sees the packages of these suites alone.
     pub(crate) fn get(&self, command: &str) -> Cmd {
         let options = self.dir.join("apt.conf");
         Cmd::new("apt-get")
@@ -52,7 +52,7 @@ impl Apt {
             .arg(options)
     }
 
-    /// What differs from the system's configuration, which holds the machine's proxies and is read before.
+    /// What differs from the system's configuration, which apt reads first: that has the machine's proxies.
     fn options(&self) -> String {
         let file = |name: &str| self.dir.join(name).display().to_string();
         let options = [
@@ -64,7 +64,7 @@ impl Apt {
             ("Dir::State::Status", file("status")),
             ("Dir::State::Extended_States", file("extended_states")),
             ("Dir::Cache", file("cache")),
-            // Container images turn these off; without them every command reads the lists anew.
+            // Container images turn these off, and then every command reads the lists anew.
             ("Dir::Cache::pkgcache", "pkgcache.bin".to_owned()),
             ("Dir::Cache::srcpkgcache", "srcpkgcache.bin".to_owned()),
             ("APT::Architecture", self.arch.clone()),
@@ -73,7 +73,7 @@ impl Apt {
             ("APT::Sandbox::User", "root".to_owned()),
             ("APT::Get::AllowUnauthenticated", "false".to_owned()),
             ("Acquire::AllowInsecureRepositories", "false".to_owned()),
-            // Else apt calls an update that fetched nothing a success.
+            // By default apt reports success for an update that fetched nothing.
             ("APT::Update::Error-Mode", "any".to_owned()),
             ("Acquire::Languages", "none".to_owned()),
             ("Acquire::Retries", "3".to_owned()),

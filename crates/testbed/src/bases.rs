@@ -5,6 +5,7 @@ mod apk_repo;
 mod buildkit;
 mod node;
 mod packages;
+mod published;
 mod rootfs;
 mod rust;
 
@@ -16,6 +17,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 
+use self::published::{index_args, mutate_args, published_recipe};
 use self::rootfs::{Arch, pack};
 use crate::{
     engine::Engine,
@@ -44,7 +46,7 @@ struct Base {
     /// gzip's, for its layer.
     level: u8,
     build: fn(&Sources, Arch, &Path) -> Result<()>,
-    /// The sources of all that decides what is in it: when they change, it is built anew.
+    /// The sources that decide what is in it; when one changes, it is built anew.
     recipe: &'static [&'static str],
 }
 
@@ -55,7 +57,7 @@ const BASES: [Base; 3] = [
         tag: "20-alpine",
         architectures: &[Arch::Amd64, Arch::Arm64],
         config: &node::CONFIG,
-        // The usual one, by which Docker Hub's is packed: what builds upon it is weighed.
+        // As Docker Hub's is packed: the size of what is built on it is measured.
         level: 6,
         build: |sources, arch, root| node::build(sources.fetcher, arch, root),
         recipe: &[
@@ -94,12 +96,10 @@ const BASES: [Base; 3] = [
             include_str!("exec.rs"),
             include_str!("http.rs"),
             include_str!("tools.rs"),
+            include_str!("tools/packages.rs"),
         ],
     },
 ];
-
-/// The index annotation that tells from which recipe the images of the registry are made.
-const RECIPE_ANNOTATION: &str = "dev.agentgate.testbed.recipe";
 
 /// Programs that a build needs, and the packages that bring them.
 const PROGRAMS: [(&str, &str); 3] = [
@@ -137,7 +137,7 @@ impl Base {
         format!("{:016x}", fnv1a(recipe.as_bytes()))
     }
 
-    /// Brings it into the registry, its name last: until all of it is there, the name stands for what it did.
+    /// Publishes it, its name last: until then the name leads to the image that was there before.
     fn publish(
         &self,
         layout: &Layout,
@@ -153,7 +153,7 @@ impl Base {
             // An index of Docker's own kind has no annotations.
             let append = ["append", "--oci-empty-base", "--new_tag", &part];
             let push = engine.crane().args(append);
-            let configure = engine.crane().args(mutate_args(self, *arch, &part));
+            let configure = engine.crane().args(mutate_args(self.config, *arch, &part));
             timed(&format!("pushing {name}:{tag} for {}", arch.name()), || {
                 let push = push.arg("--new_layer").arg(&archive);
                 push.run().map_err(|err| {
@@ -194,7 +194,7 @@ impl Base {
     }
 }
 
-/// Runs what takes long, and tells how long it took.
+/// Runs a long step, and prints how long it took.
 fn timed<T>(title: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     let begun = Instant::now();
     note(title);
@@ -203,7 +203,7 @@ fn timed<T>(title: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(value)
 }
 
-/// Removes the files of `dir` whose names start with `prefix`: what an older recipe has made is not needed again.
+/// Removes the files of `dir` whose names start with `prefix`: those that an older recipe has made.
 fn remove_files(dir: &Path, prefix: &str) -> Result<()> {
     let listed = || format!("failed to list `{}`", dir.display());
     for entry in fs::read_dir(dir).with_context(listed)? {
@@ -215,52 +215,6 @@ fn remove_files(dir: &Path, prefix: &str) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The recipe that the image in the registry says it is made from, if it is there.
-fn published_recipe(engine: &Engine, reference: &str) -> Option<String> {
-    let inspect = engine
-        .docker()
-        .args(["buildx", "imagetools", "inspect", "--raw", reference]);
-    parse_recipe(&inspect.read().ok()?)
-}
-
-/// The crane command that gives the image `part` of one layer its configuration. Neither names a time, so
-/// that every test bed has the same image.
-fn mutate_args(base: &Base, arch: Arch, part: &str) -> Vec<String> {
-    let platform = format!("linux/{}", arch.name());
-    let args = ["mutate", part, "--tag", part, "--set-platform", &platform];
-    let args = args.iter().chain(base.config);
-    args.map(|arg| (*arg).to_owned()).collect()
-}
-
-/// The command that joins images under `reference`, without the images.
-fn index_args(reference: &str, key: &str) -> Vec<String> {
-    let annotation = format!("index:{RECIPE_ANNOTATION}={key}");
-    [
-        "buildx",
-        "imagetools",
-        "create",
-        "--progress",
-        "plain",
-        "--annotation",
-        &annotation,
-        "--tag",
-        reference,
-    ]
-    .map(str::to_owned)
-    .into()
-}
-
-fn parse_recipe(index: &str) -> Option<String> {
-    let index: serde_json::Value = serde_json::from_str(index).ok()?;
-    Some(
-        index
-            .get("annotations")?
-            .get(RECIPE_ANNOTATION)?
-            .as_str()?
-            .to_owned(),
-    )
 }
 
 #[cfg(test)]
@@ -291,40 +245,6 @@ mod tests {
             Base { level: 9, ..node },
         ] {
             assert_ne!(other.key(), key);
-        }
-    }
-
-    #[test]
-    fn configures_for_the_platform() {
-        let args = mutate_args(&BASES[0], Arch::Arm64, "r/x:1").join(" ");
-        assert!(
-            args.starts_with("mutate r/x:1 --tag r/x:1 --set-platform linux/arm64 --env=PATH="),
-            "{args}"
-        );
-        assert!(
-            args.ends_with("--entrypoint=docker-entrypoint.sh --cmd=node"),
-            "{args}"
-        );
-    }
-
-    #[test]
-    fn reads_back_the_recipe_that_it_annotates() {
-        let args = index_args("127.0.0.1:1/library/x:y", "0123");
-        let annotation = args
-            .iter()
-            .find_map(|arg| arg.strip_prefix("index:"))
-            .unwrap();
-        let (key, value) = annotation.split_once('=').unwrap();
-        let index =
-            serde_json::json!({ "manifests": [], "annotations": { key: value } }).to_string();
-        assert_eq!(parse_recipe(&index).as_deref(), Some("0123"));
-        for other in [
-            "",
-            "{}",
-            r#"{"annotations":{}}"#,
-            r#"{"annotations":{"dev.agentgate.testbed.recipe":1}}"#,
-        ] {
-            assert_eq!(parse_recipe(other), None, "{other}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What this program is in the image that stands in for BuildKit's: `buildkitd` and `buildctl`, as buildx starts them.
-//! BuildKit is the one in dockerd, and buildx is led to it.
+//! This program as `buildkitd` and `buildctl`, which buildx starts in the image that stands in for BuildKit's.
+//! The BuildKit behind them is dockerd's.
 
 use std::{
     env,
@@ -15,30 +15,30 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{exec::Cmd, http, layout::remove_dir};
 
-/// What the container's dockerd has while it runs.
+/// The run-time files of the container's dockerd.
 const RUN: &str = "/run/buildkit";
 const SOCKET: &str = "/run/buildkit/docker.sock";
 
-/// How dockerd is asked for its BuildKit.
+/// The request that turns a connection to dockerd into one to its BuildKit.
 const UPGRADE: &str =
     "POST /grpc HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
 
-/// Does what the name that this program was started by asks for; none for its own.
+/// Runs the program by whose name this one was started; `None` for its own name.
 pub(crate) fn run() -> Option<Result<()>> {
     let mut args = env::args_os();
     let name = args.next()?;
     match Path::new(&name).file_name()?.to_str()? {
         "buildkitd" => Some(serve()),
         "buildctl" if args.next()? == "dial-stdio" => Some(dial_stdio()),
-        // `debug workers`, by which buildx sees that it may begin.
+        // `debug workers`: buildx waits until this succeeds.
         "buildctl" => Some(http::get_unix(Path::new(SOCKET), "/_ping").map(drop)),
         _ => None,
     }
 }
 
-/// Becomes dockerd. What buildx has to say to BuildKit (flags, a configuration) is not for dockerd.
+/// Becomes dockerd. The arguments are flags of BuildKit, which dockerd does not have: they are ignored.
 fn serve() -> Result<()> {
-    // One that was killed has left its pid there, which may be the new one's.
+    // A killed dockerd leaves its pid file behind, and the new one may have the same pid.
     remove_dir(Path::new(RUN))?;
     let pid_file = format!("--pidfile={RUN}/docker.pid");
     let command = Cmd::new("dockerd").args([
@@ -48,7 +48,7 @@ fn serve() -> Result<()> {
         &pid_file,
         &format!("--host=unix://{SOCKET}"),
         "--feature=containerd-snapshotter=true",
-        // The network may be the machine's, where nothing is to be changed.
+        // The network may be the machine's own, which must not change.
         "--bridge=none",
         "--iptables=false",
         "--ip6tables=false",
@@ -57,7 +57,7 @@ fn serve() -> Result<()> {
     Err(command.replace())
 }
 
-/// Leads stdin and stdout to BuildKit.
+/// Connects stdin and stdout to BuildKit.
 fn dial_stdio() -> Result<()> {
     let engine = || -> Result<UnixStream> {
         let mut engine = UnixStream::connect(SOCKET)?;
@@ -79,7 +79,7 @@ fn dial_stdio() -> Result<()> {
     Ok(pass_on(&engine, stdout)?)
 }
 
-/// Not [`io::copy`]: that lets the kernel splice, which keeps a pipe's reader out while it waits for more.
+/// Not [`io::copy`]: that uses splice, which blocks a pipe's reader while it waits for more.
 fn pass_on(mut from: impl io::Read, mut to: impl io::Write) -> io::Result<()> {
     let mut buffer = vec![0; 1 << 16];
     loop {

@@ -19,19 +19,19 @@ use crate::{
 /// How long killed processes may take to leave their group.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Mounts the control groups where nothing has, as in a bare virtual machine; true when it did.
+/// Mounts the control groups when they are not mounted, as in a bare virtual machine; returns whether it did.
 pub(crate) fn mount_missing() -> Result<bool> {
     let root = Path::new("/sys/fs/cgroup");
     let unified = || fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
-    let look = || Ok::<_, anyhow::Error>(lacking_controllers(&mounts::all()?, &unified()));
-    let before = look()?;
+    let read = || Ok::<_, anyhow::Error>(lacking_controllers(&mounts::all()?, &unified()));
+    let before = read()?;
     if before.is_none() {
         Cmd::new("mount")
             .args(["-t", "cgroup2", "none"])
             .arg(root)
             .run()?;
     }
-    let lacking = look()?.unwrap_or_default().join(", ");
+    let lacking = read()?.unwrap_or_default().join(", ");
     if !lacking.is_empty() {
         note(&format!(
             "the machine's control groups lack {lacking}: such limits will not hold"
@@ -40,7 +40,7 @@ pub(crate) fn mount_missing() -> Result<bool> {
     Ok(before.is_none())
 }
 
-/// The controllers that containers are limited with and that are not there; none when no hierarchy is mounted at all.
+/// The controllers that limit containers and are missing; `None` when no hierarchy is mounted at all.
 fn lacking_controllers(mounts: &[Mount], unified: &str) -> Option<Vec<&'static str>> {
     let of_kind = |kind: &'static str| mounts.iter().filter(move |mount| mount.kind == kind);
     let mut there: Vec<&str> = of_kind("cgroup")
@@ -70,13 +70,13 @@ pub(crate) fn end(name: &str) -> Result<()> {
         thaw(group).with_context(|| failure(group))?;
     }
     for group in &groups {
-        // Again and again, since a process may start another while it is being killed.
+        // In a loop: a process may start another while it is being killed.
         ended(LIMIT, || end_group(group)).with_context(|| failure(group))?;
     }
     Ok(())
 }
 
-/// Lets the paused containers go on: a paused process does not even die of a kill.
+/// Resumes paused containers: a frozen process does not end by SIGKILL.
 fn thaw(group: &Path) -> io::Result<()> {
     for below in groups_below(group)? {
         thaw(&below)?;

@@ -14,7 +14,7 @@ use crate::exec::{Cmd, tail};
 /// How many of the log's last lines an error shows.
 const TAIL_LINES: usize = 15;
 
-/// How often it is looked whether something has come true.
+/// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A program to be started in the background.
@@ -27,7 +27,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it with an empty log and waits until `answers`; one that ends or stays silent is an error with its log.
+    /// Starts it with an empty log and waits until `answers`. Fails, with the log's end, when it ends or stays silent.
     pub(crate) fn start(self, answers: impl Fn() -> Result<()>) -> Result<()> {
         let Self {
             command,
@@ -48,7 +48,7 @@ impl Daemon {
                 );
             }
             if begun.elapsed() > limit {
-                // It is not left behind half started.
+                // A half-started program must not stay behind.
                 child.kill()?;
                 child.wait()?;
                 let seconds = limit.as_secs();

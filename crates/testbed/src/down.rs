@@ -43,11 +43,11 @@ fn stop(layout: &Layout) -> Result<()> {
     let tools = Tools::new(layout);
     Engine::new(layout, &tools).stop()?;
     Registry::new(layout, &tools).stop()?;
-    // The state may be gone before the test bed is, with a `cargo clean`.
+    // `cargo clean` may have removed the state of a running test bed.
     if let Some(block) = net::current(layout)?.or(State::load(layout)?.block) {
         net::remove(layout, block)?;
     }
-    // The folder has one entry for each test bed whose engine runs; the last one turns off the light.
+    // The folder has one entry for each test bed whose engine runs. The last one removes the shared emulator.
     if fs::remove_dir(RUN_ROOT).is_ok() {
         binfmt::remove().context("failed to take back arm64")?;
     }

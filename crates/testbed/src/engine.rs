@@ -1,4 +1,4 @@
-//! The private Docker Engine: its configuration, its life, and the way to reach it.
+//! The private Docker Engine: its configuration, its start and end, and the variables that lead to it.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ use crate::{
     tools::Tools,
 };
 
-/// Everything that the engine starts and that names its folder on the command line.
+/// The engine and what it starts, as far as their command lines name its folder.
 const PROGRAMS: [&str; 3] = ["dockerd", "containerd", "containerd-shim-runc-v2"];
 
 /// The control group that buildx has for its builders' containers, on every engine.
@@ -35,7 +35,7 @@ const BUILDERS: &str = "docker/buildx";
 /// How long the engine may take to answer after its start, on a busy machine with much data.
 const START_LIMIT: Duration = Duration::from_secs(90);
 
-/// How long it may take to end; it gives its containers the seconds of `shutdown-timeout` of these.
+/// How long it may take to end. Of these seconds it gives its containers `CONTAINER_STOP_SECONDS`.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const CONTAINER_STOP_SECONDS: u64 = 5;
 
@@ -87,7 +87,7 @@ impl Engine {
         ])
     }
 
-    /// `path` with the test bed's programs first, so that another docker that is there does not get in the way.
+    /// `path` with the test bed's programs first, before another docker of the machine.
     fn before(&self, path: &OsStr) -> String {
         let bin = self.tools.bin();
         let rest = env::split_paths(path).filter(|dir| *dir != bin);
@@ -128,7 +128,7 @@ impl Engine {
         };
         let running = self.process()?;
         if !(running.as_ref().is_some_and(as_wanted) && self.version().is_ok()) {
-            // It is stopped before its configuration changes, so that the file always tells what a running engine has.
+            // It is stopped first, so that the file is always the configuration of the engine that runs.
             self.stop()?;
             make_dir(&self.layout.run)?;
             write(&file, &config)?;
@@ -147,7 +147,7 @@ impl Engine {
                 .arg("--config-file")
                 .arg(self.config_file())
                 .env("PATH", self.before(&exec::path()))
-                // What is mounted for a moment stays mounted when an engine is killed: there it is found.
+                // A killed engine leaves its short-lived mounts behind; `stop` finds those below this folder.
                 .env("XDG_RUNTIME_DIR", &self.layout.run),
             log: self.layout.state.join("dockerd.log"),
             limit: START_LIMIT,
@@ -155,12 +155,12 @@ impl Engine {
         daemon.start(|| self.version().map(drop))
     }
 
-    /// Ends the engine with everything it started; the networks and files it leaves behind are removed too.
+    /// Ends the engine with everything it started, and removes the mounts and files that it leaves behind.
     pub(crate) fn stop(&self) -> Result<()> {
         if let Some(engine) = self.process()? {
             engine.end(STOP_LIMIT)?;
         }
-        // What an engine that was killed has left: the runtime first, so that it starts nothing any more.
+        // A killed engine leaves its runtime behind, which would start further processes.
         for process in process::running(&PROGRAMS, &self.layout.run)? {
             process.end(Duration::ZERO)?;
         }

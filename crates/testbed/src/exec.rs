@@ -61,7 +61,7 @@ impl Cmd {
         self
     }
 
-    /// Runs to the end; what it prints is seen only when it fails.
+    /// Runs to the end; what it prints is shown only when it fails.
     pub(crate) fn run(self) -> Result<()> {
         self.read().map(drop)
     }
@@ -82,19 +82,19 @@ impl Cmd {
         Ok(text)
     }
 
-    /// True if and only if it could be started and exits with 0.
+    /// Whether it can be started and exits with 0.
     pub(crate) fn succeeds(self) -> bool {
         self.output().is_ok_and(|output| output.status.success())
     }
 
-    /// Becomes the program; returns only why it did not.
+    /// Replaces this process with the program; returns only when that fails, with the reason.
     pub(crate) fn replace(mut self) -> anyhow::Error {
         let error = self.inner.exec();
         anyhow::Error::new(error).context(format!("failed to start `{self}`"))
     }
 
-    /// Starts it in a session of its own, so that neither Ctrl-C nor a closing terminal reaches it, with all it
-    /// prints appended to `log`. The caller may drop the child: it lives on.
+    /// Starts it in a session of its own, so that neither Ctrl-C nor a closing terminal reaches it. What it prints
+    /// is appended to `log`. It runs on when the caller drops the child.
     pub(crate) fn daemon(self, log: &Path) -> Result<Child> {
         let file = File::options()
             .create(true)
@@ -114,7 +114,7 @@ impl Cmd {
             }
         }
         child.echo();
-        // Living on, it must not keep busy the file system that it happened to be started from.
+        // It must not keep the file system busy from which it is started.
         child
             .inner
             .current_dir("/")
@@ -149,7 +149,7 @@ impl fmt::Display for Cmd {
     }
 }
 
-/// The end of what a failed command said, on lines of its own; stdout only when stderr is empty.
+/// The last lines that a failed command printed on stderr, or on stdout when stderr is empty.
 fn said(output: &Output) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr);
     let stdout = String::from_utf8_lossy(&output.stdout);
@@ -201,7 +201,7 @@ fn with_sbin(mut path: OsString) -> OsString {
     path
 }
 
-/// True if and only if a command of that name would be found; of an absolute path, if the file is there.
+/// Whether PATH has a program of that name; of an absolute path, whether the file is there.
 pub(crate) fn is_there(program: &str) -> bool {
     std::env::split_paths(&path()).any(|dir| dir.join(program).is_file())
 }

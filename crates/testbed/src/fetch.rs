@@ -68,7 +68,7 @@ impl Fetcher {
             .with_context(|| format!("failed to make a folder in `{}`", parent.display()))
     }
 
-    /// True if and only if `suite` has a package of that name; an unreachable mirror is an error.
+    /// Whether `suite` has a package of that name. Fails when the mirror cannot be reached.
     pub(crate) fn has(&self, suite: &str, arch: &str, name: &str) -> Result<bool> {
         let apt = self.apt(&[suite], arch)?;
         Ok(apt.get("download").args(["--print-uris", name]).succeeds())
@@ -106,7 +106,7 @@ impl Fetcher {
         }
         make_dir(&self.cache.join("debs"))?;
         let missing: Vec<&PathBuf> = files.iter().filter(|file| !file.exists()).collect();
-        // Apt reads its lists anew at each start, and what a killed run has whole is not fetched again.
+        // In batches: apt reads its lists anew at each start, and a run that is killed keeps its finished batches.
         for batch in missing.chunks(BATCH) {
             let wanted: Result<Vec<String>> =
                 batch.iter().map(|file| wanted(&file_name(file))).collect();
@@ -157,7 +157,7 @@ impl Fetcher {
         })
     }
 
-    /// A tarball from the npm registry that `npm` is configured with; it is asked for when the cache lacks the tarball.
+    /// A tarball from the npm registry that `npm` is configured with; `npm` is called when the cache lacks the tarball.
     pub(crate) fn npm(
         &self,
         package: &Pinned,
@@ -170,7 +170,7 @@ impl Fetcher {
         })
     }
 
-    /// The file with the pinned content, downloaded by `get` into the folder it is given when the cache lacks it.
+    /// The file with the pinned content. When the cache lacks it, `get` downloads it into the folder it is given.
     fn pinned(
         &self,
         pin: &Pinned,

@@ -1,4 +1,4 @@
-//! The few questions put to the engine and the registry: a GET, the answer's body.
+//! HTTP requests to the engine and the registry: a GET, and the answer's body.
 
 use std::{
     io::{Read, Write},

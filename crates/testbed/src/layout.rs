@@ -13,11 +13,11 @@ use anyhow::{Context as _, Result};
 pub(crate) struct Layout {
     /// What belongs to this checkout: data, logs, configuration.
     pub(crate) state: PathBuf,
-    /// What checkouts share: downloads, tools and finished base images, never changed once there.
+    /// What checkouts share: downloads, tools and finished base images. A file there never changes.
     pub(crate) cache: PathBuf,
     /// Sockets and the engine's run-time state.
     pub(crate) run: PathBuf,
-    /// Eight hex digits that tell this test bed's bridge and cgroup from another's.
+    /// Eight hex digits that keep the names of this test bed's bridge and cgroup apart from another's.
     pub(crate) id: String,
 }
 

@@ -33,16 +33,16 @@ use layout::Layout;
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask testbed up                      bring it up; again: check, and mend what is not as it should be
+  cargo xtask testbed up                      bring it up; again: check it, and repair what is wrong
   eval \"$(cargo xtask testbed env)\"           let docker, compose and crane of this shell work on it
   cargo xtask testbed status --json           what runs, as data
   cargo xtask testbed down                    end everything it started; keep the images
   cargo xtask testbed down --purge            and remove the images too
 
-What it touches outside its folders (`target/testbed`, `/run/agentgate-testbed`, and `agentgate-testbed` in the
-user's cache folder): it installs the few Debian packages it names when they are missing; while it is up there are a
-bridge, three firewall rules marked `agentgate-testbed` and an entry in binfmt_misc; IP forwarding is on, and stays on.
-A mirror of Debian other than that in apt's sources can be named with TESTBED_DEBIAN_MIRROR.
+Its folders are `target/testbed`, `/run/agentgate-testbed`, and `agentgate-testbed` in the user's cache folder. Outside
+them it installs the few Debian packages that it names when they are missing. While it is up there are a bridge, three
+firewall rules marked `agentgate-testbed` and an entry in binfmt_misc. It turns IP forwarding on, which stays on.
+TESTBED_DEBIAN_MIRROR names another mirror of Debian than the one in apt's sources.
 
 Exit codes: 0 done; 1 something failed, or `status` and `env` when it is not running; 2 wrong usage; 3 not on a
 machine like this.";
@@ -73,9 +73,9 @@ enum Command {
     Up,
     /// End exactly what `up` started
     Down(down::Args),
-    /// Tell what runs; the exit code is 1 when it is not running
+    /// Show what runs; the exit code is 1 when it is not running
     Status,
-    /// Print shell exports that lead docker to it
+    /// Print shell exports that point docker at it
     Env,
 }
 

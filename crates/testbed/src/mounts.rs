@@ -1,4 +1,4 @@
-//! What is mounted, as the kernel tells it.
+//! What is mounted, as the kernel reports it.
 
 use std::{
     fs,
@@ -34,7 +34,7 @@ pub(crate) fn unmount_below(dir: &Path) -> Result<()> {
     {
         let umount = |option: &[&str]| Cmd::new("umount").args(option).arg("--").arg(&mount.point);
         if !umount(&[]).succeeds() {
-            // Busy: taken out of the tree now, let go of with its last user.
+            // A busy one is detached now, and released with its last user.
             umount(&["--lazy"]).run()?;
         }
     }

@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::Signal;
 
-/// A process, told by its start time from a later one that reuses the pid.
+/// A process. Its start time distinguishes it from a later one that reuses the pid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) pid: i32,
@@ -34,7 +34,7 @@ impl Process {
             .unwrap_or_default()
     }
 
-    /// Asks it to end, and makes it end when it has not within `grace`.
+    /// Sends SIGTERM, and SIGKILL when it has not ended within `grace`.
     pub(crate) fn end(&self, grace: Duration) -> Result<()> {
         let Some(handle) = handle::open(self) else {
             return Ok(());
@@ -90,7 +90,7 @@ fn names_below(argv: &[String], dir: &Path) -> bool {
         .any(|arg| Path::new(arg).starts_with(dir))
 }
 
-/// The start time in `/proc/PID/stat`; none for a process that has ended but was not yet waited for.
+/// The start time in `/proc/PID/stat`; `None` for a process that has ended but was not yet waited for.
 ///
 /// The second field is the program's name in parentheses, and may itself hold parentheses and spaces.
 fn parse_start(stat: &str) -> Option<u64> {
@@ -114,7 +114,7 @@ fn parse_cmdline(bytes: &[u8]) -> Vec<String> {
 
 #[cfg(target_os = "linux")]
 mod handle {
-    //! Signals through a descriptor of the process, which can never come to mean another one.
+    //! Signals through a descriptor of the process: unlike a pid, it never refers to another one.
 
     use std::{os::fd::OwnedFd, time::Duration};
 
@@ -128,18 +128,18 @@ mod handle {
     /// A handle of `process`, unless it has ended.
     pub(super) fn open(process: &super::Process) -> Option<Handle> {
         let handle = pidfd_open(Pid::from_raw(process.pid)?, PidfdFlags::empty()).ok()?;
-        // Looked at after the descriptor was opened, the start time tells whose it is.
+        // Read after the descriptor is opened, the start time shows whose descriptor it is.
         let now = super::Process::observe(process.pid)?;
         (now.start == process.start).then_some(Handle(handle))
     }
 
     impl Handle {
-        /// Sends `signal`; that the process has ended meanwhile is as good.
+        /// Sends `signal`; a process that has ended meanwhile is no error.
         pub(super) fn signal(&self, signal: Signal) {
             let _ = pidfd_send_signal(&self.0, signal);
         }
 
-        /// True if and only if the process ends within `limit`.
+        /// Whether the process ends within `limit`.
         pub(super) fn wait(&self, limit: Duration) -> bool {
             let limit = Timespec::try_from(limit).ok();
             poll(&mut [PollFd::new(&self.0, PollFlags::IN)], limit.as_ref())

@@ -44,7 +44,7 @@ impl Registry {
             .next())
     }
 
-    /// Makes sure that it runs and answers; returns its port, which is the one it had unless another program has it now.
+    /// Makes sure that it runs and answers. Returns its port: the one it had, unless another program has that now.
     pub(crate) fn ensure(&self, kept: Option<u16>) -> Result<u16> {
         if let (Some(port), Some(process)) = (kept, self.process()?)
             && Path::new(&process.argv[0]).starts_with(self.tools.bin())
@@ -125,14 +125,14 @@ pub(crate) fn stand_ins(port: u16) -> Result<Vec<String>> {
     Ok(images)
 }
 
-/// What docker calls a repository of Docker Hub that is stood in for; none for what was pushed here.
+/// Docker's name for a repository that stands in for one of Docker Hub; `None` for any other.
 fn name_on_docker_hub(repository: &str) -> Option<&str> {
     let is_named_whole = repository.starts_with("moby/");
     let name = repository.strip_prefix("library/");
     name.or_else(|| is_named_whole.then_some(repository))
 }
 
-/// The port used so far when it is free, or else any that is.
+/// The port used so far when it is free, else any free one.
 fn free_port(kept: Option<u16>) -> Result<u16> {
     let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     let listener = kept

@@ -1,8 +1,12 @@
 //! The Debian mirror that this machine uses, read from its own apt sources.
 
+mod parse;
+
 use std::{env, fs, path::Path};
 
 use anyhow::{Context as _, Result, bail};
+
+use self::parse::{Source, parse_deb822, parse_list};
 
 /// A Debian mirror: every suite is at `main`, except the security ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +16,7 @@ pub(crate) struct Mirror {
 }
 
 impl Mirror {
-    /// Where `suite` is to be had.
+    /// The address that has `suite`.
     pub(crate) fn of(&self, suite: &str) -> &str {
         if suite.ends_with("-security") {
             &self.security
@@ -22,31 +26,13 @@ impl Mirror {
     }
 }
 
-/// Names a mirror by hand; needed where apt has none of Debian's, as on Ubuntu.
+/// Names a mirror by hand; needed where apt's sources have no Debian mirror, as on Ubuntu.
 const MIRROR_VARIABLE: &str = "TESTBED_DEBIAN_MIRROR";
-
-/// One line, or one combination of a stanza, of the apt sources.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Source {
-    uri: String,
-    suite: String,
-    main: bool,
-}
 
 /// Suites by which a Debian mirror is known.
 const SUITES: [&str; 7] = [
     "bookworm", "trixie", "forky", "stable", "testing", "sid", "unstable",
 ];
-
-impl Source {
-    fn new(uri: &str, suite: &str, main: bool) -> Self {
-        Self {
-            uri: uri.trim_end_matches('/').to_owned(),
-            suite: suite.to_owned(),
-            main,
-        }
-    }
-}
 
 /// The mirror named by hand, or else the first one in the machine's apt sources.
 pub(crate) fn mirror() -> Result<Mirror> {
@@ -106,77 +92,7 @@ fn resolve(uri: &str) -> Result<String> {
     }
 }
 
-/// Lines such as `deb [arch=amd64] http://mirror/debian bookworm main contrib`.
-fn parse_list(text: &str) -> Vec<Source> {
-    text.lines().filter_map(parse_list_line).collect()
-}
-
-fn parse_list_line(line: &str) -> Option<Source> {
-    let rest = line.split('#').next()?.trim().strip_prefix("deb")?;
-    if !rest.starts_with(char::is_whitespace) {
-        return None;
-    }
-    let rest = match rest.trim_start().strip_prefix('[') {
-        Some(options) => options.split_once(']')?.1,
-        None => rest,
-    };
-    let mut words = rest.split_whitespace();
-    let (uri, suite) = (words.next()?, words.next()?);
-    Some(Source::new(uri, suite, words.any(|word| word == "main")))
-}
-
-/// Stanzas of fields, such as `URIs:` and `Suites:`, parted by empty lines.
-fn parse_deb822(text: &str) -> Vec<Source> {
-    let uncommented: Vec<&str> = text
-        .lines()
-        .map(str::trim_end)
-        .filter(|line| !line.starts_with('#'))
-        .collect();
-    uncommented
-        .split(|line| line.is_empty())
-        .flat_map(parse_stanza)
-        .collect()
-}
-
-fn parse_stanza(lines: &[&str]) -> Vec<Source> {
-    let is = |name, value| {
-        field(lines, name)
-            .iter()
-            .any(|word| word.eq_ignore_ascii_case(value))
-    };
-    if is("Enabled", "no") || !is("Types", "deb") {
-        return Vec::new();
-    }
-    let suites = field(lines, "Suites");
-    let pairs = field(lines, "URIs")
-        .into_iter()
-        .flat_map(|uri| suites.iter().map(move |suite| (uri, *suite)));
-    pairs
-        .map(|(uri, suite)| Source::new(uri, suite, is("Components", "main")))
-        .collect()
-}
-
-/// The words of the field `name`, its continuation lines included.
-fn field<'a>(lines: &[&'a str], name: &str) -> Vec<&'a str> {
-    let mut inside = false;
-    let mut words = Vec::new();
-    for line in lines {
-        let value = match line.split_once(':') {
-            _ if line.starts_with([' ', '\t']) => *line,
-            Some((key, value)) => {
-                inside = key.eq_ignore_ascii_case(name);
-                value
-            }
-            None => continue,
-        };
-        if inside {
-            words.extend(value.split_whitespace());
-        }
-    }
-    words
-}
-
-/// Others publish for Debian's suites too, so the source that also has the suite's `-updates` comes first.
+/// Prefers a source that also has the suite's `-updates`: others than Debian publish for its suites too.
 fn choose(sources: &[Source]) -> Option<Mirror> {
     let has = |uri: &str, suite: String| {
         sources
@@ -211,50 +127,6 @@ fn with_usual_security(main: String) -> Mirror {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_line_sources() {
-        for (line, expected) in [
-            (
-                "deb http://m/debian bookworm main contrib",
-                Some(("http://m/debian", "bookworm", true)),
-            ),
-            (
-                "deb [arch=amd64 signed-by=/k] http://m/debian/ sid main",
-                Some(("http://m/debian", "sid", true)),
-            ),
-            (
-                "deb\thttp://m/debian\ttrixie\tmain # why",
-                Some(("http://m/debian", "trixie", true)),
-            ),
-            (
-                "deb https://other/linux bookworm stable",
-                Some(("https://other/linux", "bookworm", false)),
-            ),
-            ("# deb http://m/debian bookworm main", None),
-            ("deb-src http://m/debian bookworm main", None),
-            ("deb http://m/debian", None),
-            ("deb [arch=amd64 http://m/debian sid main", None),
-            ("", None),
-        ] {
-            let expected = expected.map(|(uri, suite, main)| Source::new(uri, suite, main));
-            assert_eq!(parse_list_line(line), expected, "{line:?}");
-        }
-    }
-
-    #[test]
-    fn deb822_sources() {
-        let text = "# a comment\nTypes: deb deb-src\n# between\nURIs: http://m/debian/\nSuites: bookworm\n \
-                    bookworm-updates\nComponents: main\nSigned-By:\n -----BEGIN\n URIs: not a field\n\n\
-                    Types: deb\nEnabled: no\nURIs: http://off/debian\nSuites: sid\nComponents: main\n\n\n\
-                    types: deb\nuris: http://m/debian-security\nsuites: bookworm-security\ncomponents: main\n";
-        let expected = [
-            Source::new("http://m/debian", "bookworm", true),
-            Source::new("http://m/debian", "bookworm-updates", true),
-            Source::new("http://m/debian-security", "bookworm-security", true),
-        ];
-        assert_eq!(parse_deb822(text), expected);
-    }
 
     #[test]
     fn chooses_debians_own_mirror() {

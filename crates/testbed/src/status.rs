@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
     schema: u32,
-    /// True if and only if the engine and the registry both answer.
+    /// Whether the engine and the registry both answer.
     pub(crate) running: bool,
     state_dir: String,
     engine: Option<EngineStatus>,
@@ -27,7 +27,7 @@ pub(crate) struct Status {
     platforms: Vec<&'static str>,
     /// The images in the registry that stand in for Docker Hub's.
     bases: Vec<String>,
-    /// What to export to work on the test bed; empty when it does not run.
+    /// The variables to export for work on the test bed; empty when it does not run.
     env: BTreeMap<String, String>,
 }
 
@@ -44,33 +44,13 @@ struct RegistryStatus {
     pid: i32,
 }
 
-/// Looks at what is there; changes nothing and needs no lock.
+/// Reads the state of the test bed; changes nothing and needs no lock.
 pub(crate) fn observe(layout: &Layout) -> Result<Status> {
     let tools = Tools::new(layout);
     let engine = Engine::new(layout, &tools);
-    let engine_status = match (engine.process()?, engine.version()) {
-        (Some(process), Ok(version)) => Some(EngineStatus {
-            host: layout.docker_host(),
-            pid: process.pid,
-            version,
-        }),
-        (Some(process), Err(silence)) => {
-            eprintln!(
-                "the engine runs (pid {}) but does not answer: {silence:#}",
-                process.pid
-            );
-            None
-        }
-        (None, _) => None,
-    };
+    let engine_status = observe_engine(&engine, layout)?;
     let port = State::load(layout)?.port;
-    let registry_status = match (Registry::new(layout, &tools).process()?, port) {
-        (Some(process), Some(port)) if registry::answers(port).is_ok() => Some(RegistryStatus {
-            address: format!("127.0.0.1:{port}"),
-            pid: process.pid,
-        }),
-        _ => None,
-    };
+    let registry_status = observe_registry(&Registry::new(layout, &tools), port)?;
     let running = engine_status.is_some() && registry_status.is_some();
     let mut env = BTreeMap::new();
     if let (true, Some(registry)) = (running, &registry_status) {
@@ -94,6 +74,36 @@ pub(crate) fn observe(layout: &Layout) -> Result<Status> {
         registry: registry_status,
         platforms,
         env,
+    })
+}
+
+fn observe_engine(engine: &Engine, layout: &Layout) -> Result<Option<EngineStatus>> {
+    let Some(process) = engine.process()? else {
+        return Ok(None);
+    };
+    match engine.version() {
+        Ok(version) => Ok(Some(EngineStatus {
+            host: layout.docker_host(),
+            pid: process.pid,
+            version,
+        })),
+        Err(silence) => {
+            eprintln!(
+                "the engine runs (pid {}) but does not answer: {silence:#}",
+                process.pid
+            );
+            Ok(None)
+        }
+    }
+}
+
+fn observe_registry(registry: &Registry, port: Option<u16>) -> Result<Option<RegistryStatus>> {
+    Ok(match (registry.process()?, port) {
+        (Some(process), Some(port)) if registry::answers(port).is_ok() => Some(RegistryStatus {
+            address: format!("127.0.0.1:{port}"),
+            pid: process.pid,
+        }),
+        _ => None,
     })
 }
 
@@ -136,7 +146,7 @@ impl Status {
         .join("\n")
     }
 
-    /// Shell code that leads the commands after it to the test bed.
+    /// Shell code that points the commands after it at the test bed.
     pub(crate) fn exports(&self) -> Result<String> {
         if !self.running {
             bail!("the test bed is not running\nhint: `cargo xtask testbed up`");

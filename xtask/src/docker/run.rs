@@ -9,17 +9,17 @@ use crate::exec::{self, Ended, Exec};
 const DOCKER: &str = "docker";
 
 /// `docker ARGS` as it can be pasted into a shell.
-pub(crate) fn quoted(args: &[impl AsRef<str>]) -> String {
+pub fn quoted(args: &[impl AsRef<str>]) -> String {
     exec::quoted(DOCKER, args)
 }
 
 /// Whether there is a client on PATH.
-pub(crate) fn is_installed(exec: &Exec) -> bool {
+pub fn is_installed(exec: &Exec) -> bool {
     exec.find(DOCKER).is_some()
 }
 
 /// See [`Exec::output`].
-pub(crate) fn output(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<Output> {
+pub fn output(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<Output> {
     exec.output(DOCKER, args)
 }
 
@@ -29,21 +29,17 @@ pub(super) fn read(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<Stri
 }
 
 /// See [`Exec::watch`].
-pub(crate) fn watch(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<()> {
+pub fn watch(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<()> {
     exec.watch(DOCKER, args)
 }
 
 /// See [`Exec::within`].
-pub(crate) fn within(
-    exec: &Exec,
-    args: &[impl AsRef<str>],
-    limit: Duration,
-) -> anyhow::Result<Ended> {
+pub fn within(exec: &Exec, args: &[impl AsRef<str>], limit: Duration) -> anyhow::Result<Ended> {
     exec.within(DOCKER, args, limit)
 }
 
 /// See [`Exec::typed`].
-pub(crate) fn typed(
+pub fn typed(
     exec: &Exec,
     args: &[impl AsRef<str>],
     input: &str,
@@ -53,7 +49,7 @@ pub(crate) fn typed(
 }
 
 /// See [`Exec::clean_up`].
-pub(crate) fn clean_up(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<()> {
+pub fn clean_up(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<()> {
     exec.clean_up(DOCKER, args)
 }
 

@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_mins(10);
 
 /// Runs `docker save` with `args` and gives each blob to `blob`: its digest, its size and its
 /// bytes. Returns the descriptors of the archive's `index.json`.
-pub(crate) fn save(
+pub fn save(
     exec: &Exec,
     args: &[&str],
     mut blob: impl FnMut(Digest, u64, &mut dyn Read) -> anyhow::Result<()>,
@@ -23,7 +23,7 @@ pub(crate) fn save(
 }
 
 /// Reads an image layout as an archive, which is what `docker save` writes.
-pub(crate) fn read_archive(
+pub fn read_archive(
     mut stream: &mut dyn Read,
     mut blob: impl FnMut(Digest, u64, &mut dyn Read) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Descriptor>> {

@@ -11,14 +11,14 @@ use super::{Exec, quoted};
 
 /// It waits for its stdin to end, which happens when we do: by a return, by a panic, by SIGKILL.
 /// It is out of the terminal's reach, so Ctrl-C does not end it.
-pub(crate) struct Cleanup {
+pub struct Cleanup {
     child: Child,
     ours: ChildStdin,
 }
 
 impl Exec {
     /// Starts `cargo xtask ARGS` as a cleanup.
-    pub(crate) fn cleanup(&self, args: &[impl AsRef<str>]) -> anyhow::Result<Cleanup> {
+    pub fn cleanup(&self, args: &[impl AsRef<str>]) -> anyhow::Result<Cleanup> {
         let program = env::current_exe().context("failed to find this program's own file")?;
         let program = program.display().to_string();
         let line = quoted(&program, args);
@@ -38,7 +38,7 @@ impl Exec {
 impl Cleanup {
     /// Lets it clean up, and waits for it. What it could not do it has said on stderr. `in_order`
     /// tells it, by a line, that nothing of ours is still on its way.
-    pub(crate) fn finish(self, in_order: bool) -> anyhow::Result<()> {
+    pub fn finish(self, in_order: bool) -> anyhow::Result<()> {
         let Cleanup {
             mut child,
             mut ours,

@@ -4,11 +4,11 @@ use std::process::ExitStatus;
 
 /// What a program printed, and its status.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub struct Ended {
     /// None when it was killed at its limit.
-    pub(crate) status: Option<ExitStatus>,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: Vec<u8>,
+    pub status: Option<ExitStatus>,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
 }
 
 impl Ended {

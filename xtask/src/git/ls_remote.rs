@@ -1,4 +1,4 @@
-//! Asking a git remote for a tag, through the `git` command: it has the user's credentials.
+//! Asks a git remote for a tag, through the `git` command: it has the user's credentials.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::version::Version;
 /// How long a remote may take to answer.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// What a remote says of a tag.
+/// A remote's answer about a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RemoteTag {
+pub enum RemoteTag {
     /// The id of the commit that the tag leads to; `None` when the remote lacks the tag.
     At(Option<String>),
     /// The remote does not answer, or not with references; why.
@@ -18,11 +18,7 @@ pub(crate) enum RemoteTag {
 }
 
 /// Asks a remote for the tag of a version. Fails only when git cannot be started.
-pub(crate) fn remote_tag(
-    exec: &Exec,
-    remote: &str,
-    version: &Version,
-) -> anyhow::Result<RemoteTag> {
+pub fn remote_tag(exec: &Exec, remote: &str, version: &Version) -> anyhow::Result<RemoteTag> {
     let name = format!("refs/tags/v{version}");
     let peeled = format!("{name}^{{}}");
     exec.set_var("GIT_TERMINAL_PROMPT", "0");

@@ -10,15 +10,15 @@ use crate::version::Version;
 
 /// A commit that was looked up by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Named {
+pub struct Named {
     /// The full commit id.
-    pub(crate) revision: String,
+    pub revision: String,
     /// The committer's time, in seconds since 1970.
-    pub(crate) epoch: i64,
+    pub epoch: i64,
 }
 
 /// The commit that `name` (an id, a tag, a branch) leads to.
-pub(crate) fn commit(folder: &Path, name: &str) -> anyhow::Result<Named> {
+pub fn commit(folder: &Path, name: &str) -> anyhow::Result<Named> {
     let repo = open(folder)?;
     let commit = find(&repo, name)?.ok_or_else(|| {
         anyhow!("no commit `{name}` in this repository; hint: `git fetch --tags`, or `git log`")
@@ -30,13 +30,13 @@ pub(crate) fn commit(folder: &Path, name: &str) -> anyhow::Result<Named> {
 }
 
 /// The full id of the commit that the tag of `version` leads to. A branch of that name is ignored.
-pub(crate) fn tagged(folder: &Path, version: &Version) -> anyhow::Result<String> {
+pub fn tagged(folder: &Path, version: &Version) -> anyhow::Result<String> {
     Ok(commit(folder, &format!("refs/tags/v{version}"))?.revision)
 }
 
 /// The content of a file in a commit; `None` when the repository lacks the commit, or the commit the
 /// file.
-pub(crate) fn file(folder: &Path, commit: &str, path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+pub fn file(folder: &Path, commit: &str, path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     let repo = open(folder)?;
     let Some(commit) = find(&repo, commit)? else {
         return Ok(None);
@@ -51,7 +51,7 @@ pub(crate) fn file(folder: &Path, commit: &str, path: &Path) -> anyhow::Result<O
 }
 
 /// Whether `later` comes after `earlier` in history; `None` when the repository lacks one of them.
-pub(crate) fn descends(folder: &Path, later: &str, earlier: &str) -> anyhow::Result<Option<bool>> {
+pub fn descends(folder: &Path, later: &str, earlier: &str) -> anyhow::Result<Option<bool>> {
     let repo = open(folder)?;
     let (Some(later), Some(earlier)) = (find(&repo, later)?, find(&repo, earlier)?) else {
         return Ok(None);

@@ -10,7 +10,7 @@ use git2::{
     StatusOptions,
 };
 
-use super::printable;
+use super::printable::printable;
 
 /// Set for the files that a sparse checkout leaves out.
 const SKIP: u16 = IndexEntryExtendedFlag::SKIP_WORKTREE.bits();

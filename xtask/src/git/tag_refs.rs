@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use git2::{ErrorClass, ErrorCode, ObjectType, Odb, Oid, Reference, Repository};
 
-use super::printable;
+use super::printable::printable;
 use crate::exec;
 
 const TAGS: &str = "refs/tags/";
 
 /// A tag, resolved or not.
-pub(super) struct Tag {
+pub(super) struct TagRef {
     pub(super) name: Vec<u8>,
     /// What it leads to. Before [`Reader::resolve`] that can be a tag object.
     pub(super) target: Oid,
@@ -41,7 +41,7 @@ impl<'repo> Reader<'repo> {
     /// Reads every tag, in no order. Those in files of their own are resolved.
     ///
     /// Fails when one is broken.
-    pub(super) fn tags(&self) -> anyhow::Result<Vec<Tag>> {
+    pub(super) fn tags(&self) -> anyhow::Result<Vec<TagRef>> {
         let mut tags = Vec::new();
         let mut loose = HashSet::new();
         // Before the list: git moves tags from their files to the packed ones, and never back.
@@ -73,7 +73,7 @@ impl<'repo> Reader<'repo> {
     /// The reference that a file holds; `None` when git ignores a file of that name.
     fn look_up(&self, path: &Path) -> anyhow::Result<Option<Reference<'repo>>> {
         let name = path.strip_prefix(self.repo.commondir()).unwrap_or(path);
-        // A name that is not UTF-8 is no version, and libgit2 cannot look it up.
+        // A name that is not UTF-8 is not a version, and libgit2 cannot look it up.
         let Some(name) = name.to_str() else {
             return Ok(None);
         };
@@ -92,7 +92,7 @@ impl<'repo> Reader<'repo> {
         }
     }
 
-    fn tag(&self, reference: &Reference<'_>) -> anyhow::Result<Tag> {
+    fn tag(&self, reference: &Reference<'_>) -> anyhow::Result<TagRef> {
         let full_name = reference.name_bytes();
         let name = full_name.strip_prefix(TAGS.as_bytes()).unwrap_or(full_name);
         let direct = reference.target_peel().or_else(|| reference.target());
@@ -102,7 +102,7 @@ impl<'repo> Reader<'repo> {
             let folder = self.repo.commondir().join(TAGS);
             broken(name, &folder.join(printable(name)))
         })?;
-        Ok(Tag {
+        Ok(TagRef {
             name: name.to_owned(),
             target,
             kind: None,
@@ -112,7 +112,7 @@ impl<'repo> Reader<'repo> {
     /// Follows a tag to the end, and returns the kind of object there.
     ///
     /// Fails when an object on the way is missing.
-    pub(super) fn resolve(&self, tag: &mut Tag) -> anyhow::Result<ObjectType> {
+    pub(super) fn resolve(&self, tag: &mut TagRef) -> anyhow::Result<ObjectType> {
         if let Some(kind) = tag.kind {
             return Ok(kind);
         }
@@ -168,7 +168,7 @@ fn broken(name: &[u8], path: &Path) -> String {
     )
 }
 
-/// git looks at less of a tag object than libgit2 does, and writes down what it leads to.
+/// git reads less of a tag object than libgit2 does, and `git pack-refs` writes down what it leads to.
 fn unreadable(name: &[u8], id: Oid) -> String {
     format!(
         "libgit2 cannot read the tag `{}` (object `{id}`); hint: `git pack-refs --all` writes \

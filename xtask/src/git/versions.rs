@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use git2::{ObjectType, Oid, Repository};
 
-use super::printable;
-use super::tag_refs::{Reader, Tag};
+use super::printable::printable;
+use super::tag_refs::{Reader, TagRef};
 use crate::version::latest::outranks;
-use crate::version::{self, Name, Version, check_taggable};
+use crate::version::{self, TagName, Version, check_taggable};
 
-/// Of so many tags all are looked up: that takes no time that anyone notices.
+/// Up to this number all tags are resolved: that takes no noticeable time.
 const FEW: usize = 1000;
 
 /// The tags of a repository, sorted out.
@@ -26,17 +26,17 @@ impl Versions {
     /// Reads and sorts out the tags.
     ///
     /// Of many tags, and with a version at HEAD, only those are resolved that would keep `latest`
-    /// from that version. What the others lead to is taken as the packed references have it: git
-    /// itself writes there what an annotated tag leads to.
+    /// from that version. For the others the packed references suffice: git itself writes there what an
+    /// annotated tag leads to.
     pub(super) fn read(repo: &Repository, head: Oid) -> anyhow::Result<Versions> {
         let reader = Reader::new(repo)?;
         let mut tags = reader.tags()?;
         let at_head = tags.iter().filter(|tag| tag.target == head);
         let lowest_at_head = at_head.filter_map(tag_version).min();
         let is_few = tags.len() <= FEW;
-        let is_relevant = |name: &Name| match (&lowest_at_head, name) {
+        let is_relevant = |name: &TagName| match (&lowest_at_head, name) {
             (None, _) => true,
-            (Some(lowest), Name::Version(version)) => is_few || outranks(version, lowest),
+            (Some(lowest), TagName::Version(version)) => is_few || outranks(version, lowest),
             (Some(_), _) => is_few,
         };
         let mut versions = Versions {
@@ -63,26 +63,26 @@ impl Versions {
         Ok(versions)
     }
 
-    fn add(&mut self, tag: &Tag, name: Name) {
+    fn add(&mut self, tag: &TagRef, name: TagName) {
         let why = match name {
-            Name::Version(version) => match check_taggable(&version) {
+            TagName::Version(version) => match check_taggable(&version) {
                 Ok(()) => return self.all.push(version),
                 Err(refused) => refused.why.to_owned(),
             },
-            Name::NearMiss(why) => why,
-            Name::Other => return,
+            TagName::NearMiss(why) => why,
+            TagName::Other => return,
         };
         self.near_misses.insert(printable(&tag.name), why);
     }
 }
 
-fn read_name(tag: &Tag) -> Name {
-    std::str::from_utf8(&tag.name).map_or(Name::Other, version::read)
+fn read_name(tag: &TagRef) -> TagName {
+    std::str::from_utf8(&tag.name).map_or(TagName::Other, version::read)
 }
 
-fn tag_version(tag: &Tag) -> Option<Version> {
+fn tag_version(tag: &TagRef) -> Option<Version> {
     match read_name(tag) {
-        Name::Version(version) if check_taggable(&version).is_ok() => Some(version),
+        TagName::Version(version) if check_taggable(&version).is_ok() => Some(version),
         _ => None,
     }
 }

@@ -54,10 +54,10 @@ impl Request<'_> {
     }
 
     /// What the tags of the build depend on.
-    pub(super) fn tags(&self) -> tags::Build<'_> {
+    pub(super) fn tags(&self) -> tags::TaggedBuild<'_> {
         let (settings, options) = (self.settings(), &self.options);
         let is_another_node = |node: &NodeVersion| *node != settings.node;
-        tags::Build {
+        tags::TaggedBuild {
             repository: &settings.repository,
             head: &self.head,
             ci: self.ci.as_ref(),

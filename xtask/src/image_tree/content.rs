@@ -1,12 +1,13 @@
 //! Everything below an index: what a registry must have before a tag leads to it.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
 
 use serde_json::Value;
 
-use super::{Broken, ManifestStore, broken, media_type};
+use super::broken::{Broken, broken};
+use super::media_type::media_type;
 use crate::oci::{Descriptor, Digest, Document, Manifest};
+use crate::store::ManifestStore;
 
 /// The manifests below an index, attestations included, and the blobs that they name.
 #[derive(Default)]
@@ -30,11 +31,6 @@ pub(crate) struct Blob {
     pub(crate) digest: Digest,
     /// Bytes, as stored.
     pub(crate) size: u64,
-}
-
-/// Where an upload reads blobs from.
-pub(crate) trait Blobs: Sync {
-    fn open<'a>(&'a self, digest: &Digest) -> io::Result<Box<dyn Read + 'a>>;
 }
 
 impl Content {

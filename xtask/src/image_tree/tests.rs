@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::media_type::MANIFEST;
 use super::*;
 
 /// Documents by their digests.

@@ -7,9 +7,11 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use super::content::{Blob, Blobs, Content};
+use super::content::{Blob, Content};
 use crate::oci::Digest;
-use crate::registry::{Registry, Upload};
+use crate::registry::Registry;
+use crate::registry::upload::Upload;
+use crate::store::Blobs;
 use crate::{report, threads};
 
 /// How many blobs are uploaded at a time; docker's own limit is 5.

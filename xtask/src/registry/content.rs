@@ -19,7 +19,7 @@ impl Registry {
     /// and the bytes. None when the registry says that it is absent.
     ///
     /// Fails when `version` is a digest and the bytes have another one.
-    pub(crate) fn manifest(&self, version: &str) -> anyhow::Result<Option<(Digest, Vec<u8>)>> {
+    pub fn manifest(&self, version: &str) -> anyhow::Result<Option<(Digest, Vec<u8>)>> {
         let what = format!("{}:{version}", self.repository);
         let answer = self.get(&format!("manifests/{version}"), &what)?;
         let Some(bytes) = self.document(answer, &what)? else {
@@ -38,7 +38,7 @@ impl Registry {
     }
 
     /// A blob that is JSON; none when the registry says that it is absent.
-    pub(crate) fn json(&self, digest: &Digest) -> anyhow::Result<Option<serde_json::Value>> {
+    pub fn json(&self, digest: &Digest) -> anyhow::Result<Option<serde_json::Value>> {
         let what = self.repository.by_digest(digest);
         let answer = self.get(&format!("blobs/{digest}"), &what)?;
         let Some(bytes) = self.document(answer, &what)? else {
@@ -56,7 +56,7 @@ impl Registry {
     }
 
     /// Whether the registry has the blob, without reading it.
-    pub(crate) fn has_blob(&self, digest: &Digest) -> anyhow::Result<bool> {
+    pub fn has_blob(&self, digest: &Digest) -> anyhow::Result<bool> {
         Ok(self.blob_size(digest)?.is_some())
     }
 
@@ -78,7 +78,7 @@ impl Registry {
     }
 
     /// Every tag of the repository; an empty list when the repository is absent.
-    pub(crate) fn tags(&self) -> anyhow::Result<Vec<String>> {
+    pub fn tags(&self) -> anyhow::Result<Vec<String>> {
         #[derive(Deserialize)]
         struct Page {
             // Go writes an empty list as `null`.

@@ -10,9 +10,9 @@ use ureq::{RequestBuilder, SendBody};
 
 use super::{Answer, Registry};
 use crate::exec;
-use crate::image_tree::Blobs;
 use crate::oci::Digest;
 use crate::retry::Transient;
+use crate::store::Blobs;
 
 /// How long a single write of an upload may take. The whole upload has no limit.
 const STALL: Duration = Duration::from_secs(30);

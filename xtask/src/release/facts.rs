@@ -1,8 +1,7 @@
 //! What a release depends on besides git: the registries, the receipts and the journals, as plain
 //! data.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -17,8 +16,8 @@ use crate::published::{self, TagContent, inspect, objections};
 use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::threads;
-use crate::verify::{self, ReleaseImage};
-use crate::version::Version;
+use crate::verify::{Receipts, ReleaseImage, Unproven};
+use crate::version::{Version, is_stable};
 
 /// Whether `latest` moves to the version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -38,7 +37,7 @@ pub(super) struct ReleaseFacts {
     /// What the tag of `source.wanted` leads to in the first repository.
     pub(super) image: SourceImage,
     /// Platforms without a valid receipt, each with the reason.
-    pub(super) lacking: Vec<(Platform, String)>,
+    pub(super) lacking: Unproven,
     /// Whether receipts come from elsewhere: then nothing is verified now.
     pub(super) are_receipts_given: bool,
     pub(super) wish: LatestPolicy,
@@ -109,7 +108,7 @@ pub(super) struct Latest {
 
 /// What the command line asks for.
 pub(super) struct ReleaseOptions<'a> {
-    pub(super) receipts: &'a Path,
+    pub(super) receipts: Receipts<'a>,
     pub(super) are_receipts_given: bool,
     pub(super) wish: LatestPolicy,
 }
@@ -162,8 +161,6 @@ pub(super) fn observe(
     })
 }
 
-type Lacking = Vec<(Platform, String)>;
-
 /// The image, and the platforms that no receipt proves.
 ///
 /// A valid receipt was written for these very digests and names the commit. With one for each
@@ -172,7 +169,7 @@ fn image(
     source: &Source,
     asked: &ReleaseOptions,
     first: &Destination,
-) -> anyhow::Result<(SourceImage, Lacking)> {
+) -> anyhow::Result<(SourceImage, Unproven)> {
     let (registry, wanted) = (&first.registry, &source.wanted);
     let Some((digest, bytes)) = registry.manifest(&wanted.tag)? else {
         return Ok((SourceImage::Absent, Vec::new()));
@@ -181,20 +178,21 @@ fn image(
         digest: digest.clone(),
         bytes: bytes.clone(),
     };
-    let lacks = |is_index, images: Vec<(Platform, &Digest)>| {
+    let lacks = |is_index, images: Vec<(Platform, Digest)>| {
         let candidate = ReleaseImage {
-            name: &first.repository.by_digest(&digest),
-            digest: &digest,
+            name: first.repository.by_digest(&digest),
+            digest: digest.clone(),
             is_index,
             images,
-            revision: &wanted.revision,
+            revision: wanted.revision.clone(),
         };
-        verify::lacking(asked.receipts, &candidate)
+        let mut unproven = asked.receipts.unproven(&[candidate])?;
+        anyhow::Ok(unproven.pop().unwrap_or_default())
     };
     let mut lacking = None;
     if let Ok(Document::Index(index)) = Document::parse(&bytes)
         && let Some(images) = exactly(&index, &wanted.platforms)
-        && lacking.insert(lacks(true, images)).is_empty()
+        && lacking.insert(lacks(true, images)?).is_empty()
     {
         let entries = index.manifests.iter().map(|entry| &entry.digest);
         return Ok(match missing(registry, entries)? {
@@ -218,25 +216,26 @@ fn image(
         return Ok((SourceImage::Broken(missing), Vec::new()));
     }
     // The index alone did not give every platform.
-    let lacking = lacking.unwrap_or_else(|| {
-        let images = wanted.platforms.iter().filter_map(|&platform| {
-            let image = *tree.images_for(platform).first()?;
-            Some((platform, image.digest()))
-        });
-        lacks(tree.is_index(), images.collect())
+    if let Some(lacking) = lacking {
+        return Ok((whole, lacking));
+    }
+    let images = wanted.platforms.iter().filter_map(|&platform| {
+        let image = *tree.images_for(platform).first()?;
+        Some((platform, image.digest().clone()))
     });
+    let lacking = lacks(tree.is_index(), images.collect())?;
     Ok((whole, lacking))
 }
 
 /// The manifest of each platform, if the index has exactly one for each and no other.
-fn exactly<'a>(index: &'a Index, platforms: &[Platform]) -> Option<Vec<(Platform, &'a Digest)>> {
+fn exactly(index: &Index, platforms: &[Platform]) -> Option<Vec<(Platform, Digest)>> {
     let mut images = Vec::new();
     for entry in index.manifests.iter().filter(|one| !one.is_attestation()) {
         let named = entry.platform.as_ref()?;
         let platform = *platforms.iter().find(|platform| named.is(**platform))?;
-        images.push((platform, &entry.digest));
+        images.push((platform, entry.digest.clone()));
     }
-    let by_platform: BTreeMap<Platform, &Digest> = images.iter().copied().collect();
+    let by_platform: BTreeSet<Platform> = images.iter().map(|(platform, _)| *platform).collect();
     (images.len() == platforms.len() && by_platform.len() == platforms.len()).then_some(images)
 }
 
@@ -263,7 +262,7 @@ pub(super) fn observe_versions(
 ) -> anyhow::Result<PublishedVersions> {
     let registry = &target.registry;
     let versions = published::versions(registry)?;
-    let others = versions.iter().filter(|other| other.pre.is_empty());
+    let others = versions.iter().filter(|other| is_stable(other));
     let highest = match others.filter(|other| *other != version).max() {
         Some(highest) => {
             let found = published::digest(registry, &format!("v{highest}"))?;

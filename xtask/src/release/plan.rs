@@ -8,8 +8,8 @@ use crate::platform::Platform;
 use crate::published::Wanted;
 use crate::reference::Repository;
 use crate::refusal::Refusal;
-use crate::version::Version;
 use crate::version::latest::{MOVES, Obstacle, obstacle};
+use crate::version::{Version, is_stable};
 
 /// The remedy when a tag is not what it should be.
 const STATUS: &str = "`cargo xtask release --status` shows what is published";
@@ -17,7 +17,6 @@ const STATUS: &str = "`cargo xtask release --status` shows what is published";
 /// What a release does, in order; with `--dry-run --json` in this form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct ReleasePlan {
-    #[serde(serialize_with = "as_text")]
     pub(super) version: Version,
     /// The full commit id.
     pub(super) revision: String,
@@ -79,10 +78,6 @@ impl ReleasePlan {
     }
 }
 
-fn as_text<S: serde::Serializer>(version: &Version, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(version)
-}
-
 /// Decides on a release.
 pub(super) fn release(facts: &ReleaseFacts) -> Result<ReleasePlan, Vec<Refusal>> {
     let wanted = &facts.source.wanted;
@@ -139,7 +134,7 @@ pub(super) fn rollback(facts: &ReleaseFacts, why: &str) -> Result<ReleasePlan, V
     let (Some(version), Ok(digest)) = (&facts.source.version, image) else {
         return Err(refusals);
     };
-    if !version.pre.is_empty() {
+    if !is_stable(version) {
         refusals.push(Refusal::new(
             format!("`{version}` is a prerelease, which `latest` never leads to"),
             "`--to vX.Y.Z` names a stable version",

@@ -219,13 +219,13 @@ fn is_signature(verified: &[u8], digest: &Digest) -> bool {
     }
     #[derive(Deserialize)]
     struct Critical {
-        image: Image,
+        image: SignedImage,
         #[serde(rename = "type")]
         kind: String,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
-    struct Image {
+    struct SignedImage {
         docker_manifest_digest: String,
     }
     let statements = serde_json::from_slice::<Vec<Statement>>(verified).unwrap_or_default();

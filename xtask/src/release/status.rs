@@ -1,7 +1,6 @@
 //! `cargo xtask release --status`: what is published of each version, in one repository.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use serde::Serialize;
 
@@ -10,7 +9,7 @@ use crate::oci::{Digest, Document, Index};
 use crate::platform::Platform;
 use crate::reference::Repository;
 use crate::registry::Registry;
-use crate::verify::{self, ReleaseImage};
+use crate::verify::{Receipts, ReleaseImage};
 use crate::version::Version;
 use crate::{git, published, report, threads};
 
@@ -40,11 +39,14 @@ struct VersionRow {
     platforms: Vec<String>,
     /// The platforms with a valid receipt here.
     proven: Vec<Platform>,
+    /// What receipts may prove of it.
+    #[serde(skip)]
+    candidate: Option<ReleaseImage>,
     #[serde(rename = "latest")]
     is_latest: bool,
 }
 
-pub(super) fn run(ctx: &Ctx, receipts: &Path, all: bool) -> anyhow::Result<()> {
+pub(super) fn run(ctx: &Ctx, receipts: &Receipts, all: bool) -> anyhow::Result<()> {
     let repositories = ctx.repositories();
     let of_git: BTreeSet<Version> = git::read_facts(&ctx.root)?.versions.into_iter().collect();
     let observe = |repository| observe(ctx, repository, &of_git, receipts, all);
@@ -74,7 +76,7 @@ fn observe(
     ctx: &Ctx,
     repository: &Repository,
     of_git: &BTreeSet<Version>,
-    receipts: &Path,
+    receipts: &Receipts,
     all: bool,
 ) -> anyhow::Result<ReleaseStatus> {
     let registry = Registry::new(&ctx.exec, repository);
@@ -88,7 +90,7 @@ fn observe(
         FEW.min(known.len())
     };
     let root = &ctx.root;
-    let versions = threads::each(&known[..shown], |version| {
+    let mut versions = threads::each(&known[..shown], |version| {
         let revision = of_git.contains(version).then(|| git::tagged(root, version));
         let mut row = VersionRow {
             version: version.to_string(),
@@ -96,17 +98,19 @@ fn observe(
             digest: None,
             platforms: Vec::new(),
             proven: Vec::new(),
+            candidate: None,
             is_latest: false,
         };
         if there.contains(version)
             && let Some((digest, bytes)) = registry.manifest(&format!("v{version}"))?
         {
             row.is_latest = latest.as_ref() == Some(&digest);
-            row.read(&digest, &bytes, repository, receipts);
+            row.read(&digest, &bytes, repository);
             row.digest = Some(digest);
         }
         Ok(row)
     })?;
+    fill_proven(&mut versions, receipts)?;
     Ok(ReleaseStatus {
         schema: 1,
         repository: repository.clone(),
@@ -117,8 +121,8 @@ fn observe(
 }
 
 impl VersionRow {
-    /// Reads which platforms an index has, and which of them receipts prove.
-    fn read(&mut self, digest: &Digest, bytes: &[u8], repository: &Repository, receipts: &Path) {
+    /// Reads which platforms an index has.
+    fn read(&mut self, digest: &Digest, bytes: &[u8], repository: &Repository) {
         let Ok(Document::Index(Index { manifests })) = Document::parse(bytes) else {
             return;
         };
@@ -130,23 +134,39 @@ impl VersionRow {
             };
             self.platforms.push(named.to_string());
             let platform = Platform::ALL.into_iter().find(|one| named.is(*one));
-            known.extend(platform.map(|platform| (platform, &image.digest)));
+            known.extend(platform.map(|platform| (platform, image.digest.clone())));
         }
-        let Some(revision) = &self.revision else {
-            return;
-        };
-        let platforms: Vec<Platform> = known.iter().map(|(platform, _)| *platform).collect();
-        let candidate = ReleaseImage {
-            name: &repository.by_digest(digest),
-            digest,
+        self.candidate = self.revision.as_ref().map(|revision| ReleaseImage {
+            name: repository.by_digest(digest),
+            digest: digest.clone(),
             is_index: true,
             images: known,
-            revision,
-        };
-        let lacking = verify::lacking(receipts, &candidate);
-        let is_proven = |one: &Platform| !lacking.iter().any(|(platform, _)| platform == one);
-        self.proven = platforms.into_iter().filter(is_proven).collect();
+            revision: revision.clone(),
+        });
     }
+}
+
+/// Writes to each version which of its platforms receipts prove.
+fn fill_proven(versions: &mut [VersionRow], receipts: &Receipts) -> anyhow::Result<()> {
+    // Without any receipt there is no need to compile verify.
+    if !receipts.folder.is_dir() {
+        return Ok(());
+    }
+    let (rows, candidates): (Vec<_>, Vec<_>) = versions
+        .iter_mut()
+        .filter_map(|row| {
+            row.candidate
+                .take()
+                .map(|candidate| (&mut row.proven, candidate))
+        })
+        .unzip();
+    let unproven = receipts.unproven(&candidates)?;
+    for ((proven, candidate), unproven) in rows.into_iter().zip(candidates).zip(unproven) {
+        let platforms = candidate.images.into_iter().map(|(platform, _)| platform);
+        let is_proven = |one: &Platform| !unproven.iter().any(|(platform, _)| platform == one);
+        *proven = platforms.filter(is_proven).collect();
+    }
+    Ok(())
 }
 
 impl ReleaseStatus {

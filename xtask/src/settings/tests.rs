@@ -2,19 +2,10 @@
 
 use super::*;
 
-const GOOD: &str = r#"
-[workspace]
-members = []
-[workspace.package]
-version = "0.2.13"
-[workspace.metadata.image]
-repository = "agentgate/agent"
-dockerfile = "docker/Dockerfile.agent"
-platforms = ["linux/amd64", "linux/arm64"]
-default-branch = "main"
-node = "20"
-size-budget = { "linux/amd64" = 340_000_000 }
-"#;
+const GOOD: &str = concat!(
+    include_str!("../../tests/common/workspace.toml"),
+    "size-budget = { \"linux/amd64\" = 340_000_000 }\n"
+);
 
 #[test]
 fn this_workspace_is_good() {

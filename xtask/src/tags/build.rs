@@ -6,10 +6,10 @@ use crate::git::Head;
 use crate::github::Ci;
 use crate::reference::Repository;
 use crate::stop::Stop;
-use crate::version::{self, Name};
+use crate::version::{self, TagName};
 
 /// What a build's tags depend on.
-pub(crate) struct Build<'a> {
+pub(crate) struct TaggedBuild<'a> {
     pub(crate) repository: &'a Repository,
     pub(crate) head: &'a Head,
     pub(crate) ci: Option<&'a Ci>,
@@ -17,7 +17,7 @@ pub(crate) struct Build<'a> {
     pub(crate) is_changed: bool,
 }
 
-impl Build<'_> {
+impl TaggedBuild<'_> {
     /// The tags of a build into the engine's store: `dev` always, `sha-…` only for a commit that
     /// the tree really is.
     pub(crate) fn local_tags(&self) -> Result<Vec<Tag>, Stop> {
@@ -38,7 +38,7 @@ impl Build<'_> {
         for name in names {
             let tag = self.tag(name.clone(), "asked for with `--tag`")?;
             // Near misses too: `v1` or `Latest` are taken for what they are not.
-            if name.eq_ignore_ascii_case("latest") || version::read(name) != Name::Other {
+            if name.eq_ignore_ascii_case("latest") || version::read(name) != TagName::Other {
                 return Err(Stop::Refused(format!(
                     "`{name}` is given only to a verified digest, by a release; \
                      hint: build as `dev`, or with a tag of your own"
@@ -116,8 +116,8 @@ mod tests {
         }
     }
 
-    fn with<T>(dirty: &[&str], ci: Option<&Ci>, look: impl Fn(Build<'_>) -> T) -> T {
-        look(Build {
+    fn with<T>(dirty: &[&str], ci: Option<&Ci>, look: impl Fn(TaggedBuild<'_>) -> T) -> T {
+        look(TaggedBuild {
             repository: &"agentgate/agent".parse().unwrap(),
             head: &head(dirty),
             ci,
@@ -163,7 +163,7 @@ mod tests {
             );
         }
         let changed = with(&[], None, |build| {
-            Build {
+            TaggedBuild {
                 is_changed: true,
                 ..build
             }

@@ -1,4 +1,4 @@
-//! What is published of the versions that would keep `latest` where it is.
+//! Which of the versions that would keep `latest` from moving are published.
 
 use crate::git::Facts;
 use crate::version::Version;

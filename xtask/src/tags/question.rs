@@ -1,4 +1,4 @@
-//! What is asked of the rules for a commit's tags.
+//! The input of the rules for a commit's tags, besides git.
 
 use super::latest::Published;
 use crate::github::Ci;

@@ -1,4 +1,4 @@
-//! Which tags a commit may carry: a pure function over what git, CI and the registry say.
+//! Which tags a commit may carry: a pure function over facts from git, CI and the registry.
 
 use super::latest::{Published, higher};
 use super::question::Question;
@@ -7,7 +7,7 @@ use crate::git::{Facts, Head};
 use crate::github::Ci;
 use crate::refusal::Refusal;
 use crate::version::latest::{self, obstacle};
-use crate::version::{self, Name, Version, check_taggable};
+use crate::version::{self, TagName, Version, check_taggable, is_stable};
 
 /// The tags that the commit may carry, and those it may not, each with the reason.
 pub(crate) fn tag_set(facts: &Facts, question: &Question) -> anyhow::Result<TagSet> {
@@ -135,8 +135,8 @@ impl Decision<'_> {
     fn versions_at_head(&self) -> (Vec<Version>, Vec<Version>) {
         let names = self.facts.at_head.iter();
         let versions = names.filter_map(|name| match version::read(name) {
-            Name::Version(version) => Some(version),
-            Name::NearMiss(_) | Name::Other => None,
+            TagName::Version(version) => Some(version),
+            TagName::NearMiss(_) | TagName::Other => None,
         });
         versions.partition(|version| check_taggable(version).is_err())
     }
@@ -145,7 +145,7 @@ impl Decision<'_> {
         let name = format!("v{version}");
         let head = &self.facts.head;
         self.set.version = Some(version.clone());
-        self.set.prerelease = Some(!version.pre.is_empty());
+        self.set.prerelease = Some(!is_stable(version));
         if !head.dirty.is_empty() {
             return self.withhold(name, DIRTY, COMMIT_FIRST);
         }

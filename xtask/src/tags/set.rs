@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::question::Question;
 use crate::git::Facts;
@@ -37,7 +37,6 @@ pub(crate) struct TagSet {
     /// Every git tag at HEAD.
     pub(crate) git_tags: Vec<String>,
     /// The version at HEAD that counts, without its `v`.
-    #[serde(serialize_with = "as_text")]
     pub(crate) version: Option<Version>,
     /// Whether that version is a prerelease.
     pub(crate) prerelease: Option<bool>,
@@ -161,13 +160,5 @@ impl TagSet {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?.to_owned())))
             .collect();
-    }
-}
-
-#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-fn as_text<S: Serializer>(version: &Option<Version>, to: S) -> Result<S::Ok, S::Error> {
-    match version {
-        Some(version) => to.collect_str(version),
-        None => to.serialize_none(),
     }
 }

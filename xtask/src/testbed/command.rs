@@ -9,7 +9,7 @@ use crate::stop::Stop;
 /// The test bed: a private engine and registry on a bare Debian machine (`testbed --help`)
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
-pub(crate) struct Args {
+pub struct Args {
     /// up, down, status, env: see `cargo xtask testbed --help`
     #[arg(
         trailing_var_arg = true,

@@ -5,13 +5,13 @@ use std::io::{self, BufRead, Read};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-pub(crate) struct Frames<R> {
+pub struct Frames<R> {
     stored: R,
     decoder: FrameDecoder,
 }
 
 impl<R: BufRead> Frames<R> {
-    pub(crate) fn new(stored: R) -> Frames<R> {
+    pub fn new(stored: R) -> Frames<R> {
         Frames {
             stored,
             decoder: FrameDecoder::new(),

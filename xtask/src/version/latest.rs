@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::Version;
+use super::{Version, is_stable};
 
-/// Why `latest` moves, when nothing keeps it.
+/// Why `latest` moves, when there is no obstacle.
 pub(crate) const MOVES: &str = "a stable version, and no higher one is published";
 
 /// What keeps `latest` from a version.
@@ -38,7 +38,7 @@ impl fmt::Display for Obstacle {
 /// What keeps `latest` from `version`, when `highest` is the highest other version that is
 /// published.
 pub(crate) fn obstacle(version: &Version, highest: Option<&Version>) -> Option<Obstacle> {
-    if !version.pre.is_empty() {
+    if !is_stable(version) {
         return Some(Obstacle::Prerelease(version.clone()));
     }
     let higher = highest.filter(|other| outranks(other, version));
@@ -47,7 +47,7 @@ pub(crate) fn obstacle(version: &Version, highest: Option<&Version>) -> Option<O
 
 /// Whether `latest` belongs to `other` rather than to `version`, where both are published.
 pub(crate) fn outranks(other: &Version, version: &Version) -> bool {
-    other.pre.is_empty() && other > version
+    is_stable(other) && other > version
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ const fs = require('fs');
 const path = require('path');
 const { spawnSync } = require('child_process');
 
-// Each input's name and default, read from the action's own action.yml: a name alone on a line, and
-// its default below it. The file is ours, so no YAML beyond that occurs in it.
+// The names of the inputs in the action's own action.yml. The file is ours: each is on a line of its
+// own, and no YAML beyond that occurs in it.
 function declared(folder) {
   const lines = fs.readFileSync(path.join(folder, 'action.yml'), 'utf8').split('\n');
   const names = [];

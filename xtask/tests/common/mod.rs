@@ -1,8 +1,11 @@
-//! Starting programs in tests, and looking at how they ended.
+//! What both kinds of tests use: a workspace's manifest, and programs with how they ended.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+/// The manifest of a workspace whose settings are good.
+pub(crate) const WORKSPACE: &str = include_str!("workspace.toml");
 
 /// A command in `folder`, without stdin.
 #[expect(
@@ -13,6 +16,14 @@ pub(crate) fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder).stdin(Stdio::null());
     command
+}
+
+/// Gives git an author of its own, whoever runs the tests.
+pub(crate) fn set_author(git: &mut Command) {
+    for (name, value) in [("NAME", "Ada"), ("EMAIL", "ada@example.org")] {
+        git.env(format!("GIT_AUTHOR_{name}"), value);
+        git.env(format!("GIT_COMMITTER_{name}"), value);
+    }
 }
 
 /// How a command ended. Printed whole when an assertion on it fails.

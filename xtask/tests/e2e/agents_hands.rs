@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use crate::common::command;
 use crate::world::{Container, HARDENED, docker, image, root, unique_name, workspace};
 
-/// What ends a program otherwise, all by the agent's own user: clean-up commands
+/// What would end another program, all by the agent's own user: clean-up commands
 /// (anthropics/claude-code#3068, alp82/curia#385), signals to PID 1, and two forged senders: a
 /// `sigqueue` that claims to come from outside, and a signal that the kernel sends for a pipe.
 const ATTACK: &str = r#"
@@ -45,7 +45,7 @@ fn nothing_that_an_agent_kills_ends_the_sandbox() {
         let bind = format!("{}:/workspace:rw", workspace.path().display());
         let options: Vec<&str> = HARDENED.into_iter().chain(["-v", &bind]).collect();
         let container = Container::start(&options, command);
-        // Its own end is by its last line.
+        // Its last line ends the attack itself, too.
         container.exec(&["python3", "-c", ATTACK]);
         container.exec(&["true"]).succeeded();
         assert_eq!(container.state("Running"), "true", "{command:?}");
@@ -60,23 +60,9 @@ fn nothing_that_an_agent_kills_ends_the_sandbox() {
     }
 }
 
-/// Takes the record of the sender from a signal, which then reads as one from outside: the kernel drops it
-/// when PID 1's limit or the UID's queue leaves no room.
-const LOSE_THE_SENDER: &str = r"
-import ctypes, os, resource, signal, struct, sys
-call = ctypes.CDLL(None).syscall
-queue, tgkill = {'x86_64': (129, 234), 'aarch64': (138, 131)}[os.uname().machine]
-info = lambda number: struct.pack('=4i4i', number, 0, -1, 0, 0, 0, 0, 0).ljust(128, b'\0')
-if sys.argv[1] == 'limit':
-    resource.prlimit(1, resource.RLIMIT_SIGPENDING, (0, 0))
-else:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {50})
-    while call(queue, os.getpid(), 50, info(50)) == 0:
-        pass
-for number in signal.SIGTERM, signal.SIGINT:
-    call(tgkill, 1, 1, number)
-    call(queue, 1, number, info(number))
-";
+/// Sends signals that have lost the record of their sender, and so read as ones from outside.
+const LOSE_THE_SENDER: &str =
+    include_str!("../../../crates/agent-entrypoint/tests/it/lose_the_sender.py");
 
 #[test]
 fn a_signal_that_has_lost_its_sender_does_not_end_the_sandbox() {
@@ -238,7 +224,7 @@ time.sleep(1000)";
 /// Claude Code answers Ctrl-Z itself: it stops its process group, and expects a shell to continue it. Then it
 /// sets up the terminal anew (`CSI ? 2004 h` turns bracketed paste on).
 #[test]
-fn claude_code_goes_on_after_control_z() {
+fn claude_code_continues_after_control_z() {
     const SET_UP: &str = "\u{1b}[?2004h";
     let api = ["--add-host", "api.anthropic.com:127.0.0.1"];
     let command = format!(

@@ -1,4 +1,4 @@
-//! The build itself: what it says, what it leaves, and that it fails closed.
+//! The build itself: its report, what it leaves behind, and that it fails closed.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -43,7 +43,7 @@ fn the_image_names_its_commit_and_a_second_build_is_the_same() {
 }
 
 #[test]
-fn a_second_build_is_the_same_image_and_asks_docker_nothing() {
+fn a_second_build_is_the_same_image_and_starts_docker_at_most_three_times() {
     built();
     let folder = tempfile::tempdir().unwrap();
     let clone = clone_into(folder.path());
@@ -68,7 +68,7 @@ fn a_second_build_is_the_same_image_and_asks_docker_nothing() {
     assert_ne!(report["platforms"][0]["layers"], serde_json::json!([]));
     let platform = &report["platforms"][0];
     let count = |name: &str| platform[name].as_u64().unwrap();
-    // The compiler ran, and Claude Code was there.
+    // The compiler ran, and Claude Code was cached.
     assert!(
         0 < count("cached") && count("cached") < count("steps"),
         "{report}"
@@ -78,7 +78,7 @@ fn a_second_build_is_the_same_image_and_asks_docker_nothing() {
     let calls = second.stderr.lines().filter(|line| line.starts_with("$ "));
     let calls: Vec<&str> = calls.collect();
     let is_build = calls[0].starts_with("$ docker buildx build --file ");
-    // A build of a second or more is asked about its steps.
+    // buildx is asked about the steps of a build that takes a second or more.
     assert!(is_build && calls.len() <= 3, "{second:#?}");
     assert_eq!(again["digest"], report["digest"]);
     let platform = &again["platforms"][0];
@@ -176,7 +176,8 @@ fn a_tampered_lock_fails_the_build() {
     );
 }
 
-/// As on a disk that is full for a moment; on its own platform a part of the file would not start.
+/// As on a disk that is full for a moment. For another platform: on the build's own, a part of the program
+/// would fail at its first start anyway.
 #[test]
 fn a_claude_code_that_cannot_be_written_whole_fails_the_build() {
     let platform = other_platform();

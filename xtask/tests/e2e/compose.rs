@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::common::{Ran, command};
 use crate::world::{built, docker, root};
 
-/// What Compose builds here, beside the image that the other tests run.
+/// The image that Compose builds here; the other tests run another one.
 const IMAGE: &str = "agentgate/agent:e2e-compose";
 
 /// `docker compose` for a project of this test's own, so that nobody else's is touched.
@@ -14,7 +14,7 @@ fn compose(args: &[&str]) -> Ran {
     let folder = root().join("target/e2e-compose");
     let workspace = folder.join("workspace");
     fs::create_dir_all(&workspace).unwrap();
-    // For whom the sandbox runs as, or it would be unhealthy.
+    // Writable for the user of the sandbox, which would be unhealthy otherwise.
     fs::set_permissions(&workspace, fs::Permissions::from_mode(0o777)).unwrap();
     let renamed = folder.join("compose.yml");
     let services = format!("services: {{ agent-builder: {{ image: {IMAGE} }} }}\n");
@@ -48,7 +48,7 @@ fn the_builder_profile_builds_and_the_sandbox_gets_healthy() {
 }
 
 #[test]
-fn the_server_has_the_seeds_settings() {
+fn the_server_has_the_specifications_settings() {
     let line = ["compose", "--profile", "*", "config", "--format", "json"];
     let config = docker(&line).succeeded().stdout;
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();

@@ -1,5 +1,5 @@
-//! What a build of another platform runs under emulation (`apk add` and the user's set-up), and that
-//! the agent image reproduces.
+//! Which steps of a build for another platform run under emulation (`apk add` and the user's set-up),
+//! and that the agent image reproduces.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ const ALLOWED: [&str; 1] = ["system"];
 /// buildx's plain progress: `#9 [linux/arm64 system 2/3] RUN …`; a cross-built one has an arrow.
 fn emulated<'a>(progress: &'a str, platform: &str) -> Vec<&'a str> {
     let step = |line: &'a str| {
-        // What a program says has a time before it.
+        // Output of a program has a time before it.
         let rest = line.split_once(' ')?.1.strip_prefix('[')?;
         let (name, instruction) = rest.split_once("] ")?;
         let mut words = name.split(' ');
@@ -28,7 +28,7 @@ fn emulated<'a>(progress: &'a str, platform: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn an_emulated_step_is_told_from_a_cross_built_one() {
+fn an_emulated_step_is_distinguished_from_a_cross_built_one() {
     let progress = "\
 #9 [linux/arm64 system 2/3] RUN --mount=type=secret,id=ca-bundle <<'EOF' (set -eu...)
 #10 [linux/amd64->arm64 claude 4/4] RUN --mount=type=cache npm ci
@@ -44,7 +44,7 @@ fn an_emulated_step_is_told_from_a_cross_built_one() {
 
 #[test]
 fn two_builds_of_the_agent_image_are_one_and_only_packages_and_the_user_are_emulated() {
-    // Without a cache, so that each step is there to be seen.
+    // Without a cache, so that each step runs.
     let args = ["image", "--reproduce", "--json", "--progress", "plain"];
     let ran = Ran::of(&mut xtask(&args)).succeeded();
     assert_eq!(emulated(&ran.stderr, other_platform()), ALLOWED);

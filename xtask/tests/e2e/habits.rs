@@ -1,4 +1,4 @@
-//! What agents do without asking: the sandbox is a small Linux in which it works.
+//! What agents do on any Linux: it works in the sandbox, too.
 
 use std::fs;
 
@@ -13,9 +13,9 @@ fn sh(container: &Container, script: &str) -> Ran {
     container.exec(&["sh", "-ec", script])
 }
 
-/// Each script with what it prints, and nothing on stderr.
+/// Fails unless each script prints the text beside it, and nothing on stderr.
 #[track_caller]
-fn all_say(container: &Container, table: &[(&str, &str)]) {
+fn all_print(container: &Container, table: &[(&str, &str)]) {
     for (script, expected) in table {
         let ran = sh(container, script);
         let seen = (ran.code, ran.stdout.as_str(), ran.stderr.as_str());
@@ -37,8 +37,8 @@ fn the_servers_sandbox_does_what_agents_expect() {
     sh(&container, PACK).succeeded();
     npm_installs_what_tests_need(&container);
     programs_run_from_the_workspace(&container);
-    all_say(&container, &TIME_ZONES);
-    all_say(&container, &GNU);
+    all_print(&container, &TIME_ZONES);
+    all_print(&container, &GNU);
     git_has_an_identity_that_any_other_overrides(&container);
 }
 
@@ -47,7 +47,7 @@ fn npm_installs_what_tests_need(container: &Container) {
     let install = "cd app; npm install --offline --silent; ls node_modules";
     let again = "cd app; npm ci --offline --silent; ls node_modules; npx --offline tool";
     let without = "cd app; npm ci --offline --silent --include=prod --omit=dev; ls node_modules";
-    all_say(
+    all_print(
         container,
         &[
             ("npm config get include", "dev\n"),
@@ -72,7 +72,7 @@ fn programs_run_from_the_workspace(container: &Container) {
     // A folder that ignores itself stays out of the repository around it.
     let ignored = "mkdir -p .cache; echo '*' >.cache/.gitignore; git init --quiet; \
                    git status --porcelain .cache; rm -r .git";
-    all_say(
+    all_print(
         container,
         &[(&moved, "it runs\n"), (global, "it runs\n"), (ignored, "")],
     );
@@ -101,7 +101,7 @@ print(datetime.datetime.fromtimestamp(0, zoneinfo.ZoneInfo(\"Europe/Berlin\")))'
     ),
 ];
 
-/// What busybox lacks, each as scripts write it.
+/// What busybox lacks, in the form that scripts use.
 const GNU: [(&str, &str); 13] = [
     ("echo abc | grep -oP 'a(?=b)'", "a\n"),
     (
@@ -124,7 +124,7 @@ const GNU: [(&str, &str); 13] = [
         "printf 'b\\na\\n' >before; sort before >after; diff -u before after | patch -s before || true; cat before",
         "a\nb\n",
     ),
-    // tree-kill, which concurrently and many others use, asks so (pkrumins/node-tree-kill).
+    // tree-kill, which concurrently and many others use, calls ps in this form (pkrumins/node-tree-kill).
     (
         "sleep 9 & ps -o pid --no-headers --ppid $$ | grep -cw $!; kill $!",
         "1\n",
@@ -143,7 +143,7 @@ fn git_has_an_identity_that_any_other_overrides(container: &Container) {
     );
     let of_repository = format!("git -C repo config user.name Us; {commit}='%an <%ae>'");
     let of_environment = format!("export GIT_AUTHOR_NAME=Env; {commit}='%an, %cn'");
-    all_say(
+    all_print(
         container,
         &[
             (
@@ -168,7 +168,7 @@ fn with_the_hosts_claude_the_home_stays_the_agents() {
     let owners = "cd; stat --format '%u:%g %a %n' . .cache .config .local .local/bin .local/share .local/state";
     let shadow = "printf '#!/bin/sh\\n' >~/.local/bin/git; chmod +x ~/.local/bin/git; \
                   command -v git; command -v claude";
-    all_say(
+    all_print(
         &container,
         &[
             (

@@ -1,5 +1,5 @@
-//! What keeps an agent from its work, under the contract's options: `health` and the start say it, and
-//! what they advise helps.
+//! What keeps an agent from its work, under the contract's options: `health` and the start report it,
+//! and their hints help.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,14 +20,14 @@ fn sandbox(binds: &[&str]) -> Container {
     Container::start(&options, &["sleep", "infinity"])
 }
 
-/// What the start says.
+/// The messages of the start.
 fn said(container: &Container) -> String {
     let logs = container.docker(&["logs"]).succeeded();
     assert_eq!(logs.stdout, "");
     logs.stderr
 }
 
-/// The lines of what is not well.
+/// The lines of the probes that fail.
 fn failures(container: &Container, health: &[&str]) -> Vec<String> {
     let ran = container.exec(health);
     let lines = ran.stdout.lines().filter(|line| !line.starts_with("ok "));
@@ -47,7 +47,7 @@ fn on_the_host(folder: &Path, user: &str, script: &str) {
 
 /// As in devcontainers/cli#796 and docker/for-win#7332.
 #[test]
-fn a_worktree_mounted_alone_is_said_and_the_hint_helps() {
+fn a_worktree_mounted_alone_is_reported_and_the_hint_helps() {
     let host = workspace();
     on_the_host(
         host.path(),
@@ -76,7 +76,7 @@ fn a_worktree_mounted_alone_is_said_and_the_hint_helps() {
 }
 
 #[test]
-fn what_only_git_sees_is_seen_by_deep_health() {
+fn damage_that_only_git_finds_fails_deep_health() {
     let folder = workspace();
     let container = Container::start_hardened(folder.path());
     let make = "git init -q . && git -c user.name=me -c user.email=me@example.invalid commit -q --allow-empty -m first";
@@ -131,7 +131,7 @@ fn a_full_tmp_and_a_full_home_are_unhealthy_until_there_is_room() {
 
 /// Claude Code hung on the first, and could run no command with the second.
 #[test]
-fn files_that_keep_claude_code_from_working_are_said() {
+fn files_that_keep_claude_code_from_working_are_reported() {
     let folder = workspace();
     let container = Container::start_hardened(folder.path());
     let spoil = "mkfifo ~/.claude.json && touch /tmp/claude-1000";
@@ -164,7 +164,7 @@ fn files_that_keep_claude_code_from_working_are_said() {
 
 /// As in anthropics/claude-code#18443: a mount of a file keeps the file.
 #[test]
-fn credentials_that_were_replaced_or_missing_on_the_host_are_said() {
+fn credentials_that_were_replaced_or_missing_on_the_host_are_reported() {
     let (folder, host) = (workspace(), workspace());
     let work = format!("{}:/workspace:rw", folder.path().display());
     let file = host.path().join("credentials");
@@ -197,7 +197,7 @@ fn credentials_that_were_replaced_or_missing_on_the_host_are_said() {
 }
 
 #[test]
-fn a_claude_folder_of_another_user_is_said_in_the_second_way() {
+fn a_mounted_claude_folder_of_another_user_is_reported() {
     let (folder, settings) = (workspace(), workspace());
     on_the_host(settings.path(), "root", "chown 1001:1001 . && chmod 700 .");
     let container =
@@ -212,9 +212,9 @@ fn a_claude_folder_of_another_user_is_said_in_the_second_way() {
     assert_eq!(failures(&container, &HEALTH), [""; 0]);
 }
 
-/// With mounted credentials and no tmpfs for the folder, it is root's: that is how the contract has it.
+/// With mounted credentials and no tmpfs for their folder, as in the contract, the engine makes the folder for root.
 #[test]
-fn a_folder_that_the_engine_made_is_seen_by_deep_health_and_its_hint_helps() {
+fn a_folder_that_the_engine_made_fails_deep_health_and_its_hint_helps() {
     let folder = workspace();
     let work = format!("{}:/workspace:rw", folder.path().display());
     let container = sandbox(&[&work, &format!("/dev/null:{CREDENTIALS}:ro")]);
@@ -281,7 +281,7 @@ fn nothing_of_a_hostile_workspace_is_executed_by_health_or_the_start() {
         "{failures:?}"
     );
     assert_eq!(marks(), [""; 0]);
-    // Whoever uses the workspace without care leaves marks.
+    // Plain use of the workspace leaves marks.
     container.exec(&["git", "status"]);
     assert_eq!(marks(), ["mark-git"]);
 }

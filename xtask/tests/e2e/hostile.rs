@@ -1,5 +1,5 @@
 //! A hostile repository in the workspace: what Claude Code does with its settings by default, and
-//! that it does nothing of that under the strict settings (docs/security.md).
+//! that the strict settings prevent all of it (docs/security.md).
 
 mod cases;
 
@@ -72,10 +72,10 @@ impl Sandbox {
     }
 }
 
-/// What a repository has brought about.
+/// What a repository made Claude Code do.
 #[derive(Debug)]
 struct Seen {
-    /// What ran of its commands.
+    /// Which of its commands ran.
     marks: Vec<String>,
     requests: Vec<Value>,
     ran: Ran,
@@ -87,7 +87,7 @@ impl Seen {
     }
 }
 
-/// A command, for what waits for one, and the variables that it sees; then the end.
+/// One command, which hooks may wait for and which prints the variables that it sees; then the end.
 fn turns() -> Value {
     let command = "printenv DISABLE_TELEMETRY CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC";
     let input = json!({"command": command, "description": "a step"});
@@ -162,7 +162,7 @@ fn the_strict_settings_stop_what_a_repository_wants() {
         let target = format!("/etc/claude-code/managed-settings.d/{name}");
         ["-v".to_owned(), format!("{}:{target}:ro", path.display())]
     };
-    // As docs/security.md says it.
+    // As in docs/security.md.
     let cat = ["run", "--rm", "--entrypoint", "cat", image()];
     let strict = docker(&[&cat[..], &["/etc/claude-code/strict.json"]].concat()).succeeded();
     let gateway = json!({"env": {"ANTHROPIC_BASE_URL": OPERATOR}}).to_string();

@@ -23,7 +23,7 @@ mod hostile;
 mod pid1;
 mod push;
 mod release;
-mod seed;
+mod specification;
 mod tags;
 mod verify;
 mod world;

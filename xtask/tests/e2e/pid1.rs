@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::common::Ran;
 use crate::world::{Container, HARDENED, docker, image, workspace};
 
-/// What PID 1 says when somebody did not end when told to.
+/// PID 1's warning when a process did not end by SIGTERM.
 const KILLED: &str =
     "agent-entrypoint: warning: killing the processes that did not end within 4 s of SIGTERM";
 
@@ -21,7 +21,7 @@ fn busy(container: &Container, prefix: &str) {
     }
 }
 
-/// Stops a container as the server does; returns PID 1's words, and prints the time that it took.
+/// Stops a container as the server does; returns PID 1's output, and prints the time that it took.
 fn stop(container: &Container) -> Ran {
     let start = Instant::now();
     container.docker(&["stop"]).succeeded();
@@ -36,7 +36,7 @@ fn stop_ends_a_busy_agent_at_once_when_everybody_obeys() {
     busy(&container, "");
     let said = stop(&container);
     assert_eq!(container.state("ExitCode"), "0");
-    // Nobody had to be waited for: that would have taken four seconds, and a warning.
+    // Waiting for a process would have taken four seconds and given a warning.
     assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("", ""));
 }
 
@@ -50,7 +50,7 @@ fn stop_ends_a_busy_agent_within_five_seconds_when_nobody_obeys() {
     busy(&container, "trap '' TERM;");
     let said = stop(&container);
     assert_eq!(container.state("ExitCode"), "137");
-    // PID 1 ended them: it had no more time to speak if the engine had done so after its five seconds.
+    // PID 1 killed them. Had the engine done so after its five seconds, there would be no warning.
     assert_eq!(said.stderr.trim_end(), KILLED);
 }
 
@@ -143,7 +143,7 @@ fn headless_gives_claude_the_flags_that_the_environment_asks_for() {
         let headless = ["timeout", "30", "agent-entrypoint", "headless", "hello"];
         docker(&[&exec[..], &headless, more].concat())
     };
-    // Without a login Claude Code comes as far as to say so, in the form that was asked for.
+    // Without a login Claude Code reports just that, in the requested format.
     let text = ask(&format("text"), &[]);
     assert_eq!(text.code, Some(1), "{text:#?}");
     assert!(text.stdout.starts_with("Not logged in"), "{text:#?}");

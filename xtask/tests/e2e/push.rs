@@ -20,22 +20,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{Ran, command};
+use crate::common::{Ran, WORKSPACE, command, set_author};
 use crate::world::{Registry, base, unique_name, xtask_in};
-
-const MANIFEST: &str = r#"[workspace]
-members = []
-
-[workspace.package]
-version = "0.2.13"
-
-[workspace.metadata.image]
-repository = "REPOSITORY"
-dockerfile = "docker/Dockerfile.agent"
-platforms = ["linux/amd64", "linux/arm64"]
-default-branch = "main"
-node = "20"
-"#;
 
 /// An image of one file; nothing of it has to be run or fetched.
 const DOCKERFILE: &str = "FROM scratch\nCOPY --link content/ /\nARG IMAGE_REVISION\n\
@@ -62,7 +48,8 @@ impl Workspace {
         };
         let address = address.unwrap_or(&workspace.registry.address);
         let repository = format!("{address}/{}", workspace.repository);
-        workspace.write("Cargo.toml", &MANIFEST.replace("REPOSITORY", &repository));
+        let manifest = WORKSPACE.replace("agentgate/agent", &repository);
+        workspace.write("Cargo.toml", &manifest);
         workspace.write("docker/Dockerfile.agent", DOCKERFILE);
         // Its own: BuildKit takes a file of the same content and other times from its cache.
         workspace.write("content/file", &workspace.repository);
@@ -86,10 +73,7 @@ impl Workspace {
     /// [`Workspace::git`] that is not run yet.
     fn git_command(&self, args: &[&str]) -> std::process::Command {
         let mut git = command("git", self.folder.path());
-        for (name, value) in [("NAME", "Ada"), ("EMAIL", "ada@example.org")] {
-            git.env(format!("GIT_AUTHOR_{name}"), value);
-            git.env(format!("GIT_COMMITTER_{name}"), value);
-        }
+        set_author(&mut git);
         git.args(args);
         git
     }

@@ -5,17 +5,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::{Ran, command};
+use crate::common::{Ran, command, set_author};
 use crate::world::{Registry, docker, unique_name, xtask};
 
 /// A repository whose HEAD carries `v1.0.0`, with higher versions elsewhere.
 fn repository(folder: &Path) {
     let git = |args: &[&str]| {
         let mut git = command("git", folder);
-        for (name, value) in [("NAME", "Ada"), ("EMAIL", "ada@example.org")] {
-            git.env(format!("GIT_AUTHOR_{name}"), value);
-            git.env(format!("GIT_COMMITTER_{name}"), value);
-        }
+        set_author(&mut git);
         Ran::of(git.args(args)).succeeded();
     };
     git(&["init", "--quiet"]);
@@ -26,7 +23,7 @@ fn repository(folder: &Path) {
 }
 
 #[test]
-fn latest_waits_for_what_the_registry_really_has() {
+fn latest_depends_on_what_the_registry_has() {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("source");
     fs::create_dir(&source).unwrap();

@@ -47,7 +47,7 @@ impl Verified {
             .flat_map(|one| one["results"].as_array().unwrap())
     }
 
-    /// The ids of the checks that ended so.
+    /// The ids of the checks with this status.
     fn ids(&self, status: &str) -> Vec<&str> {
         let of_status = self.results().filter(|one| one["status"] == status);
         of_status.map(|one| one["id"].as_str().unwrap()).collect()
@@ -80,7 +80,7 @@ impl Image {
         Image::build_with(&[], dockerfile)
     }
 
-    /// Builds one for any other, where nothing must run for it.
+    /// Builds one for another platform; the Dockerfile must not run a program of that platform.
     fn build_for(platform: &str, dockerfile: &str) -> Image {
         Image::build_with(&["--platform", platform], dockerfile)
     }
@@ -107,11 +107,4 @@ impl Drop for Image {
     fn drop(&mut self) {
         docker(&["image", "rm", "--force", &self.0]);
     }
-}
-
-/// Ids of containers that any run of verify has left.
-fn left_containers() -> String {
-    let filter = "label=io.agentgate.verify";
-    let args = ["ps", "--all", "--quiet", "--filter", filter];
-    docker(&args).succeeded().stdout
 }

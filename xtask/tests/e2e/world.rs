@@ -27,9 +27,24 @@ pub(crate) fn xtask(args: &[&str]) -> Command {
 
 /// `cargo xtask ARGS` of this checkout, in another workspace. As at a desk: CI's variables would say
 /// which branch or pull request it is.
+///
+/// Not started by cargo, so it finds verify beside itself.
 pub(crate) fn xtask_in(folder: &Path, args: &[&str]) -> Command {
+    static VERIFY: OnceLock<()> = OnceLock::new();
+    VERIFY.get_or_init(|| {
+        let mut cargo = command(env!("CARGO"), &root());
+        cargo.args(["build", "--locked", "--package", "verify"]);
+        // As in exec.rs: else ring is compiled anew.
+        let names = std::env::vars().map(|(name, _)| name);
+        let is_of_package =
+            |name: &String| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        for name in names.filter(is_of_package) {
+            cargo.env_remove(name);
+        }
+        Ran::of(&mut cargo).succeeded();
+    });
     let mut command = command(env!("CARGO_BIN_EXE_xtask"), folder);
-    command.args(args).env_remove("CI");
+    command.args(args).env_remove("CARGO").env_remove("CI");
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GITHUB_")) {
         command.env_remove(name);
     }

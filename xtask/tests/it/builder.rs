@@ -1,4 +1,4 @@
-//! Builders that are not made yet, whose nodes do not run, or cannot be reached.
+//! Builders whose nodes do not run, end, or cannot be reached.
 
 use std::io::Read as _;
 use std::process::Stdio;
@@ -9,10 +9,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::sandbox::Sandbox;
 
 /// As after `docker buildx create` without `--bootstrap`, and after `docker buildx stop`.
-const IDLE: &str = "Name: box\nDriver: docker-container\n\nNodes:\nName: box0\nStatus: inactive\n";
+pub(crate) const IDLE: &str =
+    "Name: box\nDriver: docker-container\n\nNodes:\nName: box0\nStatus: inactive\n";
 
 /// As `--bootstrap` leaves it.
-const STARTS: &str =
+pub(crate) const STARTS: &str =
     "printf 'Status: running\\nPlatforms: linux/amd64, linux/arm64\\n' >> \"$here/builder\"";
 
 const BOTH: [&str; 5] = [
@@ -63,7 +64,7 @@ fn what_a_started_builder_lacks_is_named() {
 }
 
 #[test]
-fn a_builder_that_does_not_start_is_told_with_the_reason() {
+fn a_builder_that_does_not_start_is_reported_with_the_reason() {
     let sandbox = idle("printf '#1 pulling\\nERROR: not found\\n' >&2; exit 1");
     sandbox.run(&BOTH).failed_after(
         "starting the builder `box`\n",
@@ -74,7 +75,7 @@ fn a_builder_that_does_not_start_is_told_with_the_reason() {
 }
 
 #[test]
-fn an_interruption_while_it_starts_is_no_fault_of_the_builder() {
+fn an_interruption_while_it_starts_is_not_blamed_on_the_builder() {
     let sandbox = idle(": > \"$here/up\"; exec sleep 60");
     let mut child = sandbox
         .xtask(&BOTH)
@@ -95,7 +96,7 @@ fn an_interruption_while_it_starts_is_no_fault_of_the_builder() {
 }
 
 #[test]
-fn looking_starts_nothing() {
+fn a_dry_run_and_doctor_start_no_builder() {
     let sandbox = idle("exit 99");
     let mut dry = BOTH.to_vec();
     dry.push("--dry-run");
@@ -141,7 +142,7 @@ fn a_builder_that_ends_during_a_build_is_named() {
     assert!(ran.stderr.contains(error), "{ran:#?}");
 }
 
-/// A cluster where no node can take the second pod, as buildx tells of it.
+/// A cluster where no node can take the second pod, in buildx's words.
 const CLUSTER: &str = "Name: farm\nDriver: kubernetes\n\nNodes:\nName: farm0\nStatus: running\n\
                        Platforms: linux/amd64*, linux/386\n\nName: farm1\nStatus: stopped\n\
                        Platforms: linux/arm64*\n";
@@ -167,7 +168,7 @@ fn only_the_nodes_that_a_build_needs_must_run() {
     assert_eq!(sandbox.builds().len(), 1);
     sandbox.write("bin/build", "exit 1");
     image("linux/arm64").failed(1, &format!("the build failed: {error}"));
-    // What fails by itself is not laid on the node that was not needed.
+    // A build that fails by itself is not blamed on a node that it does not need.
     let ran = image("linux/amd64");
     assert!(!ran.stderr.contains("has ended"), "{ran:#?}");
     assert_eq!(sandbox.builds().len(), 3);
@@ -200,7 +201,7 @@ fn a_push_by_another_builder_than_the_engines_needs_no_engine() {
     let ran = sandbox.run(&["image", "--builder", "farm", "--platform", "linux/arm64"]);
     let error = "error: the build failed: the Docker Engine does not answer: no answer\n";
     assert!(ran.stderr.starts_with(error), "{ran:#?}");
-    // This is what buildx says of the engine's own builder.
+    // buildx describes the engine's own builder in this way.
     sandbox.write("bin/builder", "Name: default\nDriver: \nError: no answer\n");
     let ran = sandbox.run(&["doctor"]);
     assert!(ran.stdout.contains("\nbuilder  none\n"), "{ran:#?}");
@@ -208,7 +209,7 @@ fn a_push_by_another_builder_than_the_engines_needs_no_engine() {
 }
 
 #[test]
-fn a_pod_that_is_started_again_is_no_fault_of_the_build() {
+fn a_pod_that_is_started_again_is_not_blamed_on_the_build() {
     let sandbox = Sandbox::new();
     let runs = CLUSTER.replace("stopped", "running");
     sandbox.write("bin/builder", &runs);
@@ -219,90 +220,4 @@ fn a_pod_that_is_started_again_is_no_fault_of_the_build() {
     let error =
         "error: the build failed: the builder `farm` has ended\n  hint: `kubectl get events`";
     assert!(ran.stderr.contains(error), "{ran:#?}");
-}
-
-const CREATE: [&str; 2] = ["image", "--create-builder"];
-
-/// A docker without the builder `agentgate`, and what makes that one.
-fn without_builder(create: &str) -> Sandbox {
-    let sandbox = Sandbox::new();
-    std::fs::remove_file(sandbox.path("bin/builder")).unwrap();
-    sandbox.write("bin/create", create);
-    sandbox.write("bin/rm", "");
-    sandbox
-}
-
-#[test]
-fn a_builder_is_created_unless_it_is_there() {
-    let sandbox = without_builder(r#"cp "$here/made" "$here/builder""#);
-    sandbox.write("bin/made", IDLE);
-    sandbox.write("bin/start", STARTS);
-    let create = "buildx create --name agentgate --driver docker-container";
-    let mut dry = CREATE.to_vec();
-    dry.extend(["--dry-run", "--json"]);
-    let ran = sandbox.run(&dry).succeeded();
-    let note = format!("note: first `docker {create} --bootstrap`\n");
-    assert_eq!(ran.stderr, note);
-    serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap();
-    assert!(!sandbox.read("bin/calls").contains("create"));
-    for _ in 0..2 {
-        sandbox.run(&CREATE).succeeded();
-        let calls = sandbox.read("bin/calls");
-        for call in [create, "buildx inspect --bootstrap agentgate"] {
-            assert_eq!(calls.matches(&format!("{call}\n")).count(), 1, "{calls}");
-        }
-    }
-    assert_eq!(sandbox.builds().len(), 2);
-}
-
-#[test]
-fn a_builder_that_cannot_be_created_leaves_no_half_of_it() {
-    let sandbox = without_builder(r#"cp "$here/made" "$here/builder""#);
-    sandbox.write("bin/made", IDLE);
-    sandbox.write("bin/start", "echo 'ERROR: not found' >&2; exit 1");
-    sandbox.run(&CREATE).failed_after(
-        "ERROR: not found\n",
-        "the builder `agentgate` cannot be made: `docker buildx inspect` failed (exit status: 1); \
-         its output is above\n  hint: it needs BuildKit's image from Docker Hub; `--builder NAME` \
-         takes one that you have",
-    );
-    let calls = sandbox.read("bin/calls");
-    assert!(calls.contains("buildx rm --force agentgate\n"), "{calls}");
-    assert_eq!(sandbox.builds(), [""; 0]);
-}
-
-#[test]
-fn a_builder_that_somebody_else_makes_meanwhile_is_used_and_left_alone() {
-    let exists = r#"cp "$here/made" "$here/builder"; echo 'ERROR: existing instance' >&2; exit 1"#;
-    let sandbox = without_builder(exists);
-    sandbox.write("bin/made", IDLE);
-    sandbox.write("bin/start", STARTS);
-    let ran = sandbox.run(&CREATE).succeeded();
-    let note = "note: somebody else has made `agentgate` meanwhile\n";
-    assert!(ran.stderr.contains(note), "{ran:#?}");
-    assert!(!sandbox.read("bin/calls").contains("buildx rm"));
-    assert_eq!(sandbox.builds().len(), 1);
-    // Where none is there after all, there is nothing to remove either.
-    let sandbox = without_builder("echo 'ERROR: no such driver' >&2; exit 1");
-    let ran = sandbox.run(&CREATE);
-    let error = "error: the builder `agentgate` cannot be made: `docker buildx create` failed";
-    assert!(ran.stderr.contains(error), "{ran:#?}");
-    assert!(!sandbox.read("bin/calls").contains("buildx rm"));
-}
-
-#[test]
-fn no_builder_is_created_where_there_is_no_engine() {
-    let sandbox = without_builder("exit 99");
-    sandbox.write(
-        "bin/info",
-        r#"{"ServerErrors":["no answer"],"ClientInfo":{}}"#,
-    );
-    let ran = sandbox.run(&CREATE);
-    assert_eq!(ran.code, Some(1), "{ran:#?}");
-    let error = "error: the Docker Engine does not answer: no answer\n  hint: start it";
-    assert!(ran.stderr.starts_with(error), "{ran:#?}");
-    std::fs::remove_file(sandbox.path("bin/docker")).unwrap();
-    let ran = sandbox.run(&CREATE);
-    let error = "error: there is no `docker` on PATH\n  hint: ";
-    assert!(ran.stderr.starts_with(error), "{ran:#?}");
 }

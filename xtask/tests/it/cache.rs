@@ -1,11 +1,11 @@
-//! `--cache`: what reaches docker, and what becomes of a build that fails with one.
+//! `--cache`: docker's command line, and the second try of a build that fails with a cache.
 
 use std::process::Command;
 
 use crate::common::Ran;
 use crate::sandbox::Sandbox;
 
-/// As a workflow has it after a step that hands it on.
+/// The variables of a workflow after the step that exports them.
 fn with_github(sandbox: &Sandbox, args: &[&str]) -> Command {
     let mut xtask = sandbox.xtask(&["image", "--cache", "gha"]);
     xtask.args(args);
@@ -21,7 +21,7 @@ fn notes(ran: &Ran) -> String {
 }
 
 #[test]
-fn github_is_left_out_where_it_cannot_be_reached_and_a_note_says_so() {
+fn githubs_cache_is_left_out_with_a_note_when_it_cannot_be_reached() {
     for lacking in ["ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL"] {
         let sandbox = Sandbox::new();
         let ran = Ran::of(with_github(&sandbox, &["--json"]).env(lacking, "")).succeeded();
@@ -60,7 +60,7 @@ fn a_build_that_fails_with_a_cache_is_run_once_more_without() {
     let cached = sandbox.builds().into_iter();
     let cached: Vec<bool> = cached.map(|build| build.contains("--cache-")).collect();
     assert_eq!(cached, [true, false]);
-    // What fails without one fails as ever.
+    // A build that fails without a cache, too, fails as usual.
     sandbox.write("bin/build", "exit 1");
     Ran::of(&mut with_github(&sandbox, &[])).failed_after(
         note,
@@ -69,7 +69,7 @@ fn a_build_that_fails_with_a_cache_is_run_once_more_without() {
 }
 
 #[test]
-fn a_folder_is_where_the_shell_is() {
+fn a_relative_folder_starts_from_the_callers_folder() {
     let sandbox = Sandbox::new();
     let mut xtask = sandbox.xtask(&["image", "--cache", "local=c", "--json"]);
     Ran::of(xtask.current_dir(sandbox.path("work/docker"))).succeeded();
@@ -80,7 +80,7 @@ fn a_folder_is_where_the_shell_is() {
 }
 
 #[test]
-fn the_classic_stores_builder_writes_none() {
+fn the_classic_stores_builder_writes_no_cache() {
     let sandbox = Sandbox::new();
     let containerd = r#"["driver-type","io.containerd.snapshotter.v1"]"#;
     sandbox.edit("bin/info", containerd, "");

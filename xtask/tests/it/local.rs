@@ -7,10 +7,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::common::Ran;
 use crate::sandbox::Sandbox;
 
-/// What `docker info` says when no engine answers.
+/// The output of `docker info` when no engine answers.
 const STOPPED: &str = r#"{"ServerErrors":["Cannot connect"],"ClientInfo":{"Plugins":[{"Name":"buildx","Version":"1"}]}}"#;
 
-/// What docker was asked, and told to build, in that order.
+/// The questions to docker and the builds, in that order.
 fn asked(sandbox: &Sandbox) -> Vec<String> {
     let calls = sandbox.read("bin/calls");
     let words = |call: &str| call.split(' ').take(2).collect::<Vec<_>>().join(" ");

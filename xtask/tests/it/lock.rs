@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::sandbox::Sandbox;
 
-/// Its stderr has said that it waits.
+/// Starts xtask, and reads on until it has printed that it waits for a lock.
 fn waiting(sandbox: &Sandbox, args: &[&str], lock: &str) -> (Child, BufReader<ChildStderr>) {
     let mut child = sandbox
         .xtask(args)
@@ -32,7 +32,7 @@ fn waiting(sandbox: &Sandbox, args: &[&str], lock: &str) -> (Child, BufReader<Ch
 #[test]
 fn the_second_build_waits_for_the_first_and_each_has_its_own_result() {
     let sandbox = Sandbox::new();
-    // The first goes on when the second waits.
+    // The first continues when the second waits.
     sandbox.write(
         "bin/build",
         r#"build=2
@@ -80,7 +80,7 @@ fn an_interruption_ends_the_waiting() {
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");
-    // Nothing that it has started is to be ended first.
+    // It has started no program that would have to end first.
     let end = child.wait().unwrap();
     assert_eq!(end.signal(), Some(Signal::INT.as_raw()), "{end:?}");
     assert_eq!(sandbox.builds(), [""; 0]);

@@ -11,7 +11,9 @@ mod builder;
 mod cache;
 #[path = "../common/mod.rs"]
 mod common;
+mod create_builder;
 mod image;
+mod imports;
 mod local;
 mod lock;
 mod packages;

@@ -1,4 +1,4 @@
-//! Packages beyond the default ones, and engines that are too old: what is decided before a build.
+//! Packages beyond the default ones, and engines that are too old: both are decided before a build.
 
 use crate::sandbox::Sandbox;
 
@@ -14,7 +14,7 @@ fn extra_packages_of_the_settings_are_the_commits_own() {
     let argument = "--build-arg 'EXTRA_PACKAGES=make py3-pip'";
     assert!(ran.stdout.contains(argument), "{ran:#?}");
 
-    // Those of the command line replace them, and the image is no longer what the commit says.
+    // Those of the command line replace them, and the image is then not the commit's own.
     let other = ["image", "--dry-run", "--build-arg", "EXTRA_PACKAGES=file"];
     let ran = sandbox.run(&other).succeeded();
     assert!(!ran.stdout.contains(&sha), "{ran:#?}");

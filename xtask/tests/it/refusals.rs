@@ -1,4 +1,4 @@
-//! What cannot be built says what is missing, why, and what to type; and nothing is built.
+//! Refusals before a build: each names what is missing, why, and what to type; nothing is built.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ fn refused(sandbox: &Sandbox, args: &[&str], code: i32, error: &str) {
     assert_eq!(sandbox.builds(), [""; 0]);
 }
 
-/// Fails with exit code 2 as clap words it; the part that is ours is checked.
+/// Fails with exit code 2 in clap's words; only our part of them is checked.
 #[track_caller]
 fn wrong_usage(sandbox: &Sandbox, args: &[&str], part: &str) {
     let ran = sandbox.run(args);

@@ -7,21 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::common::{Ran, command};
-
-const MANIFEST: &str = r#"[workspace]
-members = []
-
-[workspace.package]
-version = "0.2.13"
-
-[workspace.metadata.image]
-repository = "agentgate/agent"
-dockerfile = "docker/Dockerfile.agent"
-platforms = ["linux/amd64", "linux/arm64"]
-default-branch = "main"
-node = "20"
-"#;
+use crate::common::{Ran, WORKSPACE, command, set_author};
 
 const INFO: &str = r#"{"ServerVersion":"28.5.2","OSType":"linux","Architecture":"x86_64",
 "DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],
@@ -84,7 +70,7 @@ impl Sandbox {
         for folder in ["work/docker", "bin", "tmp"] {
             fs::create_dir_all(sandbox.path(folder)).unwrap();
         }
-        sandbox.write("work/Cargo.toml", MANIFEST);
+        sandbox.write("work/Cargo.toml", WORKSPACE);
         sandbox.write("work/.gitignore", "/target\n");
         sandbox.write("work/docker/Dockerfile.agent", "FROM scratch\n");
         sandbox.write("bin/docker", DOCKER);
@@ -128,7 +114,7 @@ impl Sandbox {
             .collect()
     }
 
-    /// HEAD's full commit id, as git itself says it.
+    /// HEAD's full commit id, from git itself.
     pub(crate) fn revision(&self) -> String {
         self.git(&["rev-parse", "HEAD"]).trim().to_owned()
     }
@@ -154,28 +140,18 @@ impl Sandbox {
 }
 
 /// Runs git in `folder` with a fixed author, and returns what it prints.
+#[track_caller]
 pub(crate) fn git_in(folder: &Path, args: &[&str], date: &str) -> String {
-    let output = bare_command("git", folder)
-        .args(args)
-        .env("PATH", std::env::var_os("PATH").unwrap())
+    let mut git = bare_command("git", folder);
+    set_author(&mut git);
+    git.env("PATH", std::env::var_os("PATH").unwrap())
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_AUTHOR_NAME", "Ada")
-        .env("GIT_AUTHOR_EMAIL", "ada@example.org")
         .env("GIT_AUTHOR_DATE", date)
-        .env("GIT_COMMITTER_NAME", "Ada")
-        .env("GIT_COMMITTER_EMAIL", "ada@example.org")
-        .env("GIT_COMMITTER_DATE", date)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "git {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
+        .env("GIT_COMMITTER_DATE", date);
+    Ran::of(git.args(args)).succeeded().stdout
 }
 
-/// A command without the environment of whoever runs the tests.
+/// A command without the environment of the person who runs the tests.
 fn bare_command(program: &str, folder: &Path) -> Command {
     let mut command = command(program, folder);
     command.env_clear();
@@ -183,7 +159,7 @@ fn bare_command(program: &str, folder: &Path) -> Command {
 }
 
 impl Ran {
-    /// It failed with `code`, said nothing on stdout, and exactly `error` on stderr.
+    /// It failed with `code`, printed nothing on stdout, and exactly `error` on stderr.
     #[track_caller]
     pub(crate) fn failed(self, code: i32, error: &str) {
         assert_eq!(self.code, Some(code), "{self:#?}");

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: which steps run, where, and how it tells what failed or did not run.
+//! `cargo xtask test`: which steps run, where, and how it reports what failed or did not run.
 //!
 //! `CARGO` names a fake that records its calls; the real steps run when these tests do.
 
@@ -181,7 +181,7 @@ fn a_test_bed_that_was_up_before_stays_up() {
 }
 
 #[test]
-fn every_step_runs_and_every_failure_is_told() {
+fn every_step_runs_and_every_failure_is_reported() {
     let sandbox = sandbox();
     sandbox.write("bin/failing", "fmt .*\n.*--test e2e -- --skip.*\n");
     let ran = run(&sandbox, &["test"], false);
@@ -199,7 +199,7 @@ fn every_step_runs_and_every_failure_is_told() {
 }
 
 #[test]
-fn what_did_not_run_is_said_last_and_fails_in_ci() {
+fn what_did_not_run_is_reported_last_and_fails_in_ci() {
     let sandbox = sandbox();
     fs::write(sandbox.path("bin/info"), r#"{"ClientInfo":{}}"#).unwrap();
     sandbox.write("bin/up", "exit 3");

@@ -43,7 +43,8 @@ fn every_file_says_what_it_is_for_and_is_short_enough_to_read() {
     assert_eq!(wrong, [""; 0]);
 }
 
-/// The commands: each is a file and a folder of xtask/src. What two of them need is in a file below both.
+/// The commands: each is a file and a folder of xtask/src, and verify's checks are a crate besides. What two
+/// of them need is in a file below both.
 const COMMANDS: [&str; 8] = [
     "audit",
     "completions",
@@ -72,7 +73,7 @@ const IMPORTS: [(&str, &str, &str); 5] = [
     (
         "release",
         "verify",
-        "a release proves each platform before it gives a tag",
+        "a release starts verify for what no receipt proves",
     ),
 ];
 
@@ -160,13 +161,18 @@ fn only_one_file_starts_docker() {
         "typed",
         "clean_up",
     ];
-    for (path, text) in xtask_sources() {
+    for (path, text) in sources() {
+        // Tests start what they like.
+        if !path.iter().any(|part| part == "src") {
+            continue;
+        }
         let text: String = text.split_whitespace().collect();
         for start in starts {
             let call = format!(".{start}(\"docker\",");
             assert!(
                 !text.contains(&call),
-                "{path}: use the functions of docker.rs"
+                "{}: use the functions of docker.rs",
+                path.display()
             );
         }
     }

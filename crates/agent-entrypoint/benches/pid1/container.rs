@@ -107,7 +107,7 @@ fn table(times: &[Times; STARTS.len()], rounds: usize) -> Table {
     table
 }
 
-/// The engine that docker is led to, by the caller's environment or by the test bed's.
+/// The engine that docker uses, by the caller's environment or by the test bed's.
 struct Engine {
     env: Vec<(String, String)>,
 }

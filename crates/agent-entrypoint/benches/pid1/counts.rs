@@ -114,7 +114,7 @@ fn syscalls(place: Place, command: &[&str], folder: &Path) -> io::Result<i64> {
     let file = folder.join("strace");
     let mut run = Run::prepare(place, &[], command)?;
     let pid = run.pid()?;
-    // It looks from outside, so that the init is the PID 1 and has no other child.
+    // It watches from outside, so that the init is PID 1 and has no other child.
     let mut tracer = program("strace")
         .args(["-f", "-o"])
         .arg(&file)

@@ -44,7 +44,7 @@ fn row(contender: &Contender, words: &[&str]) -> io::Result<Vec<String>> {
     Ok(vec![rss?.to_string(), pss?.to_string(), wakes.to_string()])
 }
 
-/// Waits until the gate has become the init and the init sleeps without waking in between two looks.
+/// Waits until the gate has become the init and the init sleeps without waking between two checks.
 fn settle(pid: u32, name: &str) -> io::Result<()> {
     // The kernel keeps 15 bytes of a program's name.
     let name = &name[..name.len().min(15)];

@@ -1,6 +1,6 @@
 //! Starting programs as PID 1 of a PID namespace or as an ordinary child, with a time limit and without leftovers.
 //!
-//! Every run begins at a gate, a shell that says it is ready and waits for a line before it becomes the
+//! Every run begins at a gate, a shell that prints that it is ready and waits for a line before it becomes the
 //! program. So what is timed is the program, and not the making of its namespace.
 
 use std::env;
@@ -16,7 +16,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use crate::watch::{self, PATIENCE};
 
-/// The variable that tells the benchmark in its namespaces which folder is the stage.
+/// The variable with the folder that is the stage, for the benchmark in its namespaces.
 pub const STAGE: &str = "PID1_BENCH_STAGE";
 /// Whom the runs belong to when root starts the benchmark, as in the image.
 pub const USER: u32 = 1000;

@@ -1,5 +1,5 @@
 //! How long it takes until 10,000 orphans are reaped: as they end, which is mostly the kernel's own time, and when
-//! all had ended before the init could look at one, which is the init's alone.
+//! all had ended before the init could collect one, which is the init's alone.
 
 use std::io;
 use std::time::{Duration, Instant};

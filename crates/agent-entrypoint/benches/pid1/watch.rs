@@ -1,4 +1,4 @@
-//! Looking at processes through `/proc`, and waiting for what is to be seen there.
+//! Watches processes through `/proc`, and waits for what shows there.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -10,16 +10,16 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Longer than any one step may take, on a busy machine too.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Looks every `pause` until there is something to see; an error when there never is.
+/// Calls `check` every `pause` until it returns something; an error when it never does.
 pub fn until<T>(
     what: &str,
     limit: Duration,
     pause: Duration,
-    mut look: impl FnMut() -> Option<T>,
+    mut check: impl FnMut() -> Option<T>,
 ) -> io::Result<T> {
     let start = Instant::now();
     loop {
-        if let Some(seen) = look() {
+        if let Some(seen) = check() {
             return Ok(seen);
         }
         if start.elapsed() > limit {
@@ -30,8 +30,8 @@ pub fn until<T>(
 }
 
 /// The same, for what is not being timed.
-pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> io::Result<T> {
-    until(what, PATIENCE, Duration::from_millis(2), look)
+pub fn eventually<T>(what: &str, check: impl FnMut() -> Option<T>) -> io::Result<T> {
+    until(what, PATIENCE, Duration::from_millis(2), check)
 }
 
 /// The children of a process, the oldest first: a page of them at most, which is cheap to read.

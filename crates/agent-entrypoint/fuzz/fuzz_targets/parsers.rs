@@ -1,6 +1,6 @@
 //! Feeds any bytes to all that the entrypoint parses, and holds it to what it promises of each.
 //!
-//! The input is cut at each NUL. Its first byte says how many of the pieces are arguments; the others
+//! The input is cut at each NUL. Its first byte is the number of pieces that are arguments; the others
 //! are the environment. All of it together is a line of `/proc/PID/stat`, a `.git` file, a number and a text, too.
 #![no_main]
 
@@ -37,7 +37,7 @@ fn words(texts: &[CString]) -> Vec<Option<Word<'_>>> {
 
 /// Gives memory back that the program keeps to its end, which here never comes.
 fn free(words: &Words<'_>) {
-    // SAFETY: `allocate_words` mapped these pages for these words alone, and nobody looks at them again.
+    // SAFETY: `allocate_words` mapped these pages for these words alone, and nobody reads them again.
     unsafe { libc::munmap(words.as_ptr().cast_mut().cast(), size_of_val(words)) };
 }
 

@@ -118,7 +118,7 @@ impl Start<'static> {
 /// `pair` must point to pairs of numbers, the last of which begins with a 0.
 unsafe fn user(mut pair: *const [usize; 2]) -> Ids {
     let (mut uid, mut gid) = (None, 0);
-    // SAFETY: by the caller's promise there is a pair wherever this looks.
+    // SAFETY: by the caller's promise there is a pair wherever this reads.
     while let [key, value] = unsafe { *pair }
         && key != 0
     {

@@ -1,4 +1,4 @@
-//! `health` and the files that Claude Code itself needs, and `health` in the hands of the agent.
+//! `health` and the files that Claude Code itself needs, and an agent that tampers with `health`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,8 +7,9 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::harness::{
-    As, MOUNT, entrypoint, entrypoint_as, folder, health, is_root, program, run, write_program,
+    As, MOUNT, entrypoint, entrypoint_as, folder, health, is_root, program, write_program,
 };
+use crate::running::run;
 
 /// A folder for PATH whose `claude` has this body.
 fn programs(claude: &str) -> TempDir {
@@ -35,7 +36,7 @@ fn failures(home: &Path, tmp: &Path, more: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_state_file_that_claude_code_cannot_read_is_said_and_never_opened() {
+fn a_state_file_that_claude_code_cannot_read_is_reported_and_never_opened() {
     let (home, tmp) = (folder(), folder());
     let file = home.path().join(".claude.json");
     let name = file.display();
@@ -66,7 +67,7 @@ fn a_state_file_that_claude_code_cannot_read_is_said_and_never_opened() {
                 "{script}"
             );
         }
-        // The start says the same.
+        // The start reports the same.
         let mut start = if is_root() {
             entrypoint_as(1000, &["true"])
         } else {
@@ -81,7 +82,7 @@ fn a_state_file_that_claude_code_cannot_read_is_said_and_never_opened() {
 }
 
 #[test]
-fn a_folder_that_claude_code_cannot_use_is_said() {
+fn a_folder_that_claude_code_cannot_use_is_reported() {
     let (home, tmp) = (folder(), folder());
     let uid = if is_root() {
         1000

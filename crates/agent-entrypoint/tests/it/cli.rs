@@ -1,6 +1,7 @@
 //! Usage: what is printed when asked, and what is refused.
 
-use crate::harness::{As, Outcome, entrypoint, run};
+use crate::harness::{As, entrypoint};
+use crate::running::{Outcome, run};
 
 #[test]
 fn version_and_help_go_to_stdout() {

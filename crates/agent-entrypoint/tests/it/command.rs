@@ -7,9 +7,10 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::harness::{
-    As, GRACE, Outcome, binary, entrypoint, entrypoint_as, folder, is_root, needs_root, program,
-    run, set_up, write_program,
+    As, GRACE, binary, entrypoint, entrypoint_as, folder, is_root, needs_root, program, set_up,
+    write_program,
 };
+use crate::running::{Outcome, Running, run};
 
 /// Signals whose default is neither death nor always possible to send: CHLD, URG, WINCH, CONT, and the stops.
 const HARMLESS: [i32; 8] = [17, 18, 19, 20, 21, 22, 23, 28];
@@ -104,7 +105,7 @@ fn a_closed_folder_in_path_does_not_hide_that_nothing_is_there() {
 #[test]
 fn stdin_and_stdout_are_the_commands() {
     for how in As::every() {
-        let mut running = crate::harness::Running::start(&mut entrypoint(how, &["cat"]));
+        let mut running = Running::start(&mut entrypoint(how, &["cat"]));
         running.type_in("hello\n");
         assert_eq!(running.line(), "hello");
         assert_eq!(running.wait(), Outcome::new(0, "", ""));

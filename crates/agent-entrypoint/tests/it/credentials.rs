@@ -1,10 +1,11 @@
-//! The warning about credentials that cannot be read: exact texts, and silence where all is well.
+//! The warning about credentials that cannot be read: exact texts, and no message when all is well.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use crate::harness::{As, Outcome, entrypoint, folder, is_root, run, workspace};
+use crate::harness::{As, entrypoint, folder, is_root, workspace};
+use crate::running::{Outcome, run};
 
 /// Who the entrypoint is, once it has stepped down.
 fn me() -> u32 {
@@ -24,7 +25,7 @@ fn quietly(variable: &str, folder: &Path) -> Outcome {
 }
 
 #[test]
-fn readable_or_absent_credentials_are_not_spoken_of() {
+fn readable_or_absent_credentials_give_no_message() {
     let home = folder();
     open(home.path(), 0o755);
     assert_eq!(quietly("CLAUDE_CONFIG_DIR", home.path()).stderr, "");

@@ -1,34 +1,29 @@
-//! Starting the binary with or without a PID namespace, reading what it says, never leaving it behind.
+//! The binary with or without a PID namespace, and the folders and users that tests start it with.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::watch::{PATIENCE, children, end_tree, eventually, mask, state};
+use crate::running::{Outcome, Running};
 
-/// What every run outside a PID namespace says first.
+/// The first message of every run outside a PID namespace.
 pub const NOT_PID_1: &str =
     "agent-entrypoint: note: this is not PID 1: only its own descendants are reaped and ended\n";
 
-/// What root says once it has become the agent's user.
+/// The message of root once it has become the agent's user.
 pub const STEPPED_DOWN: &str = "agent-entrypoint: note: started as root, going on as 1000:1000; hint: `docker exec` still comes as root: `docker exec --user agentgate …`\n";
-
-/// The program's name, cut as the kernel cuts it.
-const NAME: &str = "agent-entrypoin";
 
 /// The grace after SIGTERM; an end before that was not by SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(4);
 
-/// The flags that give a PID namespace whose PID 1 dies with the test.
+/// The flags for a PID namespace whose PID 1 dies with the test.
 const NAMESPACE: [&str; 4] = ["--pid", "--fork", "--kill-child", "--mount-proc"];
 
 /// How the binary runs.
@@ -39,7 +34,7 @@ pub enum As {
 }
 
 impl As {
-    /// Both ways, or the ordinary one where no PID namespace can be had.
+    /// Both ways, or the ordinary one when this machine allows no PID namespace.
     pub fn every() -> Vec<Self> {
         match namespaces() {
             Some(_) => vec![Self::Ordinary, Self::Pid1],
@@ -58,7 +53,7 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Returns true, and says so, if the test has to be left out for want of root.
+/// Returns true, and prints NOT RUN, if the test needs root and this is not root.
 pub fn needs_root(test: &str) -> bool {
     if !is_root() {
         eprintln!("NOT RUN: {test}: needs root");
@@ -66,7 +61,7 @@ pub fn needs_root(test: &str) -> bool {
     !is_root()
 }
 
-/// `unshare` and its flags, as far as this machine lets us; found out once.
+/// `unshare` and the flags that this machine allows; found out once.
 fn namespaces() -> Option<&'static [&'static str]> {
     static FLAGS: OnceLock<Option<Vec<&str>>> = OnceLock::new();
     FLAGS
@@ -139,7 +134,7 @@ pub fn folder() -> TempDir {
     folder
 }
 
-/// A workspace that gives no reason to say anything, but that it is no mount.
+/// A workspace without a reason for a message, except that it is not a mount.
 pub fn workspace() -> PathBuf {
     let path = public_place().join("workspace");
     fs::create_dir_all(&path).unwrap();
@@ -202,34 +197,11 @@ pub fn home() -> PathBuf {
     path
 }
 
-/// What `health` says of all that the settings of [`set_up`] leave as it should be.
+/// The lines of `health` about everything that [`set_up`] leaves in order.
 pub fn rest_is_well() -> String {
     let home = home();
     let home = home.display();
     format!("ok git no repository\nok home {home}\nok tmp /tmp\nok credentials none\n")
-}
-
-/// All that a finished run shows.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Outcome {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Outcome {
-    pub fn new(code: i32, stdout: &str, stderr: &str) -> Self {
-        Self {
-            code: Some(code),
-            stdout: stdout.to_owned(),
-            stderr: stderr.to_owned(),
-        }
-    }
-}
-
-/// Runs to the end, with nothing on stdin.
-pub fn run(command: &mut Command) -> Outcome {
-    Running::start(command).wait()
 }
 
 /// The program as another user, as `docker run --user` starts it; only root can.
@@ -243,8 +215,8 @@ pub fn entrypoint_as(uid: u32, arguments: &[&str]) -> Command {
     command
 }
 
-/// What comes before the program for it to begin as the agent's user, where tests are root's: root
-/// becomes that user by itself, but with another HOME.
+/// The words before the program with which it begins as the agent's user when the tests run as root. The program
+/// itself steps down to that user, too, but with another HOME.
 pub const AS_AGENT: &str = "exec setpriv --reuid=1000 --regid=1000 --clear-groups \"$0\" \"$@\"";
 
 /// `health` as the agent's user, with this PATH; the caller's is left for what comes before.
@@ -274,121 +246,4 @@ pub fn write_program(path: &Path, text: &str) {
     let mut running = Running::start(program("sh").args(["-c", script]).arg(path));
     running.type_in(text);
     assert_eq!(running.wait(), Outcome::new(0, "", ""));
-}
-
-/// A run that is under way; whatever becomes of the test, it ends with it.
-pub struct Running {
-    process: Child,
-    stdout: Receiver<String>,
-    stderr: Receiver<String>,
-}
-
-impl Running {
-    pub fn start(command: &mut Command) -> Self {
-        let mut process = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stdout = lines(process.stdout.take().unwrap());
-        let stderr = lines(process.stderr.take().unwrap());
-        Self {
-            process,
-            stdout,
-            stderr,
-        }
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.process.id()
-    }
-
-    /// The PID of the entrypoint itself, as seen from here, once signals wait for it.
-    pub fn init(&self) -> u32 {
-        // While it waits for a signal the kernel shows an empty mask; before, it never sleeps unmasked.
-        // Its `/proc/PID/exe` is for root alone.
-        let own = |pid: &u32| {
-            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            let is_masked = mask(*pid, "SigBlk").is_some_and(|mask| mask & (1 << 14) != 0);
-            name.trim_end() == NAME && (is_masked || state(*pid) == Some('S'))
-        };
-        eventually("the entrypoint to be up", || {
-            let pid = self.pid();
-            std::iter::once(pid).chain(children(pid)).find(own)
-        })
-    }
-
-    /// The command that runs under the entrypoint.
-    pub fn child(&self) -> u32 {
-        let init = self.init();
-        eventually("the command to be up", || children(init).first().copied())
-    }
-
-    /// The next line of stdout, which tells how far the command has got.
-    pub fn line(&self) -> String {
-        self.next_line().expect("a further line")
-    }
-
-    /// The same, or nothing if none comes any more.
-    pub fn next_line(&self) -> Option<String> {
-        let line = self.stdout.recv_timeout(PATIENCE).ok()?;
-        Some(line.trim_end().to_owned())
-    }
-
-    pub fn type_in(&mut self, text: &str) {
-        let stdin = self.process.stdin.as_mut().unwrap();
-        stdin.write_all(text.as_bytes()).unwrap();
-        stdin.flush().unwrap();
-    }
-
-    /// Closes stdin, waits for the end, and collects what was not read yet.
-    ///
-    /// That takes the end of everyone who holds the streams: nobody may be left behind.
-    pub fn wait(mut self) -> Outcome {
-        drop(self.process.stdin.take());
-        let status = eventually("the end of the run", || self.process.try_wait().unwrap());
-        Outcome {
-            code: status.code(),
-            stdout: rest_of(&self.stdout),
-            stderr: rest_of(&self.stderr),
-        }
-    }
-}
-
-/// The lines of a stream as they come, read by a thread so that waiting for one can be given up.
-fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut stream = BufReader::new(stream);
-        loop {
-            let mut line = String::new();
-            // On a terminal the end of the other side is an error, not an end of file.
-            let end = stream.read_line(&mut line).is_err() || line.is_empty();
-            if end || sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-fn rest_of(lines: &Receiver<String>) -> String {
-    let mut rest = String::new();
-    loop {
-        match lines.recv_timeout(PATIENCE) {
-            Ok(line) => rest += &line,
-            Err(RecvTimeoutError::Disconnected) => return rest,
-            Err(RecvTimeoutError::Timeout) => panic!("somebody still holds the stream: {rest}"),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Ok(None) = self.process.try_wait() {
-            end_tree(self.pid());
-            let _ = self.process.wait();
-        }
-    }
 }

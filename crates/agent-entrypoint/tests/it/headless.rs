@@ -4,7 +4,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{As, Outcome, Running, entrypoint, folder, is_root, run, write_program};
+use crate::harness::{As, entrypoint, folder, is_root, write_program};
+use crate::running::{Outcome, Running, run};
 use crate::watch::kill;
 
 fn claude(body: &str) -> TempDir {
@@ -23,7 +24,7 @@ fn headless(how: As, path: &TempDir, arguments: &[&str]) -> Command {
 const PRINT: &str = "printf '%s\\n' \"$@\"";
 
 #[test]
-fn arguments_are_passed_on_behind_what_the_variables_say() {
+fn arguments_are_passed_on_behind_the_options_of_the_variables() {
     let path = claude(PRINT);
     for how in As::every() {
         let outcome = run(&mut headless(how, &path, &["two words", "", "--", "-x"]));
@@ -41,7 +42,7 @@ fn arguments_are_passed_on_behind_what_the_variables_say() {
         let stdout = "--print\n--verbose\n--output-format\nstream-json\n--max-turns\n7\n--permission-mode\nplan\nhi\n";
         let outcome = with_variables(&["hi"]);
         assert_eq!(outcome, Outcome::new(0, stdout, ""), "{how:?}");
-        // What the caller says goes before what the variables say.
+        // The caller's options override those of the variables.
         let given = ["-p", "--output-format=json", "--max-turns", "1", "hi"];
         let stdout = format!("--permission-mode\nplan\n{}\n", given.join("\n"));
         let outcome = with_variables(&given);
@@ -67,7 +68,7 @@ fn the_exit_code_and_the_streams_are_claudes() {
 fn beside_pid_1_the_process_itself_becomes_claude() {
     let path = claude("echo $$; id -u");
     let running = Running::start(&mut headless(As::Ordinary, &path, &[]));
-    // By `docker exec` it is the user of that, but for root, and no workspace is asked for.
+    // By `docker exec` it keeps the user, unless that is root, and needs no workspace.
     assert_eq!(running.line(), running.pid().to_string());
     let uid = rustix::process::geteuid().as_raw();
     let uid = if uid == 0 { 1000 } else { uid };
@@ -78,7 +79,7 @@ fn beside_pid_1_the_process_itself_becomes_claude() {
 }
 
 #[test]
-fn as_pid_1_it_is_looked_after() {
+fn as_pid_1_it_is_supervised() {
     if !As::every().contains(&As::Pid1) {
         return;
     }
@@ -88,7 +89,7 @@ fn as_pid_1_it_is_looked_after() {
     );
     let running = Running::start(&mut headless(As::Pid1, &path, &[]));
     assert_eq!(running.line(), "1");
-    // Root of a user namespace, where there is no other, stays it.
+    // Root of a user namespace without another user stays root.
     let uid = if is_root() { "1000" } else { "0" };
     assert_eq!(running.line(), uid);
     assert_eq!(running.line(), "ready");

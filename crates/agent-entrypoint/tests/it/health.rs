@@ -10,9 +10,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::{
-    AS_AGENT, MOUNT, Outcome, binary, folder, home, needs_root, program, rest_is_well, run,
-    write_program,
+    AS_AGENT, MOUNT, binary, folder, home, needs_root, program, rest_is_well, write_program,
 };
+use crate::running::{Outcome, run};
 use crate::watch::{eventually, is_over, kill};
 
 /// A folder for PATH with these programs, each a shell script's body.
@@ -135,7 +135,7 @@ fn json(command: &mut Command) -> (i32, Value) {
     (outcome.code.unwrap(), document)
 }
 
-/// The probes of a document by name, with the answer or the reason; each has to tell its time.
+/// The probes of a document by name, with the answer or the reason; each must have its time.
 fn answers(document: &Value) -> Vec<(&str, Result<&str, &str>)> {
     assert_eq!(document["schema"], 1);
     let mut answers = Vec::new();
@@ -155,8 +155,8 @@ fn answers(document: &Value) -> Vec<(&str, Result<&str, &str>)> {
 }
 
 #[test]
-fn json_says_the_same_in_good_and_bad_times() {
-    if needs_root("json_says_the_same_in_good_and_bad_times") {
+fn json_agrees_with_the_text_of_success_and_failure() {
+    if needs_root("json_agrees_with_the_text_of_success_and_failure") {
         return;
     }
     let path = programs(&[
@@ -194,7 +194,7 @@ fn json_says_the_same_in_good_and_bad_times() {
         rest[1],
     ];
     assert_eq!((code, answers(&document)), (1, deep.to_vec()));
-    // What was written to find that out is gone.
+    // The file that the probe wrote is gone.
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
 
     let empty = programs(&[]);
@@ -209,7 +209,7 @@ fn json_says_the_same_in_good_and_bad_times() {
 }
 
 #[test]
-fn json_tells_how_long_each_probe_took() {
+fn json_has_the_time_of_each_probe() {
     let path = programs(&[("node", "/bin/sleep 0.2; echo v20"), ("claude", "echo 2")]);
     let (_, document) = json(&mut health(&path, Path::new(MOUNT)));
     let time = |probe: usize| document["probes"][probe]["milliseconds"].as_u64().unwrap();

@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::harness::{As, Outcome, Running, entrypoint};
+use crate::harness::{As, entrypoint};
+use crate::running::{Outcome, Running};
 use crate::watch::{children, eventually, kill, state};
 
 /// That something does not happen cannot be waited for: only a time without it can be watched. A timer

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{As, Outcome, Running, folder, program, run};
+use crate::harness::{As, folder, program};
+use crate::running::{Outcome, Running, run};
 use crate::via::entrypoint_via;
 use crate::watch::{eventually, kill, state};
 

@@ -1,10 +1,9 @@
-//! Keep-alive mode: no command, nothing on either stream, an orderly end, and by nothing from inside.
+//! Keep-alive mode: no command, no output, an orderly end, and no end by anything inside the container.
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{
-    As, GRACE, Outcome, Running, entrypoint, entrypoint_after, needs_root, program,
-};
+use crate::harness::{As, GRACE, entrypoint, entrypoint_after, needs_root, program};
+use crate::running::{Outcome, Running};
 use crate::watch::{children, eventually, is_over, kill, state};
 
 /// What `docker exec` does: a process joins the namespace whose parent is outside of it.
@@ -158,28 +157,8 @@ fn orphans_of_exec_are_reaped() {
     assert_eq!(running.wait(), Outcome::new(0, "", ""));
 }
 
-/// Takes the record of the sender from a signal: the kernel drops it when it has no room to queue.
-///
-/// `limit` lowers PID 1's own limit, `full` fills what the UID may queue. Both send by tgkill and by
-/// `rt_sigqueueinfo`. The queue stays full until stdin ends.
-const LOSE_THE_SENDER: &str = r"
-import ctypes, os, resource, signal, struct, sys
-call = ctypes.CDLL(None).syscall
-queue, tgkill = {'x86_64': (129, 234), 'aarch64': (138, 131)}[os.uname().machine]
-info = lambda number: struct.pack('=4i4i', number, 0, -1, 0, 0, 0, 0, 0).ljust(128, b'\0')
-if sys.argv[1] == 'limit':
-    resource.prlimit(1, resource.RLIMIT_SIGPENDING, (0, 0))
-else:
-    resource.setrlimit(resource.RLIMIT_SIGPENDING, (64, 64))
-    signal.pthread_sigmask(signal.SIG_BLOCK, {50})
-    while call(queue, os.getpid(), 50, info(50)) == 0:
-        pass
-for number in signal.SIGTERM, signal.SIGINT:
-    call(tgkill, 1, 1, number)
-    call(queue, 1, number, info(number))
-print('sent', flush=True)
-sys.stdin.read()
-";
+/// Sends signals that have lost the record of their sender; an end-to-end test of xtask runs it, too.
+const LOSE_THE_SENDER: &str = include_str!("lose_the_sender.py");
 
 /// A signal whose sender the kernel has dropped reads as one from outside: `si_code` 0, `si_pid` 0.
 #[test]

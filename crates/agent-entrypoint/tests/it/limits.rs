@@ -9,15 +9,16 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use crate::harness::{
-    AS_AGENT, As, GRACE, Outcome, Running, binary, entrypoint, entrypoint_after, entrypoint_as,
-    folder, needs_root, program, run, set_up, write_program,
+    AS_AGENT, As, GRACE, binary, entrypoint, entrypoint_after, entrypoint_as, folder, needs_root,
+    program, set_up, write_program,
 };
+use crate::running::{Outcome, Running, run};
 use crate::via::entrypoint_via;
 use crate::watch::{eventually, kill};
 
 const NO_PROCESS: &str = "cannot start a process: Resource temporarily unavailable (errno 11); hint: raise `--pids-limit`";
 
-/// What health asks, in its order.
+/// The probes of health, in its order.
 const PROBES: [&str; 7] = [
     "node",
     "claude",
@@ -28,7 +29,7 @@ const PROBES: [&str; 7] = [
     "credentials",
 ];
 
-/// A folder in which everything that health asks answers with 1.
+/// A folder with every program that health asks; each answers with 1.
 fn answering() -> TempDir {
     let dir = folder();
     for name in ["node", "claude", "git"] {
@@ -46,7 +47,7 @@ fn path(first: &TempDir) -> String {
 struct Group(PathBuf);
 
 impl Group {
-    /// None where this machine's control groups cannot be had, of either version.
+    /// `None` when this machine has control groups of neither version.
     fn of(test: &str, most: u32) -> Option<Self> {
         let name = format!("agent-entrypoint-{test}-{}", std::process::id());
         let roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/pids"].map(Path::new);
@@ -101,7 +102,7 @@ fn a_full_control_group_is_named_with_its_cure() {
     assert_eq!(running.wait(), Outcome::new(0, "", ""));
 }
 
-/// A UID that nothing else runs as, in whatever else is under way on this machine.
+/// A UID that no other process of this machine has.
 fn lone_uid() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let round = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -158,7 +159,7 @@ fn a_users_last_process_is_named_with_its_cure() {
 fn health_without_descriptors_fails_and_does_not_hang() {
     let why = "cannot start a process: Too many open files (errno 24)";
     let mut command = program("prlimit");
-    // One pipe can be had, and half of the next one.
+    // There is room for one pipe, and for half of the next one.
     command.args(["--nofile=5", binary(), "health"]);
     set_up(&mut command);
     let outcome = run(&mut command);
@@ -254,7 +255,7 @@ fn full_streams_are_survived() {
     let running = Running::start(&mut full("2", &[]));
     kill(running.init(), libc::SIGTERM);
     assert_eq!(running.wait(), Outcome::new(0, "", ""));
-    // What was asked for and cannot be said is a failure.
+    // Output that was asked for and cannot be written is a failure.
     for arguments in [&["--version"][..], &["--help"], &["health", "--json"]] {
         assert_eq!(run(&mut full("1", arguments)), Outcome::new(1, "", ""));
     }

@@ -13,7 +13,7 @@
 //! - `terminal`: a pseudo-terminal, job control
 //! - `workspace`: the check before start, and its texts
 //! - `root`: started as root: the owner put right, privileges gone
-//! - `users`: a user whom nobody knows, the umask, what else root may bring
+//! - `users`: a user without an account, the umask, groups and capabilities of root
 //! - `health`: the probes
 //! - `trouble`: folders and credentials that cannot be used, at the start and in `health`
 //! - `repository`: git's repository in the workspace: elsewhere, broken, hostile
@@ -22,7 +22,7 @@
 //! - `unread`: a stderr that cannot be written to
 //! - `limits`: processes, disk, descriptors, a read-only root, large words
 //! - `missing_calls`: system calls that fail, as in sandboxes
-//! - `no_proc`: `/proc` not there
+//! - `no_proc`: without `/proc`
 //! - `panics`: what is in the shipped file, and what is not
 
 #![expect(
@@ -47,6 +47,7 @@ mod panics;
 mod reaping;
 mod repository;
 mod root;
+mod running;
 mod said;
 mod signals;
 mod stops;

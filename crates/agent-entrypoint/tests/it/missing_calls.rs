@@ -7,12 +7,13 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::harness::{
-    MOUNT, NOT_PID_1, Outcome, Running, binary, folder, is_root, needs_root, program, rest_is_well,
-    run, set_up, workspace, write_program,
+    MOUNT, NOT_PID_1, binary, folder, is_root, needs_root, program, rest_is_well, set_up,
+    workspace, write_program,
 };
+use crate::running::{Outcome, Running, run};
 use crate::watch::kill;
 
-/// Returns true, and says so, if the test has to be left out because nothing can make calls fail.
+/// Returns true, and prints NOT RUN, if the machine cannot make calls fail.
 fn needs_strace(test: &str) -> bool {
     static TRIED: OnceLock<Result<(), String>> = OnceLock::new();
     let tried = TRIED.get_or_init(|| {
@@ -56,8 +57,8 @@ const ERRORS: [&str; 2] = ["error=ENOSYS", "error=EPERM"];
 const SAYS_HI: [&str; 3] = ["sh", "-c", "echo hi; exit 3"];
 
 #[test]
-fn the_command_runs_without_each_call_that_can_be_done_without() {
-    if needs_strace("the_command_runs_without_each_call_that_can_be_done_without") {
+fn the_command_runs_without_each_dispensable_call() {
+    if needs_strace("the_command_runs_without_each_dispensable_call") {
         return;
     }
     for call in [
@@ -77,8 +78,8 @@ fn the_command_runs_without_each_call_that_can_be_done_without() {
 }
 
 #[test]
-fn what_is_missed_is_said_and_the_command_runs() {
-    if needs_strace("what_is_missed_is_said_and_the_command_runs") {
+fn what_is_missing_is_reported_and_the_command_runs() {
+    if needs_strace("what_is_missing_is_reported_and_the_command_runs") {
         return;
     }
     for (call, error, text) in [
@@ -103,20 +104,20 @@ fn what_is_missed_is_said_and_the_command_runs() {
 }
 
 #[test]
-fn that_nobody_is_left_is_seen_without_waitid() {
-    if needs_strace("that_nobody_is_left_is_seen_without_waitid") {
+fn the_end_of_the_last_process_is_seen_without_waitid() {
+    if needs_strace("the_end_of_the_last_process_is_seen_without_waitid") {
         return;
     }
     for error in ERRORS {
         let outcome = run(&mut entrypoint("waitid", error, &SAYS_HI));
-        // With somebody to wait for there would be a warning.
+        // If a process were left, there would be a warning.
         assert_eq!(outcome, Outcome::new(3, "hi\n", ""), "{error}");
     }
 }
 
 #[test]
-fn without_a_process_or_memory_nothing_starts_and_that_is_said() {
-    if needs_strace("without_a_process_or_memory_nothing_starts_and_that_is_said") {
+fn without_a_process_or_memory_nothing_starts_and_the_reason_is_printed() {
+    if needs_strace("without_a_process_or_memory_nothing_starts_and_the_reason_is_printed") {
         return;
     }
     for (call, error, text) in [
@@ -166,8 +167,8 @@ fn interrupted_calls_are_survived() {
 }
 
 #[test]
-fn an_interrupted_look_at_an_answer_is_repeated() {
-    if needs_strace("an_interrupted_look_at_an_answer_is_repeated") {
+fn an_interrupted_wait_for_an_answer_is_repeated() {
+    if needs_strace("an_interrupted_wait_for_an_answer_is_repeated") {
         return;
     }
     let path = folder();

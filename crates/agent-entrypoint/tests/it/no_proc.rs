@@ -1,6 +1,6 @@
-//! `/proc` not there, as in a chroot or a sandbox that mounts none: everything is as with it.
+//! Without `/proc`, as in a chroot or a sandbox that mounts none: everything is as with it.
 //!
-//! A file system without anything in it lies over `/proc`. It ends with the mount namespace.
+//! An empty file system covers `/proc`, and ends with the mount namespace.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -8,9 +8,10 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::harness::{
-    As, GRACE, NOT_PID_1, Outcome, Running, STEPPED_DOWN, binary, entrypoint_after, folder,
-    needs_root, program, run, set_up,
+    As, GRACE, NOT_PID_1, STEPPED_DOWN, binary, entrypoint_after, folder, needs_root, program,
+    set_up,
 };
+use crate::running::{Outcome, Running, run};
 use crate::watch::kill;
 
 const HIDE: &str = "mount -t tmpfs none /proc && ! [ -e /proc/self ]";
@@ -65,7 +66,7 @@ fn root_steps_down_and_the_notes_are_the_same() {
     }
     let dir = folder();
     let name = dir.path().display();
-    // Whether it is a mount says the kernel itself, not `/proc`.
+    // Whether it is a mount comes from the kernel by `statx`, not from `/proc`.
     let message = format!(
         "agent-entrypoint: note: gave workspace `{name}` (top level only) to 1000:1000\n\
          {STEPPED_DOWN}\
@@ -116,7 +117,7 @@ fn what_the_command_leaves_gets_its_chance_and_then_the_kill() {
             let ready = dir.path().join("ready");
             let made = program("mkfifo").args(["--mode=666"]).arg(ready).status();
             assert!(made.unwrap().success());
-            // What is left holds stdout: if it lived, the run would not be over for the harness.
+            // The process that is left holds stdout: if it lived, the run would not end for the harness.
             let mut command = without_proc(how, &["sh", "-c", &leaves_a_child(child)]);
             command
                 .env("DIR", dir.path())
@@ -146,11 +147,11 @@ fn term_reaches_the_command_and_its_group() {
 }
 
 #[test]
-fn a_proc_of_another_pid_namespace_is_none() {
-    if needs_root("a_proc_of_another_pid_namespace_is_none") {
+fn a_proc_of_another_pid_namespace_is_ignored() {
+    if needs_root("a_proc_of_another_pid_namespace_is_ignored") {
         return;
     }
-    // Numbers there are those of other processes, of this test, say: none of them may get a signal.
+    // Its numbers are those of other processes, such as this test: none of them may get a signal.
     let mut command = program("unshare");
     command.args(["--pid", "--fork", "--kill-child", "sh", "-c"]);
     command.args([

@@ -5,10 +5,10 @@ use std::fs;
 
 use crate::harness::binary;
 
-/// What the whole entrypoint has to fit in: a tenth of the smallest static peer.
+/// The size limit of the whole entrypoint: a tenth of the smallest static peer.
 const LIMIT: usize = 64 * 1024;
 
-/// The program header of what wants a dynamic loader.
+/// The program header of a file that needs a dynamic loader.
 const PT_INTERP: u32 = 3;
 
 /// The names that end in `.rs` in the file, up to what cannot be of a path.
@@ -38,7 +38,7 @@ fn source_paths_are_found_in_the_middle_of_texts() {
 fn no_code_of_this_crate_can_panic() {
     let file = fs::read(binary()).unwrap();
     let paths = source_paths(&file);
-    // rustix looks twice at what the kernel returns; nothing else may have a doubt left.
+    // rustix checks again what the kernel returns. No other code may hold a check that can panic.
     let is_known = |path: &&String| path.ends_with("/raw_dir.rs") || path.ends_with("/owned.rs");
     let unknown: Vec<_> = paths.iter().filter(|path| !is_known(path)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
@@ -71,7 +71,7 @@ fn the_file_is_small_and_needs_no_loader() {
     let headers = program_headers(&file);
     assert!(!headers.is_empty());
     assert!(!headers.contains(&PT_INTERP), "{headers:?}");
-    // The same look at a program that does want a loader: this one, with the usual C library.
+    // The same check of a program that needs a loader: this one, with the usual C library.
     let test = fs::read(std::env::current_exe().unwrap()).unwrap();
     let is_dynamic = program_headers(&test).contains(&PT_INTERP);
     assert_eq!(is_dynamic, cfg!(target_env = "gnu"));

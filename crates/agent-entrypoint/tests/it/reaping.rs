@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::harness::{As, Outcome, Running, entrypoint, folder};
+use crate::harness::{As, entrypoint, folder};
+use crate::running::{Outcome, Running};
 use crate::storms::endless_sender;
 use crate::via::entrypoint_via;
 use crate::watch::{children, eventually, kill, state};
@@ -71,9 +72,9 @@ fn ten_thousand_orphans_leave_nothing_behind() {
     }
 }
 
-/// A caller may fork, and become the entrypoint when its child has ended: no signal tells of that.
+/// A caller may fork, and become the entrypoint when its child has ended: no signal reports that.
 #[test]
-fn a_zombie_of_before_is_reaped() {
+fn a_zombie_from_before_the_start_is_reaped() {
     let script = "true & exec flock --no-fork \"$LOCK\" \"$0\" \"$@\"";
     for how in As::every() {
         let lock = tempfile::NamedTempFile::new_in("/tmp").unwrap();

@@ -5,16 +5,17 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{As, folder, needs_root, program, run};
+use crate::harness::{As, folder, needs_root, program};
+use crate::running::run;
 use crate::trouble::Stage;
 
-/// What makes repositories: `git` as nobody has set it up, and `$DIR`, which is the agent's.
+/// What makes repositories: `git` without anybody's settings, and `$DIR`, which is the agent's.
 const GIT: &str = "export HOME=/nonexistent GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=me GIT_AUTHOR_EMAIL=me@example.invalid GIT_COMMITTER_NAME=me GIT_COMMITTER_EMAIL=me@example.invalid
 new() { git init --quiet --initial-branch=main \"$DIR/$1\" && git -C \"$DIR/$1\" config gc.auto 0; }
 commit() { echo 1 >\"$DIR/$1/file\" && git -C \"$DIR/$1\" add file && git -C \"$DIR/$1\" commit --quiet --message=first; }";
 const DONE: &str = "unset GIT_CONFIG_NOSYSTEM; export HOME=/tmp; chown -R 1000:1000 \"$DIR\"";
 
-/// Returns true, and says so, if the test has to be left out.
+/// Returns true, and prints NOT RUN, if the machine lacks what the test needs.
 fn is_left_out(test: &str) -> bool {
     let has_git = program("git").arg("--version").output().is_ok();
     if !has_git {
@@ -28,7 +29,7 @@ fn stage(script: &str) -> Stage {
     Stage::new(&format!("{GIT}; {script}; {DONE}"))
 }
 
-/// What the start says, without its beginning; and the lines of git of plain and deep health.
+/// The start's message, without its beginning, and the lines about git of plain and deep health.
 fn seen(stage: &Stage) -> [String; 3] {
     let dir = stage.path().display().to_string();
     let set = |command: &mut Command| {
@@ -79,9 +80,9 @@ fn without_a_repository_git_itself_is_asked() {
     }
     for script in [
         "mkdir \"$DIR/w\"",
-        // One above is not the container's.
+        // A repository above the workspace is not in the container.
         "new .; mkdir \"$DIR/w\"",
-        // With the files of a bare one in it, it would be one to git; to health it is a folder.
+        // git would take a folder with the files of a bare repository for one; health takes it for a folder.
         "git init --quiet --bare \"$DIR/w\"; echo [core >\"$DIR/w/config\"",
         "mkdir \"$DIR/w\"; ln -s /nonexistent \"$DIR/w/.git\"",
     ] {
@@ -97,8 +98,8 @@ fn without_a_repository_git_itself_is_asked() {
 
 /// A linked worktree mounted alone is devcontainers/cli#796 and docker/for-win#7332.
 #[test]
-fn a_repository_that_is_not_in_the_container_is_said_at_the_start() {
-    let test = "a_repository_that_is_not_in_the_container_is_said_at_the_start";
+fn a_repository_that_is_not_in_the_container_is_reported_at_the_start() {
+    let test = "a_repository_that_is_not_in_the_container_is_reported_at_the_start";
     if is_left_out(test) {
         return;
     }
@@ -186,8 +187,8 @@ fn a_repository_that_is_not_in_the_container_is_said_at_the_start() {
 
 /// As `sudo git …` on the host leaves it.
 #[test]
-fn a_repository_of_another_user_is_said_unless_the_workspace_is_too() {
-    let test = "a_repository_of_another_user_is_said_unless_the_workspace_is_too";
+fn a_repository_of_another_user_is_reported_unless_the_workspace_is_too() {
+    let test = "a_repository_of_another_user_is_reported_unless_the_workspace_is_too";
     if is_left_out(test) {
         return;
     }

@@ -1,13 +1,13 @@
-//! Started as root: the workspace's owner put right, and the way down from which there is none back.
+//! Started as root: it gives the workspace to the agent and steps down, for good.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::Path;
 
 use crate::harness::{
-    As, Outcome, Running, STEPPED_DOWN, binary, entrypoint, folder, needs_root, program, run,
-    set_up, write_program,
+    As, STEPPED_DOWN, binary, entrypoint, folder, needs_root, program, set_up, write_program,
 };
+use crate::running::{Outcome, Running, run};
 use crate::watch::{eventually, kill};
 
 fn owner(path: &Path) -> (u32, u32) {
@@ -256,8 +256,8 @@ fn root_in_any_of_its_forms_steps_down_or_starts_nothing() {
 /// In a container that was started as root, HEALTHCHECK and `docker exec` are root as well
 /// (desplega-ai/agent-swarm#1078): what they write would be root's, in the agent's home.
 #[test]
-fn health_and_headless_step_down_and_leave_nothing_of_roots() {
-    if needs_root("health_and_headless_step_down_and_leave_nothing_of_roots") {
+fn health_and_headless_step_down_and_leave_no_file_of_root() {
+    if needs_root("health_and_headless_step_down_and_leave_no_file_of_root") {
         return;
     }
     let (path, home) = (folder(), folder());

@@ -1,8 +1,9 @@
-//! What is said is whole lines, however long the words in it are.
+//! Messages are whole lines, however long the words in them are.
 
 use serde_json::Value;
 
-use crate::harness::{As, entrypoint, entrypoint_after, folder, needs_root, run, write_program};
+use crate::harness::{As, entrypoint, entrypoint_after, folder, needs_root, write_program};
+use crate::running::run;
 
 #[test]
 fn a_message_is_one_line_however_long_its_words() {

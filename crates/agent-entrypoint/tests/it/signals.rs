@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use crate::harness::{As, GRACE, Outcome, Running, entrypoint, run};
+use crate::harness::{As, GRACE, entrypoint};
+use crate::running::{Outcome, Running, run};
 use crate::watch::{eventually, kill, mask};
 
 #[test]
@@ -63,7 +64,7 @@ fn the_default_command_obeys_term_at_once() {
 
 #[test]
 fn term_reaches_daemons_too_and_only_once() {
-    // The daemon tells each signal it gets; the command ends of the first, long before the daemon.
+    // The daemon prints each signal it gets; the command ends of the first, long before the daemon.
     let script = "
         exec 3<&0
         (setsid sh -c 'exec 2>/dev/null; trap \"echo signalled\" TERM; echo ready

@@ -1,6 +1,7 @@
 //! Stop and continue: what stops goes to the command, and never stops the entrypoint itself.
 
-use crate::harness::{As, Outcome, Running, entrypoint, run};
+use crate::harness::{As, entrypoint};
+use crate::running::{Outcome, Running, run};
 use crate::watch::{children, eventually, kill, state};
 
 fn wait_for(pid: u32, wanted: char) {
@@ -19,7 +20,7 @@ fn start(how: As, flag: &str) -> (Running, [u32; 3]) {
     (running, [init, child, grandchild])
 }
 
-/// Ends the run; the entrypoint must be able to, whatever was stopped before.
+/// Ends the run, which must work whatever was stopped before.
 fn end(running: Running) {
     kill(running.init(), libc::SIGTERM);
     assert_eq!(running.wait(), Outcome::new(143, "", ""));
@@ -45,7 +46,7 @@ fn the_stops_of_a_terminal_and_the_continuation_are_passed_on() {
 }
 
 #[test]
-fn the_command_alone_is_stopped_if_so_wished() {
+fn in_child_mode_the_command_alone_is_stopped() {
     for how in As::every() {
         let (running, [init, child, grandchild]) = start(how, "--child");
         kill(init, libc::SIGTSTP);
@@ -58,12 +59,12 @@ fn the_command_alone_is_stopped_if_so_wished() {
 }
 
 #[test]
-fn what_others_have_stopped_goes_on_by_the_entrypoint() {
+fn a_command_that_others_have_stopped_continues_by_the_entrypoint() {
     for how in As::every() {
         let (running, [init, child, _]) = start(how, "--group");
         kill(child, libc::SIGSTOP);
         wait_for(child, 'T');
-        // A stop is no end: the entrypoint hears of it by SIGCHLD, too, and has nothing to reap.
+        // A stop is not an end: SIGCHLD reports it, too, and there is nothing to reap.
         wait_for(init, 'S');
         kill(init, libc::SIGCONT);
         wait_for(child, 'S');
@@ -83,7 +84,7 @@ fn a_stopped_command_that_is_killed_is_noticed() {
 }
 
 #[test]
-fn what_is_stopped_goes_on_to_obey() {
+fn a_stopped_process_obeys_the_end() {
     for how in As::every() {
         let running = Running::start(&mut entrypoint(how, &["sleep", "1000000"]));
         let child = running.child();

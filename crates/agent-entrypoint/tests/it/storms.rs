@@ -1,6 +1,7 @@
 //! Storms of signals: queued ones are all passed on, and the others cost neither a status nor a zombie.
 
-use crate::harness::{As, Outcome, Running, entrypoint, folder, program, run};
+use crate::harness::{As, entrypoint, folder, program};
+use crate::running::{Outcome, Running, run};
 use crate::watch::{eventually, kill, state};
 
 /// As many as a usual machine queues several times over for one user.
@@ -14,7 +15,7 @@ const LAST: i32 = 64;
 /// Set for the process that counts, see [`counter`].
 const COUNTER: &str = "ENTRYPOINT_TEST_COUNTER";
 
-/// No test, but the command of one, in a process of its own: a shell's traps do not count what is queued.
+/// Not a test but the command of one, in a process of its own: a shell's traps do not count queued signals.
 #[test]
 fn counter() {
     if std::env::var_os(COUNTER).is_none() {

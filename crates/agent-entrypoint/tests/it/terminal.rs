@@ -1,6 +1,6 @@
 //! A pseudo-terminal, made by util-linux's `script`: the command is in its foreground and has job control.
 //!
-//! Where the terminal's other side is to be held by the test itself, the kernel's `/dev/ptmx` makes one.
+//! When the test itself holds the terminal's other side, the kernel's `/dev/ptmx` makes one.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,7 +8,8 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::harness::{As, Outcome, Running, binary, entrypoint, program, set_up};
+use crate::harness::{As, binary, entrypoint, program, set_up};
+use crate::running::{Outcome, Running};
 use crate::via::entrypoint_via;
 use crate::watch::{eventually, kill, state};
 
@@ -87,7 +88,7 @@ fn an_interactive_shell_has_job_control() {
 
 #[test]
 fn a_terminal_that_is_not_ours_is_survived() {
-    // In a session without a controlling terminal, stdin is one all the same.
+    // The session has no controlling terminal, and stdin is a terminal all the same.
     let script = "exec setsid --wait \"$0\" sh -c 'test -t 0 && exit 6'";
     let mut command = program("script");
     let line = format!("sh -c '{}' '{}'", script.replace('\'', "'\\''"), binary());

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{As, Outcome, entrypoint_after, folder, needs_root, run, write_program};
+use crate::harness::{As, entrypoint_after, folder, needs_root, write_program};
+use crate::running::{Outcome, run};
 
 /// What the entrypoint runs as, from the beginning.
 const AGENT: &str =
@@ -50,7 +51,7 @@ impl Stage {
         command
     }
 
-    /// What the start says, and whether the command runs all the same.
+    /// The messages of the start, and whether the command runs all the same.
     pub fn start(&self, set: impl Fn(&mut Command)) -> String {
         let mut said = Vec::new();
         for how in As::every() {
@@ -86,8 +87,8 @@ impl Stage {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_to_is_said_at_the_start_and_by_health() {
-    if needs_root("a_folder_that_cannot_be_written_to_is_said_at_the_start_and_by_health") {
+fn a_folder_that_cannot_be_written_to_is_reported_at_the_start_and_by_health() {
+    if needs_root("a_folder_that_cannot_be_written_to_is_reported_at_the_start_and_by_health") {
         return;
     }
     let room = "hint: remove files there, or raise the `size=` of its `--tmpfs`";
@@ -165,8 +166,8 @@ fn a_file_system_without_limits_is_not_full() {
 }
 
 #[test]
-fn a_claude_folder_of_another_user_is_said() {
-    if needs_root("a_claude_folder_of_another_user_is_said") {
+fn a_claude_folder_of_another_user_is_reported() {
+    if needs_root("a_claude_folder_of_another_user_is_reported") {
         return;
     }
     for (options, why) in [
@@ -229,7 +230,7 @@ fn folders_that_the_engine_has_made_in_home_are_seen_by_deep_health() {
         let set = |command: &mut Command| {
             command.env("HOME", stage.path());
         };
-        // Work can be done with that, and it lies in how AgentGate starts its containers.
+        // An agent can work with that, and AgentGate's own options cause it.
         assert_eq!(stage.start(set), "", "{below}");
         assert_eq!(stage.health("home", false, set), format!("ok home {home}"));
         let path = format!("{home}/{below}");
@@ -242,8 +243,8 @@ fn folders_that_the_engine_has_made_in_home_are_seen_by_deep_health() {
 
 /// The file that was replaced is anthropics/claude-code#18443.
 #[test]
-fn credentials_that_cannot_be_used_are_said() {
-    if needs_root("credentials_that_cannot_be_used_are_said") {
+fn credentials_that_cannot_be_used_are_reported() {
+    if needs_root("credentials_that_cannot_be_used_are_reported") {
         return;
     }
     let mounted = "cd \"$DIR\"; echo old >host; chmod 644 host; : >.credentials.json; mount --bind host .credentials.json";
@@ -256,7 +257,7 @@ fn credentials_that_cannot_be_used_are_said() {
             None,
         ),
         (format!("{mounted}; echo new >host"), None),
-        // As a program writes a file that must never be seen half written.
+        // A program replaces a file in this way, so that nobody sees it half written.
         (
             format!("{mounted}; echo new >other; mv other host"),
             Some(

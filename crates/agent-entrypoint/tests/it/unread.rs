@@ -1,9 +1,10 @@
-//! A stderr that cannot be written to any more: the signal that a write of the entrypoint's own raises is
-//! nobody's to get, neither the command's nor its own.
+//! A stderr that cannot be written to any more. The entrypoint's own write raises a signal, which must reach
+//! neither the command nor the entrypoint.
 
 use std::process::Command;
 
-use crate::harness::{As, Outcome, Running, folder, run};
+use crate::harness::{As, folder};
+use crate::running::{Outcome, Running, run};
 use crate::via::entrypoint_via;
 use crate::watch::kill;
 
@@ -14,7 +15,7 @@ const UNREAD: [&str; 2] = [
     "ulimit -f 0 && exec \"$@\" 2>\"$DIR/file\"",
 ];
 
-/// The entrypoint with everything to say that there is, and both signals at their default.
+/// The entrypoint with all its messages on, and both signals at their default.
 fn unread(how: As, line: &str, arguments: &[&str]) -> Command {
     let caller = ["env", "--default-signal=PIPE,XFSZ", "sh", "-c", line, "sh"];
     let mut command = entrypoint_via(how, &caller, arguments);

@@ -1,13 +1,12 @@
-//! Started as a user whom nobody knows, as clouds and `docker run --user 1234` do; the umask.
+//! Started as a user without an account, as clouds and `docker run --user 1234` do; the umask.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{
-    As, Outcome, binary, entrypoint, entrypoint_as, folder, needs_root, program, run, set_up,
-};
+use crate::harness::{As, binary, entrypoint, entrypoint_as, folder, needs_root, program, set_up};
+use crate::running::{Outcome, run};
 use crate::via::entrypoint_via;
 use crate::watch::kill;
 
@@ -39,7 +38,7 @@ fn an_unknown_user_has_a_home_and_a_name() {
     assert_eq!(outcome, Outcome::new(0, &stdout, ""));
     let file = fs::metadata(dir.path().join("file")).unwrap();
     assert_eq!((file.uid(), file.gid()), (UNKNOWN, UNKNOWN));
-    // The owner of the workspace is nobody's business but root's.
+    // Only root changes the owner of the workspace.
     assert_eq!(fs::metadata(dir.path()).unwrap().uid(), 0);
 }
 
@@ -67,7 +66,7 @@ fn an_unknown_user_can_commit() {
         return;
     }
     let dir = folder();
-    // The workspace is somebody else's, which git minds; the image's /etc/gitconfig says so for all.
+    // git refuses a workspace of another user; the image's /etc/gitconfig allows it for all.
     let script = "set -e; cd \"$WORKSPACE\"
         git() { command git -c safe.directory='*' -c user.name=me -c user.email=me@example.invalid \"$@\"; }
         git init --quiet; echo text >file; git add file; git commit --quiet --message first

@@ -1,4 +1,4 @@
-//! Watching processes through `/proc`, waiting for what is to be seen there, and ending them.
+//! Watches processes through `/proc`, waits for what shows there, and ends processes.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -19,11 +19,11 @@ pub fn kill(pid: u32, signal: i32) {
     assert!(status.success(), "kill -{signal} {pid}");
 }
 
-/// Looks until there is something to see; fails loudly when there never is.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// Calls `check` until it returns something; panics when it never does.
+pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
-        if let Some(seen) = look() {
+        if let Some(seen) = check() {
             return seen;
         }
         assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");

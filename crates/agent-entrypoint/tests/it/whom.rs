@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{As, GRACE, Outcome, Running, entrypoint, folder};
+use crate::harness::{As, GRACE, entrypoint, folder};
+use crate::running::{Outcome, Running};
 use crate::watch::{children, eventually, kill, mask};
 
 /// What `docker stop` gives by default in an agent's container, before it kills.
@@ -26,7 +27,7 @@ fn reaches_the_grandchild(how: As, flags: &[&str], variable: Option<&str>) -> bo
     assert_eq!(running.line(), "ready");
     let (init, child) = (running.init(), running.child());
     let grandchild = eventually("the grandchild", || children(child).first().copied());
-    // A second signal tells that the entrypoint is done with the first.
+    // A second signal shows that the entrypoint is done with the first.
     for signal in [libc::SIGUSR1, libc::SIGUSR2] {
         kill(init, signal);
         eventually("the command to be signalled", || {

@@ -5,9 +5,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use crate::harness::{
-    As, NOT_PID_1, Outcome, STEPPED_DOWN, binary, entrypoint, entrypoint_as, folder, is_root,
-    needs_root, program, run, set_up, workspace,
+    As, NOT_PID_1, STEPPED_DOWN, binary, entrypoint, entrypoint_as, folder, is_root, needs_root,
+    program, set_up, workspace,
 };
+use crate::running::{Outcome, run};
 
 fn entrypoint_in(path: &Path) -> Outcome {
     run(entrypoint(As::Ordinary, &["true"]).env("WORKSPACE", path))
@@ -17,7 +18,7 @@ fn run_as(uid: u32, path: &Path) -> Outcome {
     run(entrypoint_as(uid, &["true"]).env("WORKSPACE", path))
 }
 
-/// What root says, as these tests often are run by.
+/// The message of root, who often runs these tests.
 fn stepped_down() -> &'static str {
     if is_root() { STEPPED_DOWN } else { "" }
 }

@@ -88,7 +88,7 @@ fn a_damaged_state_names_the_file_and_the_remedy() {
 }
 
 #[test]
-fn wrong_usage_is_told_from_failure() {
+fn wrong_usage_has_an_exit_code_of_its_own() {
     for args in [&[][..], &["upp"], &["down", "--force"], &["up", "now"]] {
         let ran = Bed::new().run(args);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran}");

@@ -11,7 +11,7 @@ use crate::platform::Platform;
 use crate::published::{TagContent, inspect};
 use crate::registry::Registry;
 use crate::tags;
-use crate::verify::{self, ReleaseImage};
+use crate::verify::{Receipts, ReleaseImage, Unproven};
 
 /// What becomes of `dev`.
 #[derive(Clone, Debug, Serialize)]
@@ -42,7 +42,7 @@ pub(in crate::image) fn decide(
     ) {
         return Ok(Dev::Stays(why));
     }
-    if let Some(why) = unproven(&lacking(request, index), &again(request)) {
+    if let Some(why) = unproven(&lacking(request, index)?, &again(request)) {
         return Ok(Dev::Stays(why));
     }
     let tree = match inspect(registry, "dev")? {
@@ -64,28 +64,31 @@ pub(in crate::image) fn decide(
 }
 
 /// The platforms that no receipt proves, each with the reason.
-fn lacking(request: &Request, index: Option<&ImageTree>) -> Vec<(Platform, String)> {
+fn lacking(request: &Request, index: Option<&ImageTree>) -> anyhow::Result<Unproven> {
     let (ctx, all) = (request.ctx, &request.ctx.settings.platforms);
+    let all_lack = |why: String| all.iter().map(|&one| (one, why.clone())).collect();
     let Some(index) = index else {
-        let lacks = |&platform| (platform, "it is not published yet".to_owned());
-        return all.iter().map(lacks).collect();
+        return Ok(all_lack("it is not published yet".to_owned()));
     };
-    // It was read as the image of all platforms.
-    let images = index.by_platform();
-    let images = all.iter().filter_map(|platform| {
-        let image = images.get(&platform.to_string())?;
-        Some((*platform, image.digest()))
-    });
     let own = ctx.records().join("receipts");
     let folder = request.options.receipt_dir.as_ref().unwrap_or(&own);
+    // verify need not be compiled to find nothing.
+    if !folder.exists() {
+        return Ok(all_lack(format!("`{}` is missing", folder.display())));
+    }
+    let images = all.iter().filter_map(|&platform| {
+        let image = *index.images_for(platform).first()?;
+        Some((platform, image.digest().clone()))
+    });
     let candidate = ReleaseImage {
-        name: &ctx.settings.repository.by_digest(&index.digest),
-        digest: &index.digest,
+        name: ctx.settings.repository.by_digest(&index.digest),
+        digest: index.digest.clone(),
         is_index: index.is_index(),
         images: images.collect(),
-        revision: &request.head.revision,
+        revision: request.head.revision.clone(),
     };
-    verify::lacking(folder, &candidate)
+    let mut unproven = Receipts { ctx, folder }.unproven(&[candidate])?;
+    Ok(unproven.pop().unwrap_or_default())
 }
 
 /// What to type so that `dev` moves.

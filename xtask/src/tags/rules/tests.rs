@@ -11,8 +11,8 @@ pub(super) fn facts(at_head: &[&str], all: &[&str]) -> Facts {
     let parsed = all.iter().chain(at_head).map(|name| version::read(name));
     let versions: BTreeSet<Version> = parsed
         .filter_map(|name| match name {
-            Name::Version(version) => Some(version).filter(|v| check_taggable(v).is_ok()),
-            Name::NearMiss(_) | Name::Other => None,
+            TagName::Version(version) => Some(version).filter(|v| check_taggable(v).is_ok()),
+            TagName::NearMiss(_) | TagName::Other => None,
         })
         .collect();
     Facts {
@@ -172,7 +172,7 @@ fn dev_is_for_local_builds_and_in_ci_for_the_default_branch() {
 }
 
 #[test]
-fn the_setting_of_the_default_branch_goes_before_what_git_says() {
+fn the_setting_of_the_default_branch_overrides_git() {
     let mut question = question();
     question.ci = Some(ci("push", "refs/heads/main", REVISION));
     question.default_branch = Some("release".to_owned());
@@ -290,7 +290,7 @@ fn build_metadata_is_refused_and_never_dropped() {
 }
 
 #[test]
-fn the_git_tag_must_say_what_cargo_toml_says() {
+fn the_git_tag_must_equal_the_version_in_cargo_toml() {
     let mut question = question();
     question.workspace_version = Some("1.2.3".to_owned());
     decides(
@@ -317,7 +317,7 @@ fn nothing_is_named_after_a_pull_requests_merge_commit() {
     let (why, remedy) = reason(&set, "sha-0123456");
     assert!(why.contains("pull request 7"), "{why}");
     assert!(remedy.contains("pull_request.head.sha"), "{remedy}");
-    // Without GITHUB_SHA it is taken for what GITHUB_REF says.
+    // Without GITHUB_SHA, GITHUB_REF decides.
     question.ci = Some(Ci {
         sha: None,
         ..question.ci.unwrap()
@@ -347,7 +347,7 @@ fn a_shallow_clone_may_not_know_what_is_higher() {
 }
 
 #[test]
-fn a_name_that_registries_refuse_is_no_tag() {
+fn a_name_that_registries_refuse_is_withheld() {
     let long = format!("v1.0.0-{}", "a".repeat(122));
     let set = decides(
         &facts(&[&long], &[]),
@@ -364,7 +364,7 @@ fn a_name_that_registries_refuse_is_no_tag() {
 }
 
 #[test]
-fn what_was_seen_on_the_way_is_noted() {
+fn oddities_of_the_repository_are_noted() {
     let mut facts = facts(&[], &[]);
     facts.top = None;
     facts.replaced = true;

@@ -13,7 +13,7 @@ use super::run::{Run, stand_ins};
 use super::workflows;
 use crate::common::{Ran, command};
 use crate::push::Workspace;
-use crate::world::{Registry, root};
+use crate::world::{Registry, root, xtask};
 
 pub(super) struct Github {
     pub(super) workspace: Workspace,
@@ -54,6 +54,8 @@ impl Github {
     }
 
     fn prepare(&self) {
+        // Compiles verify, which xtask starts.
+        Ran::of(&mut xtask(&["verify", "--list"])).succeeded();
         let remote = self.remote();
         self.workspace
             .git(&["init", "--quiet", "--bare", remote.to_str().unwrap()]);

@@ -25,7 +25,7 @@ fn a_push_to_main_publishes_what_was_verified() {
     assert_eq!(github.digest("dev"), sha);
     // Compiled once for each architecture, and used by every job since.
     let log = run.read("log");
-    let compiled = "compile: cargo build --locked --package xtask\n";
+    let compiled = "compile: cargo build --locked --package xtask --package verify\n";
     assert_eq!(log.matches(compiled).count(), 2, "{log}");
     assert_eq!(log.matches("cargo").count(), 2, "{log}");
     assert_eq!(

@@ -63,14 +63,12 @@ fn versions_are_released_in_any_order_and_any_number_of_times() {
     assert!(summary.contains("### Release v1.0.0"), "{summary}");
     // All of it again, with an artifact there that only has a name like ours: a merge of all that a
     // pattern matches has published wrong images elsewhere (danny-avila/LibreChat#15446,
-    // owncloud-docker/ubuntu#283). Then each job alone.
+    // owncloud-docker/ubuntu#283). Then the one job that is not image.yml's, alone.
     let like_ours = first.kept("artifacts/receipts-like-ours");
     fs::create_dir_all(&like_ours).unwrap();
     fs::write(like_ours.join("linux-amd64.json"), "{}").unwrap();
     first.succeeds();
-    for job in ["platform", "index", "verify", "release"] {
-        first.again(job);
-    }
+    first.again("release");
     assert_eq!(github.digest("v1.0.0"), one);
     let old = github.workspace.revision();
 

@@ -1,4 +1,4 @@
-//! Images that are no agent image, and engines that fail: a readable report, never a crash.
+//! Images other than the agent image, and engines that fail: a readable report, never a crash.
 
 use super::{Image, Verified};
 use crate::common::Ran;
@@ -53,7 +53,7 @@ fn wrong_usage_is_an_error() {
     assert!(ran.stderr.contains("/no/such/file"), "{ran:#?}");
 }
 
-/// The base alone; nothing at all; and a distribution without what ours has.
+/// The base alone, and an empty image.
 #[test]
 fn another_image_altogether_gets_a_report() {
     let scratch = Image::build("FROM scratch\nCOPY Dockerfile /\n");
@@ -86,7 +86,7 @@ fn a_missing_engine_is_an_error() {
     assert!(ran.stderr.contains("hint:"), "{ran:#?}");
 }
 
-/// Whatever hangs costs its own time limit: the other checks are looked at all the same.
+/// A check that hangs costs its own time limit alone: the others are judged all the same.
 #[test]
 fn a_claude_that_hangs_does_not_hang_the_run() {
     let script = "COPY --chmod=755 <<'EOF' /usr/local/bin/claude\n#!/bin/sh\nsleep 600\nEOF";

@@ -10,20 +10,20 @@ mod running;
 pub(super) struct Breakage {
     /// What is wrong, in a few words for the matrix.
     pub(super) what: &'static str,
-    /// The check that must flag it, whoever else does.
+    /// The check that must flag it; others may, too.
     pub(super) owner: &'static str,
     /// What follows `FROM` the good image, as root.
     pub(super) layer: &'static str,
 }
 
-/// What stands in a layer for an `ENTRYPOINT` that is a script around the good one, which is
+/// The placeholder in a layer for an `ENTRYPOINT` that is a script around the good one, which is
 /// `$REAL`; the script follows in the same line.
 pub(super) const AROUND: &str = "{AROUND} ";
 
-/// What stands in a layer for a `claude` that is a script, which follows in the same line.
+/// The placeholder in a layer for a `claude` that is a script, which follows in the same line.
 pub(super) const CLAUDE: &str = "{CLAUDE} ";
 
-/// What stands in a layer for a token that looks real, which no source file may hold.
+/// The placeholder in a layer for a token that looks real, which no source file may hold.
 pub(super) const TOKEN: &str = "{TOKEN}";
 
 const fn broken(what: &'static str, owner: &'static str, layer: &'static str) -> Breakage {
@@ -42,11 +42,11 @@ pub(super) const IN_GATE: [&str; 26] = [
     // In sandboxes of their own.
     "the entrypoint takes a second",
     "a shell between PID 1 and its command",
-    "only the command is told to stop",
+    "only the command gets the signal to stop",
     "a workspace of another owner is fatal",
-    "a HOME of the image's own is complained of",
+    "the image's own HOME gives a warning",
     "PID 1 reaps nobody",
-    "every end is a good one",
+    "every end is reported as success",
     "PID 1 can be traced",
     "what stops on a terminal stays stopped",
     "the health check forgets /tmp",
@@ -72,7 +72,7 @@ pub(super) fn is_in_gate(breakage: &Breakage) -> bool {
 
 /// Those that need an image each.
 const APART: [&[Breakage]; 3] = [contract::BREAKAGES, running::BREAKAGES, claude::BREAKAGES];
-/// Those of which none, in one list, touches what another's check inspects.
+/// Those that can share an image: in each list, none touches what another's check inspects.
 const TOGETHER: [&[Breakage]; 2] = [agent::BREAKAGES, files::BREAKAGES];
 
 /// All of them, in the order of the docs.
@@ -90,7 +90,7 @@ pub(super) fn images(is_chosen: impl Fn(&Breakage) -> bool) -> Vec<Vec<&'static 
         .collect()
 }
 
-/// Shares images out: as few as have no two breakages of one check.
+/// Distributes breakages over as few images as possible, none with two breakages of one check.
 fn share(breakages: impl Iterator<Item = &'static Breakage>) -> Vec<Vec<&'static Breakage>> {
     let mut images: Vec<Vec<&Breakage>> = Vec::new();
     for breakage in breakages {

@@ -1,4 +1,4 @@
-//! An engine that goes away in the middle of a run: it ends, and says what it could not prove.
+//! An engine that goes away in the middle of a run: the run ends, and reports what it could not prove.
 
 use std::io;
 use std::net::Shutdown;
@@ -14,23 +14,23 @@ use super::killed::{containers, until};
 use crate::common::Ran;
 use crate::world::{docker, image, xtask};
 
-/// The way to the engine, until it is cut.
-struct Way {
+/// A relay to the engine, until it is cut.
+struct Relay {
     socket: PathBuf,
     is_cut: Arc<AtomicBool>,
     open: Arc<Mutex<Vec<UnixStream>>>,
 }
 
-impl Way {
-    fn to(engine: PathBuf, folder: &Path) -> Way {
+impl Relay {
+    fn to(engine: PathBuf, folder: &Path) -> Relay {
         let socket = folder.join("engine.sock");
         let listener = UnixListener::bind(&socket).unwrap();
-        let way = Way {
+        let relay = Relay {
             socket,
             is_cut: Arc::default(),
             open: Arc::default(),
         };
-        let (is_cut, open) = (Arc::clone(&way.is_cut), Arc::clone(&way.open));
+        let (is_cut, open) = (Arc::clone(&relay.is_cut), Arc::clone(&relay.open));
         thread::spawn(move || {
             for client in listener.incoming() {
                 if is_cut.load(Ordering::SeqCst) {
@@ -48,7 +48,7 @@ impl Way {
                 }
             }
         });
-        way
+        relay
     }
 
     fn cut(&self) {
@@ -76,16 +76,16 @@ fn engine() -> PathBuf {
 #[test]
 fn what_a_dying_engine_leaves_unknown_is_unproven() {
     let folder = tempfile::tempdir().unwrap();
-    let way = Way::to(engine(), folder.path());
-    // The image is found by now, not while the engine is dying.
+    let relay = Relay::to(engine(), folder.path());
+    // `image()` asks the engine, so before it dies.
     let mut verify = xtask(&["verify", image(), "--json", "--receipt-dir"]);
     verify.arg(folder.path());
-    verify.env("DOCKER_HOST", format!("unix://{}", way.socket.display()));
+    verify.env("DOCKER_HOST", format!("unix://{}", relay.socket.display()));
     let output = std::process::Stdio::piped;
     let child = verify.stdout(output()).stderr(output()).spawn().unwrap();
     let run = child.id();
     until("no containers came up", || containers(run).len() >= 3);
-    way.cut();
+    relay.cut();
     let ran = Ran::from(child.wait_with_output().unwrap());
     for name in containers(run) {
         docker(&["rm", "--force", "--volumes", &name]);

@@ -1,16 +1,16 @@
-//! The good image is proven, with a receipt that holds.
+//! The good image is proven, with a valid receipt.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Verified, left_containers};
+use super::Verified;
 use crate::common::Ran;
 use crate::world::{built, image, xtask};
 
 #[test]
-fn the_good_image_is_flagged_by_none_and_its_receipt_holds() {
+fn the_good_image_is_proven_and_its_receipt_is_valid() {
     let folder = tempfile::tempdir().unwrap();
     let junit = folder.path().join("junit.xml");
     let verified = Verified::of(
@@ -39,7 +39,7 @@ fn the_good_image_is_flagged_by_none_and_its_receipt_holds() {
     );
     assert_eq!(kept["revision"], built()["revision"]);
 
-    let holds = |receipt: &Path, image: &str| {
+    let check_receipt = |receipt: &Path, image: &str| {
         let args = [
             "verify",
             image,
@@ -48,16 +48,16 @@ fn the_good_image_is_flagged_by_none_and_its_receipt_holds() {
         ];
         Ran::of(&mut xtask(&args))
     };
-    let ran = holds(Path::new(receipt), image()).succeeded();
+    let ran = check_receipt(Path::new(receipt), image()).succeeded();
     assert!(ran.stdout.contains("holds for"), "{ran:#?}");
-    // Of another image; and with a result that somebody has touched.
-    let ran = holds(Path::new(receipt), &crate::world::base());
+    // For another image, and with a result that somebody has changed.
+    let ran = check_receipt(Path::new(receipt), &crate::world::base());
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stderr.contains("it is of another image"), "{ran:#?}");
-    let touched = folder.path().join("touched.json");
+    let changed = folder.path().join("changed.json");
     let text = fs::read_to_string(receipt).unwrap();
-    fs::write(&touched, text.replacen("\"passed\"", "\"skipped\"", 1)).unwrap();
-    let ran = holds(&touched, image());
+    fs::write(&changed, text.replacen("\"passed\"", "\"skipped\"", 1)).unwrap();
+    let ran = check_receipt(&changed, image());
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stderr.contains("skipped: `seed-1-build`"), "{ran:#?}");
 }
@@ -110,5 +110,4 @@ fn a_program_that_reads_stderr_gets_lines() {
         verified.stderr
     );
     assert!(!verified.stderr.contains('\u{1b}'), "{}", verified.stderr);
-    let _ = left_containers();
 }

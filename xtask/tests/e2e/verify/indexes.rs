@@ -7,7 +7,7 @@ use crate::world::{Registry, docker, image, unique_name};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// A repository with the image under test, an image of nothing for arm64, and one more for amd64.
+/// A repository with the image under test, an empty image for arm64, and another empty one for amd64.
 struct Published {
     registry: Registry,
     path: String,
@@ -28,7 +28,9 @@ impl Published {
         };
         push("good", image());
         let nothing = |platform: &str| {
-            let line = format!("FROM --platform={platform} scratch\nCOPY Dockerfile /\n");
+            // Of its own, so that no engine has it already, perhaps compressed otherwise.
+            let own = unique_name();
+            let line = format!("FROM --platform={platform} scratch\nCOPY Dockerfile /\n# {own}\n");
             Image::build_for(platform, &line)
         };
         push("arm64", &nothing("linux/arm64").0);
@@ -120,7 +122,7 @@ fn indexes_are_judged_where_they_are_published() {
     let name = published.index("attested", &[good, arm64, &stray]);
     assert_eq!(failing(&name), [""; 0]);
 
-    // As a clean-up of what has no tag does it.
+    // As a clean-up of untagged manifests does it.
     published.delete(arm64);
     assert_eq!(failing(&good_one), ["index-complete"]);
 }
@@ -129,7 +131,7 @@ fn indexes_are_judged_where_they_are_published() {
 fn growth_is_measured_against_what_is_published() {
     let published = Published::new();
     let repository = format!("{}/{}", published.registry.address, published.path);
-    // A release of next to nothing: ours is many times as large.
+    // A tiny release: ours is many times as large.
     published.index("v0.1.0", &[&published.other]);
     let receipts = tempfile::tempdir().unwrap();
     let args = ["--only", "image-growth", "--repository", &repository];

@@ -11,7 +11,7 @@ use crate::world::{docker, image, root, xtask};
 
 const LONG: Duration = Duration::from_mins(1);
 
-/// A run in its own records folder, in the middle of its work.
+/// Starts a run that writes its receipts to a folder of its own.
 fn running() -> (Child, tempfile::TempDir) {
     let receipts = tempfile::tempdir().unwrap();
     let mut verify = xtask(&["verify", image(), "--receipt-dir"]);
@@ -24,7 +24,7 @@ fn running() -> (Child, tempfile::TempDir) {
     (child, receipts)
 }
 
-/// The containers of one run are named by the process that the run is.
+/// The containers of a run: its process id is in their names.
 pub(super) fn containers(run: u32) -> Vec<String> {
     let format = "{{.Names}}";
     let listed = docker(&["ps", "--all", "--format", format])
@@ -62,7 +62,7 @@ fn kill_in_the_middle(signal: Signal) -> Option<i32> {
     kill_process(Pid::from_child(&child), signal).unwrap();
     let status = child.wait().unwrap();
     until("containers are left", || containers(run).is_empty());
-    // Nothing comes into being afterwards.
+    // Nothing is created afterwards.
     thread::sleep(Duration::from_secs(4));
     assert_eq!(containers(run), [""; 0]);
     until("a folder is left", || folders(run).is_empty());

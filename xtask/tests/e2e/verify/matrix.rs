@@ -7,8 +7,8 @@ use super::breakages::{AROUND, Breakage, CLAUDE, IN_GATE, TOKEN, breakages, imag
 use super::{Image, Verified};
 use crate::world::{image, root};
 
-/// The image that is broken in these ways. Whatever user the good one has stays, unless a layer says
-/// otherwise.
+/// Builds the image that is broken in these ways. Its user is the good one's, unless a layer sets
+/// another.
 fn build(breakages: &[&Breakage]) -> Image {
     let layers: Vec<String> = breakages.iter().map(|breakage| layer(breakage)).collect();
     let is_of_user = layers.iter().any(|layer| layer.starts_with("USER"));
@@ -18,7 +18,7 @@ fn build(breakages: &[&Breakage]) -> Image {
 }
 
 fn layer(breakage: &Breakage) -> String {
-    // Made here: a source file that held it would be a finding of its own.
+    // Made here: verify would find it in a source file.
     let token = format!("npm_{}", &"aZ3kQ9vL".repeat(5)[..36]);
     let layer = breakage.layer.replace(TOKEN, &token);
     if let Some(script) = layer.strip_prefix(AROUND) {

@@ -1,4 +1,4 @@
-//! What is broken or cannot be read is named together with a remedy that works.
+//! What is broken or cannot be read is named, with a remedy that works.
 
 use std::fs;
 use std::os::unix::fs::{chown, lchown};
@@ -174,7 +174,7 @@ fn history_that_is_missing_does_not_matter() {
 }
 
 #[test]
-fn a_folder_that_is_no_repository_or_is_not_there() {
+fn a_folder_without_a_repository_and_a_missing_folder() {
     let sandbox = Sandbox::new();
     let folder = sandbox.path("tmp").canonicalize().unwrap();
     sandbox

@@ -11,7 +11,7 @@ use crate::tags::Repo;
 /// libgit2's own list skips such a file; git warns ("ignoring broken ref") and goes on.
 /// An empty file is what a crash leaves: <https://github.com/jonas/tig/issues/1234>.
 #[test]
-fn a_broken_tag_is_not_passed_over() {
+fn a_broken_tag_is_not_skipped() {
     let repo = Repo::new();
     repo.git(&["tag", "v1.0.0"]);
     let path = repo

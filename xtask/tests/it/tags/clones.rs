@@ -52,7 +52,7 @@ fn a_shallow_clone_says_what_it_cannot_know() {
     assert_eq!(set.0["shallow"], true);
     let sha = format!("sha-{}", &repo.head()[..7]);
     assert_eq!(set.tags(), [&*sha, "dev", "v2.0.0"]);
-    // The remedy is one.
+    // The remedy works.
     repo.git_in(&clone, &["fetch", "--quiet", "--unshallow", "--tags"]);
     let set = repo.set_in(&clone);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! In GitHub Actions: what the runner says of the commit, and what it is told.
+//! In GitHub Actions: the runner's variables, and the outputs and the summary for it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -67,7 +67,7 @@ fn dev_is_for_the_default_branch() {
     let found = set(&repo, &push("refs/heads/feature"));
     assert_eq!(found.tags(), [&*sha]);
     assert_eq!(found.names("withheld", "remedy"), ["merge into `main`"]);
-    // Not in CI it is a local build.
+    // Outside CI it is a local build.
     assert_eq!(repo.set().tags(), [&*sha, "dev"]);
 }
 

@@ -4,7 +4,7 @@ use crate::sandbox::Sandbox;
 use crate::tags::{Repo, Set};
 
 #[test]
-fn the_table_says_what_why_by_whom_and_where_to() {
+fn the_table_has_the_tag_the_command_the_reason_and_the_reference() {
     let sandbox = Sandbox::new();
     sandbox.git(&["tag", "v0.2.13"]);
     sandbox.git(&["tag", "v0.2"]);
@@ -34,7 +34,7 @@ fn the_table_says_what_why_by_whom_and_where_to() {
 }
 
 #[test]
-fn what_is_not_given_says_what_to_do() {
+fn a_withheld_tag_has_a_remedy() {
     let sandbox = Sandbox::new();
     for number in 0..7 {
         sandbox.write(&format!("work/file {number}"), "");
@@ -51,7 +51,7 @@ fn what_is_not_given_says_what_to_do() {
 }
 
 #[test]
-fn plain_prints_a_reference_a_line_and_never_an_if() {
+fn plain_prints_only_certain_references_one_a_line() {
     let sandbox = Sandbox::new();
     sandbox.git(&["tag", "v0.2.13"]);
     let short = &sandbox.revision()[..7];

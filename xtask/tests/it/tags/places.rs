@@ -1,4 +1,4 @@
-//! Where HEAD can be and from where one can look: work trees, bare repositories, branches.
+//! Where HEAD can be, and the folders that `tags` can start from: work trees, bare repositories, branches.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -45,7 +45,7 @@ fn a_new_branch_without_a_commit_has_none_though_others_have() {
 }
 
 #[test]
-fn the_default_branch_is_what_origin_says_or_main_or_master() {
+fn the_default_branch_is_that_of_origin_or_main_or_master() {
     let repo = Repo::new();
     let default = |repo: &Repo| repo.set().text("default_branch").map(str::to_owned);
     assert_eq!(default(&repo).as_deref(), Some("main"));

@@ -109,7 +109,7 @@ fn versions_that_were_never_published_do_not_count() {
 }
 
 #[test]
-fn a_registry_that_does_not_answer_is_an_error_and_no_permission() {
+fn a_registry_that_does_not_answer_is_an_error_not_a_permission() {
     let repo = repo();
     let registry = Registry::with(&[]);
     let (address, name) = (registry.address.clone(), registry.name());
@@ -121,7 +121,7 @@ fn a_registry_that_does_not_answer_is_an_error_and_no_permission() {
 }
 
 #[test]
-fn a_prerelease_asks_nobody() {
+fn for_a_prerelease_no_registry_is_asked() {
     let repo = repo();
     repo.git(&["checkout", "--quiet", "v2.0.0-rc.1"]);
     let name = "127.0.0.1:1/me/agent";

@@ -89,7 +89,7 @@ fn packed_references_without_a_header_are_followed_to_their_commits() {
 }
 
 #[test]
-fn tags_in_folders_and_files_that_are_no_tags() {
+fn tags_in_folders_and_files_that_are_not_tags() {
     let repo = Repo::new();
     repo.git(&["tag", "releases/v9.0.0"]);
     repo.git(&["symbolic-ref", "refs/tags/v1.0.0", "refs/heads/main"]);
@@ -103,7 +103,7 @@ fn tags_in_folders_and_files_that_are_no_tags() {
 }
 
 #[test]
-fn near_misses_are_listed_so_that_a_typo_is_seen() {
+fn near_misses_are_listed() {
     let repo = Repo::new();
     for name in ["V1.2.3", "1.2.3", "v1.2", "v01.2.3", "v1.2.3.4", "v1.2.3+b"] {
         repo.commit("next");
@@ -127,7 +127,7 @@ fn near_misses_are_listed_so_that_a_typo_is_seen() {
 }
 
 #[test]
-fn of_very_many_tags_those_that_matter_are_looked_at() {
+fn of_very_many_tags_only_the_relevant_ones_are_resolved() {
     let repo = Repo::new();
     let tags = repo.root().join(".git/refs/tags");
     let head = repo.head();

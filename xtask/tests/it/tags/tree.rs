@@ -66,7 +66,7 @@ fn each_way_to_differ_from_the_commit() {
 }
 
 #[test]
-fn ignored_files_and_empty_folders_are_no_difference() {
+fn ignored_files_and_empty_folders_do_not_count() {
     let repo = with_files();
     repo.write("target/debug/x", "");
     repo.write("folder/y.log", "");
@@ -97,7 +97,7 @@ fn a_file_made_executable_or_a_link_differs() {
 }
 
 #[test]
-fn a_file_only_touched_is_no_difference() {
+fn a_file_with_new_times_alone_does_not_differ() {
     let repo = with_files();
     // Another inode with other times, and the same content.
     fs::remove_file(repo.root().join("tracked")).unwrap();
@@ -193,7 +193,7 @@ fn what_a_sparse_checkout_leaves_out_is_not_missing() {
     repo.git(&["sparse-checkout", "set", "--no-cone", "tracked"]);
     assert!(!repo.root().join("folder/inner").exists());
     dirty(&repo, &[]);
-    // Here all the same, with the text that it should have and with another.
+    // Files that are here all the same: one unchanged, one changed.
     repo.write("folder/inner", "text");
     assert_eq!(repo.set().strings("dirty"), [""; 0]);
     repo.write("folder/inner", "other text");
@@ -245,7 +245,7 @@ fn forms_of_the_index_that_cannot_be_read_say_how_to_change_them() {
 }
 
 #[test]
-fn a_file_that_only_git_can_compare_differs_until_git_has_looked() {
+fn a_file_that_only_git_can_compare_differs_until_git_has_compared_it() {
     let repo = with_files();
     repo.write(".gitattributes", "big filter=big\n");
     repo.git(&["config", "filter.big.clean", "tr a-z A-Z"]);
@@ -263,7 +263,7 @@ fn a_file_that_only_git_can_compare_differs_until_git_has_looked() {
     let set = repo.set();
     assert_eq!(set.strings("dirty"), ["big"]);
     assert!(set.has_note("`big` may be unchanged"), "{set:?}");
-    // The helper lets git look first, which is the remedy.
+    // The helper runs `git status` first, which is the remedy.
     dirty(&repo, &[]);
     repo.write("tracked", "other text");
     repo.write("new", "");

@@ -6,9 +6,12 @@ const path = require('path');
 const lib = require(path.join(process.env.STAND_INS, 'lib.js'));
 
 lib.refuseUnknown(__dirname);
-const unused = ['ssh-key', 'path', 'filter', 'sparse-checkout', 'github-server-url'];
-for (const name of unused) {
-  if (lib.input(name) !== '') lib.fail(`the stand-in does not know what \`${name}\` does`);
+const unused = {
+  'ssh-key': '', path: '', filter: '', 'sparse-checkout': '', 'github-server-url': '',
+  clean: 'true', 'fetch-tags': 'false', lfs: 'false', submodules: 'false',
+};
+for (const [name, usual] of Object.entries(unused)) {
+  if (lib.input(name) !== usual) lib.fail(`the stand-in does not know what \`${name}\` does`);
 }
 const { GITHUB_SERVER_URL, GITHUB_WORKSPACE, RUNNER_TEMP } = process.env;
 const repository = lib.input('repository');

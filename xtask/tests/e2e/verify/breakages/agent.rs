@@ -1,4 +1,4 @@
-//! What breaks an agent's habits.
+//! Breakages of what agents do on any Linux.
 
 use super::{Breakage, broken};
 

@@ -1,4 +1,4 @@
-//! What is wrong with the strict settings of Claude Code.
+//! Breakages of Claude Code's strict settings.
 
 use super::{Breakage, broken};
 

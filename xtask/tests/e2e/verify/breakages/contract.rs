@@ -1,4 +1,4 @@
-//! What breaks the specification's steps and the contract with AgentGate's server.
+//! Breakages of the specification's steps and of the contract with AgentGate's server.
 
 use super::{Breakage, broken};
 
@@ -150,7 +150,7 @@ EOF"#,
         r#"ENTRYPOINT ["/usr/bin/env"]"#,
     ),
     broken(
-        "only the command is told to stop",
+        "only the command gets the signal to stop",
         "contract-stop-obey",
         r#"{AROUND} exec 3<&0; "$REAL" "$@" <&3 & trap "kill $!" TERM; wait $!; exit $?"#,
     ),
@@ -165,7 +165,7 @@ EOF"#,
         r#"{AROUND} touch /workspace/.probe && rm /workspace/.probe && exec "$REAL" "$@""#,
     ),
     broken(
-        "a read-only workspace is not spoken of",
+        "a read-only workspace is not reported",
         "contract-read-only-workspace",
         r#"{AROUND} exec "$REAL" "$@" 2>/dev/null"#,
     ),
@@ -180,7 +180,7 @@ EOF"#,
         "RUN chown root:root /workspace && chmod 755 /workspace",
     ),
     broken(
-        "a HOME of the image's own is complained of",
+        "the image's own HOME gives a warning",
         "contract-mounted",
         r#"{AROUND} grep -q " /home/agentgate tmpfs " /proc/mounts || echo no tmpfs >&2; exec "$REAL" "$@""#,
     ),

@@ -1,4 +1,4 @@
-//! What is wrong before anything runs: files, configuration, labels, layers.
+//! Breakages of files, configuration, labels and layers: nothing has to run to find them.
 
 use super::{Breakage, broken};
 
@@ -19,7 +19,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         "RUN rm /etc/gitconfig",
     ),
     broken(
-        "managed settings are no JSON",
+        "managed settings are not JSON",
         "claude-managed-settings",
         "RUN echo '{' >/etc/claude-code/managed-settings.json",
     ),

@@ -1,4 +1,4 @@
-//! What is wrong with PID 1, the health check, what an agent can do, and Claude Code.
+//! Breakages of PID 1, the health check, privileges and Claude Code.
 
 use super::{Breakage, broken};
 
@@ -19,7 +19,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         r#"ENTRYPOINT ["/bin/sh", "-c", "\"$@\" & exec sleep infinity", "sh"]"#,
     ),
     broken(
-        "every end is a good one",
+        "every end is reported as success",
         "pid1-exit-code",
         r#"{AROUND} "$REAL" "$@"; exit 0"#,
     ),
@@ -148,7 +148,7 @@ EOF"#,
         "{CLAUDE} echo '2.1.197 (Claude Code)'",
     ),
     broken(
-        "credentials are looked for elsewhere",
+        "credentials are searched for elsewhere",
         "claude-credentials",
         "ENV CLAUDE_CONFIG_DIR=/tmp/claude",
     ),

@@ -1,0 +1,123 @@
+//! The start of a container, and how long it takes.
+
+use std::time::Instant;
+
+use crate::check::Verdict;
+use crate::sandbox::{Container, Ran, Sandbox, Start};
+
+pub(super) fn starts(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let shared = sandbox.shared();
+    if shared.state("Status").is_ok() {
+        return in_container(&shared);
+    }
+    // It did not start: once more, to say why.
+    in_container(&sandbox.contract().start()?)
+}
+
+pub(super) fn in_container(container: &Container) -> anyhow::Result<Verdict> {
+    // When it waits, or has ended, the entrypoint has said what it has to say.
+    let seen = container.exec(&["bash", "-c", SEEN]);
+    let status = container.state("Status")?;
+    if status == "running" {
+        seen?;
+    }
+    Ok(judge_starts(&status, &container.logs()?))
+}
+
+pub(super) fn judge_starts(status: &str, logs: &Ran) -> Verdict {
+    const EXPECTED: &str = "running, without a word";
+    if status != "running" {
+        let seen = match logs.stderr.lines().next_back() {
+            Some(said) => format!("{status}, `{said}`"),
+            None => status.to_owned(),
+        };
+        return Verdict::failed(seen, EXPECTED);
+    }
+    let said = logs.stdout.lines().chain(logs.stderr.lines());
+    let said: Vec<String> = said.map(|line| format!("`{line}`")).collect();
+    match said.as_slice() {
+        [] => Verdict::passed(EXPECTED),
+        said => Verdict::none_of(said, EXPECTED),
+    }
+}
+
+/// How often a start is measured: the median forgives two that something else disturbed. Every
+/// other time, one without the image's entrypoint is measured, too.
+const TIMES: usize = 5;
+/// A machine that is busy for a while is forgiven, too: only what fails this often in a row fails.
+const PASSES: usize = 3;
+/// Milliseconds from the creation of a container until it answers `exec`.
+const BUDGET: f64 = 500.0;
+/// What the image may add to an engine that is itself slower than the budget.
+const ADDED: f64 = 100.0;
+/// Ends when PID 1 waits: the image's entrypoint, or `sleep` where a container has none.
+const SEEN: &str = r#"[ -n "$BASH_VERSION" ] || { echo "\`bash\` is another shell" >&2; exit 2; }
+until { read -r name </proc/1/comm && read -r stat </proc/1/stat; } 2>/dev/null &&
+    [[ $name == agent-entrypoin || $name == sleep ]] && [[ ${stat##*) } == S* ]]; do :; done"#;
+
+pub(super) fn time(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    if sandbox.is_emulated() {
+        let why = "it is emulated, so times say nothing";
+        return Ok(Verdict::NotApplicable(why.to_owned()));
+    }
+    let mut verdict = judge_time(&[], &[]);
+    for _ in 0..PASSES {
+        let (mut whole, mut bare) = (Vec::new(), Vec::new());
+        for round in 0..TIMES {
+            match sample(sandbox.contract())? {
+                Ok(time) => whole.push(time),
+                Err(ran) => return Ok(Verdict::failed(ran.describe(), "PID 1 waits")),
+            }
+            if round % 2 == 1 {
+                continue;
+            }
+            let without = sandbox.contract().options(&["--entrypoint", "sleep"]);
+            if let Ok(time) = sample(without.command(&["infinity"]))? {
+                bare.push(time);
+            }
+        }
+        verdict = judge_time(&whole, &bare);
+        if matches!(verdict, Verdict::Passed(_)) {
+            break;
+        }
+    }
+    Ok(verdict)
+}
+
+/// Milliseconds from the creation to an exec that has seen PID 1 wait.
+fn sample(start: Start) -> anyhow::Result<Result<f64, Ran>> {
+    let begun = Instant::now();
+    let container = start.start()?;
+    let ran = container.exec(&["bash", "-c", SEEN])?;
+    let time = begun.elapsed().as_secs_f64() * 1000.0;
+    Ok(if ran.code == 0 { Ok(time) } else { Err(ran) })
+}
+
+/// `whole` is what it took with the image's entrypoint, `bare` without it.
+pub(super) fn judge_time(whole: &[f64], bare: &[f64]) -> Verdict {
+    let expected = format!("{BUDGET:.0} ms, or {ADDED:.0} ms more than without the entrypoint");
+    let Some(whole) = median(whole) else {
+        return Verdict::failed("no start was measured", expected);
+    };
+    let (seen, added) = match median(bare) {
+        Some(bare) => (
+            format!("{whole:.0} ms, {bare:.0} ms without the entrypoint"),
+            whole - bare,
+        ),
+        None => (
+            format!("{whole:.0} ms; without the entrypoint it does not start"),
+            f64::INFINITY,
+        ),
+    };
+    if whole <= BUDGET || added <= ADDED {
+        Verdict::passed(seen)
+    } else {
+        Verdict::failed(seen, expected)
+    }
+}
+
+pub(super) fn median(times: &[f64]) -> Option<f64> {
+    let mut times = times.to_vec();
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied()
+}

@@ -1,0 +1,261 @@
+//! The image's HEALTHCHECK, asked by the engine itself: well when all is well, and not well when
+//! something that an agent needs is missing.
+
+use std::fs;
+
+use anyhow::Context as _;
+
+use super::inspect::lines;
+use crate::check::{Check, How, Verdict};
+use crate::sandbox::{Container, Ran, Sandbox, Start};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "health-healthy",
+        proves: "a container as the server starts it is healthy",
+        source: "docs/specification.md, 6.3.4: return healthy/unhealthy status",
+        remedy: "`docker inspect --format '{{json .State.Health}}' CONTAINER` has its words",
+        how: How::Waiting(healthy),
+    },
+    Check {
+        id: "health-no-workspace",
+        proves: "a container without a workspace is unhealthy",
+        source: "docs/specification.md, 6.3.4: check workspace is mounted",
+        remedy: "the health check must look whether `/workspace` is a mount",
+        how: How::Waiting(no_workspace),
+    },
+    Check {
+        id: "health-no-claude",
+        proves: "a container whose `claude` does not run is unhealthy",
+        source: "docs/specification.md, 6.3.4: check Claude CLI is available",
+        remedy: "the health check must run `claude --version`",
+        how: How::Waiting(no_claude),
+    },
+    Check {
+        id: "health-no-node",
+        proves: "a container whose `node` fails is unhealthy",
+        source: "docs/specification.md, 6.3.4: check Node.js is working",
+        remedy: "the health check must run `node --version`",
+        how: How::Waiting(no_node),
+    },
+    Check {
+        id: "health-full",
+        proves: "a container whose `/tmp` is full is unhealthy",
+        source: "docs/specification.md, 6.3.4; a full `/tmp` makes Claude Code's commands answer nothing \
+                 (anthropics/claude-code#35442)",
+        remedy: "the health check must see whether TMPDIR and HOME have room",
+        how: How::Waiting(full),
+    },
+    Check {
+        id: "health-repository",
+        proves: "a container whose workspace is a worktree without its repository is unhealthy",
+        source: "docs/specification.md, 6.3.4: return healthy/unhealthy status; devcontainers/cli#796",
+        remedy: "the health check must see whether `.git` leads to a repository",
+        how: How::Waiting(repository),
+    },
+    Check {
+        id: "health-root",
+        proves: "in a container that was started as root, the health check and headless Claude Code \
+                 are the agent's",
+        source: "docs/specification.md, 6.3.2: set correct permissions; the entrypoint steps down from root",
+        remedy: "`health` and `headless` must become agentgate, and leave no file of root's behind",
+        how: How::Waiting(as_root),
+    },
+];
+
+/// So that answers come, and count, soon; the command is the image's own. The engine takes 0 for
+/// what the image says.
+const SOON: [&str; 3] = [
+    "--health-interval=1s",
+    "--health-start-period=1ms",
+    "--health-retries",
+];
+const STATUS: &str = "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}";
+/// Each answer that was given, and a mark after it.
+const SAID: &str =
+    "{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{\"\\f\"}}{{end}}{{end}}";
+
+/// What the engine makes of a container, and what the health check said.
+struct Health {
+    status: String,
+    said: String,
+}
+
+fn healthy(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    // A machine that is busy may be too slow once.
+    let health = ask(sandbox.contract(), "3")?;
+    Ok(judge_healthy(&health))
+}
+
+fn no_workspace(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let health = ask(sandbox.contract().without_workspace(), "1")?;
+    Ok(judge_unhealthy(&health, "workspace"))
+}
+
+fn no_claude(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let file = sandbox.file("not a program", 0o644)?;
+    let start = sandbox.contract().mount(&file, "/usr/local/bin/claude");
+    Ok(judge_unhealthy(&ask(start, "1")?, "claude"))
+}
+
+fn no_node(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let file = sandbox.file("#!/bin/sh\nexit 1\n", 0o755)?;
+    let start = sandbox.contract().mount(&file, "/usr/local/bin/node");
+    Ok(judge_unhealthy(&ask(start, "1")?, "node"))
+}
+
+/// Claude Code refuses this flag to root. Then files of root's that lock an agent out are listed.
+const ROOT: &str = "agent-entrypoint headless --dangerously-skip-permissions hello 2>&1 | grep root
+find \"$HOME\" /tmp -mindepth 1 -uid 0; true";
+
+fn as_root(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let folder = sandbox.workspace()?;
+    let start = sandbox.plain().user("root").workspace(&folder, "rw");
+    let container = start.options(&SOON).options(&["3"]).start()?;
+    let health = answer(&container)?;
+    let left = container.exec(&["sh", "-c", ROOT])?;
+    Ok(judge_root(&health, &left))
+}
+
+fn judge_root(health: &Health, left: &Ran) -> Verdict {
+    const EXPECTED: &str = "healthy, and no file of root's in HOME and /tmp";
+    match (health.status.as_str(), left.code, left.stdout.trim()) {
+        ("healthy", 0, "") => Verdict::passed(EXPECTED),
+        ("healthy", 0, found) => Verdict::failed(lines(found), EXPECTED),
+        ("healthy", ..) => Verdict::failed(left.describe(), EXPECTED),
+        _ => Verdict::failed(describe(health), EXPECTED),
+    }
+}
+
+/// Fills `/tmp`, and waits then.
+const FILL: &str = "cat /dev/zero >/tmp/full 2>/dev/null; exec sleep infinity";
+
+fn full(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let small = ["--tmpfs", "/tmp:rw,noexec,nosuid,size=64k"];
+    let start = sandbox.contract().options(&small);
+    let start = start.command(&["sh", "-c", FILL]);
+    Ok(judge_unhealthy(&ask(start, "3")?, "/tmp"))
+}
+
+fn repository(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
+    let folder = sandbox.workspace()?;
+    let file = folder.join(".git");
+    let written = fs::write(&file, "gitdir: /elsewhere/.git/worktrees/this\n");
+    written.with_context(|| format!("failed to write `{}`", file.display()))?;
+    let start = sandbox.contract().workspace(&folder, "rw");
+    Ok(judge_unhealthy(&ask(start, "1")?, "/elsewhere"))
+}
+
+/// Waits for a good answer, or for so many bad ones.
+fn ask(start: Start, retries: &str) -> anyhow::Result<Health> {
+    answer(&start.options(&SOON).options(&[retries]).start()?)
+}
+
+fn answer(container: &Container) -> anyhow::Result<Health> {
+    let answer = |container: &Container| {
+        let status = container.inspect(STATUS)?;
+        Ok((status != "starting").then_some(status))
+    };
+    let status = container.until("the health check", answer)?;
+    let said = container.inspect(SAID)?;
+    let last = said.trim_end_matches('\u{c}').rsplit('\u{c}').next();
+    Ok(Health {
+        status,
+        said: last.unwrap_or_default().to_owned(),
+    })
+}
+
+fn judge_healthy(health: &Health) -> Verdict {
+    match health.status.as_str() {
+        "healthy" => Verdict::passed("healthy"),
+        _ => Verdict::failed(describe(health), "healthy"),
+    }
+}
+
+fn judge_unhealthy(health: &Health, word: &str) -> Verdict {
+    let says_why = health.said.to_lowercase().contains(word);
+    if health.status == "unhealthy" && says_why {
+        return Verdict::passed(describe(health));
+    }
+    Verdict::failed(
+        describe(health),
+        format!("unhealthy, with a word on `{word}`"),
+    )
+}
+
+/// What is well is not repeated.
+fn describe(health: &Health) -> String {
+    let bad = health.said.lines().filter(|line| !line.starts_with("ok "));
+    let bad: String = bad.map(|line| format!("{line}\n")).collect();
+    match (health.status.as_str(), bad.trim()) {
+        ("none", _) => "no health check".to_owned(),
+        (status, "") => status.to_owned(),
+        (status, said) => format!("{status}: {}", lines(said)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::fixture::line as said;
+
+    fn health(status: &str, said: &str) -> Health {
+        Health {
+            status: status.to_owned(),
+            said: said.to_owned(),
+        }
+    }
+
+    #[test]
+    fn health_is_the_engines_word() {
+        assert_eq!(
+            said(judge_healthy(&health("healthy", "ok"))),
+            "passed: healthy"
+        );
+        let sick = health("unhealthy", "claude: exit 1\n");
+        assert_eq!(
+            said(judge_healthy(&sick)),
+            "failed: unhealthy: `claude: exit 1`"
+        );
+        assert_eq!(
+            said(judge_healthy(&health("none", ""))),
+            "failed: no health check"
+        );
+    }
+
+    #[test]
+    fn being_unhealthy_must_be_explained() {
+        for (status, words, passes) in [
+            ("unhealthy", "node ok\nclaude: cannot be executed\n", true),
+            ("unhealthy", "node: exit 1\n", false),
+            ("unhealthy", "", false),
+            ("healthy", "claude ok\n", false),
+            ("none", "", false),
+        ] {
+            let text = said(judge_unhealthy(&health(status, words), "claude"));
+            assert_eq!(text.starts_with("passed"), passes, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_root_leaves_behind_is_named() {
+        let left = |code: i32, stdout: &str| Ran {
+            code,
+            stdout: stdout.to_owned(),
+            stderr: String::new(),
+        };
+        let (well, sick) = (health("healthy", ""), health("unhealthy", "fail home: x\n"));
+        for (health, left, expected) in [
+            (
+                &well,
+                left(0, ""),
+                "passed: healthy, and no file of root's in HOME and /tmp",
+            ),
+            (&well, left(0, "/tmp/a\n"), "failed: `/tmp/a`"),
+            (&well, left(127, ""), "failed: exit 127, no output"),
+            (&sick, left(0, ""), "failed: unhealthy: `fail home: x`"),
+        ] {
+            assert_eq!(said(judge_root(health, &left)), expected);
+        }
+    }
+}

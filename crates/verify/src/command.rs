@@ -1,0 +1,223 @@
+//! The command: resolves the image to digests, runs every check on each of its platforms, and
+//! writes a receipt for each.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use xtask::ctx::Ctx;
+use xtask::stop::Stop;
+use xtask::verify::Args;
+use xtask::{docker, git, github, preflight, testbed};
+
+use crate::check_set::check_set;
+use crate::checks::catalogue;
+use crate::choice::Choice;
+use crate::live::Live;
+use crate::prove::Prover;
+use crate::receipt::Receipt;
+use crate::receipt::validity::{self, Required};
+use crate::report::{PlatformReport, Report};
+use crate::sandbox::VerifyRun;
+use crate::show::Catalogue;
+use crate::target::{ImageRequest, Reader};
+use crate::{choice, gate, junit, report, sandbox, show, target};
+
+pub(crate) fn run(args: &Args, ctx: &Ctx) -> anyhow::Result<()> {
+    if let (Some(run), Some(image)) = (&args.sweep, &args.image) {
+        return sandbox::sweep(&ctx.exec, &VerifyRun::named(&ctx.records(), run), image);
+    }
+    if let Some(folder) = &args.unproven {
+        return gate::answer(folder);
+    }
+    let choice = choice::choose(&args.only, &args.skip)?;
+    if args.list {
+        return list(ctx, &choice);
+    }
+    if ctx.testbed {
+        testbed::enter(ctx, false)?;
+    }
+    if let Some(file) = &args.check_receipt {
+        return check(args, ctx, file);
+    }
+    let report = prove(args, ctx, &choice)?;
+    show(args, ctx, &report)?;
+    if !report.proven {
+        let again = show::again(&report).unwrap_or_default();
+        bail!(
+            "`{}` is not proven: {}; hint: what to do stands beside each check; then `{again}` \
+             looks at these again",
+            report.image,
+            report.sum()
+        );
+    }
+    Ok(())
+}
+
+/// Verifies every platform of the image, one after the other.
+fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
+    let begun = Instant::now();
+    let docker = docker::observe(&ctx.exec, None)?;
+    if let Some(lack) = preflight::no_engine(&docker) {
+        bail!("{lack}");
+    }
+    // Before any work: without the folder the work would be lost.
+    let receipts = receipts(args, ctx);
+    std::fs::create_dir_all(&receipts).with_context(|| {
+        format!(
+            "failed to create the folder for receipts, `{}`; hint: `--receipt-dir DIR` names \
+             another",
+            receipts.display()
+        )
+    })?;
+    let target = target::resolve(ctx, &asked(args))?;
+    if !ctx.json {
+        anstream::eprintln!("proving {} ({})", target.name, target.digest);
+    }
+    target::fetch(&ctx.exec, &target)?;
+    let total = target.subjects.len() * catalogue().count();
+    let run = VerifyRun::new(&ctx.records());
+    let first = target
+        .subjects
+        .first()
+        .context("the image has no platform")?;
+    let sweep = ["verify", &first.run, "--sweep", &run.id];
+    let cleanup = ctx.exec.cleanup(&sweep)?;
+    let live = Live::new(ctx, total, &target.platforms());
+    let prover = Prover {
+        ctx,
+        docker: &docker,
+        target: &target,
+        reader: &Reader::default(),
+        choice,
+        run: &run,
+        live: &live,
+        revision: args.revision.as_deref(),
+        receipts: &receipts,
+    };
+    let platforms = target.subjects.iter().map(|one| prover.prove(one));
+    let platforms = platforms.collect::<anyhow::Result<Vec<_>>>();
+    live.finish();
+    // The engine may still start what an interrupted run asked for.
+    let swept = cleanup.finish(platforms.is_ok());
+    let platforms = platforms?;
+    if let Err(error) = swept {
+        // The results are still true.
+        anstream::eprintln!("warning: {error:#}");
+    }
+    Ok(Report {
+        schema: Report::SCHEMA,
+        image: target.name.clone(),
+        digest: target.digest.clone(),
+        check_set: check_set().clone(),
+        proven: platforms.iter().all(PlatformReport::is_proven),
+        complete: choice.skipped.is_empty(),
+        platforms,
+        seconds: report::tenths(begun.elapsed()),
+    })
+}
+
+fn asked(args: &Args) -> ImageRequest<'_> {
+    ImageRequest {
+        image: args.image.as_deref(),
+        platforms: &args.platform,
+        pull: args.pull,
+    }
+}
+
+/// The folder for receipts, relative to the current one if it is below it.
+fn receipts(args: &Args, ctx: &Ctx) -> PathBuf {
+    let own = || ctx.records().join("receipts");
+    let folder = args.receipt_dir.clone().unwrap_or_else(own);
+    let here = std::env::current_dir().unwrap_or_default();
+    let below = folder.strip_prefix(here).map(Path::to_owned);
+    below.unwrap_or(folder)
+}
+
+/// The results to stdout, to the files asked for, and to GitHub Actions.
+fn show(args: &Args, ctx: &Ctx, report: &Report) -> anyhow::Result<()> {
+    if ctx.json {
+        xtask::report::print_json(report)?;
+    } else {
+        anstream::print!("{}", show::table(report, ctx.verbose));
+    }
+    for note in show::notes(report) {
+        anstream::eprintln!("note: {note}");
+    }
+    if let Some(file) = &args.junit {
+        let xml = junit::xml(report).context("failed to write JUnit XML")?;
+        std::fs::write(file, xml)
+            .with_context(|| format!("failed to write `{}`", file.display()))?;
+    }
+    github::write_outputs(
+        &ctx.exec,
+        &[
+            ("digest", report.digest.to_string()),
+            ("proven", report.proven.to_string()),
+            ("receipts", receipts(args, ctx).display().to_string()),
+        ],
+    )?;
+    github::write_summary(&ctx.exec, &show::markdown(report))
+}
+
+/// Checks whether a receipt holds for the image.
+fn check(args: &Args, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
+    let receipt = Receipt::read(file)?;
+    let target = target::resolve(ctx, &asked(args))?;
+    let named = args.revision.as_deref();
+    let named = named.map(|name| git::commit(&ctx.root, name)).transpose()?;
+    let revision = named.map(|named| named.revision);
+    let checks: Vec<&str> = catalogue().map(|check| check.id).collect();
+    let mut subjects = target.subjects.iter();
+    let own = subjects.find(|one| one.platform == receipt.platform);
+    let subject = own.or(target.subjects.first());
+    let wanted = Required {
+        name: &target.name,
+        index: target.index.as_ref(),
+        manifest: subject.and_then(|one| one.manifest.as_ref()),
+        platform: subject.map(|one| one.platform),
+        revision: revision.as_deref(),
+        check_set: check_set(),
+        checks: &checks,
+    };
+    let objections = validity::objections(&receipt, &wanted);
+    if ctx.json {
+        xtask::report::print_json(&serde_json::json!({
+            "schema": 2,
+            "receipt": file,
+            "image": target.name,
+            "digest": target.digest,
+            "platform": receipt.platform,
+            "holds": objections.is_empty(),
+            "objections": objections,
+        }))?;
+    }
+    if !objections.is_empty() {
+        return Err(Stop::Refused(format!(
+            "`{}` does not hold for `{}`:{}",
+            file.display(),
+            target.name,
+            validity::describe(&objections)
+        ))
+        .into());
+    }
+    if !ctx.json {
+        anstream::println!(
+            "`{}` holds for `{}` ({}) on {}",
+            file.display(),
+            target.name,
+            target.digest,
+            receipt.platform
+        );
+    }
+    Ok(())
+}
+
+fn list(ctx: &Ctx, choice: &Choice) -> anyhow::Result<()> {
+    let chosen = choice.chosen.iter().copied();
+    if ctx.json {
+        return xtask::report::print_json(&Catalogue::of(chosen, check_set()));
+    }
+    anstream::print!("{}", show::list(chosen));
+    Ok(())
+}

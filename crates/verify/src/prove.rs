@@ -1,0 +1,195 @@
+//! Verifies one platform of an image and writes its receipt.
+
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::{Instant, SystemTime};
+
+use xtask::ctx::Ctx;
+use xtask::docker::{self, Docker};
+use xtask::exec::Exec;
+use xtask::oci::Digest;
+use xtask::platform::Platform;
+
+use super::check::{Outcome, Status};
+use super::check_set::check_set;
+use super::checks::catalogue;
+use super::choice::Choice;
+use super::expected::{UNPACKED, expected, last_release};
+use super::facts::{Expected, ImageFacts};
+use super::live::Live;
+use super::receipt::{Execution, Receipt, ToolVersions};
+use super::report::{PlatformReport, tenths};
+use super::run::{self, Event, Work};
+use super::sandbox::{Candidate, VerifyRun};
+use super::target::{Reader, Subject, Target};
+
+/// What the platforms of an image have in common.
+pub(crate) struct Prover<'a> {
+    pub(crate) ctx: &'a Ctx,
+    pub(crate) docker: &'a Docker,
+    pub(crate) target: &'a Target,
+    pub(crate) reader: &'a Reader,
+    pub(crate) choice: &'a Choice,
+    pub(crate) run: &'a VerifyRun,
+    pub(crate) live: &'a Live,
+    /// The commit that the image must be built from; absent for HEAD.
+    pub(crate) revision: Option<&'a str>,
+    /// The folder for receipts.
+    pub(crate) receipts: &'a Path,
+}
+
+impl Prover<'_> {
+    /// Runs every check and writes the receipt.
+    ///
+    /// Fails when the run was interrupted, and when the receipt cannot be written.
+    pub(crate) fn prove(&self, subject: &Subject) -> anyhow::Result<PlatformReport> {
+        let (begun, started) = (Instant::now(), now());
+        let expected = expected(self.ctx, self.target, subject, self.revision)?;
+        let execution = self.execution(subject)?;
+        if execution == Execution::Emulated {
+            let platform = subject.platform;
+            let note = format!("note: {platform} is emulated here, which takes longer");
+            self.live.note(&note);
+        }
+        let candidate = self.candidate(subject, execution, expected.clone());
+        let tell = |event| self.live.report(subject.platform, event);
+        let mut results: Vec<Outcome> = self
+            .choice
+            .skipped
+            .iter()
+            .map(|check| Outcome::without_verdict(check, Status::Skipped, "left out"))
+            .collect();
+        for result in &results {
+            tell(Event::Finished(result.clone()));
+        }
+        let work = Work {
+            candidate: &candidate,
+            checks: &self.choice.chosen,
+            executes: execution != Execution::Static,
+            tell: &tell,
+        };
+        let config = OnceLock::new();
+        let read = self.read(subject, expected, &config);
+        results.extend(run::run(&self.ctx.exec, &work, read)?);
+        let place = |one: &Outcome| catalogue().position(|check| check.id == one.id);
+        results.sort_by_key(place);
+        let receipt = Receipt {
+            config: config.into_inner().or_else(|| subject.config()),
+            ..self.receipt(subject, execution, started, begun, results)
+        };
+        let path = receipt.write(self.receipts)?;
+        Ok(PlatformReport {
+            platform: subject.platform,
+            manifest: receipt.manifest,
+            execution,
+            receipt: path.display().to_string(),
+            seconds: receipt.seconds,
+            results: receipt.results,
+        })
+    }
+
+    fn candidate(&self, subject: &Subject, execution: Execution, expected: Expected) -> Candidate {
+        let arch = subject.platform.as_str().trim_start_matches("linux/");
+        Candidate {
+            run: self.run.clone(),
+            image: subject.run.clone(),
+            platform: subject.platform,
+            is_emulated: execution == Execution::Emulated,
+            expected,
+            shared: format!("agentgate-verify-{}-contract-{arch}", self.run.id),
+        }
+    }
+
+    /// Reads the files, in whichever thread it is called; `config` gets the digest of the
+    /// configuration.
+    fn read(
+        &self,
+        subject: &Subject,
+        expected: Expected,
+        config: &OnceLock<Digest>,
+    ) -> impl FnOnce() -> anyhow::Result<ImageFacts> + Send {
+        let exec = self.ctx.exec.clone();
+        let (reader, target) = (self.reader, self.target);
+        let repository = self.ctx.settings.repository.clone();
+        // Not what an engine's classic store has made of it.
+        let is_as_published = subject.manifest.is_some();
+        move || {
+            let (image, index) = reader.read(&exec, target, subject)?;
+            let _ = config.set(image.manifest.config.digest.clone());
+            let platform = subject.platform;
+            Ok(ImageFacts {
+                platform,
+                image,
+                index,
+                expected,
+                last_release: if is_as_published {
+                    last_release(&exec, &repository, platform)
+                } else {
+                    Err(UNPACKED.to_owned())
+                },
+            })
+        }
+    }
+
+    /// How containers of the platform run here, if they do.
+    fn execution(&self, subject: &Subject) -> anyhow::Result<Execution> {
+        let engine = self.docker.engine.as_ref();
+        let native: Option<Platform> = engine.and_then(|engine| engine.platform);
+        if native == Some(subject.platform) {
+            return Ok(Execution::Native);
+        }
+        let runs = runs(&self.ctx.exec, subject, self.run)?;
+        Ok(if runs {
+            Execution::Emulated
+        } else {
+            Execution::Static
+        })
+    }
+
+    fn receipt(
+        &self,
+        subject: &Subject,
+        execution: Execution,
+        started: String,
+        begun: Instant,
+        results: Vec<Outcome>,
+    ) -> Receipt {
+        let engine = self.docker.engine.as_ref();
+        Receipt {
+            schema: Receipt::SCHEMA,
+            image: self.target.name.clone(),
+            index: self.target.index.clone(),
+            manifest: subject.manifest.clone(),
+            config: None,
+            platform: subject.platform,
+            execution,
+            revision: subject.revision().map(str::to_owned),
+            check_set: check_set().clone(),
+            versions: ToolVersions {
+                xtask: self.ctx.settings.version.clone(),
+                engine: engine.map(|engine| engine.version.clone()),
+                buildx: self.docker.buildx.clone(),
+            },
+            started,
+            finished: now(),
+            seconds: tenths(begun.elapsed()),
+            results,
+        }
+    }
+}
+
+/// Whether anything of the image runs: without emulation the kernel refuses every program.
+fn runs(exec: &Exec, subject: &Subject, run: &VerifyRun) -> anyhow::Result<bool> {
+    let label = run.label();
+    let mut args = vec!["run", "--rm", "--pull", "never", "--network", "none"];
+    args.extend(["--label", &label, "--platform", subject.platform.as_str()]);
+    args.extend(["--entrypoint", "/bin/true", &subject.run]);
+    let output = docker::output(exec, &args)?;
+    let said = [output.stdout, output.stderr].concat();
+    Ok(!String::from_utf8_lossy(&said).contains("exec format error"))
+}
+
+/// RFC 3339, in UTC.
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}

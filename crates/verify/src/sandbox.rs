@@ -1,0 +1,20 @@
+//! Containers of an image, started as AgentGate's server starts them or as a
+//! check wants them, named and labelled by the run, and removed whatever happens.
+
+mod candidate;
+mod container;
+mod docker;
+mod ran;
+mod start;
+mod sweep;
+mod trouble;
+mod verify_run;
+
+pub(crate) use self::candidate::Candidate;
+pub(crate) use self::container::{Container, Stopped};
+pub(crate) use self::docker::Sandbox;
+pub(crate) use self::ran::{Ran, Session, printable};
+pub(crate) use self::start::Start;
+pub(crate) use self::sweep::sweep;
+pub(crate) use self::trouble::Trouble;
+pub(crate) use self::verify_run::VerifyRun;

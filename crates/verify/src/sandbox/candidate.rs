@@ -1,0 +1,36 @@
+//! The image that is verified, and how long its programs may take.
+
+use std::time::Duration;
+
+use xtask::platform::Platform;
+
+use super::verify_run::VerifyRun;
+use crate::facts::Expected;
+
+/// How long a program in a container may take.
+pub(super) const LIMIT: Duration = Duration::from_secs(30);
+/// The same where every instruction is translated.
+const EMULATED_LIMIT: Duration = Duration::from_mins(3);
+
+/// One platform of the image that is verified.
+pub(crate) struct Candidate {
+    pub(crate) run: VerifyRun,
+    /// What `docker run` is given: a digest.
+    pub(crate) image: String,
+    pub(crate) platform: Platform,
+    pub(crate) is_emulated: bool,
+    pub(crate) expected: Expected,
+    /// The name of the one container, started as the contract has it, that checks share.
+    pub(crate) shared: String,
+}
+
+impl Candidate {
+    /// How long a program in a container may take.
+    pub(crate) fn limit(&self) -> Duration {
+        if self.is_emulated {
+            EMULATED_LIMIT
+        } else {
+            LIMIT
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The sandbox of one check: what docker is asked to do for it, and the files that it mounts.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Context as _;
+use xtask::docker;
+use xtask::exec::Exec;
+
+use super::candidate::{Candidate, LIMIT};
+use super::ran::Ran;
+use super::trouble::{self, Trouble};
+use crate::facts::Expected;
+
+/// The sandbox of one check: an image, and the means to start it.
+pub(crate) struct Sandbox<'a> {
+    pub(super) exec: Exec,
+    pub(super) candidate: &'a Candidate,
+    /// The check that works here; containers bear its name.
+    pub(super) check: &'static str,
+}
+
+impl<'a> Sandbox<'a> {
+    pub(crate) fn new(exec: Exec, candidate: &'a Candidate, check: &'static str) -> Sandbox<'a> {
+        Sandbox {
+            exec,
+            candidate,
+            check,
+        }
+    }
+
+    pub(crate) fn expected(&self) -> &Expected {
+        &self.candidate.expected
+    }
+
+    /// Whether every instruction is translated: times then say nothing.
+    pub(crate) fn is_emulated(&self) -> bool {
+        self.candidate.is_emulated
+    }
+
+    /// A new empty folder that every user may write to, as the server prepares one.
+    pub(crate) fn workspace(&self) -> anyhow::Result<PathBuf> {
+        let folder = self.new_path();
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)))
+            .with_context(|| format!("failed to create `{}`", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// A new file with that content and mode, to be mounted.
+    pub(crate) fn file(&self, content: &str, mode: u32) -> anyhow::Result<PathBuf> {
+        let file = self.new_path();
+        fs::create_dir_all(&self.candidate.run.folder)
+            .and_then(|()| fs::write(&file, content))
+            .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(mode)))
+            .with_context(|| format!("failed to write `{}`", file.display()))?;
+        Ok(file)
+    }
+
+    fn new_path(&self) -> PathBuf {
+        self.candidate.run.folder.join(self.new_name())
+    }
+
+    pub(super) fn new_name(&self) -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{count}", self.check)
+    }
+
+    /// Asks docker to do something with a container; what it prints.
+    ///
+    /// Fails when docker does: nothing is then known of the image.
+    pub(super) fn docker(&self, args: &[&str]) -> anyhow::Result<Ran> {
+        let limit = self.candidate.limit() + LIMIT;
+        let ended = docker::within(&self.exec, args, limit)?;
+        let verb = args.first().copied().unwrap_or_default();
+        let Some(ran) = Ran::of(&ended) else {
+            anyhow::bail!("`docker {verb}` did not end within {} s", limit.as_secs());
+        };
+        trouble::of_docker(verb, &ran)?;
+        Ok(ran)
+    }
+
+    /// Lets docker run a program in a container to its end, or to the limit.
+    pub(super) fn program(&self, what: &str, args: &[String]) -> anyhow::Result<Ran> {
+        let ended = docker::within(&self.exec, args, self.candidate.limit())?;
+        let Some(ran) = Ran::of(&ended) else {
+            return Err(Trouble::TimedOut(what.to_owned(), self.candidate.limit()).into());
+        };
+        trouble::of_program(&ran)?;
+        Ok(ran)
+    }
+}

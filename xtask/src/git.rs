@@ -1,6 +1,7 @@
 //! Reads a repository. With its parts in `git/` the only user of git2 and the only place that starts
 //! `git`; it never writes.
 
+mod log;
 mod ls_remote;
 mod open;
 mod printable;
@@ -18,6 +19,9 @@ use anyhow::{Context as _, bail};
 use git2::{Commit, ErrorCode, Reference, Repository};
 use serde::Serialize;
 
+#[cfg(test)]
+pub(crate) use self::log::Change;
+pub(crate) use self::log::{Changes, changes};
 pub use self::ls_remote::{RemoteTag, remote_tag};
 pub use self::show::{commit, descends, file, tagged};
 use self::versions::Versions;

@@ -1,10 +1,14 @@
 //! GitHub Actions: what it says of the commit, and the step outputs and summary that it reads.
 
+mod event;
+pub(crate) mod markdown;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
 use anyhow::Context as _;
 
+pub(crate) use self::event::Origin;
 use crate::exec::Exec;
 use crate::git::Head;
 
@@ -17,17 +21,31 @@ pub(crate) struct Ci {
     pub(crate) git_ref: Option<String>,
     /// `GITHUB_SHA`.
     pub(crate) sha: Option<String>,
+    /// Where the pull request comes from; none when the event is not one of a pull request.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Ci {
     /// `None` outside CI.
     pub(crate) fn of(exec: &Exec) -> Option<Ci> {
         let is_set = |name: &str| exec.var(name).is_some_and(|value| value != "false");
-        (is_set("CI") || is_set("GITHUB_ACTIONS")).then(|| Ci {
-            event: exec.var("GITHUB_EVENT_NAME"),
-            git_ref: exec.var("GITHUB_REF"),
-            sha: exec.var("GITHUB_SHA"),
+        (is_set("CI") || is_set("GITHUB_ACTIONS")).then(|| {
+            let mut ci = Ci {
+                event: exec.var("GITHUB_EVENT_NAME"),
+                git_ref: exec.var("GITHUB_REF"),
+                sha: exec.var("GITHUB_SHA"),
+                origin: None,
+            };
+            ci.origin = ci.is_of_pull_request().then(|| event::origin(exec));
+            ci
         })
+    }
+
+    /// Whether the event is one of a pull request, of which there are several
+    /// (`pull_request_target`, …).
+    pub(crate) fn is_of_pull_request(&self) -> bool {
+        let event = self.event.as_deref().unwrap_or_default();
+        event.starts_with("pull_request")
     }
 
     /// Whether CI's variables describe HEAD: a job may have checked out another commit.
@@ -43,8 +61,7 @@ impl Ci {
 
     /// The branch that is built; `None` for a pull request, whose branch may have any name.
     pub(crate) fn branch<'a>(&'a self, head: &'a Head) -> Option<&'a str> {
-        let event = self.event.as_deref().unwrap_or_default();
-        if event.starts_with("pull_request") || self.pull_request().is_some() {
+        if self.is_of_pull_request() || self.pull_request().is_some() {
             return None;
         }
         // CI often leaves HEAD detached, at the commit of the branch that it names.
@@ -88,6 +105,11 @@ pub fn write_outputs(exec: &Exec, outputs: &[(&str, String)]) -> anyhow::Result<
 /// Appends Markdown to the file that `GITHUB_STEP_SUMMARY` names.
 pub fn write_summary(exec: &Exec, markdown: &str) -> anyhow::Result<()> {
     append(exec, "GITHUB_STEP_SUMMARY", markdown)
+}
+
+/// Whether somebody reads a step summary.
+pub(crate) fn has_summary(exec: &Exec) -> bool {
+    exec.var("GITHUB_STEP_SUMMARY").is_some()
 }
 
 fn append(exec: &Exec, variable: &str, text: &str) -> anyhow::Result<()> {

@@ -17,12 +17,15 @@ mod local;
 mod lock;
 mod merge;
 mod options;
+mod provenance;
 mod push;
 mod report;
 mod reproduce;
 mod request;
+mod sbom;
 mod sizes;
 mod steps;
+mod summary;
 
 use self::options::Options;
 use self::request::Request;
@@ -40,6 +43,8 @@ Examples:
   cargo xtask image --push                    every platform, pushed as :sha-… (and :dev)
   cargo xtask image --push --platform linux/arm64    one platform, on a machine of its own …
   cargo xtask image --merge                   … and the index of all that were pushed so
+  cargo xtask image --push --platform linux/amd64 --provenance off --sbom off
+                                              one manifest without an index, as AWS Lambda takes it
   cargo xtask image --reproduce               build twice, name the first file that differs
 
 docs/image.md describes pushes, builders, caches and sizes.";

@@ -1,5 +1,6 @@
 //! An index with the images that it names, whether a registry or a folder keeps it.
 
+mod annotations;
 mod broken;
 mod content;
 mod media_type;
@@ -106,7 +107,7 @@ impl Image {
 pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
 
 /// The label with the time of that commit.
-const CREATED: &str = "org.opencontainers.image.created";
+pub(crate) const CREATED: &str = "org.opencontainers.image.created";
 
 /// The label with the version that an image is built as.
 const VERSION: &str = "org.opencontainers.image.version";
@@ -226,19 +227,27 @@ fn of_manifest(
     })
 }
 
-/// Joins several indexes: their images in the order given, then their attestations. No manifest is
-/// rewritten, so each keeps its digest.
+/// Joins indexes to one: their images in the order given, then their attestations, annotated with what
+/// the images agree on. No manifest is rewritten, so each keeps its digest.
 pub(crate) fn join(parts: &[ImageTree]) -> anyhow::Result<ImageTree> {
     let images: Vec<Image> = parts.iter().flat_map(|part| part.images.clone()).collect();
     let attestations = parts.iter().flat_map(|part| part.attestations.clone());
     let attestations: Vec<IndexEntry> = attestations.collect();
     let entries = images.iter().map(|image| &image.entry);
     let entries = entries.chain(&attestations).map(|entry| &entry.raw);
-    let index = json!({
+    let mut index = json!({
         "schemaVersion": 2,
         "mediaType": INDEX,
         "manifests": entries.collect::<Vec<_>>(),
     });
+    let labels: Vec<_> = images
+        .iter()
+        .map(|image| &image.config.config.labels)
+        .collect();
+    let annotations = annotations::of(&labels);
+    if !annotations.is_empty() {
+        index["annotations"] = json!(annotations);
+    }
     let bytes = serde_json::to_vec_pretty(&index)?;
     Ok(ImageTree {
         digest: Digest::of(&bytes),

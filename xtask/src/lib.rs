@@ -21,6 +21,7 @@ pub mod last_build;
 pub mod oci;
 pub mod platform;
 pub mod preflight;
+mod prune;
 pub mod published;
 pub mod reference;
 pub mod refusal;
@@ -72,6 +73,7 @@ pub enum Command {
     Verify(verify::Args),
     Release(release::Args),
     Audit(audit::Args),
+    Prune(prune::Args),
     Doctor(doctor::Args),
     Testbed(testbed::command::Args),
     Test(test::Args),
@@ -106,6 +108,7 @@ pub fn run(command: Command, ctx: &Ctx) -> anyhow::Result<()> {
         Command::Tags(args) => args.run(ctx),
         Command::Release(args) => args.run(ctx),
         Command::Audit(args) => args.run(ctx),
+        Command::Prune(args) => args.run(ctx),
         Command::Doctor(args) => args.run(ctx),
         Command::Testbed(args) => args.run(ctx),
         Command::Test(args) => args.run(ctx),

@@ -5,6 +5,7 @@
 
 mod auth;
 mod content;
+pub(crate) mod delete;
 #[cfg(test)]
 mod tests;
 pub(crate) mod upload;
@@ -44,6 +45,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 enum Access {
     Pull,
     Push,
+    Delete,
 }
 
 /// One repository in its registry; threads may share it.
@@ -73,6 +75,11 @@ impl Registry {
     /// [`Registry::new`] with the permission to push.
     pub(crate) fn to_push(exec: &Exec, repository: &Repository) -> Registry {
         Registry::with(exec, repository, Access::Push)
+    }
+
+    /// [`Registry::new`] with the permission to delete, and without the one to push.
+    pub(crate) fn to_delete(exec: &Exec, repository: &Repository) -> Registry {
+        Registry::with(exec, repository, Access::Delete)
     }
 
     /// [`Registry::to_push`] that sends each request once: the caller observes anew before it tries
@@ -269,6 +276,12 @@ impl Registry {
                  {registry}` with an account that may push to it, or `--repository` names another",
                 self.base
             ),
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Access::Delete) => anyhow!(
+                "`{}` does not let us delete `{reference}` ({status}); some registries answer so \
+                 while a tag or an index leads to it; hint: `docker login {registry}` with an \
+                 account that may delete, and see docs/prune.md",
+                self.base
+            ),
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Access::Pull) => anyhow!(
                 "`{}` does not let us read `{reference}` ({status}); some registries answer so \
                  for a repository that they do not have; hint: `docker login {registry}`",
@@ -320,6 +333,17 @@ fn retry_after(answer: &Answer) -> Option<u64> {
 
 /// Whether a registry's error document says that the tag, blob or repository is absent.
 fn says_absent(text: &str) -> bool {
+    let absent = [
+        "MANIFEST_UNKNOWN",
+        "BLOB_UNKNOWN",
+        "NAME_UNKNOWN",
+        "NOT_FOUND",
+    ];
+    says_one_of(text, &absent)
+}
+
+/// Whether a registry's error document has one of the codes.
+fn says_one_of(text: &str, codes: &[&str]) -> bool {
     #[derive(Deserialize)]
     struct Errors {
         errors: Vec<Error>,
@@ -328,15 +352,9 @@ fn says_absent(text: &str) -> bool {
     struct Error {
         code: String,
     }
-    let absent = [
-        "MANIFEST_UNKNOWN",
-        "BLOB_UNKNOWN",
-        "NAME_UNKNOWN",
-        "NOT_FOUND",
-    ];
     serde_json::from_str::<Errors>(text).is_ok_and(|said| {
         said.errors
             .iter()
-            .any(|error| absent.contains(&&*error.code))
+            .any(|error| codes.contains(&&*error.code))
     })
 }

@@ -6,12 +6,15 @@
 mod apply;
 mod decide;
 mod facts;
+mod github_release;
+mod notes;
 mod plan;
 mod rollback;
 mod show;
 mod sign;
 mod source;
 mod status;
+mod summary;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -22,13 +25,15 @@ use anyhow::Context as _;
 use self::apply::Apply;
 use self::decide::{Intent, Release};
 use self::facts::{Destination, LatestPolicy, ReleaseOptions};
+use self::github_release::GithubRelease;
+use self::notes::GithubPlan;
 use self::plan::ReleasePlan;
 use self::sign::Signer;
 use self::source::Source;
 use crate::ctx::Ctx;
+use crate::git;
 use crate::journal::{self, JournalEntry};
 use crate::refusal::Refusal;
-use crate::registry::{self, Registry};
 use crate::retry::Retry;
 use crate::settings::Signing;
 use crate::stop::Stop;
@@ -47,6 +52,7 @@ Examples:
   cargo xtask release --sign=cosign.key          sign before any tag is written
   cargo xtask release --repository agentgate/agent --repository ghcr.io/me/agent
                                                  release from the first, copy to the others
+  cargo xtask release --github-release           make a GitHub Release of it, too, with `gh`
   cargo xtask release --status                   show what is published of each version
   cargo xtask release --rollback                 move `latest` back to where it was before
   cargo xtask release --rollback --to 1.2.2      or to another published version
@@ -88,6 +94,9 @@ pub struct Args {
     #[arg(conflicts_with_all = ["rollback", "status"])]
     #[expect(clippy::option_option, reason = "the flag may come without a key")]
     sign: Option<Option<String>>,
+    /// Make the version's GitHub Release with `gh`: notes from the commits, digest, sizes
+    #[arg(long, conflicts_with_all = ["rollback", "status"])]
+    github_release: bool,
     /// The git remote that must have the version's tag
     #[arg(long, value_name = "NAME", default_value = "origin")]
     remote: String,
@@ -107,9 +116,6 @@ pub struct Args {
     dry_run: bool,
 }
 
-/// The shortest time to wait for an answer, whatever `--retry-for` says.
-const SHORTEST: Duration = Duration::from_secs(5);
-
 impl Args {
     pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
         if ctx.testbed {
@@ -124,14 +130,15 @@ impl Args {
         let release = self.prepare(ctx, receipts)?;
         let (facts, first) = release.decide()?;
         if self.dry_run {
-            return show::plan(&first, ctx.json);
+            let github = GithubPlan::of(ctx, &release, &facts, &first)?;
+            return show::plan(&first, github.as_ref(), ctx.json);
         }
-        if !ctx.json || !first.is_done() {
-            anstream::eprint!("{}", show::table(&first));
+        if !ctx.json || !release.is_done(&first) {
+            show::announce(&release, &first);
         }
         // The plan is out of date only after a question or a verification.
         let is_fresh = self.yes && first.verify.is_empty();
-        let (facts, plan) = if first.is_done() || is_fresh {
+        let (facts, plan) = if release.is_done(&first) || is_fresh {
             (facts, first)
         } else {
             self.confirm()?;
@@ -153,16 +160,17 @@ impl Args {
         };
         let results = apply.run();
         let results = results.with_context(|| release.intent.unfinished(&plan))?;
-        show::report(ctx, &plan, &results)
+        show::finish(ctx, &release, &facts, &plan, &results)
     }
 
     /// Everything that a plan is decided on besides the registries, which change meanwhile.
     fn prepare<'a>(&self, ctx: &Ctx, receipts: Receipts<'a>) -> anyhow::Result<Release<'a>> {
         let retry = Retry::within(Duration::from_secs(self.retry_for));
-        let targets = targets(ctx, retry);
+        let targets = decide::targets(ctx, retry);
         let history = journal::history(&journals(ctx))?;
         let mut intent = self.intent(ctx, retry, &targets, &history)?;
         let signer = self.signer(ctx, &mut intent.source)?;
+        let github = self.github(ctx, &mut intent.source)?;
         let options = ReleaseOptions {
             receipts,
             are_receipts_given: self.receipt_dir.is_some(),
@@ -174,6 +182,7 @@ impl Args {
             targets,
             history,
             signer,
+            github,
             retry,
         })
     }
@@ -230,6 +239,21 @@ impl Args {
         }
     }
 
+    /// The GitHub Release, when one is asked for. Adds a refusal to `source` when it cannot be made.
+    fn github(&self, ctx: &Ctx, source: &mut Source) -> anyhow::Result<Option<GithubRelease>> {
+        let Some(version) = source.version.as_ref().filter(|_| self.github_release) else {
+            return Ok(None);
+        };
+        let address = git::read_head(&ctx.root)?.source;
+        match GithubRelease::find(&ctx.exec, address.as_deref(), version, &ctx.records())? {
+            Ok(github) => Ok(Some(github)),
+            Err(refusal) => {
+                source.refusals.push(refusal);
+                Ok(None)
+            }
+        }
+    }
+
     /// Asks on a terminal. Without one, `--yes` is needed.
     fn confirm(&self) -> anyhow::Result<()> {
         if self.yes {
@@ -265,17 +289,6 @@ impl Args {
 /// The folder of the journals.
 fn journals(ctx: &Ctx) -> PathBuf {
     ctx.records().join("release")
-}
-
-/// The repositories that get the release. The first has the image.
-fn targets(ctx: &Ctx, retry: Retry) -> Vec<Destination> {
-    let limit = retry.time.clamp(SHORTEST, registry::LIMIT);
-    let first = &ctx.settings.repository;
-    let target = |repository| Destination {
-        registry: Registry::to_release(&ctx.exec, repository, limit).copying(first),
-        repository: repository.clone(),
-    };
-    ctx.repositories().into_iter().map(target).collect()
 }
 
 /// Verifies the platforms without a valid receipt.

@@ -67,6 +67,16 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// `12.3 MB more than before`.
+pub(crate) fn growth(growth: i64) -> String {
+    let count = bytes(growth.unsigned_abs());
+    match growth {
+        0 => "as before".to_owned(),
+        1.. => format!("{count} more than before"),
+        _ => format!("{count} less than before"),
+    }
+}
+
 /// Seconds with one decimal.
 pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
@@ -86,6 +96,17 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [["a", "sha-…", "x"], ["long", "b", ""]].map(|row| row.map(str::to_owned));
         assert_eq!(columns(&rows), "a     sha-…  x\nlong  b\n");
+    }
+
+    #[test]
+    fn growth_has_a_direction() {
+        for (bytes, expected) in [
+            (0, "as before"),
+            (1_500, "1.5 kB more than before"),
+            (-7, "7 B less than before"),
+        ] {
+            assert_eq!(growth(bytes), expected);
+        }
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Settings {
     /// By how many percent an image may be larger than that of the last release.
     #[serde(default = "growth_percent")]
     pub growth_percent: u64,
+    /// Who makes the SBOMs of pushes, an image or `off`. Without it: BuildKit's usual generator.
+    pub(crate) sbom_generator: Option<String>,
     /// How every release is signed. Without it: only when `--sign` asks for it.
     pub(crate) signing: Option<Signing>,
     /// The version being worked on: `[workspace.package] version`.

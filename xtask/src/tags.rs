@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::ValueEnum;
 
-pub(crate) use self::build::TaggedBuild;
+pub(crate) use self::build::{PushTags, TaggedBuild};
 use self::latest::Published;
 use self::question::Question;
 pub(crate) use self::rules::sha_name;

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 
 use super::builder::{self, End};
 use super::cache::{self, slug};
@@ -18,10 +18,11 @@ use super::csv::csv_field;
 use super::diagnosis::Failed;
 use super::files::remove_old;
 use super::layout::Layout;
+use super::provenance::NONE;
 use super::request::Request;
 use super::sizes::add_steps;
 use super::steps::{self, Ran};
-use super::{buildx, lock};
+use super::{buildx, lock, sbom};
 use crate::ctx::Ctx;
 use crate::docker::Docker;
 use crate::github;
@@ -30,7 +31,6 @@ use crate::last_build::{BuiltPlatform, LastBuild, Steps};
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::preflight;
-use crate::registry::Registry;
 use crate::threads;
 use crate::unpack;
 
@@ -60,7 +60,7 @@ pub(super) struct Exported {
 /// Why an image is built into a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose<'a> {
-    /// With provenance and, where its generator can be had, an SBOM.
+    /// With the provenance and the SBOM that are asked for.
     Push,
     /// To be compared: without what differs from build to build by design, and without a cache.
     Compare(&'a str),
@@ -91,8 +91,8 @@ impl Export {
             Purpose::Compare(name) => name,
         });
         let sbom = match purpose {
-            Purpose::Push => sbom(ctx, &options.sbom)?,
-            Purpose::Compare(_) => "false".to_owned(),
+            Purpose::Push => sbom::flag(request)?,
+            Purpose::Compare(_) => NONE.to_owned(),
         };
         // Two that draw on one terminal would draw over each other.
         let progress = match options.progress.as_str() {
@@ -108,8 +108,8 @@ impl Export {
                 platforms,
                 references: &[],
                 provenance: match purpose {
-                    Purpose::Push => "mode=max",
-                    Purpose::Compare(_) => "false",
+                    Purpose::Push => options.provenance.flag(),
+                    Purpose::Compare(_) => NONE,
                 },
                 sbom: &sbom,
                 output: output(&own, options.compression),
@@ -231,49 +231,6 @@ fn output(folder: &Path, compression: Compression) -> String {
     )
 }
 
-/// Who makes SBOMs, unless `--sbom` names another (buildx's own default).
-const GENERATOR: &str = "docker/buildkit-syft-scanner:stable-1";
-
-/// buildx's `--sbom`: the generator, if there is one to be had.
-fn sbom(ctx: &Ctx, asked: &str) -> anyhow::Result<String> {
-    let asked = match asked {
-        "off" => return Ok("false".to_owned()),
-        "auto" => None,
-        image => Some(image),
-    };
-    let image = asked.unwrap_or(GENERATOR);
-    match (generator(ctx, image), asked) {
-        (Ok(true), _) => Ok(format!("generator={image}")),
-        (Ok(false), None) => {
-            anstream::eprintln!("note: no SBOM: its generator `{image}` is not in its registry");
-            Ok("false".to_owned())
-        }
-        (Err(why), None) => {
-            anstream::eprintln!("note: no SBOM: its generator cannot be had: {why:#}");
-            Ok("false".to_owned())
-        }
-        (Ok(false), Some(_)) => {
-            bail!("there is no image `{image}` (`--sbom`); hint: `--sbom off` goes without an SBOM")
-        }
-        (Err(why), Some(_)) => Err(why.context("the generator of `--sbom` cannot be had")),
-    }
-}
-
-fn generator(ctx: &Ctx, image: &str) -> anyhow::Result<bool> {
-    let (name, version) = split(image);
-    let repository = name.parse().map_err(anyhow::Error::msg)?;
-    Ok(Registry::new(&ctx.exec, &repository)
-        .digest(version)?
-        .is_some())
-}
-
-/// A repository, and a tag or a digest.
-fn split(image: &str) -> (&str, &str) {
-    let tagged = || image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
-    let found = image.split_once('@').or_else(tagged);
-    found.unwrap_or((image, "latest"))
-}
-
 /// The bytes of the archives within layers, as far as the last build knew them.
 pub(super) fn known(ctx: &Ctx) -> BTreeMap<Digest, u64> {
     // Sizes are for people: a record that cannot be read costs no more than they take to count.
@@ -347,18 +304,6 @@ impl Exported {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_image_may_have_a_tag_or_a_digest() {
-        for (image, split_up) in [
-            ("a/b", ("a/b", "latest")),
-            ("127.0.0.1:5000/b", ("127.0.0.1:5000/b", "latest")),
-            ("127.0.0.1:5000/b:c", ("127.0.0.1:5000/b", "c")),
-            ("a@sha256:0", ("a", "sha256:0")),
-        ] {
-            assert_eq!(split(image), split_up);
-        }
-    }
 
     #[test]
     fn a_folder_may_have_any_name() {

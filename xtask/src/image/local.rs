@@ -12,6 +12,7 @@ use super::command::Line;
 use super::diagnosis::Failed;
 use super::docker_save::Saved;
 use super::files::remove_old;
+use super::provenance::NONE;
 use super::request::Request;
 use super::steps::{self, Ran};
 use super::{buildx, cache, export, lock, sizes};
@@ -132,8 +133,8 @@ fn plan(
         platforms: &target.platforms,
         references: &references,
         // They carry a fresh id, which would give every local build of one commit another digest.
-        provenance: "false",
-        sbom: "false",
+        provenance: NONE,
+        sbom: NONE,
         // After a push the builder has zstd layers, which an engine unpacks under OCI's media types
         // alone. Asked for zstd, it would take the push's layers of the base, too, and a second build of
         // one commit be another image. The classic store ignores the option.

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use super::push::{Publish, PushPlan, decide_dev, difference, part_tag, refusal, whole};
+use super::push::{Publish, PushPlan, current, decide_dev, difference, part_tag, refusal, whole};
 use super::request::Request;
 use crate::image_tree::{ImageTree, join};
 use crate::last_build::{TagState, rounded};
@@ -15,10 +15,11 @@ use crate::stop::Stop;
 pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     let start = Instant::now();
     let ctx = request.ctx;
-    let sha_tag = request.tags().push_tag()?;
+    let tags = request.tags().push_tags()?;
     request.enter_testbed()?;
     let registry = Registry::to_push(&ctx.exec, &ctx.settings.repository);
-    let whole = whole(request, sha_tag);
+    let whole = whole(request, tags.name.clone());
+    let is_moving = tags.is_moving;
     let mut parts = Vec::new();
     for &platform in &whole.platforms {
         let tag = part_tag(&whole.tag, platform);
@@ -28,17 +29,17 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
             revision: whole.revision.clone(),
             tag,
         };
-        let found = inspect(&registry, &wanted.tag)?;
+        let found = current(inspect(&registry, &wanted.tag)?, &wanted, is_moving);
         parts.push((wanted, found));
     }
-    let published = inspect(&registry, &whole.tag)?;
+    let published = current(inspect(&registry, &whole.tag)?, &whole, is_moving);
     let joined = decide(&whole, &parts, &published).map_err(Stop::Refused)?;
     let (published, index) = match &joined {
         Joined::Published(tree) => (Some(tree.digest.clone()), tree),
         Joined::New(tree) => (None, tree),
     };
     let dev = decide_dev(request, &registry, Some(index))?;
-    let plan = PushPlan::without_build(whole, published, dev);
+    let plan = PushPlan::without_build(whole, published, dev, tags);
     if request.options.dry_run {
         return plan.print(ctx.json);
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::cache::Cache;
 use super::compression::Compression;
+use super::provenance::Provenance;
 use crate::platform::Platform;
 use crate::preflight;
 use crate::settings::NodeVersion;
@@ -47,7 +48,11 @@ pub(super) struct Options {
     /// How a push compresses layers: `zstd` or `gzip` (for clients before Docker 23), `:LEVEL`
     #[arg(long, value_name = "KIND", default_value = "zstd")]
     pub(super) compression: Compression,
-    /// Who makes the SBOM of a push: an image, `auto` (the usual one, if it can be had) or `off`
+    /// How much provenance a push attaches to its images
+    #[arg(long, value_name = "MODE", default_value = "max", requires = "push")]
+    pub(super) provenance: Provenance,
+    /// Who makes the SBOM of a push: an image, `off`, or `auto`: `sbom-generator` in Cargo.toml or the
+    /// usual one, without which a push in CI fails
     #[arg(long, value_name = "GENERATOR", default_value = "auto")]
     pub(super) sbom: String,
     /// CA bundle (PEM) that build steps trust, for a network that inspects TLS; it never

@@ -14,43 +14,35 @@ use anyhow::bail;
 use self::dev::Dev;
 pub(super) use self::dev::decide as decide_dev;
 use self::plan::{PushGoal, goal, platforms, wanted};
-pub(super) use self::plan::{PushPlan, difference, part_tag, refusal, whole};
+pub(super) use self::plan::{PushPlan, current, difference, part_tag, refusal, whole};
 pub(super) use self::publish::Publish;
 use super::export::Export;
 use super::request::Request;
 use crate::last_build::rounded;
-use crate::published::{TagContent, inspect, objections};
+use crate::published::{TagContent, Wanted, inspect, objections};
 use crate::registry::Registry;
 use crate::stop::Stop;
+use crate::tags::PushTags;
 
 pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     let start = Instant::now();
     let (ctx, options) = (request.ctx, &request.options);
     let all = &ctx.settings.platforms;
     let platforms = platforms(&options.platform, all).map_err(Stop::Usage)?;
-    let sha_tag = request.tags().push_tag()?;
+    let tags = request.tags().push_tags()?;
     let tag = match platforms.as_slice() {
-        [one] if all.len() > 1 => part_tag(&sha_tag, *one),
-        _ => sha_tag.clone(),
+        [one] if all.len() > 1 => part_tag(&tags.name, *one),
+        _ => tags.name.clone(),
     };
-    let is_whole = tag == sha_tag;
-    let mut wanted = wanted(request, tag, platforms);
+    let is_whole = tag == tags.name;
+    let wanted = wanted(request, tag, platforms);
     request.enter_testbed()?;
     let registry = Registry::to_push(&ctx.exec, &ctx.settings.repository);
-    let mut found = inspect(&registry, &wanted.tag)?;
-    let mut goal = goal(&found, &wanted, options.rebuild).map_err(Stop::Refused)?;
-    if !is_whole {
-        // Where all platforms are published, one needs no waiting room, and is not built otherwise.
-        let whole = whole(request, sha_tag);
-        if let TagContent::There(tree) = inspect(&registry, &whole.tag)?
-            && objections(&tree, &whole).is_empty()
-        {
-            anstream::eprintln!("note: `{}` is published for all platforms", whole.reference);
-            found = TagContent::There(tree);
-            goal = PushGoal::of_published(options.rebuild);
-            (wanted.tag, wanted.reference) = (whole.tag, whole.reference);
-        }
-    }
+    let Observed {
+        wanted,
+        found,
+        goal,
+    } = observe(request, &registry, &tags, wanted)?;
     let index = match &found {
         TagContent::There(tree) => Some(tree),
         TagContent::Absent | TagContent::Broken(_) => None,
@@ -68,6 +60,8 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
         goal,
         published: index.map(|tree| tree.digest.clone()),
         dev,
+        is_moving: tags.is_moving,
+        pull_request: tags.pull_request.filter(|_| is_whole),
         commands: export.iter().flat_map(Export::commands).collect(),
         wanted,
     };
@@ -86,4 +80,47 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     };
     built.seconds = rounded(start.elapsed());
     built.report(ctx)
+}
+
+/// What the registry has of a push, and what follows.
+struct Observed {
+    wanted: Wanted,
+    found: TagContent,
+    goal: PushGoal,
+}
+
+/// Looks the wanted tag up. One platform is that of the whole image where all are published: it then
+/// needs no waiting room, and is not built otherwise.
+fn observe(
+    request: &Request,
+    registry: &Registry,
+    tags: &PushTags,
+    mut wanted: Wanted,
+) -> anyhow::Result<Observed> {
+    let rebuild = request.options.rebuild;
+    let look = |wanted: &Wanted| -> anyhow::Result<TagContent> {
+        let found = inspect(registry, &wanted.tag)?;
+        Ok(current(found, wanted, tags.is_moving))
+    };
+    let found = look(&wanted)?;
+    let goal = goal(&found, &wanted, rebuild).map_err(Stop::Refused)?;
+    if wanted.tag != tags.name {
+        let whole = whole(request, tags.name.clone());
+        if let TagContent::There(tree) = look(&whole)?
+            && objections(&tree, &whole).is_empty()
+        {
+            anstream::eprintln!("note: `{}` is published for all platforms", whole.reference);
+            (wanted.tag, wanted.reference) = (whole.tag, whole.reference);
+            return Ok(Observed {
+                wanted,
+                found: TagContent::There(tree),
+                goal: PushGoal::of_published(rebuild),
+            });
+        }
+    }
+    Ok(Observed {
+        wanted,
+        found,
+        goal,
+    })
 }

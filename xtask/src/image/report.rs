@@ -1,13 +1,20 @@
 //! How a finished build is reported.
 
-use std::fmt::Write as _;
-
-use super::sizes;
+use super::{sizes, summary};
 use crate::ctx::Ctx;
 use crate::image_tree::ImageTree;
 use crate::last_build::{BuiltPlatform, LastBuild, TagState};
 use crate::oci::Digest;
 use crate::{github, report, testbed};
+
+impl TagState {
+    pub(super) fn describe(self) -> &'static str {
+        match self {
+            TagState::Pushed => "pushed",
+            TagState::Present => "as before",
+        }
+    }
+}
 
 impl LastBuild {
     /// What a push, or a merge, has published.
@@ -53,7 +60,7 @@ impl LastBuild {
                 ("revision", self.revision.clone()),
             ],
         )?;
-        github::write_summary(&ctx.exec, &self.markdown())?;
+        github::write_summary(&ctx.exec, &summary::markdown(self))?;
         self.write(ctx)
     }
 
@@ -73,12 +80,8 @@ impl LastBuild {
         let tags = self.references.iter().zip(states);
         let mut rows: Vec<(&str, String)> = tags
             .map(|(reference, state)| {
-                let state = match state {
-                    Some(TagState::Pushed) => " (pushed)",
-                    Some(TagState::Present) => " (as before)",
-                    None => "",
-                };
-                ("tag", format!("{reference}{state}"))
+                let state = state.map(|state| format!(" ({})", state.describe()));
+                ("tag", format!("{reference}{}", state.unwrap_or_default()))
             })
             .collect();
         let none = "none: the classic image store keeps no manifest";
@@ -103,14 +106,5 @@ impl LastBuild {
         }
         rows.push(("time", format!("{} s", self.seconds)));
         rows
-    }
-
-    fn markdown(&self) -> String {
-        let mut text = String::from("### Agent image\n\n| | |\n| --- | --- |\n");
-        for (name, value) in self.rows() {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "| {name} | `{value}` |");
-        }
-        text
     }
 }

@@ -114,7 +114,7 @@ impl BuiltPlatform {
             self.unpacked
                 .map(|size| format!("{} unpacked", bytes(size))),
         );
-        parts.extend(self.growth.map(growth));
+        parts.extend(self.growth.map(report::growth));
         parts.join(", ")
     }
 
@@ -151,16 +151,6 @@ impl BuiltPlatform {
 pub(super) fn add_steps(built: &mut [BuiltPlatform], steps: &BTreeMap<Platform, Steps>) {
     for built in built {
         built.steps = steps.get(&built.platform).copied();
-    }
-}
-
-/// `12.3 MB more than before`.
-fn growth(growth: i64) -> String {
-    let count = bytes(growth.unsigned_abs());
-    match growth {
-        0 => "as before".to_owned(),
-        1.. => format!("{count} more than before"),
-        _ => format!("{count} less than before"),
     }
 }
 
@@ -232,16 +222,5 @@ mod tests {
         assert_eq!(built(vec![old.clone()]).excess(300_000_000), None);
         let excess = built(vec![old]).excess(1).unwrap();
         assert!(excess.ends_with("; the largest layer: 300.0 MB by `RUN apk add`"));
-    }
-
-    #[test]
-    fn growth_is_told_in_words() {
-        for (bytes, expected) in [
-            (0, "as before"),
-            (1_500, "1.5 kB more than before"),
-            (-7, "7 B less than before"),
-        ] {
-            assert_eq!(growth(bytes), expected);
-        }
     }
 }

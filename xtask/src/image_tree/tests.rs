@@ -20,9 +20,14 @@ impl Shelf {
 
     /// The entry of an image of one layer, with the entry of its attestation.
     pub(crate) fn image(&mut self, arch: &str, revision: &str, content: &str) -> [Value; 2] {
+        self.labelled(arch, &json!({REVISION: revision}), content)
+    }
+
+    /// [`Shelf::image`] with any labels.
+    pub(crate) fn labelled(&mut self, arch: &str, labels: &Value, content: &str) -> [Value; 2] {
         let config = json!({
             "os": "linux", "architecture": arch,
-            "config": {"Labels": {REVISION: revision}},
+            "config": {"Labels": labels},
             "history": [{"created_by": "COPY x"}, {"created_by": "ENV", "empty_layer": true}],
         });
         let config = self.put(&config);

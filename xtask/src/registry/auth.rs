@@ -56,6 +56,7 @@ impl Registry {
         let (actions, to) = match self.access {
             Access::Pull => ("pull", "read"),
             Access::Push => ("pull,push", "push to"),
+            Access::Delete => ("pull,delete", "delete from"),
         };
         let mut query = vec![(
             "scope",

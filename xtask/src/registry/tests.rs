@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use super::*;
 
 mod content;
+mod delete;
 
 /// What [`OK`] says.
 const D1: &str = "sha256:d100000000000000000000000000000000000000000000000000000000000000";

@@ -1,11 +1,16 @@
 //! From the command line to a plan: reads the registries and decides, as often as is needed.
 
+use std::time::Duration;
+
 use super::facts::{self, Destination, ReleaseFacts, ReleaseOptions};
+use super::github_release::GithubRelease;
 use super::plan::{self, ReleasePlan};
 use super::sign::Signer;
 use super::source::Source;
+use crate::ctx::Ctx;
 use crate::journal::JournalEntry;
 use crate::refusal::{self, Refusal};
+use crate::registry::{self, Registry};
 use crate::retry::Retry;
 use crate::stop::Stop;
 
@@ -17,10 +22,18 @@ pub(super) struct Release<'a> {
     pub(super) history: Vec<JournalEntry>,
     /// None when no signature is asked for.
     pub(super) signer: Option<Signer>,
+    /// None when no GitHub Release is asked for.
+    pub(super) github: Option<GithubRelease>,
     pub(super) retry: Retry,
 }
 
 impl Release<'_> {
+    /// Whether nothing is left to do for `plan`.
+    pub(super) fn is_done(&self, plan: &ReleasePlan) -> bool {
+        let is_made = |github: &GithubRelease| !github.must_be_made();
+        plan.is_done() && self.github.as_ref().is_none_or(is_made)
+    }
+
     /// Reads the registries, and decides.
     ///
     /// Fails with every refusal at once.
@@ -68,4 +81,18 @@ impl Intent {
             plan.version
         )
     }
+}
+
+/// The shortest time to wait for an answer, whatever `--retry-for` says.
+const SHORTEST: Duration = Duration::from_secs(5);
+
+/// The repositories that get the release. The first has the image.
+pub(super) fn targets(ctx: &Ctx, retry: Retry) -> Vec<Destination> {
+    let limit = retry.time.clamp(SHORTEST, registry::LIMIT);
+    let first = &ctx.settings.repository;
+    let target = |repository| Destination {
+        registry: Registry::to_release(&ctx.exec, repository, limit).copying(first),
+        repository: repository.clone(),
+    };
+    ctx.repositories().into_iter().map(target).collect()
 }

@@ -1,21 +1,42 @@
 //! How a plan and a finished release are printed.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use super::apply::TagResult;
+use super::decide::Release;
+use super::facts::ReleaseFacts;
+use super::notes::{GithubPlan, notes};
 use super::plan::ReleasePlan;
+use super::summary::{self, About};
 use crate::ctx::Ctx;
 use crate::oci::Digest;
-use crate::{github, report};
+use crate::{exec, github, report};
+
+/// A plan as `--dry-run --json` prints it.
+#[derive(Serialize)]
+struct DryRun<'a> {
+    #[serde(flatten)]
+    plan: &'a ReleasePlan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    github_release: Option<&'a GithubPlan>,
+}
 
 /// The plan on stdout, for `--dry-run`.
-pub(super) fn plan(plan: &ReleasePlan, json: bool) -> anyhow::Result<()> {
+pub(super) fn plan(
+    plan: &ReleasePlan,
+    github_release: Option<&GithubPlan>,
+    json: bool,
+) -> anyhow::Result<()> {
     if json {
-        return report::print_json(plan);
+        return report::print_json(&DryRun {
+            plan,
+            github_release,
+        });
     }
     anstream::print!("{}", table(plan));
+    if let Some(GithubPlan { command, notes }) = github_release {
+        anstream::print!("{}\n\n{notes}", exec::quoted("gh", command));
+    }
     Ok(())
 }
 
@@ -69,6 +90,43 @@ pub(super) fn table(plan: &ReleasePlan) -> String {
     )
 }
 
+/// Says what will be done.
+pub(super) fn announce(release: &Release, plan: &ReleasePlan) {
+    anstream::eprint!("{}", table(plan));
+    if let Some(github) = &release.github {
+        anstream::eprintln!("{}", github.describe());
+    }
+}
+
+/// Says what was released, and makes its GitHub Release: last of all, as what is released is released
+/// with a page on GitHub or without.
+pub(super) fn finish(
+    ctx: &Ctx,
+    release: &Release,
+    facts: &ReleaseFacts,
+    plan: &ReleasePlan,
+    results: &[TagResult],
+) -> anyhow::Result<()> {
+    let is_read = github::has_summary(&ctx.exec) || release.github.is_some();
+    let about = is_read.then(|| About::read(release, facts, plan));
+    let about = about.unwrap_or_default();
+    report(
+        ctx,
+        plan,
+        results,
+        &summary::markdown(plan, results, &about),
+    )?;
+    let Some(github) = &release.github else {
+        return Ok(());
+    };
+    let latest = ctx.settings.repository.reference("latest");
+    let mut ours = results
+        .iter()
+        .filter(|one| one.digest.as_ref() == Some(&plan.digest));
+    let is_latest = ours.any(|one| one.reference == latest);
+    github.publish(&notes(ctx, plan, &about)?, is_latest)
+}
+
 /// A finished release, as `--json` prints it.
 #[derive(Serialize)]
 struct ReleaseReport<'a> {
@@ -80,8 +138,8 @@ struct ReleaseReport<'a> {
     tags: &'a [TagResult],
 }
 
-/// The result to stdout and to GitHub Actions.
-pub(super) fn report(ctx: &Ctx, plan: &ReleasePlan, given: &[TagResult]) -> anyhow::Result<()> {
+/// The result to stdout and to GitHub Actions. `summary` is empty where nobody reads one.
+fn report(ctx: &Ctx, plan: &ReleasePlan, given: &[TagResult], summary: &str) -> anyhow::Result<()> {
     let repository = &ctx.settings.repository;
     let version = plan.version.to_string();
     if ctx.json {
@@ -106,18 +164,13 @@ pub(super) fn report(ctx: &Ctx, plan: &ReleasePlan, given: &[TagResult]) -> anyh
     github::write_outputs(
         &ctx.exec,
         &[
-            ("version", version.clone()),
+            ("version", version),
             ("digest", plan.digest.to_string()),
             ("tags", tags.join("\n")),
             ("latest-moved", is_latest_moved.to_string()),
         ],
     )?;
-    let mut text = format!("### Release v{version}\n\n| | |\n| --- | --- |\n");
-    for (name, value) in rows(given) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "| {name} | `{value}` |");
-    }
-    github::write_summary(&ctx.exec, &text)
+    github::write_summary(&ctx.exec, summary)
 }
 
 fn rows(given: &[TagResult]) -> Vec<(&str, String)> {

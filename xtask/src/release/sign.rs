@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::exec::{Ended, Exec};
+use crate::exec::{self, Ended, Exec};
 use crate::oci::{Digest, Document};
 use crate::refusal::Refusal;
 use crate::registry::Registry;
@@ -35,6 +35,8 @@ pub(super) struct Signer {
     /// The arguments of `cosign sign` and of `cosign verify`.
     sign: Vec<String>,
     verify: Vec<String>,
+    /// The command with which anybody verifies, without the name of the image.
+    line: Vec<String>,
     /// Holds the files that the arguments name.
     _folder: Option<TempDir>,
 }
@@ -125,6 +127,12 @@ impl Signer {
         })
     }
 
+    /// What anybody types to verify the signature of `name`.
+    pub(super) fn verify_line(&self, name: &str) -> String {
+        let args: Vec<&str> = self.line.iter().map(String::as_str).chain([name]).collect();
+        exec::quoted("cosign", &args)
+    }
+
     fn cosign(&self, command: &str, args: &[String], name: &str) -> anyhow::Result<Ended> {
         let args = args.iter().map(String::as_str);
         let line: Vec<&str> = [command].into_iter().chain(args).chain([name]).collect();
@@ -153,7 +161,9 @@ fn by_key(exec: Exec, key: &str) -> anyhow::Result<Result<Signer, Refusal>> {
     let sign = ["--yes", "--key", key, "--signing-config", &services];
     let sign = sign.into_iter().chain(["--trusted-root", &root]);
     let verify = ["--insecure-ignore-tlog", "--output", "json", "--key"];
+    let line = ["verify", "--insecure-ignore-tlog", "--key", "cosign.pub"];
     Ok(Ok(Signer {
+        line: line.map(str::to_owned).to_vec(),
         sign: sign.map(str::to_owned).collect(),
         verify: verify
             .into_iter()
@@ -184,9 +194,12 @@ fn by_identity(exec: Exec, identity: &str, issuer: &str) -> Result<Signer, Refus
     let verify = verify
         .into_iter()
         .chain(["--certificate-oidc-issuer", issuer]);
+    let verify: Vec<String> = verify.map(str::to_owned).collect();
     Ok(Signer {
+        // Without `--output json`.
+        line: [&["verify".to_owned()], &verify[2..]].concat(),
         sign: vec!["--yes".to_owned()],
-        verify: verify.map(str::to_owned).collect(),
+        verify,
         exec,
         _folder: None,
     })

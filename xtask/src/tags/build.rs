@@ -17,6 +17,17 @@ pub(crate) struct TaggedBuild<'a> {
     pub(crate) is_changed: bool,
 }
 
+/// The tags of a push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PushTags {
+    /// What the index is published as: `sha-…`, or a pull request's tag for its merge commit.
+    pub(crate) name: String,
+    /// Whether that one is rewritten when it leads to another commit. A `sha-…` never is.
+    pub(crate) is_moving: bool,
+    /// The tag of the pull request, where it moves to the index beside `name`.
+    pub(crate) pull_request: Option<String>,
+}
+
 impl TaggedBuild<'_> {
     /// The tags of a build into the engine's store: `dev` always, `sha-…` only for a commit that
     /// the tree really is.
@@ -58,36 +69,49 @@ impl TaggedBuild<'_> {
         Ok(tags)
     }
 
-    /// The `sha-…` tag of a push.
+    /// The tags of a push: `sha-…`, and `pr-N` for a pull request of this repository.
     ///
-    /// Refuses what is not exactly HEAD's commit: a dirty tree, the merge commit of a pull
-    /// request, other build arguments.
-    pub(crate) fn push_tag(&self) -> Result<String, Stop> {
+    /// Refuses what is not exactly HEAD's commit: a dirty tree, other build arguments, the merge
+    /// commit of a pull request unless that has a tag. Refuses everything that comes from a fork.
+    pub(crate) fn push_tags(&self) -> Result<PushTags, Stop> {
         let refused = |why: &str, remedy: &str| {
             Stop::Refused(format!("nothing was pushed: {why}\n  hint: {remedy}"))
         };
-        let tag = rules::sha_tag(self.head, self.ci);
-        let name = tag.map_err(|(why, remedy)| {
-            let why = match self.head.dirty.as_slice() {
-                [] => why,
-                [first, rest @ ..] => {
-                    let more = if rest.is_empty() {
-                        String::new()
-                    } else {
-                        format!(" and {} more", rest.len())
-                    };
-                    format!("{why} (`{first}`{more})")
-                }
-            };
-            refused(&why, remedy)
-        })?;
+        if let Some((why, remedy)) = rules::pull_request_refusal(self.ci) {
+            return Err(refused(&why, remedy));
+        }
+        let pull_request = rules::pull_request_tag(self.head, self.ci);
+        let pull_request = pull_request.and_then(Result::ok);
+        let tags = match (rules::sha_tag(self.head, self.ci), pull_request) {
+            (Ok(name), pull_request) => PushTags {
+                name,
+                is_moving: false,
+                pull_request,
+            },
+            (Err(_), Some(name)) => PushTags {
+                name,
+                is_moving: true,
+                pull_request: None,
+            },
+            (Err((why, remedy)), None) => return Err(refused(&self.with_paths(why), remedy)),
+        };
         if self.is_changed {
+            let name = &tags.name;
             return Err(refused(
                 &format!("`{name}` names what the commit says, and the command line says more"),
                 "leave `--build-arg` and `--node` away, or commit what they change",
             ));
         }
-        Ok(name)
+        Ok(tags)
+    }
+
+    /// A reason, with the paths that make the tree dirty.
+    fn with_paths(&self, why: String) -> String {
+        match self.head.dirty.as_slice() {
+            [] => why,
+            [first] => format!("{why} (`{first}`)"),
+            [first, rest @ ..] => format!("{why} (`{first}` and {} more)", rest.len()),
+        }
     }
 
     /// The `sha-…` tag, if what is built is what the commit says, and nothing else.
@@ -104,6 +128,7 @@ impl TaggedBuild<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::github::Origin;
 
     fn head(dirty: &[&str]) -> Head {
         Head {
@@ -146,8 +171,8 @@ mod tests {
 
     #[test]
     fn a_push_is_exactly_heads_commit() {
-        let tag = |dirty: &[&str], ci: Option<&Ci>| with(dirty, ci, |build| build.push_tag());
-        assert_eq!(tag(&[], None).unwrap(), "sha-0123456");
+        let tag = |dirty: &[&str], ci: Option<&Ci>| with(dirty, ci, |build| build.push_tags());
+        assert_eq!(tag(&[], None).unwrap().name, "sha-0123456");
         let merge = Ci {
             git_ref: Some("refs/pull/7/merge".into()),
             ..Ci::default()
@@ -167,9 +192,57 @@ mod tests {
                 is_changed: true,
                 ..build
             }
-            .push_tag()
+            .push_tags()
         });
         assert!(matches!(changed, Err(Stop::Refused(_))));
+    }
+
+    #[test]
+    fn a_pull_request_is_pushed_from_its_own_repository_alone() {
+        let revision = head(&[]).revision;
+        let ci = |event: &str, sha: &str, origin: Option<Origin>| Ci {
+            event: Some(event.to_owned()),
+            git_ref: Some("refs/pull/7/merge".to_owned()),
+            sha: Some(sha.to_owned()),
+            origin,
+        };
+        let own = |head: &str| {
+            Some(Origin::Own {
+                number: 7,
+                head: head.to_owned(),
+            })
+        };
+        let pushed = |ci: &Ci| with(&[], Some(ci), |build| build.push_tags());
+        let tags = |name: &str, is_moving, pull_request: Option<&str>| PushTags {
+            name: name.to_owned(),
+            is_moving,
+            pull_request: pull_request.map(str::to_owned),
+        };
+        // Its merge has no tag that stays; its own commit has both.
+        let merge = ci("pull_request", &revision, own("x"));
+        assert_eq!(pushed(&merge).unwrap(), tags("pr-7", true, None));
+        let commit = ci("pull_request", "x", own(&revision));
+        assert_eq!(
+            pushed(&commit).unwrap(),
+            tags("sha-0123456", false, Some("pr-7"))
+        );
+        let fork = || Some(Origin::Fork("\"you/agent\"".to_owned()));
+        let unknown = || Some(Origin::Unknown("x".to_owned()));
+        for refused in [
+            ci("pull_request", &revision, fork()),
+            // A workflow of ours with a token that may write, on a commit of theirs.
+            ci("pull_request_target", "x", fork()),
+            ci("pull_request", "x", unknown()),
+            ci("pull_request", "x", None),
+            ci("pull_request_target", &revision, own("x")),
+        ] {
+            assert!(
+                matches!(pushed(&refused), Err(Stop::Refused(_))),
+                "{refused:?}"
+            );
+        }
+        let dirty = with(&["a"], Some(&merge), |build| build.push_tags());
+        assert!(matches!(dirty, Err(Stop::Refused(_))));
     }
 
     #[test]

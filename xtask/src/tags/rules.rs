@@ -1,5 +1,10 @@
 //! Which tags a commit may carry: a pure function over facts from git, CI and the registry.
 
+mod pull_request;
+mod reasons;
+
+pub(super) use self::pull_request::{pull_request_refusal, pull_request_tag};
+use self::reasons::{COMMIT_FIRST, DIRTY};
 use super::latest::{Published, higher};
 use super::question::Question;
 use super::set::{AppliedBy, Tag, TagSet, Withheld};
@@ -17,6 +22,7 @@ pub(crate) fn tag_set(facts: &Facts, question: &Question) -> anyhow::Result<TagS
         set: TagSet::new(facts, question)?,
     };
     decision.sha();
+    decision.pull_request();
     decision.dev();
     decision.version();
     decision.notes();
@@ -56,15 +62,27 @@ struct Decision<'a> {
     set: TagSet,
 }
 
-const DIRTY: &str = "the tree differs from the commit";
-const COMMIT_FIRST: &str = "`git commit` or `git stash -u` what differs, then ask again";
-
 impl Decision<'_> {
     fn sha(&mut self) {
         let head = &self.facts.head;
         match sha_tag(head, self.question.ci.as_ref()) {
             Ok(name) => self.give(name, AppliedBy::Image, "the tree is HEAD's commit"),
             Err((why, remedy)) => self.withhold(sha_name(&head.revision), why, remedy),
+        }
+    }
+
+    fn pull_request(&mut self) {
+        let ci = self.question.ci.as_ref();
+        match pull_request_tag(&self.facts.head, ci) {
+            None => {}
+            Some(Ok(name)) => {
+                let why = "CI builds this pull request of this repository; it moves with each run";
+                self.give(name, AppliedBy::Image, why);
+            }
+            Some(Err((why, remedy))) => {
+                let number = ci.and_then(Ci::pull_request).unwrap_or_default();
+                self.withhold(format!("pr-{number}"), why, remedy);
+            }
         }
     }
 
@@ -152,6 +170,15 @@ impl Decision<'_> {
         if merge_of(head, self.question.ci.as_ref()).is_some() {
             let why = "HEAD is the throw-away merge commit of a pull request";
             return self.withhold(name, why, "release from the commit that was merged");
+        }
+        if self
+            .question
+            .ci
+            .as_ref()
+            .is_some_and(Ci::is_of_pull_request)
+        {
+            let why = "a pull request releases nothing";
+            return self.withhold(name, why, "release from a push of the git tag");
         }
         if let Some(workspace) = &self.question.workspace_version
             && *workspace != version.to_string()

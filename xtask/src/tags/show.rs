@@ -6,6 +6,7 @@ use anstyle::Style;
 
 use super::set::TagSet;
 use crate::exec::Exec;
+use crate::github::markdown::{code, table, text};
 use crate::{github, report};
 
 /// How many entries of a long list are printed.
@@ -126,21 +127,18 @@ impl TagSet {
     }
 
     fn markdown(&self) -> String {
-        let mut text = format!(
-            "### Tags of `{}`\n\n| tag | applied by | why |\n| --- | --- | --- |\n",
-            self.revision
-        );
-        let cell = |text: &str| text.replace('|', "\\|");
-        for tag in &self.tags {
-            let (by, why) = (tag.applied_by.as_str(), cell(&tag.why));
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "| `{}` | {by} | {why} |", tag.reference);
-        }
-        for withheld in &self.withheld {
-            let (why, remedy) = (cell(&withheld.reason.why), cell(&withheld.reason.remedy));
-            let _ = writeln!(text, "| {} | not given | {why}; {remedy} |", withheld.name);
-        }
-        text
+        let given = self.tags.iter().map(|tag| {
+            let by = tag.applied_by.as_str().to_owned();
+            [code(&tag.reference), by, text(&tag.why)]
+        });
+        let withheld = self.withheld.iter().map(|withheld| {
+            let reason = &withheld.reason;
+            let why = format!("{}; {}", text(&reason.why), text(&reason.remedy));
+            [text(&withheld.name), "not given".to_owned(), why]
+        });
+        let rows: Vec<_> = given.chain(withheld).collect();
+        let table = table(["tag", "applied by", "why"], &rows);
+        format!("### Tags of {}\n\n{table}", code(&self.revision))
     }
 }
 

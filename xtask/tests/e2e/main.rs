@@ -21,6 +21,7 @@ mod habits;
 mod health;
 mod hostile;
 mod pid1;
+mod prune;
 mod push;
 mod release;
 mod specification;

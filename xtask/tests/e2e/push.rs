@@ -2,6 +2,7 @@
 //! builder and a real registry.
 
 mod agent;
+mod annotations;
 mod builders;
 mod compression;
 mod containers;
@@ -10,7 +11,9 @@ mod engines;
 mod faults;
 mod held;
 mod merge;
+mod provenance;
 pub(crate) mod proxy;
+mod pull_request;
 mod reproduce;
 mod sbom;
 

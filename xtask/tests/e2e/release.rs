@@ -3,6 +3,7 @@
 mod audit;
 mod copies;
 mod faults;
+mod github;
 mod question;
 mod rollback;
 mod signing;
@@ -360,7 +361,15 @@ fn in_github_actions_a_release_says_what_it_did() {
         assert!(outputs.contains(part), "`{part}` is not in {outputs}");
     }
     let summary = fs::read_to_string(path("summary")).unwrap();
-    assert!(summary.contains("### Release v1.0.0"), "{summary}");
+    for part in [
+        "### Release v1.0.0",
+        &format!("| `{repository}:latest` | `{digest}` | moved |"),
+        "| linux/arm64 | `sha256:",
+        "` | 7 B |",
+        &format!("docker pull {repository}@{digest}\n"),
+    ] {
+        assert!(summary.contains(part), "`{part}` is not in {summary}");
+    }
     let mut audit = releases.workspace.xtask(&["audit"]);
     audit.env("GITHUB_STEP_SUMMARY", path("summary"));
     Ran::of(&mut audit).succeeded();

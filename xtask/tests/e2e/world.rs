@@ -282,6 +282,14 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
+    /// One that somebody else starts and ends.
+    pub(crate) fn at(address: String) -> Registry {
+        Registry {
+            address,
+            container: None,
+        }
+    }
+
     pub(crate) fn start() -> Registry {
         if let Ok(address) = std::env::var("TESTBED_REGISTRY") {
             return Registry {

@@ -45,11 +45,12 @@ fn every_file_says_what_it_is_for_and_is_short_enough_to_read() {
 
 /// The commands: each is a file and a folder of xtask/src, and verify's checks are a crate besides. What two
 /// of them need is in a file below both.
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "audit",
     "completions",
     "doctor",
     "image",
+    "prune",
     "release",
     "tags",
     "test",
@@ -57,7 +58,7 @@ const COMMANDS: [&str; 8] = [
 ];
 
 /// The imports of one command by another that are left, and why.
-const IMPORTS: [(&str, &str, &str); 5] = [
+const IMPORTS: [(&str, &str, &str); 6] = [
     ("audit", "tags", "the name of a commit's tag"),
     (
         "image",
@@ -69,6 +70,7 @@ const IMPORTS: [(&str, &str, &str); 5] = [
         "verify",
         "`dev` moves only to what verify has proved",
     ),
+    ("prune", "tags", "the name of a commit's tag"),
     ("release", "tags", "a release gives the tags of its commit"),
     (
         "release",

@@ -201,6 +201,7 @@ mod tests {
             event: Some(event.to_owned()),
             git_ref: Some(git_ref.to_owned()),
             sha: Some("r".to_owned()),
+            ..Ci::default()
         };
         let push = ci("push", "refs/heads/main");
         assert!(may(None, Some(&push), Some("main")));

@@ -9,6 +9,7 @@ use crate::image_tree::ImageTree;
 use crate::oci::Digest;
 use crate::platform::{self, Platform};
 use crate::published::{TagContent, Wanted, objections};
+use crate::tags::PushTags;
 use crate::{docker, report};
 
 /// A push that is decided.
@@ -19,6 +20,11 @@ pub(in crate::image) struct PushPlan {
     /// The digest that is adopted, or that a build is compared with.
     pub(super) published: Option<Digest>,
     pub(super) dev: Dev,
+    /// Whether the wanted tag is rewritten when it leads to another commit.
+    #[serde(rename = "moving")]
+    pub(super) is_moving: bool,
+    /// The tag of the pull request that moves to the index, too.
+    pub(super) pull_request: Option<String>,
     /// The command lines of docker; none when nothing is built.
     pub(super) commands: Vec<Vec<String>>,
 }
@@ -66,6 +72,18 @@ pub(super) fn platforms(asked: &[Platform], all: &[Platform]) -> Result<Vec<Plat
             platform::join(all),
             platform::join(&asked)
         )),
+    }
+}
+
+/// What a tag leads to, as far as that counts: one that moves is rewritten unless it leads to what is
+/// wanted.
+pub(in crate::image) fn current(found: TagContent, wanted: &Wanted, is_moving: bool) -> TagContent {
+    match found {
+        TagContent::Broken(_) if is_moving => TagContent::Absent,
+        TagContent::There(tree) if is_moving && !objections(&tree, wanted).is_empty() => {
+            TagContent::Absent
+        }
+        found => found,
     }
 }
 
@@ -170,6 +188,7 @@ impl PushPlan {
         wanted: Wanted,
         published: Option<Digest>,
         dev: Dev,
+        tags: PushTags,
     ) -> PushPlan {
         PushPlan {
             goal: if published.is_some() {
@@ -180,6 +199,8 @@ impl PushPlan {
             wanted,
             published,
             dev,
+            is_moving: tags.is_moving,
+            pull_request: tags.pull_request,
             commands: Vec::new(),
         }
     }
@@ -206,6 +227,9 @@ impl PushPlan {
             }
             Dev::Moves { from: Some(from) } => anstream::println!("dev would move, from {from}"),
             Dev::Stays(why) => anstream::println!("dev stays: {why}"),
+        }
+        if let Some(tag) = &self.pull_request {
+            anstream::println!("{tag} would lead there, too");
         }
         Ok(())
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, ensure};
 
 use super::dev::{self, Dev};
-use super::plan::{PushPlan, difference, goal};
+use super::plan::{PushPlan, current, difference, goal};
 use crate::image::export::{self, Export, Exported};
+use crate::image::provenance::{self, Provenance};
 use crate::image::request::Request;
 use crate::image::sizes;
 use crate::image_tree::{Content, ImageTree, Sent, join, upload};
@@ -32,6 +33,7 @@ impl Publish<'_> {
             wanted.reference,
             published.digest
         );
+        provenance::note_published(self.request.options.provenance, published);
         self.finish(published, TagState::Present, Vec::new())
     }
 
@@ -45,7 +47,10 @@ impl Publish<'_> {
         let exported = export.run(self.request.ctx)?;
         let trees: Vec<ImageTree> = exported.iter().map(|part| part.tree.clone()).collect();
         let tree = match trees.as_slice() {
-            [one] if one.is_index() => one.clone(),
+            // Who wants no index (AWS Lambda refuses each) gets none, where one manifest is all.
+            [one] if !one.is_index() && self.request.options.provenance == Provenance::Off => {
+                one.clone()
+            }
             several => join(several)?,
         };
         let objections = objections(&tree, wanted);
@@ -93,7 +98,7 @@ impl Publish<'_> {
         );
         // Somebody else may have pushed meanwhile: theirs stands, if it is the same image.
         let found = inspect(self.registry, &wanted.tag).with_context(|| self.not_pushed())?;
-        match found {
+        match current(found, wanted, self.plan.is_moving) {
             TagContent::Absent => {}
             found => {
                 goal(&found, wanted, false).map_err(Stop::Refused)?;
@@ -174,7 +179,7 @@ impl Publish<'_> {
         let dev = self.request.ctx.settings.repository.reference("dev");
         let unfinished = || {
             format!(
-                "`{}` is published ({}), but `{dev}` may not be moved to it; run this again, it \
+                "`{}` is published ({}), but no other tag may be moved to it; run this again, it \
                  goes on where it ended",
                 wanted.reference, tree.digest
             )
@@ -193,6 +198,7 @@ impl Publish<'_> {
                 tags.push((dev, TagState::Pushed));
             }
         }
+        tags.extend(self.move_pull_request(tree).with_context(unfinished)?);
         let sizes = if sizes.is_empty() {
             export::sizes_of(
                 tree,
@@ -209,6 +215,19 @@ impl Publish<'_> {
             wanted.revision.clone(),
             sizes,
         ))
+    }
+
+    /// Moves the tag of the pull request, if there is one: the last run has it.
+    fn move_pull_request(&self, tree: &ImageTree) -> anyhow::Result<Option<(String, TagState)>> {
+        let Some(tag) = &self.plan.pull_request else {
+            return Ok(None);
+        };
+        let reference = self.request.settings().repository.reference(tag);
+        if self.registry.digest(tag)?.as_ref() == Some(&tree.digest) {
+            return Ok(Some((reference, TagState::Present)));
+        }
+        self.give(tag, tree)?;
+        Ok(Some((reference, TagState::Pushed)))
     }
 
     /// What becomes of `dev`: decided anew if somebody has moved it since.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
-const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
+pub(super) const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// A clean clone on `main`, whose HEAD carries `at_head` among the versions of `all`.
 pub(super) fn facts(at_head: &[&str], all: &[&str]) -> Facts {
@@ -46,11 +46,12 @@ pub(super) fn question() -> Question {
     }
 }
 
-fn ci(event: &str, git_ref: &str, sha: &str) -> Ci {
+pub(super) fn ci(event: &str, git_ref: &str, sha: &str) -> Ci {
     Ci {
         event: Some(event.to_owned()),
         git_ref: Some(git_ref.to_owned()),
         sha: Some(sha.to_owned()),
+        origin: None,
     }
 }
 
@@ -69,7 +70,7 @@ fn brief(set: &TagSet) -> String {
 }
 
 #[track_caller]
-fn decides(facts: &Facts, question: &Question, want: &str) -> TagSet {
+pub(super) fn decides(facts: &Facts, question: &Question, want: &str) -> TagSet {
     let set = tag_set(facts, question).unwrap();
     assert_eq!(brief(&set), want, "{set:#?}");
     set
@@ -313,7 +314,7 @@ fn nothing_is_named_after_a_pull_requests_merge_commit() {
     question.ci = Some(ci("pull_request", "refs/pull/7/merge", REVISION));
     let mut merge = facts(&["v1.0.0"], &[]);
     merge.head.branch = None;
-    let set = decides(&merge, &question, "-sha-0123456 -dev -v1.0.0");
+    let set = decides(&merge, &question, "-sha-0123456 -pr-7 -dev -v1.0.0");
     let (why, remedy) = reason(&set, "sha-0123456");
     assert!(why.contains("pull request 7"), "{why}");
     assert!(remedy.contains("pull_request.head.sha"), "{remedy}");
@@ -322,10 +323,10 @@ fn nothing_is_named_after_a_pull_requests_merge_commit() {
         sha: None,
         ..question.ci.unwrap()
     });
-    decides(&merge, &question, "-sha-0123456 -dev -v1.0.0");
-    // The job checked out the pull request's own commit.
+    decides(&merge, &question, "-sha-0123456 -pr-7 -dev -v1.0.0");
+    // The job checked out the pull request's own commit, which releases nothing from there.
     question.ci = Some(ci("pull_request", "refs/pull/7/merge", "another"));
-    decides(&merge, &question, "sha-0123456 v1.0.0 latest? -dev");
+    decides(&merge, &question, "sha-0123456 -pr-7 -dev -v1.0.0");
 }
 
 #[test]

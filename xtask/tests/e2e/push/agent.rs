@@ -11,11 +11,13 @@ use crate::common::{Ran, command};
 use crate::release::receipt;
 use crate::world::{Registry, docker, other_platform, root, unique_name, xtask_in};
 
-/// A push as data; the repository follows.
-pub(super) const PUSH: [&str; 6] = [
+/// A push as data, without an SBOM: not everywhere is there a generator. The repository follows.
+pub(super) const PUSH: [&str; 8] = [
     "image",
     "--push",
     "--json",
+    "--sbom",
+    "off",
     "--progress",
     "plain",
     "--repository",

@@ -13,8 +13,10 @@ fn set(repo: &Repo, vars: &[(&str, &str)]) -> Set {
     Set::of(&Ran::of(command.envs(vars.iter().copied())).succeeded())
 }
 
+const OWN: &str = r#"{"id":1,"full_name":"me/agent"}"#;
+
 #[test]
-fn a_pull_requests_merge_commit_gets_no_tag_at_all() {
+fn a_pull_requests_merge_commit_gets_no_tag_that_stays() {
     let repo = Repo::new();
     repo.git(&["checkout", "--quiet", "-b", "change"]);
     repo.commit("change");
@@ -39,11 +41,37 @@ fn a_pull_requests_merge_commit_gets_no_tag_at_all() {
     let found = set(&repo, &vars);
     assert_eq!(found.tags(), [""; 0]);
     let sha = format!("sha-{}", &merge[..7]);
-    assert_eq!(found.names("withheld", "name"), [&*sha, "dev"]);
-    let why = &found.names("withheld", "why")[0];
+    assert_eq!(found.names("withheld", "name"), [&*sha, "pr-7", "dev"]);
+    let why = found.names("withheld", "why");
+    assert_eq!(
+        why[0],
+        "HEAD is the throw-away merge commit of pull request 7"
+    );
+    let unknown = "where the pull request comes from is not known: GITHUB_EVENT_PATH is not set";
+    assert_eq!(why[1], unknown);
+    // A branch of the same repository has a tag of its own, which its merge may have.
+    let payload = repo.path("event.json");
+    let event = |head: &str| {
+        let own = OWN;
+        let event = format!(
+            "{{\"pull_request\":{{\"number\":7,\"head\":{{\"sha\":\"{change}\",\"repo\":{head}}},\"base\":\
+             {{\"sha\":\"\",\"repo\":{own}}}}}}}"
+        );
+        fs::write(&payload, event).unwrap();
+        let path = payload.to_str().unwrap();
+        let more = [
+            ("GITHUB_EVENT_PATH", path),
+            ("GITHUB_REPOSITORY", "me/agent"),
+        ];
+        set(&repo, &[&vars[..], &more].concat())
+    };
+    assert_eq!(event(OWN).tags(), ["pr-7"]);
+    let fork = event("{\"id\":2,\"full_name\":\"you/agent\"}");
+    assert_eq!(fork.tags(), [""; 0]);
+    let why = &fork.names("withheld", "why")[1];
     assert_eq!(
         *why,
-        "HEAD is the throw-away merge commit of pull request 7"
+        "the pull request comes from another repository (\"you/agent\")"
     );
     // The remedy: the pull request's own commit.
     repo.git(&["checkout", "--quiet", &change]);

@@ -117,3 +117,19 @@ fn a_part_has_a_tag_of_its_own() {
         "sha-0123456-linux-arm64"
     );
 }
+
+#[test]
+fn a_tag_that_moves_is_rewritten_unless_it_is_wanted() {
+    let good = [("amd64", "r"), ("arm64", "r")];
+    let other = [("amd64", "other"), ("arm64", "other")];
+    let broken = || TagContent::Broken("x".to_owned());
+    let goal = |found, is_moving| {
+        let wanted = wanted(BOTH);
+        goal(&current(found, &wanted, is_moving), &wanted, false)
+    };
+    assert_eq!(goal(found(&good), true), Ok(PushGoal::Adopt));
+    assert_eq!(goal(found(&other), true), Ok(PushGoal::Build));
+    assert_eq!(goal(broken(), true), Ok(PushGoal::Build));
+    assert!(goal(found(&other), false).is_err());
+    assert!(goal(broken(), false).is_err());
+}

@@ -1,0 +1,134 @@
+//! What a tag is for, by its name.
+
+use crate::oci::Digest;
+use crate::platform::Platform;
+use crate::version;
+
+/// What a tag is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A version, `latest` or `dev`: what people pull. Never removed.
+    Root,
+    /// A commit's own tag, `sha-1ceb56b`.
+    Commit,
+    /// One platform of a commit, `sha-1ceb56b-linux-amd64`, which waits to be merged into `whole`.
+    Part { whole: String },
+    /// Signatures, proofs or an SBOM of a manifest, under the name that cosign and the OCI's
+    /// fallback for referrers give: `sha256-…`, `sha256-….sig`.
+    Signature { of: Digest },
+    /// Anything else. Never removed.
+    Foreign,
+}
+
+impl Kind {
+    pub(super) fn of(name: &str) -> Kind {
+        if version::of_tag(name).is_some() || ["latest", "dev"].contains(&name) {
+            return Kind::Root;
+        }
+        if is_commit(name) {
+            return Kind::Commit;
+        }
+        if let Some(whole) = whole(name) {
+            return Kind::Part { whole };
+        }
+        signed(name).map_or(Kind::Foreign, |of| Kind::Signature { of })
+    }
+
+    /// Whether such a tag is only ever written once, so that it need not be read again.
+    pub(super) fn is_written_once(&self, name: &str) -> bool {
+        match self {
+            Kind::Root => version::of_tag(name).is_some(),
+            Kind::Commit | Kind::Part { .. } => true,
+            Kind::Signature { .. } | Kind::Foreign => false,
+        }
+    }
+}
+
+/// `sha-` and seven hex digits, as [`crate::tags::sha_name`] makes it.
+fn is_commit(name: &str) -> bool {
+    let digits = name.strip_prefix("sha-").unwrap_or_default();
+    digits.len() == 7 && digits.bytes().all(is_hex)
+}
+
+/// The commit's tag that a platform's tag is a part of.
+fn whole(name: &str) -> Option<String> {
+    let is_part = |platform: Platform| {
+        let end = format!("-{}", platform.as_str().replace('/', "-"));
+        name.strip_suffix(&end).filter(|whole| is_commit(whole))
+    };
+    Platform::ALL
+        .into_iter()
+        .find_map(is_part)
+        .map(str::to_owned)
+}
+
+/// The digest that a signature's tag is named after.
+fn signed(name: &str) -> Option<Digest> {
+    let rest = name.strip_prefix("sha256-")?;
+    let (hex, end) = rest.split_at_checked(64)?;
+    let is_whole = end.is_empty() || end.starts_with('.');
+    format!("sha256:{hex}").parse().ok().filter(|_| is_whole)
+}
+
+fn is_hex(byte: u8) -> bool {
+    byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_what_a_tag_is_for() {
+        let hex = "ab".repeat(32);
+        let of = Digest::of_hash(&[0xab; 32]);
+        let part = |whole: &str| Kind::Part {
+            whole: whole.to_owned(),
+        };
+        for (name, kind) in [
+            ("v1.2.3", Kind::Root),
+            ("v1.2.3-rc.1", Kind::Root),
+            ("latest", Kind::Root),
+            ("dev", Kind::Root),
+            ("sha-1ceb56b", Kind::Commit),
+            (&*crate::tags::sha_name(&hex), Kind::Commit),
+            ("sha-1ceb56b-linux-amd64", part("sha-1ceb56b")),
+            ("sha-1ceb56b-linux-arm64", part("sha-1ceb56b")),
+            (&format!("sha256-{hex}"), Kind::Signature { of: of.clone() }),
+            // bsherman/bos#8: a clean-up that knew the name without its end alone.
+            (
+                &format!("sha256-{hex}.sig"),
+                Kind::Signature { of: of.clone() },
+            ),
+            (&format!("sha256-{hex}.att"), Kind::Signature { of }),
+        ] {
+            assert_eq!(Kind::of(name), kind, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_other_name_is_somebody_elses() {
+        let hex = "ab".repeat(32);
+        for name in [
+            "1.2.3",
+            "v1.2",
+            "edge",
+            "pr-7",
+            "latest-arm64",
+            "sha-",
+            "sha-1CEB56B",
+            "sha-1ceb56",
+            "sha-1ceb56b0",
+            "sha-1ceb56b-",
+            "sha-1ceb56b-linux-riscv64",
+            "sha-1ceb56b-linux-amd64-x",
+            "xsha-1ceb56b",
+            "sha256-",
+            &format!("sha256-{}", &hex[1..]),
+            &format!("sha256-{hex}0"),
+            &format!("sha256-{}", hex.to_uppercase()),
+        ] {
+            assert_eq!(Kind::of(name), Kind::Foreign, "{name}");
+        }
+    }
+}

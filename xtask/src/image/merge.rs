@@ -34,11 +34,12 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     }
     let published = current(inspect(&registry, &whole.tag)?, &whole, is_moving);
     let joined = decide(&whole, &parts, &published).map_err(Stop::Refused)?;
-    let published = match &joined {
-        Joined::Published(tree) => Some(tree.digest.clone()),
-        Joined::New(_) => None,
+    let (published, index) = match &joined {
+        Joined::Published(tree) => (Some(tree.digest.clone()), tree),
+        Joined::New(tree) => (None, tree),
     };
-    let plan = PushPlan::without_build(whole, published, decide_dev(request, &registry)?, tags);
+    let dev = decide_dev(request, &registry, Some(index))?;
+    let plan = PushPlan::without_build(whole, published, dev, tags);
     if request.options.dry_run {
         return plan.print(ctx.json);
     }

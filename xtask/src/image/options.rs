@@ -59,6 +59,10 @@ pub(super) struct Options {
     /// enters the image [default: what `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS` names]
     #[arg(long, value_name = "FILE")]
     pub(super) ca_bundle: Option<PathBuf>,
+    /// Receipts of `verify`: `dev` moves only to an index that they prove [default:
+    /// target/xtask/receipts]
+    #[arg(long, value_name = "DIR")]
+    pub(super) receipt_dir: Option<PathBuf>,
     /// Print what would be run on stdout, and change nothing
     #[arg(long)]
     pub(super) dry_run: bool,

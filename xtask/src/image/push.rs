@@ -43,8 +43,12 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
         found,
         goal,
     } = observe(request, &registry, &tags, wanted)?;
+    let index = match &found {
+        TagContent::There(tree) => Some(tree),
+        TagContent::Absent | TagContent::Broken(_) => None,
+    };
     let dev = if is_whole {
-        decide_dev(request, &registry)?
+        decide_dev(request, &registry, index)?
     } else {
         Dev::Stays("one platform does not move it: `cargo xtask image --merge`".to_owned())
     };
@@ -52,13 +56,9 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
         PushGoal::Adopt | PushGoal::Join => None,
         PushGoal::Build => Some(Export::plan(request, &wanted.platforms)?),
     };
-    let published = match &found {
-        TagContent::There(tree) => Some(tree),
-        TagContent::Absent | TagContent::Broken(_) => None,
-    };
     let plan = PushPlan {
         goal,
-        published: published.map(|tree| tree.digest.clone()),
+        published: index.map(|tree| tree.digest.clone()),
         dev,
         is_moving: tags.is_moving,
         pull_request: tags.pull_request.filter(|_| is_whole),
@@ -73,7 +73,7 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
         registry: &registry,
         plan: &plan,
     };
-    let mut built = match (export, published) {
+    let mut built = match (export, index) {
         (None, Some(published)) => publish.adopt(published)?,
         (Some(export), published) => publish.build(&export, published)?,
         (None, None) => bail!("there is nothing to adopt and nothing to build"),

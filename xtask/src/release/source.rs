@@ -121,7 +121,11 @@ fn of_tags(set: &TagSet, facts: &git::Facts, asked: Option<&Version>) -> Vec<Ref
     let mut refusals: Vec<Refusal> = withheld
         .map(|tag| {
             let Refusal { why, remedy } = &tag.reason;
-            Refusal::new(format!("`{}`: {why}", tag.name), &**remedy)
+            // The version's own tag is withheld from a dirty tree before anything else.
+            let is_own = own.as_ref() == Some(&tag.name);
+            let paths = is_own.then(|| differing(&facts.head.dirty));
+            let paths = paths.unwrap_or_default();
+            Refusal::new(format!("`{}`: {why}{paths}", tag.name), &**remedy)
         })
         .collect();
     let at_head = facts.at_head.iter();
@@ -148,6 +152,24 @@ fn of_tags(set: &TagSet, facts: &git::Facts, asked: Option<&Version>) -> Vec<Ref
         ));
     }
     refusals
+}
+
+/// The paths that make the tree dirty, in parentheses: the first ones, and how many more there are.
+fn differing(paths: &[String]) -> String {
+    const SHOWN: usize = 5;
+    if paths.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<String> = paths
+        .iter()
+        .take(SHOWN)
+        .map(|path| format!("`{path}`"))
+        .collect();
+    let more = match paths.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(" ({}{more})", shown.join(", "))
 }
 
 /// The refusal that comes from the remote: everyone must be able to find the commit of a version.
@@ -199,6 +221,19 @@ fn remote_refusal(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_paths_that_make_the_tree_dirty_are_named() {
+        let paths = |count: usize| -> Vec<String> {
+            (0..count)
+                .map(|number| format!("receipts/{number}"))
+                .collect()
+        };
+        assert_eq!(differing(&paths(0)), "");
+        assert_eq!(differing(&paths(2)), " (`receipts/0`, `receipts/1`)");
+        let many = differing(&paths(9));
+        assert!(many.ends_with("`receipts/4` and 4 more)"), "{many}");
+    }
 
     #[test]
     fn the_remote_must_have_the_tag_at_the_same_commit() {

@@ -1,7 +1,7 @@
 //! The contract: the image as AgentGate's server starts and uses it.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::common::Ran;
@@ -103,14 +103,22 @@ fn git_works_in_a_workspace_of_another_owner() {
     }
 }
 
-/// Gives everything below `path` to another user.
+/// Gives everything below `path` to another user. A container does it: these tests may run as a user
+/// who may not.
 fn own(path: &Path, uid: u32) {
-    chown(path, Some(uid), Some(uid)).unwrap();
-    if path.is_dir() {
-        for entry in fs::read_dir(path).unwrap() {
-            own(&entry.unwrap().path(), uid);
-        }
-    }
+    let bind = format!("{}:/given", path.display());
+    let owner = format!("{uid}:{uid}");
+    let run = [
+        "run",
+        "--rm",
+        "--user",
+        "0",
+        "-v",
+        &bind,
+        "--entrypoint",
+        "chown",
+    ];
+    docker(&[&run[..], &[image(), "-R", &owner, "/given"]].concat()).succeeded();
 }
 
 #[test]

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should say so by panicking"
 )]
 
+mod actions;
 mod agent_work;
 mod agents_hands;
 mod build;

@@ -94,14 +94,8 @@ impl Workspace {
         format!("sha-{}", &self.revision()[..7])
     }
 
-    /// As at a desk: CI's variables would say which branch it is.
     pub(crate) fn xtask(&self, args: &[&str]) -> std::process::Command {
-        let mut xtask = xtask_in(self.folder.path(), args);
-        let of_ci = std::env::vars().filter(|(name, _)| name.starts_with("GITHUB_"));
-        for name in of_ci.map(|(name, _)| name).chain(["CI".to_owned()]) {
-            xtask.env_remove(name);
-        }
-        xtask
+        xtask_in(self.folder.path(), args)
     }
 
     fn image(&self, args: &[&str]) -> Ran {
@@ -208,15 +202,16 @@ fn a_commit_is_built_once_and_then_adopted() {
     assert_whole(&index);
     assert_eq!(pushed["digest"], *digest);
     assert_eq!(pushed["revision"], workspace.revision());
-    assert_eq!(pushed["tags"], serde_json::json!(["pushed", "pushed"]));
-    assert_eq!(workspace.digest("dev").as_ref(), Some(&digest));
+    assert_eq!(pushed["tags"], serde_json::json!(["pushed"]));
+    workspace.prove();
     // Neither a builder nor an engine is needed to adopt it.
     let args = ["image", "--push", "--json"];
     let mut again = workspace.xtask(&args);
     again.env("DOCKER_HOST", "unix:///nowhere");
     let again: Value = serde_json::from_str(&Ran::of(&mut again).succeeded().stdout).unwrap();
     assert_eq!(again["digest"], *digest);
-    assert_eq!(again["tags"], serde_json::json!(["present", "present"]));
+    assert_eq!(again["tags"], serde_json::json!(["present", "pushed"]));
+    assert_eq!(workspace.digest("dev").as_ref(), Some(&digest));
     // Built anew it is the same images, so that what is published stays.
     let rebuilt = workspace.push(&["--rebuild", "--no-cache"]);
     assert_eq!(rebuilt["digest"], *digest);

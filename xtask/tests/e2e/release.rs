@@ -9,7 +9,7 @@ mod rollback;
 mod signing;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -105,7 +105,7 @@ impl Releases {
         self.workspace.put(&self.workspace.sha_tag(), &index);
         let of = digest(index.to_string().as_bytes());
         for entry in &entries {
-            self.receipt(&of, entry, &revision);
+            receipt(&self.receipts(), &of, entry, &revision);
         }
         of
     }
@@ -140,37 +140,6 @@ impl Releases {
                 "vnd.docker.reference.digest": of,
             },
         })
-    }
-
-    /// What verify would write for an image in which every check passes.
-    fn receipt(&self, index: &str, entry: &Value, revision: &str) {
-        let list = Ran::of(&mut xtask(&["verify", "--list", "--json"])).succeeded();
-        let list: Value = serde_json::from_str(&list.stdout).unwrap();
-        let checks = list["checks"].as_array().unwrap().iter();
-        let results = checks.map(
-            |check| json!({"id": check["id"], "status": "passed", "seen": "x", "seconds": 0.1}),
-        );
-        let architecture = entry["platform"]["architecture"].as_str().unwrap();
-        let receipt = json!({
-            "schema": 1,
-            "image": "x",
-            "index": index,
-            "manifest": entry["digest"],
-            "config": index,
-            "platform": format!("linux/{architecture}"),
-            "execution": "native",
-            "revision": revision,
-            "check_set": list["check_set"],
-            "versions": {"xtask": "0", "engine": null, "buildx": null},
-            "started": "2026-11-26T00:00:00Z",
-            "finished": "2026-11-26T00:00:01Z",
-            "seconds": 1.0,
-            "results": results.collect::<Vec<_>>(),
-        });
-        let folder = self.receipts().join(index.replace(':', "-"));
-        fs::create_dir_all(&folder).unwrap();
-        let file = folder.join(format!("linux-{architecture}.json"));
-        fs::write(file, receipt.to_string()).unwrap();
     }
 
     fn args(&self, more: &[&str]) -> Vec<String> {
@@ -219,6 +188,36 @@ impl Releases {
     fn journals(&self) -> PathBuf {
         self.workspace.path("target/xtask/release")
     }
+}
+
+/// Writes what verify would for an image in which every check passes.
+pub(crate) fn receipt(receipts: &Path, index: &str, entry: &Value, revision: &str) {
+    let list = Ran::of(&mut xtask(&["verify", "--list", "--json"])).succeeded();
+    let list: Value = serde_json::from_str(&list.stdout).unwrap();
+    let checks = list["checks"].as_array().unwrap().iter();
+    let results = checks
+        .map(|check| json!({"id": check["id"], "status": "passed", "seen": "x", "seconds": 0.1}));
+    let architecture = entry["platform"]["architecture"].as_str().unwrap();
+    let receipt = json!({
+        "schema": 1,
+        "image": "x",
+        "index": index,
+        "manifest": entry["digest"],
+        "config": index,
+        "platform": format!("linux/{architecture}"),
+        "execution": "native",
+        "revision": revision,
+        "check_set": list["check_set"],
+        "versions": {"xtask": "0", "engine": null, "buildx": null},
+        "started": "2026-11-26T00:00:00Z",
+        "finished": "2026-11-26T00:00:01Z",
+        "seconds": 1.0,
+        "results": results.collect::<Vec<_>>(),
+    });
+    let folder = receipts.join(index.replace(':', "-"));
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join(format!("linux-{architecture}.json"));
+    fs::write(file, receipt.to_string()).unwrap();
 }
 
 #[test]
@@ -290,7 +289,7 @@ fn all_that_is_wrong_is_said_at_once_and_nothing_is_written() {
     fs::remove_dir_all(releases.receipts()).unwrap();
     releases.workspace.write("stray", "x");
     let parts = [
-        "the tree differs from the commit",
+        "the tree differs from the commit (`stray`)",
         "`git push origin v1.0.0`",
         "no receipt proves linux/amd64",
         "no receipt proves linux/arm64",

@@ -25,7 +25,8 @@ pub(crate) fn xtask(args: &[&str]) -> Command {
     xtask_in(&root(), args)
 }
 
-/// `cargo xtask ARGS` of this checkout, in another workspace.
+/// `cargo xtask ARGS` of this checkout, in another workspace. As at a desk: CI's variables would say
+/// which branch or pull request it is.
 ///
 /// Not started by cargo, so it finds verify beside itself.
 pub(crate) fn xtask_in(folder: &Path, args: &[&str]) -> Command {
@@ -43,7 +44,10 @@ pub(crate) fn xtask_in(folder: &Path, args: &[&str]) -> Command {
         Ran::of(&mut cargo).succeeded();
     });
     let mut command = command(env!("CARGO_BIN_EXE_xtask"), folder);
-    command.args(args).env_remove("CARGO");
+    command.args(args).env_remove("CARGO").env_remove("CI");
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GITHUB_")) {
+        command.env_remove(name);
+    }
     command
 }
 

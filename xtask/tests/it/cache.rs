@@ -29,7 +29,7 @@ fn githubs_cache_is_left_out_with_a_note_when_it_cannot_be_reached() {
             notes(&ran),
             format!(
                 "note: `--cache gha` is not used: `{lacking}` is not set, which GitHub gives to \
-                 actions alone; hint: a step `uses: crazy-max/ghaction-github-runtime@v3` before \
+                 actions alone; hint: a step `uses: crazy-max/ghaction-github-runtime@v4` before \
                  this one hands it on; elsewhere `--cache registry=REPOSITORY` or `--cache \
                  local=DIR`\n"
             )

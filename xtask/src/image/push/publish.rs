@@ -16,7 +16,7 @@ use crate::oci::Digest;
 use crate::published::{TagContent, inspect, objections};
 use crate::registry::Registry;
 use crate::stop::Stop;
-use crate::{exec, report, threads};
+use crate::{exec, github, report, threads};
 
 /// The effects of a push.
 pub(in crate::image) struct Publish<'a> {
@@ -184,8 +184,12 @@ impl Publish<'_> {
                 wanted.reference, tree.digest
             )
         };
-        match self.dev_by_now().with_context(unfinished)? {
-            Dev::Stays(why) => anstream::eprintln!("note: `{dev}` stays: {why}"),
+        match self.dev_by_now(tree).with_context(unfinished)? {
+            Dev::Stays(why) => {
+                let note = format!("`{dev}` stays: {why}");
+                anstream::eprintln!("note: {note}");
+                github::write_summary(&self.request.ctx.exec, &format!("{note}\n\n"))?;
+            }
             Dev::Moves { from: Some(from) } if from == tree.digest => {
                 tags.push((dev, TagState::Present));
             }
@@ -227,11 +231,11 @@ impl Publish<'_> {
     }
 
     /// What becomes of `dev`: decided anew if somebody has moved it since.
-    fn dev_by_now(&self) -> anyhow::Result<Dev> {
+    fn dev_by_now(&self, tree: &ImageTree) -> anyhow::Result<Dev> {
         if let Dev::Moves { from } = &self.plan.dev {
             let now = self.registry.digest("dev")?;
             if now != *from {
-                return dev::decide(self.request, self.registry);
+                return dev::decide(self.request, self.registry, Some(tree));
             }
         }
         Ok(self.plan.dev.clone())

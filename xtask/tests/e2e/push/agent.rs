@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::{Ran, command};
+use crate::release::receipt;
 use crate::world::{Registry, docker, other_platform, root, unique_name, xtask_in};
 
 /// A push as data, without an SBOM: not everywhere is there a generator. The repository follows.
@@ -78,6 +79,18 @@ fn a_commit_outside_the_image_pushes_no_layer_and_the_index_is_whole() {
     };
     let (first, _) = push();
     assert_eq!(first["platforms"].as_array().unwrap().len(), 2);
+    // Proved, it becomes `dev`, which sizes are compared with.
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (of, revision) = (text(&first["digest"]), text(&first["revision"]));
+    for built in first["platforms"].as_array().unwrap() {
+        let platform = text(&built["platform"]);
+        let architecture = platform.strip_prefix("linux/");
+        let platform = json!({"architecture": architecture});
+        let entry = json!({"digest": built["manifest"], "platform": platform});
+        let receipts = folder.path().join("clone/target/xtask/receipts");
+        receipt(&receipts, &of, &entry, &revision);
+    }
+    push();
     checkout.commit("README.md", "another");
     let (second, said) = push();
     assert_ne!(first["digest"], second["digest"]);

@@ -80,7 +80,6 @@ fn pushed(workspace: &Workspace, push: &mut Command) -> (Value, String) {
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     let (digest, index) = workspace.published(&workspace.sha_tag()).unwrap();
     assert_eq!(report["digest"], *digest);
-    assert_eq!(workspace.digest("dev"), Some(digest));
     assert_whole(&index);
     (report, ran.stderr)
 }
@@ -123,11 +122,11 @@ fn a_builder_is_created_once_and_pushes_both_platforms() {
         said.contains("creating container") && has_copied(&said),
         "{said}"
     );
-    assert_eq!(report["tags"], serde_json::json!(["pushed", "pushed"]));
+    assert_eq!(report["tags"], serde_json::json!(["pushed"]));
     // What is published is adopted; another commit is built by the same builder.
     let (again, _) = pushed(&workspace, &mut create(&[]));
     assert_eq!(again["digest"], report["digest"]);
-    assert_eq!(again["tags"], serde_json::json!(["present", "present"]));
+    assert_eq!(again["tags"], serde_json::json!(["present"]));
     workspace.commit("another");
     let (_, said) = pushed(&workspace, &mut create(&[]));
     assert!(!said.contains("creating container"), "{said}");

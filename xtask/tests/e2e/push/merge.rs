@@ -33,6 +33,9 @@ fn parts_are_joined_to_one_index_that_keeps_their_manifests() {
     let merged: Value = serde_json::from_str(&merge(&workspace).succeeded().stdout).unwrap();
     let (digest, index) = workspace.published(&tag).unwrap();
     assert_eq!(merged["digest"], *digest);
+    assert_eq!(workspace.digest("dev"), None);
+    workspace.prove();
+    merge(&workspace).succeeded();
     assert_eq!(workspace.digest("dev").as_ref(), Some(&digest));
     let (joined, attestations) = images(&index);
     let (of_parts, of_parts_attestations) =

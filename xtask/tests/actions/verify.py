@@ -1,0 +1,81 @@
+"""Makes up the receipt of a verification, for the index that the registry has.
+
+As a hostile image could, it then tries to give a tag with whatever token the job has.
+"""
+import base64
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+def argument(name):
+    return sys.argv[sys.argv.index(name) + 1]
+
+
+def token(registry):
+    """What `docker login` has left for a registry, in the form of a header."""
+    path = pathlib.Path(os.environ["DOCKER_CONFIG"], "config.json")
+    auth = json.loads(path.read_text())["auths"][registry]["auth"]
+    return {"Authorization": f"Basic {auth}"}
+
+
+def request(method, url, headers, body=None):
+    asked = urllib.request.Request(url, body, headers, method=method)
+    with urllib.request.urlopen(asked) as answer:
+        return answer.headers, answer.read()
+
+
+def main():
+    registry, _, rest = argument("--pull").partition("/")
+    repository, _, tag = rest.rpartition(":")
+    address = f"http://{registry}/v2/{repository}/manifests"
+    auth = token(registry)
+    headers, index = request("GET", f"{address}/{tag}", {"Accept": INDEX, **auth})
+    digest = headers["Docker-Content-Digest"]
+    platform = argument("--platform")
+    architecture = platform.removeprefix("linux/")
+    entries = json.loads(index)["manifests"]
+    manifest = next(e for e in entries if e["platform"]["architecture"] == architecture)
+    listed = [os.environ["STAND_INS_XTASK"], "verify", "--list", "--json"]
+    listed = json.loads(subprocess.run(listed, check=True, stdout=subprocess.PIPE).stdout)
+    results = [
+        {"id": check["id"], "status": "passed", "seen": "x", "seconds": 0.1}
+        for check in listed["checks"]
+    ]
+    is_bad = os.environ.get("VERIFY_FAILS") == platform
+    if is_bad:
+        results[0]["status"] = "failed"
+    revision = subprocess.run(["git", "rev-parse", "HEAD"], check=True, stdout=subprocess.PIPE)
+    receipt = {
+        "schema": 1,
+        "image": argument("--pull"),
+        "index": digest,
+        "manifest": manifest["digest"],
+        "config": digest,
+        "platform": platform,
+        "execution": "native",
+        "revision": revision.stdout.decode().strip(),
+        "check_set": listed["check_set"],
+        "versions": {"xtask": "0", "engine": None, "buildx": None},
+        "started": "2026-11-26T00:00:00Z",
+        "finished": "2026-11-26T00:00:01Z",
+        "seconds": 1.0,
+        "results": results,
+    }
+    folder = pathlib.Path(argument("--receipt-dir"), digest.replace(":", "-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"linux-{architecture}.json").write_text(json.dumps(receipt))
+    try:
+        request("PUT", f"{address}/stolen", {"Content-Type": INDEX, **auth}, index)
+    except urllib.error.HTTPError as refused:
+        print(f"the job's token may not write: {refused}")
+    sys.exit(1 if is_bad else 0)
+
+
+main()

@@ -1,0 +1,10 @@
+//! The workflows, run by nektos/act: with the real xtask, a real engine and a real registry, and with
+//! stand-ins for what cannot be had here (xtask/tests/actions).
+
+mod changes;
+mod gate;
+mod github;
+mod images;
+mod releases;
+mod run;
+mod workflows;

@@ -1,0 +1,110 @@
+//! ci.yml: what a change is checked with, and what it must not get at.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::github::Github;
+use super::run::{Run, TOKEN, succeeded};
+
+/// The run of a pull request's merge commit, as GitHub makes one.
+fn pull_request<'a>(github: &'a Github, from: &str) -> (Run<'a>, String) {
+    let git = |args: &[&str]| github.workspace.git(args);
+    git(&["checkout", "--quiet", "-b", "topic"]);
+    github.workspace.write("content/file", "changed");
+    github.workspace.commit("a change");
+    let head = github.workspace.revision();
+    git(&["checkout", "--quiet", "--detach", "main"]);
+    git(&["merge", "--quiet", "--no-ff", "--message", "Merge", "topic"]);
+    let merge = github.workspace.revision();
+    git(&["update-ref", "refs/pull/7/merge", "HEAD"]);
+    github.push("refs/pull/7/merge");
+    git(&["checkout", "--quiet", "main"]);
+    let payload = json!({
+        "action": "opened",
+        "number": 7,
+        "pull_request": {
+            "number": 7,
+            "head": {"ref": "topic", "sha": head, "repo": {"full_name": from, "fork": true}},
+            "base": {"ref": "main", "repo": {"full_name": github.name}},
+        },
+    });
+    (
+        github.run("ci.yml", "pull_request", "refs/pull/7/merge", payload),
+        merge,
+    )
+}
+
+/// The tests of a fork's change are whatever the fork wants: they get no secret, no token and nothing
+/// to write to (docker/build-push-action#751, #870 are about what fails where they need one).
+#[test]
+fn a_pull_request_of_a_fork_is_tested_without_any_token() {
+    let github = Github::new();
+    let (run, merge) = pull_request(&github, "mallory/agent");
+    succeeded(&run.start(&["READ_ONLY_TOKEN=1"]));
+    let log = run.read("log");
+    assert!(log.ends_with("test: cargo xtask test\n"), "{log}");
+    assert_eq!(fs::read_to_string(run.kept("head")).unwrap().trim(), merge);
+    let seen = run.read("env-test");
+    assert!(seen.contains("GITHUB_EVENT_NAME=pull_request"), "{seen}");
+    for secret in [TOKEN, "ACTIONS_RUNTIME_TOKEN", "extraheader", "\"auth\""] {
+        assert!(!seen.contains(secret), "`{secret}`: {seen}");
+    }
+    assert_eq!(github.gate.requests(), [""; 0]);
+}
+
+#[test]
+fn a_push_and_each_night_are_tested() {
+    let github = Github::new();
+    let run = github.on_push("ci.yml", "refs/heads/main");
+    run.succeeds();
+    assert!(
+        run.read("log").ends_with("test: cargo xtask test\n"),
+        "{}",
+        run.read("log")
+    );
+    let night = github.run(
+        "ci.yml",
+        "schedule",
+        "main",
+        json!({"schedule": "43 2 * * *"}),
+    );
+    night.succeeds();
+    assert!(
+        night.read("log").ends_with("cargo xtask test --all\n"),
+        "{}",
+        night.read("log")
+    );
+}
+
+#[test]
+fn a_change_starts_the_tests_alone() {
+    let github = Github::new();
+    for event in ["pull_request", "merge_group"] {
+        assert_eq!(github.started_by(event), ["ci.yml"], "{event}");
+    }
+    let by_hand = github.started_by("workflow_dispatch");
+    for name in ["audit.yml", "image.yml", "release.yml"] {
+        assert!(by_hand.iter().any(|one| one == name), "{by_hand:?}");
+    }
+}
+
+/// What GitHub would only warn about: a name that is spelt wrong does nothing, for years.
+#[test]
+fn an_input_that_an_action_does_not_know_fails() {
+    let github = Github::new();
+    let ci = github.workspace.path(".github/workflows/ci.yml");
+    let text = fs::read_to_string(&ci).unwrap();
+    let text = text.replace("persist-credentials:", "persist-credential:");
+    fs::write(ci, text).unwrap();
+    github.workspace.commit("misspelt");
+    github.push("main");
+    let run = github.on_push("ci.yml", "refs/heads/main");
+    let ran = run.start(&[]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(
+        ran.stdout
+            .contains("unknown input: INPUT_PERSIST-CREDENTIAL"),
+        "{ran:#?}"
+    );
+}

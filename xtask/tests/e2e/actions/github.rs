@@ -1,0 +1,207 @@
+//! A repository on a stand-in of GitHub: a bare repository, a runner (nektos/act) and a registry.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::gate::Gate;
+use super::run::{Run, stand_ins};
+use super::workflows;
+use crate::common::{Ran, command};
+use crate::push::Workspace;
+use crate::world::{Registry, root, xtask};
+
+pub(super) struct Github {
+    pub(super) workspace: Workspace,
+    pub(super) gate: Gate,
+    folder: TempDir,
+    /// `OWNER/NAME`.
+    pub(super) name: String,
+}
+
+impl Github {
+    pub(super) fn new() -> Github {
+        let registry = Registry::start();
+        let gate = Gate::before(&registry.address);
+        let workspace = Workspace::with(registry, Some(&gate.address));
+        let name = workspace.repository();
+        let (_, name) = name.split_once('/').unwrap();
+        let name = name.to_owned();
+        let folder = tempfile::tempdir().unwrap();
+        let github = Github {
+            workspace,
+            gate,
+            folder,
+            name,
+        };
+        github.prepare();
+        github
+    }
+
+    /// With this very checkout as its content, and so the real image.
+    pub(super) fn real() -> Github {
+        let github = Github::new();
+        let from = root();
+        let git = |args: &[&str]| github.workspace.git(args);
+        git(&["fetch", "--quiet", from.to_str().unwrap(), "HEAD"]);
+        git(&["reset", "--quiet", "--hard", "FETCH_HEAD"]);
+        github.write_workflows();
+        github
+    }
+
+    fn prepare(&self) {
+        // Compiles verify, which xtask starts.
+        Ran::of(&mut xtask(&["verify", "--list"])).succeeded();
+        let remote = self.remote();
+        self.workspace
+            .git(&["init", "--quiet", "--bare", remote.to_str().unwrap()]);
+        let url = format!("https://github.com/{}", self.name);
+        self.workspace.git(&["remote", "add", "origin", &url]);
+        self.write_workflows();
+        let bin = self.path("bin");
+        fs::create_dir_all(&bin).unwrap();
+        let stand_ins = stand_ins();
+        symlink(stand_ins.join("cargo"), bin.join("cargo")).unwrap();
+        for name in ["rustup", "sudo"] {
+            symlink(stand_ins.join("prepare"), bin.join(name)).unwrap();
+        }
+        fs::create_dir_all(self.path("home/.docker")).unwrap();
+    }
+
+    /// Commits the workflows, and pushes main.
+    fn write_workflows(&self) {
+        // In CI a missing SBOM is an error, and no generator can be had here.
+        let manifest = fs::read_to_string(self.workspace.path("Cargo.toml")).unwrap();
+        let branch = "default-branch = \"main\"\n";
+        assert!(manifest.contains(branch), "{manifest}");
+        let off = format!("{branch}sbom-generator = \"off\"\n");
+        let manifest = manifest.replace(branch, &off);
+        self.workspace.write("Cargo.toml", &manifest);
+        for (name, text) in workflows::all() {
+            // act does not know it; nothing else of a workflow differs here.
+            let text = text.replace("  queue: max\n", "");
+            self.workspace
+                .write(&format!(".github/workflows/{name}"), &text);
+        }
+        self.workspace.commit("workflows");
+        self.push("main");
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What is on GitHub.
+    pub(super) fn remote(&self) -> PathBuf {
+        self.path("remote.git")
+    }
+
+    /// Pushes a branch or a tag to the remote.
+    pub(super) fn push(&self, what: &str) {
+        let remote = self.remote();
+        self.workspace
+            .git(&["push", "--quiet", "--force", remote.to_str().unwrap(), what]);
+    }
+
+    /// Commits a version on the current branch, and pushes its tag.
+    pub(super) fn tag(&self, version: &str) -> String {
+        let path = self.workspace.path("Cargo.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let (before, rest) = text.split_once("version = \"").unwrap();
+        let (_, after) = rest.split_once('"').unwrap();
+        self.workspace.write(
+            "Cargo.toml",
+            &format!("{before}version = \"{version}\"{after}"),
+        );
+        self.workspace.commit(version);
+        let tag = format!("v{version}");
+        self.workspace
+            .git(&["tag", "--annotate", "--message", "x", &tag]);
+        self.push(&tag);
+        tag
+    }
+
+    pub(super) fn digest(&self, tag: &str) -> Option<String> {
+        self.workspace.digest(tag)
+    }
+
+    /// The run that a push to a branch or a tag starts.
+    pub(super) fn on_push<'a>(&'a self, workflow: &'a str, git_ref: &str) -> Run<'a> {
+        let payload = json!({"ref": git_ref});
+        self.run(workflow, "push", git_ref, payload)
+    }
+
+    /// The run that an event starts; the workflows are those of `git_ref`.
+    pub(super) fn run<'a>(
+        &'a self,
+        workflow: &'a str,
+        event: &'a str,
+        git_ref: &str,
+        mut payload: Value,
+    ) -> Run<'a> {
+        payload["repository"] = json!({
+            "full_name": self.name,
+            "default_branch": "main",
+            "private": false,
+        });
+        let commit = format!("{git_ref}^{{commit}}");
+        Run {
+            github: self,
+            folder: tempfile::tempdir_in(self.folder.path()).unwrap().keep(),
+            workflow,
+            event,
+            commit: self.workspace.git(&["rev-parse", &commit]),
+            payload,
+            has_cache: false,
+        }
+    }
+
+    /// The workflows that an event starts, by act's own reading of `on:`.
+    pub(super) fn started_by(&self, event: &str) -> Vec<String> {
+        let mut act = self.act(event, &self.workspace.path(""));
+        let ran = Ran::of(act.args(["--list", "-W", ".github/workflows"])).succeeded();
+        let words = ran.stdout.lines().skip(1).flat_map(str::split_whitespace);
+        let all = workflows::all();
+        let is_file = |word: &&str| all.iter().any(|(name, _)| name == word);
+        let mut files: Vec<String> = words.filter(is_file).map(str::to_owned).collect();
+        files.dedup();
+        files
+    }
+
+    /// act without anything of this machine's environment that would be taken for GitHub's.
+    pub(super) fn act(&self, event: &str, folder: &Path) -> Command {
+        let program = root().join("target/xtask/tools/bin/act");
+        assert!(
+            program.is_file(),
+            "act is missing; hint: `cargo xtask test --quick` installs it"
+        );
+        let path = std::env::var_os("PATH").unwrap();
+        let folders = [self.path("bin")]
+            .into_iter()
+            .chain(std::env::split_paths(&path));
+        let path = std::env::join_paths(folders).unwrap();
+        let mut act = command(program, folder);
+        let remote = format!("url.file://{}.insteadOf", self.remote().display());
+        act.env_clear()
+            .env("PATH", path)
+            .env("HOME", self.path("home"))
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", remote)
+            .env(
+                "GIT_CONFIG_VALUE_0",
+                format!("https://github.com/{}", self.name),
+            )
+            .arg(event);
+        // What a build needs behind a network that inspects TLS.
+        for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
+            if let Some(value) = std::env::var_os(name) {
+                act.env(name, value);
+            }
+        }
+        act
+    }
+}

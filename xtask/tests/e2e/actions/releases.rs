@@ -1,0 +1,173 @@
+//! release.yml and audit.yml: versions, backports, repeated runs, runs at the same time.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::github::Github;
+use super::run::{Run, succeeded};
+use crate::common::Ran;
+
+impl Github {
+    fn on_tag<'a>(&'a self, tag: &str) -> Run<'a> {
+        self.on_push("release.yml", &format!("refs/tags/{tag}"))
+    }
+
+    /// Commits, tags and releases a version on the current branch; its digest.
+    #[track_caller]
+    fn release(&self, version: &str) -> Option<String> {
+        let tag = self.tag(version);
+        self.on_tag(&tag).succeeds();
+        let digest = self.digest(&tag);
+        assert!(digest.is_some(), "{tag}");
+        digest
+    }
+
+    /// Started by hand, on main.
+    fn by_hand(&self, version: &str) -> Run<'_> {
+        let payload = json!({"ref": "refs/heads/main"});
+        self.run("release.yml", "workflow_dispatch", "main", payload)
+            .input("version", version)
+    }
+
+    /// At a desk, with a token that may write.
+    fn at_a_desk(&self, args: &[&str]) -> Ran {
+        let config = self.workspace.path("target/desk");
+        fs::create_dir_all(&config).unwrap();
+        // `write:x`
+        let auths = json!({"auths": {(&*self.gate.address): {"auth": "d3JpdGU6eA=="}}});
+        fs::write(config.join("config.json"), auths.to_string()).unwrap();
+        let mut xtask = self.workspace.xtask(args);
+        let url = format!("https://github.com/{}", self.name);
+        let remote = format!("url.file://{}.insteadOf", self.remote().display());
+        xtask
+            .env("DOCKER_CONFIG", config)
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", remote)
+            .env("GIT_CONFIG_VALUE_0", url);
+        Ran::of(&mut xtask)
+    }
+}
+
+#[test]
+fn versions_are_released_in_any_order_and_any_number_of_times() {
+    let github = Github::new();
+    let tag = github.tag("1.0.0");
+    let first = github.on_tag(&tag);
+    first.succeeds();
+    let one = github.digest("v1.0.0");
+    assert!(one.is_some());
+    assert_eq!(github.digest("latest"), one);
+    assert_eq!(github.digest("dev"), None, "a tag does not move it");
+    let summary = first.read("summary-release");
+    assert!(summary.contains("### Release v1.0.0"), "{summary}");
+    // All of it again, with an artifact there that only has a name like ours: a merge of all that a
+    // pattern matches has published wrong images elsewhere (danny-avila/LibreChat#15446,
+    // owncloud-docker/ubuntu#283). Then the one job that is not image.yml's, alone.
+    let like_ours = first.kept("artifacts/receipts-like-ours");
+    fs::create_dir_all(&like_ours).unwrap();
+    fs::write(like_ours.join("linux-amd64.json"), "{}").unwrap();
+    first.succeeds();
+    first.again("release");
+    assert_eq!(github.digest("v1.0.0"), one);
+    let old = github.workspace.revision();
+
+    let two = github.release("2.0.0");
+    assert_eq!(github.digest("latest"), two);
+    github.release("3.0.0-rc.1");
+    assert_eq!(github.digest("latest"), two);
+    github.workspace.git(&["checkout", "--quiet", &old]);
+    github.release("1.0.1");
+    assert_eq!(github.digest("latest"), two, "a backport does not move it");
+    github
+        .run("audit.yml", "schedule", "main", json!({}))
+        .succeeds();
+}
+
+#[test]
+fn a_release_after_a_rollback_moves_latest_and_a_repeated_one_does_not() {
+    let github = Github::new();
+    let one = github.release("1.0.0");
+    let revision = github.workspace.revision();
+    let tag = github.tag("1.1.0");
+    let second = github.on_tag(&tag);
+    second.succeeds();
+    github.workspace.prove_as("v1.0.0", &revision);
+    let back = ["release", "--rollback", "--to", "1.0.0", "--yes"];
+    github.at_a_desk(&back).succeeded();
+    assert_eq!(github.digest("latest"), one);
+    second.again("release");
+    let three = github.release("1.2.0");
+    assert_eq!(github.digest("latest"), three);
+}
+
+/// More than three tags of one push make no event at all (sebastianbergmann/phpunit#6327,
+/// axodotdev/cargo-dist#190), and a run that is repeated takes the workflow of the tag's commit: both
+/// are released by hand, with the workflow of main.
+#[test]
+fn a_version_whose_commit_has_no_workflow_is_released_by_hand() {
+    let github = Github::new();
+    github.workspace.git(&["checkout", "--quiet", "-b", "old"]);
+    github.workspace.git(&["rm", "--quiet", "-r", ".github"]);
+    github.tag("0.9.0");
+    github.workspace.git(&["checkout", "--quiet", "main"]);
+    github.by_hand("0.9.0").succeeds();
+    let digest = github.digest("v0.9.0");
+    assert!(digest.is_some());
+    assert_eq!(github.digest("latest"), digest);
+    assert_eq!(github.digest("dev"), None);
+}
+
+#[test]
+fn a_tag_that_is_not_a_version_releases_nothing() {
+    let github = Github::new();
+    // The filter takes it for one; the build metadata cannot be a tag of an image.
+    github.workspace.git(&["tag", "v1.0.0-rc.1+build"]);
+    github.push("v1.0.0-rc.1+build");
+    for run in [
+        github.on_tag("v1.0.0-rc.1+build"),
+        github.by_hand("1.0"),
+        github.by_hand("$(id)"),
+    ] {
+        let ran = run.start(&[]);
+        assert_eq!(ran.code, Some(1), "{ran:#?}");
+        assert!(
+            !run.read("summary-release").contains("### Release"),
+            "{ran:#?}"
+        );
+    }
+    assert_eq!(github.digest("latest"), None);
+}
+
+/// Both come in one push. GitHub lets one wait for the other (`queue: max`), in an order that nobody
+/// promises.
+#[test]
+fn two_tags_at_once_are_both_released() {
+    let github = Github::new();
+    let (one, two) = (github.tag("1.0.0"), github.tag("2.0.0"));
+    github.on_tag(&two).succeeds();
+    github.on_tag(&one).succeeds();
+    assert!(github.digest(&one).is_some());
+    assert_eq!(github.digest("latest"), github.digest(&two));
+}
+
+/// Takes minutes: the real image, verified on both platforms, one of them emulated.
+#[test]
+#[ignore = "the real image, twice verified"]
+fn the_real_image_is_published_and_released() {
+    let github = Github::real();
+    let main = github.on_push("image.yml", "refs/heads/main");
+    succeeded(&main.start(&["STAND_INS_VERIFY=real"]));
+    let dev = github.digest("dev");
+    assert!(dev.is_some());
+    let manifest = fs::read_to_string(github.workspace.path("Cargo.toml")).unwrap();
+    let (_, version) = manifest.split_once("version = \"").unwrap();
+    let version = format!("v{}", version.split('"').next().unwrap());
+    github.workspace.git(&["tag", &version]);
+    github.push(&version);
+    let release = github.on_tag(&version);
+    succeeded(&release.start(&["STAND_INS_VERIFY=real"]));
+    assert_eq!(github.digest("latest"), dev);
+    let audit = github.run("audit.yml", "schedule", "main", json!({}));
+    audit.succeeds();
+}

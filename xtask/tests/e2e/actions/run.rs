@@ -1,0 +1,168 @@
+//! One run of a workflow by act.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::github::Github;
+use super::workflows;
+use crate::common::Ran;
+use crate::world::root;
+
+/// What a job's token would be on GitHub; nothing but a login may see it.
+pub(super) const TOKEN: &str = "the-token-of-the-job";
+
+/// What is the same for every run: each job runs on this machine, whatever architecture it asks for.
+const ACT: [&str; 6] = [
+    "--platform=ubuntu-latest=-self-hosted",
+    "--platform=ubuntu-24.04-arm=-self-hosted",
+    "--no-skip-checkout",
+    "--action-offline-mode",
+    "--cache-server-addr=127.0.0.1",
+    "--artifact-server-addr=127.0.0.1",
+];
+
+/// A run, with the artifacts that it keeps when it is repeated.
+pub(super) struct Run<'a> {
+    pub(super) github: &'a Github,
+    pub(super) folder: PathBuf,
+    pub(super) workflow: &'a str,
+    pub(super) event: &'a str,
+    /// The commit that the workflows come from.
+    pub(super) commit: String,
+    /// The payload, as GitHub sends it.
+    pub(super) payload: Value,
+    /// Whether actions get the address of a cache, and a token.
+    pub(super) has_cache: bool,
+}
+
+impl Run<'_> {
+    /// A folder of the run that no job sees.
+    pub(super) fn kept(&self, name: &str) -> PathBuf {
+        self.folder.join("kept").join(name)
+    }
+
+    /// What a stand-in has kept; empty when it was not used.
+    pub(super) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.kept(name)).unwrap_or_default()
+    }
+
+    pub(super) fn with_cache(self) -> Self {
+        Run {
+            has_cache: true,
+            ..self
+        }
+    }
+
+    pub(super) fn input(mut self, name: &str, value: &str) -> Self {
+        self.payload["inputs"] = json!({name: value});
+        self
+    }
+
+    #[track_caller]
+    pub(super) fn succeeds(&self) {
+        succeeded(&self.start(&[]));
+    }
+
+    /// Repeats one job alone: the others have no effect, and their artifacts are those of before.
+    #[track_caller]
+    pub(super) fn again(&self, job: &str) {
+        succeeded(&self.start(&[&format!("RERUN={job}")]));
+    }
+
+    /// Starts the run with more variables, and waits for its end.
+    pub(super) fn start(&self, variables: &[&str]) -> Ran {
+        self.prepare();
+        let mut act = self.github.act(self.event, &self.checkout());
+        act.args(ACT);
+        let mut option = |name: &str, value: &str| {
+            act.arg(format!("--{name}={value}"));
+        };
+        option("workflows", &format!(".github/workflows/{}", self.workflow));
+        option("eventpath", &self.path("event.json"));
+        option("cache-server-path", &self.path("cache"));
+        option("action-cache-path", &self.path("act"));
+        option("secret", &format!("GITHUB_TOKEN={TOKEN}"));
+        option("var", &format!("REGISTRY={}", self.github.gate.address));
+        if self.has_cache {
+            // Without these act makes no token; nothing of ours uses its artifacts.
+            let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+            let port = free.unwrap().port().to_string();
+            option("artifact-server-port", &port);
+            option("artifact-server-path", &self.path("unused"));
+        }
+        for [action, commit, _] in workflows::actions() {
+            let folder = stand_ins().join(&action);
+            let folder = format!("{action}@{commit}={}", folder.display());
+            option("local-repository", &folder);
+        }
+        for variable in self.variables() {
+            option("env", &variable);
+        }
+        for variable in variables {
+            option("env", variable);
+        }
+        Ran::of(&mut act)
+    }
+
+    /// Removes what an earlier attempt has left, but for its artifacts.
+    fn prepare(&self) {
+        fs::create_dir_all(self.kept("")).unwrap();
+        for entry in fs::read_dir(self.kept("")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        let permissions = json!(workflows::permissions()).to_string();
+        fs::write(self.kept("permissions.json"), permissions).unwrap();
+        fs::write(self.folder.join("event.json"), self.payload.to_string()).unwrap();
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
+    /// Where act reads the workflows and, whatever the event says, the commit of the run.
+    fn checkout(&self) -> PathBuf {
+        let folder = self.folder.join("checkout");
+        if !folder.exists() {
+            let at = folder.to_str().unwrap();
+            let add = ["worktree", "add", "--quiet", "--detach", at, &self.commit];
+            self.github.workspace.git(&add);
+        }
+        folder
+    }
+
+    /// What the stand-ins have to know.
+    fn variables(&self) -> Vec<String> {
+        let engine = std::env::var("DOCKER_HOST");
+        let engine = engine.unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
+        let mut all = vec![
+            format!("STAND_INS={}", stand_ins().display()),
+            format!("STAND_INS_KEEP={}", self.kept("").display()),
+            format!("STAND_INS_XTASK={}", env!("CARGO_BIN_EXE_xtask")),
+            format!("STAND_INS_ENGINE={engine}"),
+        ];
+        if let Ok(config) = std::env::var("DOCKER_CONFIG") {
+            let plugins = Path::new(&config).join("cli-plugins");
+            all.push(format!("STAND_INS_PLUGINS={}", plugins.display()));
+        }
+        all
+    }
+}
+
+/// [`Ran::succeeded`] that prints act's log as it is.
+#[track_caller]
+pub(super) fn succeeded(ran: &Ran) {
+    let is_news = |line: &&str| !line.contains("LocalRepositoryCache");
+    let log: Vec<&str> = ran.stdout.lines().filter(is_news).collect();
+    assert_eq!(ran.code, Some(0), "{}\n{}", log.join("\n"), ran.stderr);
+}
+
+/// The folder of the stand-ins.
+pub(super) fn stand_ins() -> PathBuf {
+    root().join("xtask/tests/actions")
+}

@@ -1,0 +1,170 @@
+//! What the workflows say, as far as a test has to know it without running them. They are checked to
+//! be valid by actionlint; here plain lines are enough.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use regex::Regex;
+
+use crate::world::root;
+
+/// Every workflow, as its name and its text.
+pub(super) fn all() -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(root().join(".github/workflows")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        all.push((name, fs::read_to_string(&path).unwrap()));
+    }
+    all.sort();
+    all
+}
+
+pub(super) fn text(name: &str) -> String {
+    fs::read_to_string(root().join(".github/workflows").join(name)).unwrap()
+}
+
+/// What each job may do with packages; a job that does not mention them may do nothing.
+pub(super) fn permissions() -> BTreeMap<String, String> {
+    let job = Regex::new(r"^  ([a-z0-9-]+):$").unwrap();
+    let right = Regex::new(r"^      packages: (read|write) #").unwrap();
+    let mut found = BTreeMap::new();
+    for (_, text) in all() {
+        let (_, jobs) = text.split_once("\njobs:\n").unwrap();
+        let mut current = "";
+        for line in jobs.lines() {
+            if let Some(name) = job.captures(line) {
+                current = name.get(1).unwrap().as_str();
+                let twice = found.insert(current.to_owned(), "none".to_owned());
+                assert_eq!(twice, None, "two jobs are called `{current}`");
+            } else if let Some(right) = right.captures(line) {
+                found.insert(current.to_owned(), right[1].to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The actions that are used, each as `OWNER/NAME`, its commit and its version.
+pub(super) fn actions() -> Vec<[String; 3]> {
+    let uses = Regex::new(r"uses: ([a-z.-]+/[a-z.-]+)@([0-9a-f]{40}) # v([0-9.]+)").unwrap();
+    let mut found = Vec::new();
+    for (name, text) in all() {
+        for line in text.lines().filter(|line| line.contains("uses: ")) {
+            if line.contains("uses: ./.github/workflows/") {
+                continue;
+            }
+            let Some(parts) = uses.captures(line) else {
+                panic!("{name}: no full commit with its version: {line}");
+            };
+            found.push([1, 2, 3].map(|part| parts[part].to_owned()));
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Whether GitHub starts release.yml for a tag, by its filter.
+fn is_released(tag: &str) -> bool {
+    let text = text("release.yml");
+    let filter = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("tags: ["));
+    let patterns = filter.unwrap().trim_end_matches(']').split(", ");
+    let mut expressions = patterns.map(|pattern| {
+        // `+` and `[…]` mean what they mean in an expression; `*` ends at a slash.
+        let pattern = pattern.trim_matches('"').replace('.', r"\.");
+        Regex::new(&format!("^{}$", pattern.replace('*', "[^/]*"))).unwrap()
+    });
+    expressions.any(|expression| expression.is_match(tag))
+}
+
+#[test]
+fn versions_alone_are_released() {
+    for tag in ["v0.2.13", "v1.0.0", "v10.20.30", "v1.0.0-rc.1", "v1.0.0-0"] {
+        assert!(is_released(tag), "{tag}");
+    }
+    for tag in [
+        "v1",
+        "v1.2",
+        "v1.2.3.4",
+        "1.2.3",
+        "version",
+        "vendor/v1.2.3",
+        "v1.2.x",
+        "v1.2.3/x",
+    ] {
+        assert!(!is_released(tag), "{tag}");
+    }
+}
+
+/// A third tag cancels the second one where only one run may wait (ai-ecoverse/slicc#1673,
+/// anolilab/lunora#474), and a release that is cancelled may be half done.
+#[test]
+fn a_release_waits_and_is_never_cancelled() {
+    for name in ["release.yml", "image.yml"] {
+        let text = text(name);
+        let (_, rest) = text.split_once("\nconcurrency:\n").unwrap();
+        let block: Vec<&str> = rest
+            .lines()
+            .take_while(|line| line.starts_with(' '))
+            .collect();
+        assert!(
+            block.contains(&"  cancel-in-progress: false"),
+            "{name}: {block:?}"
+        );
+        assert!(block.contains(&"  queue: max"), "{name}: {block:?}");
+    }
+}
+
+/// No secret reaches a workflow of ours but the job's own token, and that only where it logs in.
+#[test]
+fn a_token_is_given_to_the_login_alone() {
+    for (name, text) in all() {
+        assert!(!text.contains("secrets:"), "{name}");
+        assert!(!text.contains("pull_request_target"), "{name}");
+        assert!(!text.contains("secrets."), "{name}");
+        for line in text.lines().filter(|line| line.contains("github.token")) {
+            assert_eq!(line.trim(), "password: ${{ github.token }}", "{name}");
+        }
+        let (head, _) = text.split_once("jobs:\n").unwrap();
+        assert!(head.contains("\npermissions: {}\n"), "{name}");
+    }
+}
+
+/// act gives the runner's tokens to every step, GitHub to actions alone. So the action that hands
+/// them on is where nothing is compiled.
+#[test]
+fn no_job_that_compiles_gets_the_tokens_of_the_runner() {
+    for (name, text) in all() {
+        let uses_cargo = text.contains("cargo ");
+        assert!(
+            !uses_cargo || !text.contains("ghaction-github-runtime"),
+            "{name}"
+        );
+        // Nor is anybody logged in before.
+        let login = text.find("docker/login-action").unwrap_or(text.len());
+        let last = text.rfind("run: cargo ").unwrap_or_default();
+        assert!(last < login, "{name}");
+    }
+}
+
+/// Each action that is used has a stand-in, which was written by the source of that major version.
+#[test]
+fn stand_ins_are_of_the_versions_that_are_used() {
+    for [action, _, version] in actions() {
+        let path = root()
+            .join("xtask/tests/actions")
+            .join(&action)
+            .join("action.yml");
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let major = version.split('.').next().unwrap();
+        let head = format!("# Stands in for {action} v{major}.");
+        assert_eq!(
+            text.lines().next(),
+            Some(&*head),
+            "read the inputs, the outputs and the source of {action} {version}, and mend its stand-in"
+        );
+    }
+}

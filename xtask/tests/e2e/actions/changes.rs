@@ -1,4 +1,4 @@
-//! ci.yml: what a change is checked with, and what it must not get at.
+//! ci.yml and pull-request.yml: what a change is checked with, and what it must not get at.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use super::github::Github;
 use super::run::{Run, TOKEN, succeeded};
 
 /// The run of a pull request's merge commit, as GitHub makes one.
-fn pull_request<'a>(github: &'a Github, from: &str) -> (Run<'a>, String) {
+fn pull_request<'a>(github: &'a Github, workflow: &'a str, from: &str) -> (Run<'a>, String) {
     let git = |args: &[&str]| github.workspace.git(args);
     git(&["checkout", "--quiet", "-b", "topic"]);
     github.workspace.write("content/file", "changed");
@@ -25,12 +25,13 @@ fn pull_request<'a>(github: &'a Github, from: &str) -> (Run<'a>, String) {
         "number": 7,
         "pull_request": {
             "number": 7,
-            "head": {"ref": "topic", "sha": head, "repo": {"full_name": from, "fork": true}},
+            "user": {"login": "mallory"},
+            "head": {"ref": "topic", "sha": head, "repo": {"full_name": from, "fork": from != github.name}},
             "base": {"ref": "main", "repo": {"full_name": github.name}},
         },
     });
     (
-        github.run("ci.yml", "pull_request", "refs/pull/7/merge", payload),
+        github.run(workflow, "pull_request", "refs/pull/7/merge", payload),
         merge,
     )
 }
@@ -40,7 +41,7 @@ fn pull_request<'a>(github: &'a Github, from: &str) -> (Run<'a>, String) {
 #[test]
 fn a_pull_request_of_a_fork_is_tested_without_any_token() {
     let github = Github::new();
-    let (run, merge) = pull_request(&github, "mallory/agent");
+    let (run, merge) = pull_request(&github, "ci.yml", "mallory/agent");
     succeeded(&run.start(&["READ_ONLY_TOKEN=1"]));
     let log = run.read("log");
     assert!(log.ends_with("test: cargo xtask test\n"), "{log}");
@@ -51,6 +52,24 @@ fn a_pull_request_of_a_fork_is_tested_without_any_token() {
         assert!(!seen.contains(secret), "`{secret}`: {seen}");
     }
     assert_eq!(github.gate.requests(), [""; 0]);
+}
+
+#[test]
+fn a_pull_request_of_the_repository_gets_an_image_and_a_forks_gets_none() {
+    let github = Github::new();
+    let (run, _) = pull_request(&github, "pull-request.yml", &github.name);
+    run.succeeds();
+    assert!(github.digest("pr-7").is_some());
+    assert_eq!(github.digest("dev"), None);
+    let seen = run.read("env-pull-request");
+    assert!(seen.contains("GITHUB_EVENT_NAME=pull_request"), "{seen}");
+    assert!(!seen.contains(TOKEN), "{seen}");
+
+    let github = Github::new();
+    let (run, _) = pull_request(&github, "pull-request.yml", "mallory/agent");
+    run.succeeds();
+    assert_eq!(github.gate.requests(), [""; 0]);
+    assert_eq!(run.read("log"), "");
 }
 
 #[test]
@@ -78,11 +97,11 @@ fn a_push_and_each_night_are_tested() {
 }
 
 #[test]
-fn a_change_starts_the_tests_alone() {
+fn a_change_starts_its_tests_and_its_image_alone() {
     let github = Github::new();
-    for event in ["pull_request", "merge_group"] {
-        assert_eq!(github.started_by(event), ["ci.yml"], "{event}");
-    }
+    let started = ["ci.yml", "pull-request.yml"];
+    assert_eq!(github.started_by("pull_request"), started);
+    assert_eq!(github.started_by("merge_group"), ["ci.yml"]);
     let by_hand = github.started_by("workflow_dispatch");
     for name in ["audit.yml", "image.yml", "release.yml"] {
         assert!(by_hand.iter().any(|one| one == name), "{by_hand:?}");

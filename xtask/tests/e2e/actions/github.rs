@@ -65,7 +65,9 @@ impl Github {
         let bin = self.path("bin");
         fs::create_dir_all(&bin).unwrap();
         let stand_ins = stand_ins();
-        symlink(stand_ins.join("cargo"), bin.join("cargo")).unwrap();
+        for name in ["cargo", "gh"] {
+            symlink(stand_ins.join(name), bin.join(name)).unwrap();
+        }
         for name in ["rustup", "sudo"] {
             symlink(stand_ins.join("prepare"), bin.join(name)).unwrap();
         }
@@ -93,6 +95,11 @@ impl Github {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// What `gh` was asked to make, a line for each GitHub Release.
+    pub(super) fn releases(&self) -> String {
+        fs::read_to_string(self.path("home/releases")).unwrap_or_default()
     }
 
     /// What is on GitHub.

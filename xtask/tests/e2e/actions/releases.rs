@@ -79,6 +79,14 @@ fn versions_are_released_in_any_order_and_any_number_of_times() {
     github.workspace.git(&["checkout", "--quiet", &old]);
     github.release("1.0.1");
     assert_eq!(github.digest("latest"), two, "a backport does not move it");
+    let releases = github.releases();
+    let made: Vec<&str> = releases
+        .lines()
+        .filter_map(|line| line.split(' ').nth(2))
+        .collect();
+    assert_eq!(made, ["v1.0.0", "v2.0.0", "v3.0.0-rc.1", "v1.0.1"]);
+    let is_latest = |line: &&str| line.ends_with("--latest=true");
+    assert_eq!(releases.lines().filter(is_latest).count(), 2, "{releases}");
     github
         .run("audit.yml", "schedule", "main", json!({}))
         .succeeds();

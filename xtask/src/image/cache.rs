@@ -31,7 +31,7 @@ impl FromStr for Cache {
                 Ok(repository) => Ok(Cache::Registry(repository)),
                 Err(why) => Err(format!("{why}; the tags are the platforms")),
             },
-            // docker is started elsewhere than we are.
+            // docker starts in the workspace's root, not in the caller's folder.
             Some(("local", folder)) if !folder.is_empty() => match std::path::absolute(folder) {
                 Ok(folder) => Ok(Cache::Local(folder)),
                 Err(why) => Err(format!("`{folder}` is not a folder: {why}")),
@@ -72,9 +72,9 @@ pub(super) fn usable(exec: &Exec, asked: Option<&Cache>) -> Option<Cache> {
     }
 }
 
-/// What a piece of BuildKit's work that failed says about a cache, if it is of one.
+/// What a failed step of BuildKit says about a cache; none when the step is of no cache.
 pub(super) fn fault(work: &str, error: &str) -> Option<String> {
-    // The storage behind GitHub's service frames its answer; what it was asked and said comes first.
+    // The storage behind GitHub's service puts a frame around its answer. The request comes first.
     let lines = error.lines().filter(|line| !line.starts_with("---"));
     let error = lines.take(2).collect::<Vec<_>>().join(": ");
     if work.starts_with("importing cache manifest from ") {
@@ -175,7 +175,7 @@ pub(super) fn slug(platform: Platform) -> String {
     platform.as_str().replace('/', "-")
 }
 
-/// None where buildx would fail for want of it.
+/// None when the folder has no index that can be read: buildx would fail.
 fn source(cache: &Cache, scope: &str) -> Option<String> {
     match cache {
         Cache::Local(folder) => {

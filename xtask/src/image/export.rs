@@ -34,7 +34,7 @@ use crate::preflight;
 use crate::threads;
 use crate::unpack;
 
-/// A build into folders that is decided.
+/// The plan of a build into folders.
 pub(super) struct Export {
     /// Of all folders.
     folder: PathBuf,
@@ -50,7 +50,7 @@ struct Build {
     command: Vec<String>,
 }
 
-/// What one run of buildx has left.
+/// The result of one run of buildx.
 pub(super) struct Exported {
     pub(super) layout: Layout,
     pub(super) tree: ImageTree,
@@ -62,7 +62,7 @@ pub(super) struct Exported {
 pub(super) enum Purpose<'a> {
     /// With the provenance and the SBOM that are asked for.
     Push,
-    /// To be compared: without what differs from build to build by design, and without a cache.
+    /// To compare it: without a cache, and without what differs from build to build by design.
     Compare(&'a str),
 }
 
@@ -136,7 +136,7 @@ impl Export {
         self.builds.iter().map(|build| build.command.clone())
     }
 
-    /// Builds, those for several nodes side by side; to be called with [`Export::lock`] held.
+    /// Builds; several nodes build at the same time. The caller holds [`Export::lock`].
     pub(super) fn run(&self, ctx: &Ctx) -> anyhow::Result<Vec<Exported>> {
         let mut layouts = Vec::new();
         for build in &self.builds {
@@ -194,8 +194,8 @@ impl Export {
         ran.map(drop)
     }
 
-    /// Two builds at once would write into, and clean, one folder; so it is kept until what was built
-    /// there is no longer needed.
+    /// Two builds at once would write into one folder, and clean it. So the caller keeps the lock until
+    /// nobody needs what was built there.
     pub(super) fn lock(&self) -> anyhow::Result<File> {
         lock::take(&self.folder.with_extension("lock"))
     }
@@ -233,7 +233,7 @@ fn output(folder: &Path, compression: Compression) -> String {
 
 /// The bytes of the archives within layers, as far as the last build knew them.
 pub(super) fn known(ctx: &Ctx) -> BTreeMap<Digest, u64> {
-    // Sizes are for people: a record that cannot be read costs no more than they take to count.
+    // Sizes are for people. When the record cannot be read, they are counted again.
     let last = LastBuild::read(ctx).ok().flatten();
     let layers = last.into_iter().flat_map(|built| built.platforms);
     let layers = layers.flat_map(|platform| platform.layers);
@@ -263,7 +263,7 @@ pub(super) fn sizes_of(
     sizes.collect()
 }
 
-/// The bytes of the archives within the layers; those that are not `known` are unpacked for it.
+/// The bytes of the archives within the layers. Those that are not `known` are unpacked and counted.
 pub(super) fn unpacked(
     exported: &[Exported],
     mut known: BTreeMap<Digest, u64>,

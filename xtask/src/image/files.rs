@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Removes what an earlier build said, so that it is never taken for what this one says.
+/// Removes what an earlier build wrote, so that nobody takes it for the result of this one.
 pub(super) fn remove_old(file: &Path) -> anyhow::Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -314,7 +314,7 @@ struct Made {
     /// None from the classic image store, which keeps no manifest: there the file has the
     /// configuration's digest under both names.
     digest: Option<Digest>,
-    /// Of a single manifest, where it is said.
+    /// Given for a single manifest, by some versions of buildx.
     platform: Option<Platform>,
 }
 

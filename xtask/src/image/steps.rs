@@ -43,7 +43,7 @@ pub(super) struct Ran<'a> {
 
 /// Asks buildx for the steps of a build; a note says what it could not do with its cache.
 ///
-/// There are none where buildx or the builder keeps no history, and of builds that took no time.
+/// Returns none when buildx or the builder keeps no history, and for a build that took no time.
 pub(super) fn ask(
     exec: &Exec,
     builder: Option<&str>,
@@ -76,7 +76,7 @@ pub(super) fn ask(
     Ok(history.steps)
 }
 
-/// What a history tells of a build.
+/// What the history says of a build.
 #[derive(Default)]
 struct History {
     steps: BTreeMap<Platform, Steps>,
@@ -91,7 +91,7 @@ struct Report {
     vertexes: Vec<Event>,
 }
 
-/// Something that BuildKit reports of a vertex; what it does not say has been said or will be.
+/// Something that BuildKit reports of a vertex. Another report has what this one leaves out.
 #[derive(Deserialize)]
 struct Event {
     digest: String,
@@ -122,8 +122,8 @@ struct Vertex<'a> {
 
 /// What buildx prints of a build (`rawjson`).
 ///
-/// A step that several platforms share, which has the name of one of them, counts for each that
-/// needs it: for those whose last step it leads to. All steps are those of a single platform.
+/// A step that several platforms share has the name of one of them. It counts for each platform whose
+/// last step needs it. In a build of one platform every step counts.
 fn parse(said: &[u8], platforms: &[Platform]) -> serde_json::Result<History> {
     let reports = serde_json::Deserializer::from_slice(said).into_iter::<Report>();
     let reports: Vec<Report> = reports.collect::<Result<_, _>>()?;

@@ -1,4 +1,4 @@
-//! The client against a registry of a few lines, which answers as it is told.
+//! The client against a registry of a few lines, whose answers each test chooses.
 
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -104,7 +104,7 @@ fn serve(listener: &TcpListener, answers: &[String]) -> Vec<String> {
 /// Reads one request, answers it, and returns its first line and what it is authorized by.
 fn exchange(mut stream: TcpStream, answer: &str) -> String {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let (mut told, mut length) = (String::new(), 0);
+    let (mut request, mut length) = (String::new(), 0);
     for (number, line) in reader.by_ref().lines().enumerate() {
         let line = line.unwrap();
         if line.is_empty() {
@@ -112,30 +112,34 @@ fn exchange(mut stream: TcpStream, answer: &str) -> String {
         }
         let header = line.split_once(": ").unwrap_or_default();
         if number == 0 {
-            told = line.trim_end_matches(" HTTP/1.1").to_owned();
+            request = line.trim_end_matches(" HTTP/1.1").to_owned();
         } else if header.0.eq_ignore_ascii_case("authorization") {
-            told = format!("{told} [{}]", header.1);
+            request = format!("{request} [{}]", header.1);
         } else if header.0.eq_ignore_ascii_case("content-length") {
             length = header.1.parse().unwrap();
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    if told.is_empty() {
-        return told;
+    if request.is_empty() {
+        return request;
     }
     let (head, text) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
     let size = text.len();
     let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n");
     // The answer to a HEAD ends with its headers, whatever length they name.
-    let text = if told.starts_with("HEAD") { "" } else { text };
+    let text = if request.starts_with("HEAD") {
+        ""
+    } else {
+        text
+    };
     stream
         .write_all(format!("{answer}{text}").as_bytes())
         .unwrap();
     if length > 0 {
-        told = format!("{told} {}", String::from_utf8(body).unwrap());
+        request = format!("{request} {}", String::from_utf8(body).unwrap());
     }
-    told
+    request
 }
 
 #[track_caller]

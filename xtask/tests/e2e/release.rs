@@ -231,8 +231,8 @@ fn versions_are_written_once_and_latest_never_goes_down() {
     fs::remove_dir_all(releases.receipts()).unwrap();
     releases.proxy.reset(crate::push::proxy::When::Never);
     let again = releases.run(&[]).succeeded();
-    let told: Value = serde_json::from_str(&again.stdout).unwrap();
-    assert_eq!(told["tags"][1]["written"], false, "{told}");
+    let report: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(report["tags"][1]["written"], false, "{report}");
     let requests = releases.proxy.requests();
     assert!(
         !requests.iter().any(|line| line.starts_with("PUT")),

@@ -1,5 +1,5 @@
 //! What must hold of all checks that need no container: the good image passes them, and a wrong
-//! one is told so in words.
+//! one is described in words.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a registry holds, as it tells it, in full or in part, truly or not.
+//! Answers of a registry about its content: whole, cut short, true and false.
 
 use super::*;
 

@@ -61,13 +61,13 @@ fn to_take_back() -> ReleaseFacts {
 }
 
 /// Each step's kind, repository and tag, and whether it writes.
-fn told(plan: &ReleasePlan) -> Vec<(StepKind, String, bool)> {
+fn described(plan: &ReleasePlan) -> Vec<(StepKind, String, bool)> {
     let steps = plan.steps.iter();
-    let told = |step: &TagStep| {
+    let described = |step: &TagStep| {
         let reference = step.repository.reference(&step.tag);
         (step.kind, reference, step.is_write())
     };
-    steps.map(told).collect()
+    steps.map(described).collect()
 }
 
 fn whys(refusals: &[Refusal]) -> Vec<&str> {
@@ -88,7 +88,7 @@ fn a_first_release_gives_both_tags() {
         (StepKind::Version, "agentgate/agent:v1.2.3".to_owned(), true),
         (StepKind::Latest, "agentgate/agent:latest".to_owned(), true),
     ];
-    assert_eq!(told(&plan), expected);
+    assert_eq!(described(&plan), expected);
     assert!(
         plan.steps
             .iter()
@@ -191,7 +191,7 @@ fn other_repositories_get_a_copy_and_every_version_comes_before_any_latest() {
         (StepKind::Latest, "ghcr.io/me/agent:latest", false),
     ];
     let expected = expected.map(|(kind, tag, writes)| (kind, tag.to_owned(), writes));
-    assert_eq!(told(&plan), expected);
+    assert_eq!(described(&plan), expected);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn latest_goes_back_to_what_was_published_and_is_lower() {
         "agentgate/agent:latest".to_owned(),
         true,
     );
-    assert_eq!(told(&plan), [expected]);
+    assert_eq!(described(&plan), [expected]);
     assert_eq!(plan.steps[0].why, "the reason");
     let mut done = facts;
     done.published[0].latest = Some(at("ours", Some("1.2.3")));

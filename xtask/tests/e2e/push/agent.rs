@@ -116,7 +116,7 @@ fn a_commit_outside_the_image_pushes_no_layer_and_the_index_is_whole() {
     let run = docker(&["run", "--rm", "--platform", other, &image, "true"]);
     run.succeeded();
     docker(&["rmi", "--force", &image]);
-    // Another entrypoint pushes its own layer and what tells of it: at most 200 kB.
+    // Another entrypoint pushes its own layer and the documents that name it: at most 200 kB.
     checkout.commit("crates/agent-entrypoint/src/help.txt", "another\n");
     let (_, said) = push();
     let pushed = said.split_once("\n8 blobs (");

@@ -57,14 +57,14 @@ fn fails_from(fault: Fault, step: usize) {
         let before = workspace.digest("dev");
         proxy.reset(When::From(number, fault));
         let ran = workspace.image(&["--push"]);
-        // A fault that is seen only when the tag stands is told all the same.
+        // A fault that is seen only when the tag stands is reported all the same.
         assert_eq!(ran.code, Some(1), "{fault:?} from {number}: {ran:#?}");
         assert!(ran.stderr.contains("hint: "), "{number}: {ran:#?}");
         let [sha, dev] = state(&workspace);
         let is_half = sha.is_some() && dev != sha;
-        let told = ["is published (", "was pushed is not known"];
+        let said = ["is published (", "was pushed is not known"];
         assert!(
-            !is_half || told.iter().any(|told| ran.stderr.contains(told)),
+            !is_half || said.iter().any(|said| ran.stderr.contains(said)),
             "{fault:?} from {number}: {ran:#?}"
         );
         assert!(

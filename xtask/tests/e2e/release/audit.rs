@@ -19,12 +19,12 @@ impl Releases {
         let findings = report["findings"].as_array().unwrap();
         assert_eq!(ran.code, Some(i32::from(!findings.is_empty())), "{ran:#?}");
         let own = format!("{}:", self.workspace.repository());
-        let told = findings.iter().map(|one| {
+        let described = findings.iter().map(|one| {
             let reference = one["reference"].as_str().unwrap();
             let tag = reference.strip_prefix(&own).unwrap_or(reference);
             format!("{tag} {}", one["why"].as_str().unwrap())
         });
-        told.collect()
+        described.collect()
     }
 }
 

@@ -73,7 +73,7 @@ fn a_fault_at_any_request_leaves_tags_right_and_the_next_run_finishes() {
             let version = format!("1.0.{patch}");
             let digest = releases.prepare(&version);
             let what = format!("{fault:?} at {number} of {requests}");
-            // It passes, and is waited out; or it stays, and is told.
+            // It passes, and is waited out; or it stays, and is reported.
             releases.proxy.reset(When::Once(number, fault));
             let ran = releases.run(&["--retry-for", "10"]);
             // What is refused is refused before anything is written, or a tag that another wrote.

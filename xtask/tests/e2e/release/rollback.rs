@@ -24,8 +24,8 @@ fn latest_goes_back_to_where_it_was_and_stays_there() {
     // Once, and a second time nothing more: the first run may have died half-way.
     for is_written in [true, false] {
         let ran = releases.run(&["--rollback"]).succeeded();
-        let told: Value = serde_json::from_str(&ran.stdout).unwrap();
-        assert_eq!(told["tags"][0]["written"], is_written, "{told}");
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(report["tags"][0]["written"], is_written, "{report}");
         assert_eq!(releases.digest("latest").as_ref(), Some(&second));
     }
     assert_eq!(releases.digest("v2.0.0").as_ref(), Some(&third));
@@ -125,9 +125,9 @@ fn the_status_has_every_version_and_changes_nothing() {
         assert!(requests.iter().all(is_read), "{requests:?}");
         serde_json::from_str::<Value>(&ran.stdout).unwrap()
     };
-    let told = status(&[]);
-    assert_eq!(told["latest"], *second);
-    let versions = told["versions"].as_array().unwrap();
+    let report = status(&[]);
+    assert_eq!(report["latest"], *second);
+    let versions = report["versions"].as_array().unwrap();
     let names: Vec<&Value> = versions.iter().map(|row| &row["version"]).collect();
     assert_eq!(names, ["2.1.0", "2.0.0", "1.0.0"]);
     assert_eq!(versions[0]["digest"], Value::Null);

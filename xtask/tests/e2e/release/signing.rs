@@ -80,13 +80,13 @@ fn what_is_released_is_signed_first_and_once() {
     releases.verify("ours.pub", &second).unwrap().succeeded();
 }
 
-/// A stand-in that keeps in files what is signed, and writes down what it is told.
+/// A stand-in that keeps in files what is signed, and writes down how it is called.
 const STAND_IN: &str = r#"#!/bin/sh
 for name; do :; done
 case $1 in
 sign) [ "$2" = --help ] && echo --signing-config && exit ;;
 esac
-echo "$@" >>"$SIGNED/told"
+echo "$@" >>"$SIGNED/calls"
 digest=${name#*@}
 case $1 in
 sign) touch "$SIGNED/$digest" ;;
@@ -122,7 +122,7 @@ fn without_a_key_an_identity_signs() {
     assert_eq!(releases.digest("v1.0.0"), None);
     release("token").succeeded();
     assert_eq!(releases.digest("latest").as_ref(), Some(&digest));
-    let told = fs::read_to_string(folder.path().join("told")).unwrap();
+    let calls = fs::read_to_string(folder.path().join("calls")).unwrap();
     let name = format!("{}@{digest}", releases.workspace.repository());
     let certificate =
         "--certificate-identity-regexp me@.* --certificate-oidc-issuer https://issuer.example";
@@ -131,12 +131,13 @@ fn without_a_key_an_identity_signs() {
         format!("verify --output json {certificate} {name}"),
     ] {
         assert!(
-            told.lines().any(|told| told == line),
-            "{line} is not in {told}"
+            calls.lines().any(|call| call == line),
+            "{line} is not in {calls}"
         );
     }
     assert_eq!(
-        told.lines()
+        calls
+            .lines()
             .filter(|line| line.starts_with("sign "))
             .count(),
         5

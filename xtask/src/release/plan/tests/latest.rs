@@ -25,7 +25,7 @@ fn latest_moves_up_alone() {
             LatestPolicy::Auto,
             moves.clone(),
         ),
-        // Moved by hand, to what is no version or a lower one.
+        // Moved by hand, to something that is not a version, or to a lower one.
         (
             "1.2.3",
             one(),

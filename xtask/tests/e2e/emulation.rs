@@ -43,6 +43,7 @@ fn an_emulated_step_is_distinguished_from_a_cross_built_one() {
 }
 
 #[test]
+#[ignore = "takes minutes: `cargo xtask test --all`"]
 fn two_builds_of_the_agent_image_are_one_and_only_packages_and_the_user_are_emulated() {
     // Without a cache, so that each step runs.
     let args = ["image", "--reproduce", "--json", "--progress", "plain"];

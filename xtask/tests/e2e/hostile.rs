@@ -141,6 +141,7 @@ fn marks(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "takes minutes: `cargo xtask test --all`"]
 fn by_default_claude_code_does_what_a_repository_wants() {
     let sandbox = Sandbox::start(&[]);
     for case in cases() {

@@ -17,7 +17,8 @@ struct Published {
 }
 
 impl Published {
-    fn new() -> Published {
+    /// `good` is an image of the engine; without a name it is another one of nothing.
+    fn new(good: Option<&str>) -> Published {
         let registry = Registry::start();
         let path = format!("verify-test/{}", unique_name());
         let push = |tag: &str, image: &str| {
@@ -26,13 +27,16 @@ impl Published {
             docker(&["push", "--quiet", &name]).succeeded();
             docker(&["image", "rm", &name]).succeeded();
         };
-        push("good", image());
         let nothing = |platform: &str| {
             // Of its own, so that no engine has it already, perhaps compressed otherwise.
             let own = unique_name();
             let line = format!("FROM --platform={platform} scratch\nCOPY Dockerfile /\n# {own}\n");
             Image::build_for(platform, &line)
         };
+        match good {
+            Some(good) => push("good", good),
+            None => push("good", &nothing("linux/amd64").0),
+        }
         push("arm64", &nothing("linux/arm64").0);
         push("other", &nothing("linux/amd64").0);
         let mut published = Published {
@@ -71,6 +75,27 @@ impl Published {
         })
     }
 
+    /// An image with one layer of the good one for each way that it is compressed: an engine may keep
+    /// layers as another build has compressed them.
+    fn small(&self) -> Value {
+        let digest = self.good["digest"].as_str().unwrap();
+        let kind = self.good["mediaType"].as_str().unwrap();
+        let request = ureq::get(self.url(digest)).header("accept", kind);
+        let text = request.call().unwrap().body_mut().read_to_string().unwrap();
+        let mut manifest: Value = serde_json::from_str(&text).unwrap();
+        let layers = manifest["layers"].as_array_mut().unwrap();
+        layers.sort_by_key(|layer| layer["size"].as_u64());
+        let mut kinds = Vec::new();
+        layers.retain(|layer| {
+            let is_new = !kinds.contains(&layer["mediaType"]);
+            kinds.push(layer["mediaType"].clone());
+            is_new
+        });
+        let request = ureq::put(self.url("small")).header("content-type", kind);
+        request.send(manifest.to_string()).unwrap();
+        self.descriptor("small", "amd64")
+    }
+
     /// Publishes an index of these and returns its name.
     fn index(&self, tag: &str, manifests: &[&Value]) -> String {
         let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
@@ -98,7 +123,7 @@ fn failing(name: &str) -> Vec<String> {
 
 #[test]
 fn indexes_are_judged_where_they_are_published() {
-    let published = Published::new();
+    let published = Published::new(None);
     let Published {
         good, arm64, other, ..
     } = &published;
@@ -129,10 +154,10 @@ fn indexes_are_judged_where_they_are_published() {
 
 #[test]
 fn growth_is_measured_against_what_is_published() {
-    let published = Published::new();
+    let published = Published::new(Some(image()));
     let repository = format!("{}/{}", published.registry.address, published.path);
     // A tiny release: ours is many times as large.
-    published.index("v0.1.0", &[&published.other]);
+    published.index("v0.1.0", &[&published.small()]);
     let receipts = tempfile::tempdir().unwrap();
     let args = ["--only", "image-growth", "--repository", &repository];
     let verified = Verified::of(image(), receipts.path(), &args);

@@ -14,20 +14,23 @@ fn pull_request<'a>(github: &'a Github, workflow: &'a str, from: &str) -> (Run<'
     github.workspace.write("content/file", "changed");
     github.workspace.commit("a change");
     let head = github.workspace.revision();
+    let base = github.workspace.git(&["rev-parse", "main"]);
     git(&["checkout", "--quiet", "--detach", "main"]);
     git(&["merge", "--quiet", "--no-ff", "--message", "Merge", "topic"]);
     let merge = github.workspace.revision();
     git(&["update-ref", "refs/pull/7/merge", "HEAD"]);
     github.push("refs/pull/7/merge");
     git(&["checkout", "--quiet", "main"]);
+    let is_fork = |name: &str| name != github.name;
+    let repo = |name: &str| json!({"id": 1 + u8::from(is_fork(name)), "full_name": name, "fork": is_fork(name)});
     let payload = json!({
         "action": "opened",
         "number": 7,
         "pull_request": {
             "number": 7,
             "user": {"login": "mallory"},
-            "head": {"ref": "topic", "sha": head, "repo": {"full_name": from, "fork": from != github.name}},
-            "base": {"ref": "main", "repo": {"full_name": github.name}},
+            "head": {"ref": "topic", "sha": head, "repo": repo(from)},
+            "base": {"ref": "main", "sha": base, "repo": repo(&github.name)},
         },
     });
     (

@@ -158,8 +158,8 @@ pub(crate) fn prove(
     let status = ctx.exec.watch_status(&program(ctx)?, &args)?;
     if !status.success() {
         bail!(
-            "`{name}` is not proven, and no tag was given; hint: what to do stands beside each \
-             check; a mended image is another commit"
+            "`{name}` is not proven, and no tag was given; hint: the reasons are above, each with \
+             its remedy; a mended image is another commit"
         );
     }
     Ok(())

@@ -95,7 +95,10 @@ fn lacking(request: &Request, index: Option<&ImageTree>) -> anyhow::Result<Unpro
 fn again(request: &Request) -> String {
     let name = tags::sha_name(&request.head.revision);
     let reference = request.ctx.settings.repository.reference(&name);
-    format!("`cargo xtask verify --pull {reference}`, then `cargo xtask image --merge`")
+    let named = request.ctx.named.first();
+    let named = named.map(|repository| format!(" --repository {repository}"));
+    let named = named.unwrap_or_default();
+    format!("`cargo xtask verify --pull {reference}`, then `cargo xtask image --merge{named}`")
 }
 
 /// Why the index may not be `dev`, as far as receipts prove it.

@@ -134,7 +134,7 @@ mod handle {
     }
 
     impl Handle {
-        /// Sends `signal`; a process that has ended meanwhile is no error.
+        /// Sends `signal`. Does nothing when the process has ended.
         pub(super) fn signal(&self, signal: Signal) {
             let _ = pidfd_send_signal(&self.0, signal);
         }

@@ -37,7 +37,7 @@ pub(crate) fn expected(
         claude: claude_lock::version(&ctx.root, subject.platform, subject.revision())
             .map_err(|error| format!("{error:#}")),
         commit: Ok(commit(&ctx.root, revision)?),
-        // A build for one platform is no attempt at more; what is published is.
+        // A local build may be for one platform; what is published must have all of them.
         platforms: if is_whole {
             ctx.settings.platforms.clone()
         } else {

@@ -6,7 +6,7 @@ use crate::engine::Engine;
 /// The index annotation with the recipe that the registry's images are made from.
 const RECIPE_ANNOTATION: &str = "dev.agentgate.testbed.recipe";
 
-/// The recipe that the image in the registry is made from; `None` when there is no such image.
+/// The recipe of the image in the registry. Returns `None` when the registry has no such image.
 pub(super) fn published_recipe(engine: &Engine, reference: &str) -> Option<String> {
     let inspect = engine
         .docker()

@@ -99,7 +99,7 @@ impl Block {
 
     /// Prints lines that stay, above the block.
     pub(super) fn note(&self, text: &str) {
-        // A terminal that is gone is no reason to end.
+        // The run goes on when its terminal is gone.
         let _ = self.bars.println(text);
     }
 

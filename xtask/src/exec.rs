@@ -8,6 +8,7 @@ mod running;
 mod terminal;
 
 use std::env;
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -57,10 +58,8 @@ impl Exec {
     fn cmd<'a>(&'a self, program: &str, args: &[impl AsRef<str>]) -> Cmd<'a> {
         let cmd = self.sh.cmd(program).args(args.iter().map(AsRef::as_ref));
         let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        let of_package =
-            |name: &String| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
         names
-            .filter(of_package)
+            .filter(|name| is_of_package(name))
             .chain(["SOURCE_DATE_EPOCH".to_owned()])
             .fold(cmd, Cmd::env_remove)
     }
@@ -157,6 +156,20 @@ impl Exec {
             anstream::eprintln!("$ {line}");
         }
     }
+}
+
+/// Arguments that were given to us, for a program that gets them on.
+pub(crate) fn utf8(args: impl IntoIterator<Item = OsString>) -> Result<Vec<String>, Stop> {
+    let utf8 = |arg: OsString| {
+        let text = arg.into_string();
+        text.map_err(|arg| Stop::Usage(format!("`{}` is not UTF-8", arg.display())))
+    };
+    args.into_iter().map(utf8).collect()
+}
+
+/// Whether cargo sets a variable of this name to say something of the package that it runs.
+pub fn is_of_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 /// A command line that can be pasted into a shell.

@@ -5,6 +5,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::stop::Stop;
-use crate::testbed;
+use crate::{exec, testbed};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,7 +77,7 @@ pub struct Args {
     #[arg(long, value_name = "RUN", hide = true, requires = "image")]
     pub sweep: Option<String>,
     /// Print which images of the JSON on stdin the receipts below DIR do not prove (used by
-    /// release)
+    /// release and image)
     #[arg(long, value_name = "DIR", hide = true)]
     pub unproven: Option<PathBuf>,
 }
@@ -101,11 +101,7 @@ pub type Unproven = Vec<(Platform, String)>;
 
 /// Becomes verify's own program, with the command line that xtask was given.
 pub fn become_verify(ctx: &Ctx) -> anyhow::Result<()> {
-    let mut args = Vec::new();
-    for arg in env::args_os().skip(1) {
-        let text = arg.into_string();
-        args.push(text.map_err(|arg| Stop::Usage(format!("`{}` is not UTF-8", arg.display())))?);
-    }
+    let args = exec::utf8(env::args_os().skip(1))?;
     let program = program(ctx)?;
     ctx.exec.become_program(&program, &args)
 }
@@ -165,8 +161,17 @@ pub(crate) fn prove(
     Ok(())
 }
 
-/// Verify's program: the one beside this one. When cargo started us, cargo builds it first.
+/// Verify's program: the one beside this one. When cargo started us, cargo builds it first, once.
 fn program(ctx: &Ctx) -> anyhow::Result<String> {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    if let Some(program) = PROGRAM.get() {
+        return Ok(program.clone());
+    }
+    let program = build(ctx)?;
+    Ok(PROGRAM.get_or_init(|| program).clone())
+}
+
+fn build(ctx: &Ctx) -> anyhow::Result<String> {
     let own = env::current_exe().context("failed to find this program's own file")?;
     let program = own.with_file_name("verify");
     if env::var_os("CARGO").is_some() {

@@ -57,6 +57,26 @@ pub(crate) struct Entry {
     pub(crate) certificates: Vec<Digest>,
 }
 
+#[cfg(test)]
+impl Entry {
+    /// An entry of root's that holds nothing.
+    pub(crate) fn empty(path: &str, kind: Kind, mode: u32) -> Entry {
+        Entry {
+            path: path.to_owned(),
+            kind,
+            mode,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            has_capabilities: false,
+            elf: None,
+            text: None,
+            secrets: Vec::new(),
+            certificates: Vec::new(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     File,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::{args, cargo};
 use crate::ctx::Ctx;
-use crate::stop::Stop;
+use crate::exec;
 
 /// The test bed: a private engine and registry on a bare Debian machine (`testbed --help`)
 #[derive(clap::Args)]
@@ -21,13 +21,7 @@ pub struct Args {
 
 impl Args {
     pub(crate) fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
-        let mut words: Vec<String> = Vec::new();
-        for arg in self.args {
-            let text = arg.into_string();
-            words.push(
-                text.map_err(|arg| Stop::Usage(format!("`{}` is not UTF-8", arg.display())))?,
-            );
-        }
+        let mut words = exec::utf8(self.args)?;
         if ctx.json && !words.iter().any(|arg| arg == "--json") {
             words.push("--json".to_owned());
         }

@@ -34,11 +34,9 @@ pub(crate) fn xtask_in(folder: &Path, args: &[&str]) -> Command {
     VERIFY.get_or_init(|| {
         let mut cargo = command(env!("CARGO"), &root());
         cargo.args(["build", "--locked", "--package", "verify"]);
-        // As in exec.rs: else ring is compiled anew.
+        // As for every cargo that xtask starts: else ring is compiled anew.
         let names = std::env::vars().map(|(name, _)| name);
-        let is_of_package =
-            |name: &String| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        for name in names.filter(is_of_package) {
+        for name in names.filter(|name| xtask::exec::is_of_package(name)) {
             cargo.env_remove(name);
         }
         Ran::of(&mut cargo).succeeded();

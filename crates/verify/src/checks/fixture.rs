@@ -240,6 +240,16 @@ pub(super) fn said(checks: &[Check], id: &str, facts: &ImageFacts) -> String {
     line(judge(checks, id, facts))
 }
 
+/// What the check says of the good image with one entry more, in [`SYSTEM`].
+pub(super) fn said_with_entry(checks: &[Check], id: &str, entry: Entry) -> String {
+    let mut facts = good();
+    add(&mut facts, 1, entry);
+    said(checks, id, &facts)
+}
+
+/// The good image's second layer, as checks name it.
+pub(super) const SYSTEM: &str = "layer 2 of 8: `RUN set -eu apk add bash curl git`";
+
 /// What a command did.
 pub(super) fn ran(code: i32, stdout: &str, stderr: &str) -> Ran {
     Ran {

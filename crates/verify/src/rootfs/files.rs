@@ -75,19 +75,7 @@ mod tests {
             Some(("*", path)) => (Kind::Opaque, path),
             _ => (Kind::File, text),
         };
-        Entry {
-            path: path.to_owned(),
-            kind,
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            size: 0,
-            has_capabilities: false,
-            elf: None,
-            text: None,
-            secrets: Vec::new(),
-            certificates: Vec::new(),
-        }
+        Entry::empty(path, kind, 0o644)
     }
 
     fn image(layers: &[&[&str]]) -> Image {

@@ -2,7 +2,7 @@
 
 use super::CHECKS;
 use crate::checks::fixture::{
-    self, add, change, file, folder, good, hardlink, owned, remove, symlink, text,
+    self, SYSTEM, add, change, file, folder, good, hardlink, owned, remove, symlink, text,
 };
 use crate::facts::ImageFacts;
 use crate::rootfs::{Entry, Kind};
@@ -11,14 +11,9 @@ fn said(id: &str, facts: &ImageFacts) -> String {
     fixture::said(CHECKS, id, facts)
 }
 
-/// What the check says of the good image with one entry more, in its second layer.
 fn said_with(id: &str, entry: Entry) -> String {
-    let mut facts = good();
-    add(&mut facts, 1, entry);
-    said(id, &facts)
+    fixture::said_with_entry(CHECKS, id, entry)
 }
-
-const SYSTEM: &str = "layer 2 of 8: `RUN set -eu apk add bash curl git`";
 
 #[test]
 fn set_id_bits_are_found_on_files_and_folders() {

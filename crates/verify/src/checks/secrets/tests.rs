@@ -2,7 +2,7 @@
 
 use xtask::oci::Digest;
 
-use crate::checks::fixture::{self, add, file, folder, good, text};
+use crate::checks::fixture::{self, SYSTEM, add, file, folder, good, text};
 use crate::checks::hardening_files::CHECKS;
 use crate::facts::ImageFacts;
 use crate::rootfs::{Entry, Kind};
@@ -11,14 +11,9 @@ fn said(id: &str, facts: &ImageFacts) -> String {
     fixture::said(CHECKS, id, facts)
 }
 
-/// What the check says of the good image with one entry more, in its second layer.
 fn said_with(id: &str, entry: Entry) -> String {
-    let mut facts = good();
-    add(&mut facts, 1, entry);
-    said(id, &facts)
+    fixture::said_with_entry(CHECKS, id, entry)
 }
-
-const SYSTEM: &str = "layer 2 of 8: `RUN set -eu apk add bash curl git`";
 
 #[test]
 fn secrets_of_the_configuration_are_found_and_not_shown() {

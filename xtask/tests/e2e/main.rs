@@ -23,6 +23,7 @@ mod hostile;
 mod pid1;
 mod prune;
 mod push;
+mod quirks;
 mod release;
 mod specification;
 mod tags;

@@ -147,6 +147,11 @@ impl Workspace {
         rest.split('"').next().unwrap().to_owned()
     }
 
+    /// The repository's name within the registry.
+    pub(crate) fn path_in_registry(&self) -> &str {
+        &self.repository
+    }
+
     /// A file or folder of the workspace.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

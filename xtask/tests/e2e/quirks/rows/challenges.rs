@@ -68,7 +68,7 @@ pub(in super::super) const ROWS: &[Row] = &[
         name: "a scheme that nobody knows",
         source: "google/go-containerregistry#1075",
         auth: asking(&["Negotiate"], BASIC),
-        runs: &[(Tags, fails(&["Negotiate"]))],
+        runs: &[(Tags, fails(&["authorization, which is unknown"]))],
         crane: Crane::Differs(&["ls", "{repo}"], "it sends user and password unasked"),
         ..ROW
     },
@@ -174,10 +174,10 @@ pub(in super::super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
-        name: "tokens that expire at once",
+        name: "tokens that soon expire",
         source: "Azure/acr#841",
         auth: giving(Tokens {
-            uses: 1,
+            uses: 12,
             ..BEARER.tokens
         }),
         runs: &[(Audit, Works), (Copy, Works)],

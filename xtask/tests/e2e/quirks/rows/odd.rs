@@ -1,10 +1,10 @@
 //! Tags that are no image of ours: one of them is one row, never the end.
 
-use super::super::row::{Command, Crane, Ends, Failure, ROW, Row, failure};
+use super::super::row::{Command, Crane, Ends, ROW, Row, fails};
 use super::super::rule::{Does, Rule, on};
 
 use Command::{Audit, AuditAll, Prune};
-use Ends::{Fails, Shows, Works};
+use Ends::{Shows, Works};
 
 /// Each of them leaves the others as they are.
 const ALL: Ends = Shows(&[
@@ -12,10 +12,6 @@ const ALL: Ends = Shows(&[
     "\"name\": \"v2.0.0\"",
     "\"name\": \"sha-3333333\"",
 ]);
-const NOT_UNDERSTOOD: Ends = Fails(Failure {
-    code: 3,
-    ..failure(&["odd"])
-});
 
 /// What the tag leads to.
 const fn odd(content_type: &'static [(&'static str, &'static str)], body: &'static str) -> Rule {
@@ -96,7 +92,7 @@ pub(in super::super) const ROWS: &[Row] = &[
         name: "a manifest that is not JSON",
         source: "goharbor/harbor#23882",
         rules: &[odd(MANIFEST, "<html>")],
-        runs: &[(AuditAll, ALL), (Audit, Works), (Prune, NOT_UNDERSTOOD)],
+        runs: &[(AuditAll, ALL), (Audit, Works), (Prune, fails(&["odd"]))],
         crane: Crane::Agrees(&["manifest", "{repo}:odd"]),
         ..ROW
     },

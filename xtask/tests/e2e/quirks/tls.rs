@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use super::http::Answer;
 use crate::common::{Ran, command};
 
 /// `openssl` is where `ca-certificates` is, which depends on it; a crate for this would bring five more.
@@ -34,8 +35,28 @@ fn made() -> &'static Path {
     })
 }
 
-/// A connection under TLS; none when the client refuses the certificate, which it says only on reading.
+/// A connection under TLS; none when the client refuses the certificate, or does without TLS.
 pub(super) fn accept(client: TcpStream) -> Option<StreamOwned<ServerConnection, TcpStream>> {
+    let mut client = client;
+    let mut first = [0];
+    client.peek(&mut first).ok()?;
+    if first != [HANDSHAKE] {
+        // As Go's server and nginx do.
+        let refused = Answer::new("400 Bad Request", b"an HTTP request to an HTTPS server");
+        refused.write(&mut client, "GET")?;
+        return None;
+    }
+    let mut connection = ServerConnection::new(config()).ok()?;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut client).ok()?;
+    }
+    Some(StreamOwned::new(connection, client))
+}
+
+/// How a TLS record begins that begins a connection (RFC 8446 5.1).
+const HANDSHAKE: u8 = 22;
+
+fn config() -> Arc<ServerConfig> {
     static CONFIG: OnceLock<Arc<ServerConfig>> = OnceLock::new();
     let config = CONFIG.get_or_init(|| {
         let chain = CertificateDer::pem_file_iter(certificate()).unwrap();
@@ -47,6 +68,5 @@ pub(super) fn accept(client: TcpStream) -> Option<StreamOwned<ServerConnection, 
         let config = config.with_no_client_auth().with_single_cert(chain, key);
         Arc::new(config.unwrap())
     });
-    let connection = ServerConnection::new(Arc::clone(config)).ok()?;
-    Some(StreamOwned::new(connection, client))
+    Arc::clone(config)
 }

@@ -5,24 +5,26 @@
 
 mod auth;
 mod content;
+mod credentials;
 pub(crate) mod delete;
+mod proxy;
 #[cfg(test)]
 mod tests;
 pub(crate) mod upload;
 
 use std::io::ErrorKind;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 use ureq::http::header::{ACCEPT, AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use ureq::http::{Response, StatusCode};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::WithoutBody;
-use ureq::{Agent, Body, Proxy, RequestBuilder};
+use ureq::{Agent, Body, RequestBuilder};
+use url::Url;
 
 use crate::exec::{self, Exec};
 use crate::oci::Digest;
@@ -60,8 +62,10 @@ pub struct Registry {
     base: String,
     /// The repository's name for other programs.
     place: String,
-    /// Docker's own configuration file, with the credentials.
-    docker_config: Option<PathBuf>,
+    /// To find the credentials with, which may start a program.
+    exec: Mutex<Exec>,
+    /// Why the proxy cannot be used.
+    bad_proxy: Option<String>,
     /// The `Authorization` header that the registry accepted last.
     authorization: Mutex<Option<String>>,
 }
@@ -114,14 +118,19 @@ impl Registry {
             None => repository.to_string(),
         };
         let host = stand_in.unwrap_or_else(|| repository.registry_host().to_owned());
-        let folder = exec.var("DOCKER_CONFIG").map(PathBuf::from);
-        let home = || Some(PathBuf::from(exec.var("HOME")?).join(".docker"));
-        let is_loopback = is_loopback(&host);
+        // As docker does: only a registry on this machine may do without TLS.
+        let scheme = if is_loopback(&host) { "http" } else { "https" };
+        let base = format!("{scheme}://{host}");
+        let url = Url::parse(&base).map_err(anyhow::Error::new);
+        let (proxy, bad_proxy) = match url.and_then(|url| proxy::for_address(exec, &url)) {
+            Ok(proxy) => (proxy, None),
+            Err(why) => (None, Some(format!("{why:#}"))),
+        };
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .tls_config(tls.build())
-            .proxy(Proxy::try_from_env().filter(|_| !is_loopback))
+            .proxy(proxy)
             .timeout_connect(Some(Duration::from_secs(10)))
             .timeout_global(Some(limit))
             .user_agent("agentgate-xtask");
@@ -131,12 +140,10 @@ impl Registry {
             access,
             copied_from: None,
             retry: Retry::BRIEFLY,
-            // As docker does: only a registry on this machine may do without TLS.
-            base: format!("{}://{host}", if is_loopback { "http" } else { "https" }),
+            base,
             place,
-            docker_config: folder
-                .or_else(home)
-                .map(|folder| folder.join("config.json")),
+            exec: Mutex::new(exec.clone()),
+            bad_proxy,
             authorization: Mutex::new(None),
         }
     }
@@ -233,6 +240,9 @@ impl Registry {
         what: &str,
         send: impl Fn() -> Result<Answer, ureq::Error>,
     ) -> anyhow::Result<Answer> {
+        if let Some(why) = &self.bad_proxy {
+            bail!("{why}");
+        }
         let failed = format!("failed to ask `{}` for `{what}`", self.base);
         self.retry.run(|| {
             exec::check()?;

@@ -1,15 +1,14 @@
 //! Answers a registry's 401 with a token, or with the credentials that docker keeps.
 
-use std::fs::File;
-use std::io::{BufReader, ErrorKind};
+use std::sync::PoisonError;
 
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use docker_credential::{CredentialRetrievalError, DockerCredential};
 use serde::Deserialize;
 use ureq::http::header::AUTHORIZATION;
 
+use super::credentials::{self, Credential};
 use super::{Access, Registry, is_loopback};
 
 /// A token server's answer. Both names mean the same; some registries give both.
@@ -25,6 +24,9 @@ impl Registry {
     pub(super) fn authorize(&self, challenge: &str) -> anyhow::Result<Option<String>> {
         let (scheme, parameters) = challenge.split_once(' ').unwrap_or((challenge, ""));
         let credential = self.credential()?;
+        if let Some(Credential::RegistryToken(token)) = credential {
+            return Ok(Some(format!("Bearer {token}")));
+        }
         if scheme.eq_ignore_ascii_case("basic") {
             return Ok(credential.as_ref().and_then(basic));
         }
@@ -51,7 +53,7 @@ impl Registry {
         &self,
         realm: &str,
         parameters: &str,
-        credential: Option<&DockerCredential>,
+        credential: Option<&Credential>,
     ) -> anyhow::Result<String> {
         let (actions, to) = match self.access {
             Access::Pull => ("pull", "read"),
@@ -70,7 +72,7 @@ impl Registry {
         query.extend(parameter(parameters, "service").map(|service| ("service", service)));
         let what = format!("a token from {realm}");
         let mut answer = self.with_retry(&what, || {
-            if let Some(DockerCredential::IdentityToken(token)) = credential {
+            if let Some(Credential::IdentityToken(token)) = credential {
                 let grant = [
                     ("grant_type", "refresh_token"),
                     ("client_id", "agentgate-xtask"),
@@ -99,48 +101,19 @@ impl Registry {
             .with_context(|| format!("`{realm}` answers without a token"))
     }
 
-    /// What `docker login` left for this registry.
-    fn credential(&self) -> anyhow::Result<Option<DockerCredential>> {
-        let Some(path) = &self.docker_config else {
-            return Ok(None);
-        };
-        let file = match File::open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            result => result.with_context(|| format!("failed to open `{}`", path.display()))?,
-        };
-        // Docker Hub's entry still has its name of 2014.
-        let server = if self.repository.is_on_docker_hub() {
-            "https://index.docker.io/v1/"
-        } else {
-            self.repository.registry()
-        };
-        match docker_credential::get_credential_from_reader(BufReader::new(file), server) {
-            Ok(credential) => Ok(Some(credential)),
-            Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(None),
-            // So a helper says that it has none.
-            Err(CredentialRetrievalError::HelperFailure { stdout, .. })
-                if stdout.contains("credentials not found") =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error).with_context(|| {
-                format!(
-                    "failed to read the credentials for `{server}` (`{}`); hint: `docker login {}`",
-                    path.display(),
-                    self.repository.registry()
-                )
-            }),
-        }
+    fn credential(&self) -> anyhow::Result<Option<Credential>> {
+        let exec = self.exec.lock().unwrap_or_else(PoisonError::into_inner);
+        credentials::find(&exec, self.repository.registry())
     }
 }
 
-fn basic(credential: &DockerCredential) -> Option<String> {
+fn basic(credential: &Credential) -> Option<String> {
     match credential {
-        DockerCredential::UsernamePassword(user, password) => Some(format!(
+        Credential::Basic { user, password } => Some(format!(
             "Basic {}",
             STANDARD.encode(format!("{user}:{password}"))
         )),
-        DockerCredential::IdentityToken(_) => None,
+        _ => None,
     }
 }
 

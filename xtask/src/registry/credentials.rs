@@ -3,7 +3,8 @@
 //! In this order, as docker/cli's `cli/config` has it (read in its source of August 2026; points 2 and 3
 //! were compared with docker 28.2.2):
 //!
-//! 1. `DOCKER_AUTH_CONFIG`, if it has exactly this registry (docker 28.3 and later).
+//! 1. `DOCKER_AUTH_CONFIG`, if it has exactly this registry (docker 28.3 and later; so it goes before
+//!    what `docker login` writes, docker/cli#6156).
 //! 2. The helper that `config.json` names for this registry in `credHelpers`, else its `credsStore`,
 //!    else, if the file says nothing of credentials at all, the helper that docker uses by itself.
 //! 3. Without a helper, the registry's entry in `auths`.

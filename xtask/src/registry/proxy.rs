@@ -23,7 +23,6 @@ use ureq::Proxy;
 use url::{Host, Url};
 
 use crate::exec::Exec;
-use crate::reference;
 
 /// The kinds of proxies that the client can use.
 const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
@@ -118,10 +117,12 @@ impl Target {
         if let Some((network, bits)) = entry.split_once('/') {
             return is_in_network(self.ip, network, bits);
         }
-        let (name, port) = match entry.parse::<IpAddr>() {
-            // `::1` has colons, and no port.
-            Ok(_) => (entry, None),
-            Err(_) => reference::split_port(entry),
+        let (name, port) = match entry.rsplit_once(':') {
+            // `::1` and `[::1]` have colons, and no port.
+            Some((name, port)) if !entry.ends_with(']') && entry.parse::<IpAddr>().is_err() => {
+                (name, Some(port))
+            }
+            _ => (entry, None),
         };
         if port.is_some_and(|port| port.parse().ok() != self.port) {
             return false;

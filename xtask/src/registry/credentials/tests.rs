@@ -93,6 +93,7 @@ fn a_helper_is_asked_by_the_protocol() {
         (r#"echo '{"Username":"<token>","Secret":""}'"#, "none"),
         (r#"echo '{"Username":"","Secret":""}'"#, "none"),
         (
+            // google/go-containerregistry#233.
             "echo ' credentials not found in native keychain'; exit 1",
             "none",
         ),

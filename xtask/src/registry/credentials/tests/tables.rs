@@ -107,9 +107,11 @@ fn the_file_in_all_its_forms() {
 #[test]
 fn who_is_asked() {
     for (text, want) in [
+        // google/containerregistry#144.
         (r#"{"credSstore":"x"}"#, "ask x"),
-        // A password beside a helper is not used.
+        // spotify/docker-client#1143.
         (r#"{"auths":{"SERVER":{}},"credsStore":"x"}"#, "ask x"),
+        // A password beside a helper is not used.
         (
             r#"{"auths":{"SERVER":{"auth":"b(me:secret)"}},"credsStore":"x"}"#,
             "ask x",
@@ -123,6 +125,7 @@ fn who_is_asked() {
             "ask x",
         ),
         (r#"{"credHelpers":{"other.example.org":"y"}}"#, "none"),
+        // keirlawson/docker_credential#8.
         (
             r#"{"auths":{"SERVER":{"auth":"b(me:secret)"}},"credsStore":"x","credHelpers":{"SERVER":""}}"#,
             "me secret",
@@ -142,6 +145,7 @@ fn names_of_registries() {
     for (key, server, is_found) in [
         ("ghcr.io", "ghcr.io", true),
         ("https://ghcr.io", "ghcr.io", true),
+        // oras-project/oras#1143.
         ("https://ghcr.io/", "ghcr.io", true),
         ("http://ghcr.io/v1/", "ghcr.io", true),
         ("https://ghcr.io/v2/", "ghcr.io", true),

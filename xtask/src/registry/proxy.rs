@@ -31,8 +31,7 @@ const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "soc
 ///
 /// HTTP proxies are asked to CONNECT for `http://` as well: `ureq` knows no other way.
 ///
-/// Fails when the variable that counts does not name a proxy; the error does not show its value,
-/// which may hold a password.
+/// Fails when the variable that counts does not name a proxy; the error shows no password.
 pub(super) fn for_address(exec: &Exec, url: &Url) -> anyhow::Result<Option<Proxy>> {
     chosen(url, |name| exec.var(name))
 }

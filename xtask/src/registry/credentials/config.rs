@@ -144,7 +144,8 @@ impl Entry {
         token.cloned().map(Credential::RegistryToken)
     }
 
-    /// What docker makes of it. A token goes before a password, and `auth` before both of its parts.
+    /// What docker makes of it (`internal/registryclient`). A token goes before a password, and `auth`
+    /// before both of its parts.
     pub(super) fn credential(self) -> Result<Option<Credential>, String> {
         if !self.identity_token.is_empty() {
             return Ok(Some(Credential::IdentityToken(self.identity_token)));

@@ -3,6 +3,7 @@
 //! The protocol is that of docker/docker-credential-helpers: `docker-credential-NAME get` reads the
 //! registry's key on stdin and prints JSON. When it fails, its stdout says why.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -15,6 +16,8 @@ pub(super) const PREFIX: &str = "docker-credential-";
 const NOT_FOUND: &str = "credentials not found in native keychain";
 /// So a helper names the user of an identity token.
 const TOKEN_USER: &str = "<token>";
+/// Of two at once that of macOS's keychain may hang (docker/cli#1862).
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// How many characters of a failed helper's text are shown.
 const SHOWN: usize = 300;
 
@@ -30,7 +33,9 @@ pub(super) fn ask(
     if exec.find(program).is_none() {
         return Ok(Err("it is not on PATH".to_owned()));
     }
+    let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let ended = exec.within_given(program, &["get"], key.as_bytes(), limit);
+    drop(turn);
     exec::check()?;
     Ok(match ended {
         Ok(ended) => answer(&ended, limit),

@@ -12,9 +12,10 @@ use serde::Serialize;
 use self::judge::{Finding, judge};
 use self::observe::{AuditedRepository, AuditedTag};
 use crate::ctx::Ctx;
+use crate::github::markdown::block;
 use crate::journal;
 use crate::oci::Digest;
-use crate::registry::Registry;
+use crate::registry::Puller;
 use crate::{git, github, report};
 
 const EXAMPLES: &str = "\
@@ -57,8 +58,8 @@ impl Args {
         let mut repositories = Vec::new();
         for repository in ctx.repositories() {
             anstream::eprintln!("reading `{repository}`");
-            let registry = Registry::new(&ctx.exec, repository);
-            repositories.push(observe::observe(repository, &registry, self.all)?);
+            let puller = Puller::new(&ctx.exec, repository);
+            repositories.push(observe::observe(repository, &puller, self.all)?);
         }
         let of_git = observe::commits(&ctx.root, &versions, &repositories)?;
         let findings = judge(&repositories, &of_git, &history);
@@ -73,7 +74,7 @@ impl Args {
         } else {
             anstream::print!("{text}");
         }
-        github::write_summary(&ctx.exec, &format!("### Audit\n\n```\n{text}```\n"))?;
+        github::write_summary(&ctx.exec, &format!("### Audit\n\n{}", block("", &text)))?;
         match report.findings.len() {
             0 => Ok(()),
             1 => bail!("1 thing is wrong; it is listed above with its remedy"),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::image_tree::{Broken, ImageTree};
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::registry::Registry;
+use crate::registry::Puller;
 use crate::version::{self, Version};
 
 /// What a tag leads to in the registry.
@@ -29,11 +29,11 @@ pub(crate) struct Wanted {
 }
 
 /// What `tag` leads to. A registry that gives no answer is an error, never "nothing".
-pub(crate) fn inspect(registry: &Registry, tag: &str) -> anyhow::Result<TagContent> {
-    let Some((_, bytes)) = registry.manifest(tag)? else {
+pub(crate) fn inspect(puller: &Puller, tag: &str) -> anyhow::Result<TagContent> {
+    let Some((_, bytes)) = puller.manifest(tag)? else {
         return Ok(TagContent::Absent);
     };
-    match ImageTree::read(bytes, registry) {
+    match ImageTree::read(bytes, puller) {
         Ok(tree) => Ok(TagContent::There(tree)),
         Err(error) if error.is::<Broken>() => Ok(TagContent::Broken(format!("{error:#}"))),
         Err(error) => Err(error),
@@ -73,18 +73,18 @@ pub(crate) fn objections(tree: &ImageTree, wanted: &Wanted) -> Vec<String> {
 }
 
 /// What a tag leads to, by the hash of the very bytes; none when the registry has no such tag.
-pub(crate) fn digest(registry: &Registry, tag: &str) -> anyhow::Result<Option<Digest>> {
-    Ok(registry.manifest(tag)?.map(|(digest, _)| digest))
+pub(crate) fn digest(puller: &Puller, tag: &str) -> anyhow::Result<Option<Digest>> {
+    Ok(puller.manifest(tag)?.map(|(digest, _)| digest))
 }
 
 /// Every version that a repository lists.
-pub(crate) fn versions(registry: &Registry) -> anyhow::Result<Vec<Version>> {
-    Ok(of_tags(&registry.tags()?))
+pub(crate) fn versions(puller: &Puller) -> anyhow::Result<Vec<Version>> {
+    Ok(of_tags(&puller.tags()?))
 }
 
 /// The stable versions that a repository lists.
-pub(crate) fn stable(registry: &Registry) -> anyhow::Result<Vec<Version>> {
-    Ok(version::stable(&registry.tags()?))
+pub(crate) fn stable(puller: &Puller) -> anyhow::Result<Vec<Version>> {
+    Ok(version::stable(&puller.tags()?))
 }
 
 fn of_tags(tags: &[String]) -> Vec<Version> {

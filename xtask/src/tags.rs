@@ -22,7 +22,7 @@ use crate::ctx::Ctx;
 use crate::git::{self, Facts};
 use crate::github::Ci;
 use crate::refusal::Refusal;
-use crate::registry::Registry;
+use crate::registry::Puller;
 use crate::settings;
 use crate::stop::Stop;
 use crate::version::Version;
@@ -152,9 +152,9 @@ fn ask_registry(ctx: &Ctx, facts: &Facts, question: &Question) -> anyhow::Result
     let Some(version) = set.latest_of() else {
         return Ok(Published::Unknown);
     };
-    let registry = Registry::new(&ctx.exec, &question.repository);
+    let puller = Puller::new(&ctx.exec, &question.repository);
     latest::first_published(latest::higher(facts, &version), |higher| {
-        let digest = registry.digest(&format!("v{higher}"))?;
+        let digest = puller.digest(&format!("v{higher}"))?;
         Ok(digest.is_some())
     })
 }

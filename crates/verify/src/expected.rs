@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, Error};
+use xtask::base::Base;
 use xtask::ca_bundle;
 use xtask::claude_lock;
 use xtask::ctx::Ctx;
@@ -12,7 +13,7 @@ use xtask::git;
 use xtask::oci::{Digest, Document, Manifest};
 use xtask::platform::Platform;
 use xtask::reference::Repository;
-use xtask::registry::Registry;
+use xtask::registry::Puller;
 use xtask::settings::Settings;
 use xtask::version;
 
@@ -33,7 +34,7 @@ pub(crate) fn expected(
 ) -> anyhow::Result<Expected> {
     let is_whole = target.found > 1 || target.place != Place::Engine;
     Ok(Expected {
-        node: ctx.settings.node.as_str().to_owned(),
+        node: node(ctx, subject.revision()).map_err(|error| format!("{error:#}")),
         claude: claude_lock::version(&ctx.root, subject.platform, subject.revision())
             .map_err(|error| format!("{error:#}")),
         commit: Ok(commit(&ctx.root, revision)?),
@@ -47,6 +48,15 @@ pub(crate) fn expected(
         growth: ctx.settings.growth_percent,
         build_ca: build_ca(&ctx.exec)?,
     })
+}
+
+/// The version of Node.js that the Dockerfile of the image's commit says.
+fn node(ctx: &Ctx, revision: Option<&str>) -> anyhow::Result<String> {
+    let dockerfile = &ctx.settings.dockerfile;
+    let base = Base::read(&ctx.root, dockerfile, revision)?
+        .with_context(|| format!("`{}` names no base in full", dockerfile.display()))?;
+    let node = base.node().map_err(Error::msg)?;
+    Ok(node.as_str().to_owned())
 }
 
 fn budget(settings: &Settings, subject: &Subject) -> Result<u64, String> {
@@ -90,7 +100,7 @@ pub(crate) fn last_release(
     repository: &Repository,
     platform: Platform,
 ) -> Result<Release, String> {
-    let registry = Registry::new(exec, repository);
+    let registry = Puller::new(exec, repository);
     let failed = |error| format!("`{repository}` cannot be asked for releases: {error:#}");
     let tags = registry.tags().map_err(failed)?;
     let Some(version) = version::stable(&tags).into_iter().max() else {
@@ -107,11 +117,7 @@ pub(crate) fn last_release(
 }
 
 /// `None` when the tag has no image for the platform.
-fn manifest(
-    registry: &Registry,
-    tag: &str,
-    platform: Platform,
-) -> anyhow::Result<Option<Manifest>> {
+fn manifest(registry: &Puller, tag: &str, platform: Platform) -> anyhow::Result<Option<Manifest>> {
     let mut name = tag.to_owned();
     // A tag leads to an index or to a manifest, and an index's entry to a manifest.
     for _ in 0..2 {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::image_tree::{Content, REVISION};
 use crate::oci::{Config, Digest};
 use crate::reference::Repository;
-use crate::registry::Registry;
+use crate::registry::Puller;
 use crate::tags::sha_name;
 use crate::version::{self, Version};
 use crate::{git, threads};
@@ -49,14 +49,14 @@ impl AuditedTag {
 /// Reads a repository. What is missing is a fact; what cannot be read is an error.
 pub(super) fn observe(
     repository: &Repository,
-    registry: &Registry,
+    puller: &Puller,
     all: bool,
 ) -> anyhow::Result<AuditedRepository> {
-    let (mut tags, roots) = read_tags(registry, all)?;
+    let (mut tags, roots) = read_tags(puller, all)?;
     let (digests, documents): (Vec<Digest>, Vec<Vec<u8>>) = roots.into_iter().unzip();
-    let surveys = threads::each(&documents, |bytes| survey(registry, bytes))?;
+    let surveys = threads::each(&documents, |bytes| survey(puller, bytes))?;
     let surveys: BTreeMap<&Digest, Survey> = digests.iter().zip(surveys).collect();
-    let bad = bad_blobs(registry, &surveys)?;
+    let bad = bad_blobs(puller, &surveys)?;
     for tag in &mut tags {
         let survey = tag.digest.as_ref().and_then(|digest| surveys.get(digest));
         if let Some(survey) = survey {
@@ -71,7 +71,7 @@ pub(super) fn observe(
     }
     Ok(AuditedRepository {
         repository: repository.clone(),
-        commits: commit_tags(registry, &tags)?,
+        commits: commit_tags(puller, &tags)?,
         tags,
     })
 }
@@ -80,8 +80,8 @@ pub(super) fn observe(
 type Documents = BTreeMap<Digest, Vec<u8>>;
 
 /// The tags to check, and the bytes of what each leads to.
-fn read_tags(registry: &Registry, all: bool) -> anyhow::Result<(Vec<AuditedTag>, Documents)> {
-    let mut names = registry.tags()?;
+fn read_tags(puller: &Puller, all: bool) -> anyhow::Result<(Vec<AuditedTag>, Documents)> {
+    let mut names = puller.tags()?;
     let is_kept = |name: &String| {
         let is_version = version::of_tag(name).is_some();
         // A signature's tag is the digest that it signs.
@@ -89,7 +89,7 @@ fn read_tags(registry: &Registry, all: bool) -> anyhow::Result<(Vec<AuditedTag>,
     };
     names.retain(is_kept);
     names.sort_by_key(|name| rank(name));
-    let found = threads::each(&names, |name| registry.manifest(name))?;
+    let found = threads::each(&names, |name| puller.manifest(name))?;
     let (mut tags, mut roots) = (Vec::new(), Documents::new());
     for (name, found) in names.into_iter().zip(found) {
         tags.push(AuditedTag {
@@ -104,13 +104,13 @@ fn read_tags(registry: &Registry, all: bool) -> anyhow::Result<(Vec<AuditedTag>,
 
 /// The blobs that are missing or have another size, each as a sentence.
 fn bad_blobs<'a>(
-    registry: &Registry,
+    puller: &Puller,
     surveys: &'a BTreeMap<&Digest, Survey>,
 ) -> anyhow::Result<BTreeMap<&'a Digest, String>> {
     let blobs = surveys.values().flat_map(|survey| &survey.content.blobs);
     let blobs: BTreeMap<&Digest, u64> = blobs.map(|blob| (&blob.digest, blob.size)).collect();
     let blobs: Vec<(&Digest, u64)> = blobs.into_iter().collect();
-    let found = threads::each(&blobs, |(digest, _)| registry.blob_size(digest))?;
+    let found = threads::each(&blobs, |(digest, _)| puller.blob_size(digest))?;
     let pairs = blobs.into_iter().zip(found);
     let bad = pairs.filter_map(|((digest, size), found)| match found {
         None => Some((digest, format!("its blob `{digest}` is missing"))),
@@ -143,13 +143,13 @@ struct Survey {
     revisions: BTreeSet<String>,
 }
 
-fn survey(registry: &Registry, bytes: &[u8]) -> anyhow::Result<Survey> {
-    let (content, broken) = Content::survey(bytes, registry)?;
+fn survey(puller: &Puller, bytes: &[u8]) -> anyhow::Result<Survey> {
+    let (content, broken) = Content::survey(bytes, puller)?;
     let broken = broken.iter().map(ToString::to_string).collect();
     let mut revisions = BTreeSet::new();
     for named in &content.manifests {
         // A missing configuration is reported as a missing blob.
-        let Some(config) = registry.json(&named.config)? else {
+        let Some(config) = puller.json(&named.config)? else {
             continue;
         };
         if let Ok(config) = serde_json::from_value::<Config>(config) {
@@ -164,16 +164,13 @@ fn survey(registry: &Registry, bytes: &[u8]) -> anyhow::Result<Survey> {
 }
 
 /// Reads the `sha-…` tags of the commits that the versions are built from.
-fn commit_tags(
-    registry: &Registry,
-    tags: &[AuditedTag],
-) -> anyhow::Result<BTreeMap<String, Digest>> {
+fn commit_tags(puller: &Puller, tags: &[AuditedTag]) -> anyhow::Result<BTreeMap<String, Digest>> {
     let versions = tags.iter().filter(|tag| tag.version().is_some());
     let names: BTreeSet<String> = versions
         .flat_map(|tag| tag.revisions.iter().map(|revision| sha_name(revision)))
         .collect();
     let names: Vec<String> = names.into_iter().collect();
-    let found = threads::each(&names, |name| registry.manifest(name))?;
+    let found = threads::each(&names, |name| puller.manifest(name))?;
     let pairs = names.into_iter().zip(found);
     Ok(pairs
         .filter_map(|(name, found)| Some((name, found?.0)))

@@ -1,13 +1,13 @@
 //! Reads every tag of a repository, and what each needs.
 
-use anyhow::anyhow;
+use anyhow::bail;
 
 use super::age::{self, Made};
 use super::kind::Kind;
 use super::needs::{Needs, Unknown};
 use crate::oci::Digest;
-use crate::reference::{self, Repository};
-use crate::registry::Registry;
+use crate::reference::Repository;
+use crate::registry::{Puller, TagList};
 use crate::stop::Stop;
 use crate::threads;
 
@@ -46,41 +46,37 @@ impl TagContent {
 /// Fails when a tag cannot be read: what it needs would not be known.
 pub(super) fn observe(
     repository: &Repository,
-    registry: &Registry,
+    puller: &Puller,
 ) -> anyhow::Result<Vec<ObservedTag>> {
-    let names = names(registry, repository)?;
-    threads::each(&names, |name| read(repository, registry, name))
+    let names = names(puller, repository)?;
+    threads::each(&names, |name| read(repository, puller, name))
 }
 
 /// The names of all tags, in order, each once.
-pub(super) fn names(registry: &Registry, repository: &Repository) -> anyhow::Result<Vec<String>> {
-    let mut names = registry.tags()?;
-    for name in &names {
-        // A name becomes part of addresses and of the report.
-        reference::check_tag(name).map_err(|_| {
-            anyhow!(
-                "the registry lists `{}` among the tags of `{repository}`, which cannot be a \
-                 tag's name; hint: check what answers at that address",
-                name.chars().take(100).collect::<String>().escape_debug()
-            )
-        })?;
+pub(super) fn names(puller: &Puller, repository: &Repository) -> anyhow::Result<Vec<String>> {
+    let TagList { tags, odd } = puller.tag_list()?;
+    if let Some(name) = odd.first() {
+        bail!(
+            "the registry lists `{name}` among the tags of `{repository}`, which cannot be a tag's \
+             name; hint: check what answers at that address"
+        );
     }
+    let mut names = tags;
     names.sort_unstable();
-    names.dedup();
     Ok(names)
 }
 
 /// Reads one tag.
 pub(super) fn read(
     repository: &Repository,
-    registry: &Registry,
+    puller: &Puller,
     name: &str,
 ) -> anyhow::Result<ObservedTag> {
     let kind = Kind::of(name);
-    let content = registry.manifest(name)?.map(|(digest, bytes)| {
-        let needs = needs(&repository.reference(name), &bytes, registry)?;
+    let content = puller.manifest(name)?.map(|(digest, bytes)| {
+        let needs = needs(&repository.reference(name), &bytes, puller)?;
         let is_ours = matches!(kind, Kind::Build | Kind::Part { .. });
-        let made = is_ours.then(|| age::read(&bytes, registry)).transpose()?;
+        let made = is_ours.then(|| age::read(&bytes, puller)).transpose()?;
         anyhow::Ok(TagContent {
             digest,
             needs,
@@ -95,8 +91,8 @@ pub(super) fn read(
 }
 
 /// What a tag needs. Where that cannot be known, nothing may be removed.
-fn needs(reference: &str, bytes: &[u8], registry: &Registry) -> anyhow::Result<Needs> {
-    Needs::read(bytes, registry).map_err(|error| match error.downcast::<Unknown>() {
+fn needs(reference: &str, bytes: &[u8], puller: &Puller) -> anyhow::Result<Needs> {
+    Needs::read(bytes, puller).map_err(|error| match error.downcast::<Unknown>() {
         Ok(why) => Stop::Refused(format!(
             "what `{reference}` needs is not known, so nothing may be removed: {why}\n  hint: \
              delete or push that tag anew, then run this again"

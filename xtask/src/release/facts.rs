@@ -14,7 +14,7 @@ use crate::oci::{Digest, Document, Index};
 use crate::platform::Platform;
 use crate::published::{self, TagContent, inspect, objections};
 use crate::reference::Repository;
-use crate::registry::Registry;
+use crate::registry::{Puller, Pusher};
 use crate::threads;
 use crate::verify::{Receipts, ReleaseImage, Unproven};
 use crate::version::{Version, is_stable};
@@ -116,7 +116,8 @@ pub(super) struct ReleaseOptions<'a> {
 /// A repository that is released to.
 pub(super) struct Destination {
     pub(super) repository: Repository,
-    pub(super) registry: Registry,
+    pub(super) puller: Puller,
+    pub(super) pusher: Pusher,
 }
 
 /// Asks the registries and reads the receipts.
@@ -133,7 +134,7 @@ pub(super) fn observe(
     if let Some(version) = &source.version {
         published.push(observe_versions(first, version, history)?);
         for other in others {
-            let commit = published::digest(&other.registry, &source.wanted.tag)?;
+            let commit = published::digest(&other.puller, &source.wanted.tag)?;
             let there = observe_versions(other, version, history)?;
             // A version that was rolled back in the first repository is not `latest` elsewhere.
             let rolled_back = there
@@ -148,7 +149,7 @@ pub(super) fn observe(
     }
     if let (Some(signer), SourceImage::Whole { bytes, .. }) = (signer, &image) {
         for (target, there) in targets.iter().zip(&mut published) {
-            there.unsigned = signer.unsigned(&target.registry, bytes)?;
+            there.unsigned = signer.unsigned(&target.puller, bytes)?;
         }
     }
     Ok(ReleaseFacts {
@@ -170,8 +171,8 @@ fn image(
     asked: &ReleaseOptions,
     first: &Destination,
 ) -> anyhow::Result<(SourceImage, Unproven)> {
-    let (registry, wanted) = (&first.registry, &source.wanted);
-    let Some((digest, bytes)) = registry.manifest(&wanted.tag)? else {
+    let (puller, wanted) = (&first.puller, &source.wanted);
+    let Some((digest, bytes)) = puller.manifest(&wanted.tag)? else {
         return Ok((SourceImage::Absent, Vec::new()));
     };
     let whole = SourceImage::Whole {
@@ -195,12 +196,12 @@ fn image(
         && lacking.insert(lacks(true, images)?).is_empty()
     {
         let entries = index.manifests.iter().map(|entry| &entry.digest);
-        return Ok(match missing(registry, entries)? {
+        return Ok(match missing(puller, entries)? {
             Some(missing) => (SourceImage::Broken(missing), Vec::new()),
             None => (whole, Vec::new()),
         });
     }
-    let tree = match ImageTree::read(bytes, registry) {
+    let tree = match ImageTree::read(bytes, puller) {
         Ok(tree) => tree,
         Err(error) if error.is::<Broken>() => {
             return Ok((SourceImage::Broken(format!("{error:#}")), Vec::new()));
@@ -212,7 +213,7 @@ fn image(
         return Ok((SourceImage::Other(objections.join("; ")), Vec::new()));
     }
     let attestations = tree.attestations.iter();
-    if let Some(missing) = missing(registry, attestations.map(|one| &one.descriptor.digest))? {
+    if let Some(missing) = missing(puller, attestations.map(|one| &one.descriptor.digest))? {
         return Ok((SourceImage::Broken(missing), Vec::new()));
     }
     // The index alone did not give every platform.
@@ -241,12 +242,12 @@ fn exactly(index: &Index, platforms: &[Platform]) -> Option<Vec<(Platform, Diges
 
 /// A sentence about the first manifest that the registry lacks.
 fn missing<'a>(
-    registry: &Registry,
+    puller: &Puller,
     digests: impl Iterator<Item = &'a Digest>,
 ) -> anyhow::Result<Option<String>> {
     let ask = |digest: &'a Digest| {
         move || {
-            let found = registry.digest(digest.as_str())?;
+            let found = puller.digest(digest.as_str())?;
             let missing = format!("its manifest `{digest}` is missing");
             Ok(found.is_none().then_some(missing))
         }
@@ -260,12 +261,12 @@ pub(super) fn observe_versions(
     version: &Version,
     history: &[JournalEntry],
 ) -> anyhow::Result<PublishedVersions> {
-    let registry = &target.registry;
-    let versions = published::versions(registry)?;
+    let puller = &target.puller;
+    let versions = published::versions(puller)?;
     let others = versions.iter().filter(|other| is_stable(other));
     let highest = match others.filter(|other| *other != version).max() {
         Some(highest) => {
-            let found = published::digest(registry, &format!("v{highest}"))?;
+            let found = published::digest(puller, &format!("v{highest}"))?;
             let found = found.with_context(|| {
                 format!(
                     "`{}` lists `v{highest}` and has nothing under it; hint: delete the tag, or \
@@ -279,16 +280,16 @@ pub(super) fn observe_versions(
     };
     // A tag that is not listed is checked again right before it is written.
     let tag = if versions.contains(version) {
-        published::digest(registry, &format!("v{version}"))?
+        published::digest(puller, &format!("v{version}"))?
     } else {
         None
     };
-    let latest = match published::digest(registry, "latest")? {
+    let latest = match published::digest(puller, "latest")? {
         Some(at) => Some(Latest {
             version: match &highest {
                 _ if Some(&at) == tag.as_ref() => Some(version.clone()),
                 Some((highest, theirs)) if *theirs == at => Some(highest.clone()),
-                _ => labelled(registry, &at)?,
+                _ => labelled(puller, &at)?,
             },
             digest: at,
         }),
@@ -309,8 +310,8 @@ pub(super) fn observe_versions(
 }
 
 /// The version in an image's label; none when there is no label, or when the image is not whole.
-pub(super) fn labelled(registry: &Registry, digest: &Digest) -> anyhow::Result<Option<Version>> {
-    let TagContent::There(tree) = inspect(registry, digest.as_str())? else {
+pub(super) fn labelled(puller: &Puller, digest: &Digest) -> anyhow::Result<Option<Version>> {
+    let TagContent::There(tree) = inspect(puller, digest.as_str())? else {
         return Ok(None);
     };
     Ok(tree.images.iter().filter_map(Image::version).max())

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should say so by panicking"
 )]
 
+mod base;
 mod builder;
 mod cache;
 #[path = "../common/mod.rs"]

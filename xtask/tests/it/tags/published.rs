@@ -19,7 +19,12 @@ impl Registry {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let serve = move || {
+            // Who asks on this machine tries TLS first, and this registry does not speak it.
             let connections = listener.incoming().map(Result::unwrap);
+            let connections = connections.filter(|stream| {
+                let mut first = [0];
+                stream.peek(&mut first).unwrap() == 0 || first != [0x16]
+            });
             let requests = connections.map(|stream| answer(stream, published));
             requests.take_while(|request| !request.is_empty()).collect()
         };

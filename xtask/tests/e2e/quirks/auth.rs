@@ -111,15 +111,15 @@ impl Auth {
         let Some(token) = authorization.strip_prefix("Bearer ") else {
             return false;
         };
-        let used = uses.entry(token.to_owned()).or_default();
-        *used += 1;
+        let count = uses.entry(token.to_owned()).or_default();
+        *count += 1;
         let granted = token
             .strip_prefix(TOKEN)
             .and_then(|token| token.split('.').next());
         let granted = granted.and_then(|granted| URL_SAFE_NO_PAD.decode(granted).ok());
         let granted = String::from_utf8(granted.unwrap_or_default()).unwrap_or_default();
         let has = |scope: &str| granted.split(' ').any(|one| covers(one, scope));
-        *used <= self.tokens.uses && has(scope) && self.tokens.needs.is_none_or(has)
+        *count <= self.tokens.uses && has(scope) && self.tokens.needs.is_none_or(has)
     }
 
     /// The answer of the token server.

@@ -40,52 +40,49 @@ pub(super) const PAGES: Pages = Pages {
 impl Pages {
     /// Cuts the whole list, which the registry gave, to the page that was asked for.
     pub(super) fn cut(&self, answer: &mut Answer, request: &Request, names: &Names) {
-        let Ok(mut list) = serde_json::from_slice::<Value>(&answer.body) else {
+        let Ok(mut document) = serde_json::from_slice::<Value>(&answer.body) else {
             return;
         };
-        let Some(all) = list["tags"].as_array() else {
+        let Some(all) = document["tags"].as_array() else {
             return;
         };
-        let mut all: Vec<String> = all
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
+        let all = all.iter().filter_map(Value::as_str);
+        let mut all: Vec<String> = all.map(str::to_owned).collect();
         all.sort();
-        let cursor = request.parameter(self.cursor);
-        let cursor = cursor.filter(|_| self.wrong != Wrong::IgnoresCursor);
-        let (page, last) = self.page(&all, cursor);
-        if let Some(last) = last {
-            let query = format!("n={}&{}={last}", self.size, self.cursor);
+        let (page, cursor) = self.page(&all, request.parameter(self.cursor));
+        if let Some(cursor) = cursor {
+            let query = format!("n={}&{}={cursor}", self.size, self.cursor);
             let next = format!("{}?{query}", request.path());
-            let link = self
-                .link
-                .replace("{next}", &next)
-                .replace("{query}", &query);
+            let link = self.link.replace("{next}", &next);
+            let link = link.replace("{query}", &query);
             answer.headers.add("Link", &names.fill(&link));
         }
-        list["tags"] = json!(page);
-        answer.body = list.to_string().into_bytes();
+        document["tags"] = json!(page);
+        answer.body = document.to_string().into_bytes();
     }
 
-    /// The tags of a page, and the cursor of the next one.
+    /// The tags of the page after `cursor`, and the cursor of the next one.
     fn page(&self, all: &[String], cursor: Option<&str>) -> (Vec<String>, Option<String>) {
-        let is_after = |tag: &&String| match cursor {
-            None => true,
-            Some(cursor) if self.wrong == Wrong::Overlaps => tag.as_str() >= cursor,
-            Some(cursor) => tag.as_str() > cursor.trim_end_matches("~"),
+        let cursor = cursor.filter(|_| self.wrong != Wrong::IgnoresCursor);
+        // The first time that a cursor is used, its page is empty.
+        if let (Wrong::EmptyPage, Some(tag)) = (self.wrong, cursor)
+            && !tag.ends_with(AGAIN)
+        {
+            return (Vec::new(), Some(format!("{tag}{AGAIN}")));
+        }
+        let cursor = cursor.map(|tag| tag.trim_end_matches(AGAIN));
+        let (overlaps, late) = (self.wrong == Wrong::Overlaps, self.wrong == Wrong::LateEnd);
+        let is_after = |tag: &&String| {
+            cursor.is_none_or(|last| tag.as_str() > last || (overlaps && *tag == last))
         };
         let left: Vec<String> = all.iter().filter(is_after).cloned().collect();
-        let size = self.size + usize::from(self.wrong == Wrong::Overlaps && cursor.is_some());
-        // `v` with a tilde is a page of nothing after `v`.
-        let is_empty_page =
-            self.wrong == Wrong::EmptyPage && cursor.is_some_and(|cursor| !cursor.ends_with('~'));
-        if is_empty_page {
-            return (Vec::new(), cursor.map(|cursor| format!("{cursor}~")));
-        }
+        let size = self.size + usize::from(overlaps && cursor.is_some());
         let page: Vec<String> = left.iter().take(size).cloned().collect();
-        let is_last = left.len() <= size && !(self.wrong == Wrong::LateEnd && !page.is_empty());
-        let last = page.last().filter(|_| !is_last).cloned();
-        (page, last)
+        let has_more = left.len() > size || late;
+        let next = page.last().filter(|_| has_more).cloned();
+        (page, next)
     }
 }
+
+/// What a cursor ends with that was used before; no tag has it.
+const AGAIN: char = '~';

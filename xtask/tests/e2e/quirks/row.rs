@@ -4,6 +4,7 @@ use super::auth::{Auth, BASIC, LOGIN, Login};
 use super::rule::Rule;
 use super::stand::Place;
 
+#[derive(Debug)]
 pub(super) struct Row {
     /// A name that docs/registries.md can use.
     pub(super) name: &'static str,
@@ -78,6 +79,8 @@ pub(super) struct Failure {
     pub(super) never: &'static [&'static str],
     /// The tags that are elsewhere all the same.
     pub(super) changes: &'static [&'static str],
+    /// How many requests it takes at most.
+    pub(super) requests: usize,
 }
 
 /// Ends with exit code 1 and an error that has these words in it; nothing has changed.
@@ -91,7 +94,16 @@ pub(super) const fn failure(says: &'static [&'static str]) -> Failure {
         says,
         never: &[],
         changes: &[],
+        requests: usize::MAX,
     }
+}
+
+/// [`fails`] after so many requests at most.
+pub(super) const fn fails_within(requests: usize, says: &'static [&'static str]) -> Ends {
+    Ends::Fails(Failure {
+        requests,
+        ..failure(says)
+    })
 }
 
 /// What crane makes of it: the arguments, with `{repo}`, `{digest}`, `{blob}`, `{own}` and

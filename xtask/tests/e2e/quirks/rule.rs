@@ -204,9 +204,8 @@ pub(super) fn early(rules: &[&Rule]) -> Option<Answer> {
 pub(super) fn change(answer: &mut Answer, rules: &[&Rule], request: &Request, names: &Names) {
     for rule in rules {
         match rule.does {
-            Does::Answer(..) | Does::Early(..) | Does::NoQuery => {}
             Does::Status(status) if answer.is_success() => status.clone_into(&mut answer.status),
-            Does::Status(_) => {}
+            Does::Answer(..) | Does::Early(..) | Does::NoQuery | Does::Status(_) => {}
             Does::Drop(name) => answer.headers.remove(name),
             Does::Set(name, value) => {
                 let value = names.fill_for(value, request, &answer.headers);

@@ -141,7 +141,13 @@ impl<'a> Runner<'a> {
                     ));
                 }
             }
-            Ends::Fails(failure) => wrong.extend(failure.judge(&ran, &changes)),
+            Ends::Fails(failure) => {
+                wrong.extend(failure.judge(&ran, &changes));
+                let requests = stand.seen().len();
+                if requests > failure.requests {
+                    wrong.push(format!("takes {requests} requests"));
+                }
+            }
         }
         for tag in ["v2.1.0", "latest"] {
             let digest = after
@@ -174,10 +180,10 @@ impl<'a> Runner<'a> {
     /// What is wrong with what crane makes of a row.
     fn crane(&self, row: &Row) -> Option<String> {
         let layout = self.layout.as_ref()?.path().to_str()?;
-        let (args, agrees) = match row.crane {
+        let (args, differs) = match row.crane {
             Crane::None(_) => return None,
-            Crane::Agrees(args) => (args, true),
-            Crane::Differs(args, _) => (args, false),
+            Crane::Agrees(args) => (args, None),
+            Crane::Differs(args, why) => (args, Some(why)),
         };
         let works = matches!(row.runs.first(), Some((_, Ends::Works | Ends::Shows(_))));
         let stand = Stand::before(&self.scene.upstream, row.place, row.auth, row.rules);
@@ -212,13 +218,11 @@ impl<'a> Runner<'a> {
             _ => true,
         };
         let did = ran.code == Some(0) && is_right;
-        let is_as_said = (did == works) == agrees;
+        let is_as_said = (did == works) == differs.is_none();
         (!is_as_said).then(|| {
-            format!(
-                "works {did}, is right {is_right}: {}\n{}",
-                end(&ran),
-                requests(&stand)
-            )
+            let end = end(&ran);
+            let requests = requests(&stand);
+            format!("works {did}, is right {is_right}, differs {differs:?}: {end}\n{requests}")
         })
     }
 }

@@ -79,7 +79,8 @@ impl Scene {
         let (tag, index) = self.release("2.1.0");
         self.next = (tag.clone(), digest(index.to_string().as_bytes()));
         self.documents.push((tag, index.clone()));
-        self.image = index["manifests"][0]["digest"].as_str().unwrap().to_owned();
+        let image = index["manifests"][0]["digest"].as_str().unwrap();
+        image.clone_into(&mut self.image);
         self.documents.push((ODD.to_owned(), index));
         let old = self.index(
             "3333333333333333333333333333333333333333",

@@ -15,7 +15,7 @@ use super::rule::{self, Names, Progress, Rule};
 use super::tls;
 
 /// After more requests than this a client is in a loop.
-const MANY: usize = 1200;
+const MANY: usize = 400;
 
 /// Where the registry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,9 +201,7 @@ fn listen(listener: TcpListener, role: Role, is_tls: bool, shared: &Arc<Shared>)
         for client in listener.incoming().flatten() {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                client
-                    .set_read_timeout(Some(Duration::from_secs(60)))
-                    .ok()?;
+                client.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
                 match role {
                     Role::Proxy => shared.tunnel(client),
                     _ if is_tls => shared.serve(&mut tls::accept(client)?, role),
@@ -258,7 +256,8 @@ impl Shared {
         };
         let number = self.note(&request, role);
         if number > MANY {
-            return None;
+            let enough = Answer::new("418 I'm a teapot", b"");
+            return enough.write(reader.get_mut(), &request.method);
         }
         let refusal = (role == Role::Registry)
             .then(|| self.refusal(&request))

@@ -1,7 +1,7 @@
 //! Who asks for what (RFC 9110 11.6.1, the token specification of the distribution project).
 
 use super::super::auth::{Auth, BASIC, BEARER, Grants, LOGIN, Login, NO_LOGIN, Tokens};
-use super::super::row::{Command, Crane, Ends, LS, PUSH, ROW, Row, TAG, fails};
+use super::super::row::{Command, Crane, Ends, LS, ROW, Row, TAG, fails};
 use super::super::rule::{Does, on};
 
 use Command::{Audit, AuditAll, Copy, Merge, Plan, Prune, Push, Release, Status, Tags};

@@ -1,7 +1,9 @@
 //! Refusals, in the registry's own words and with a hint that can help.
 
 use super::super::http::Framing;
-use super::super::row::{Command, Crane, Ends, Failure, LS, PUSH, ROW, Row, TAG, fails, failure};
+use super::super::row::{
+    Command, Crane, Ends, Failure, LS, PUSH, ROW, Row, TAG, fails, fails_within, failure,
+};
 use super::super::rule::{Does, When, on};
 
 use Command::{Audit, Copy, Merge, Plan, Push, Release, Tags, Verify};
@@ -93,7 +95,10 @@ pub(in super::super) const ROWS: &[Row] = &[
         runs: &[
             (
                 Audit,
-                fails(&["You have reached your pull rate limit", "docker login"]),
+                fails_within(
+                    2,
+                    &["You have reached your pull rate limit", "docker login"],
+                ),
             ),
             (
                 Verify,

@@ -5,13 +5,16 @@
 //! part in them, such as a name or a command.
 
 mod auth;
+mod crane;
 mod http;
+mod judge;
 mod pages;
 mod row;
 mod rows;
 mod rule;
 mod run;
 mod scene;
+mod session;
 mod stand;
 mod tls;
 
@@ -22,6 +25,7 @@ use std::thread;
 use self::row::Crane;
 use self::run::Runner;
 use self::scene::Scene;
+use crate::world::root;
 
 /// Rows at a time; most of them wait for a process or a pause.
 const AT_A_TIME: usize = 6;
@@ -84,4 +88,28 @@ fn every_row_has_a_name_of_its_own_and_a_source() {
         let has_source = !row.source.is_empty() && !row.runs.is_empty();
         assert!(has_source && is_said, "{}", row.name);
     }
+}
+
+/// Each line of its tables says that a row exercises it, or that it is read in a manual.
+#[test]
+fn docs_say_no_more_of_registries_than_is_known() {
+    let text = std::fs::read_to_string(root().join("docs/registries.md")).unwrap();
+    let (known, _) = text.split_once("\n## Credentials\n").unwrap();
+    let names: BTreeSet<_> = rows::all().iter().map(|row| row.name).collect();
+    let lines = known.lines().filter(|line| line.starts_with("| "));
+    let mut count = 0;
+    for line in lines.filter(|line| !line.starts_with("| what") && !line.starts_with("| ---")) {
+        let source = line.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        if source == "manual" {
+            continue;
+        }
+        let named = source
+            .strip_prefix("stand-in `")
+            .unwrap_or_else(|| panic!("{line}"));
+        for name in named.trim_end_matches('`').split("`, `") {
+            assert!(names.contains(name), "no row is called `{name}`: {line}");
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
 }

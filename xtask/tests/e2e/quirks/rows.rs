@@ -1,11 +1,14 @@
 //! The table, by subject.
 
-mod addresses;
+mod accounts;
 mod answers;
 mod challenges;
+mod hosts;
 mod limits;
 mod lists;
 mod odd;
+mod redirects;
+mod uploads;
 mod writes;
 
 use super::row::Row;
@@ -13,8 +16,11 @@ use super::row::Row;
 /// Every row.
 pub(super) fn all() -> Vec<&'static Row> {
     let tables = [
-        addresses::ROWS,
+        hosts::ROWS,
+        uploads::ROWS,
+        redirects::ROWS,
         challenges::ROWS,
+        accounts::ROWS,
         answers::ROWS,
         lists::ROWS,
         limits::ROWS,

@@ -103,10 +103,10 @@ fn docs_say_no_more_of_registries_than_is_known() {
         if source == "manual" {
             continue;
         }
-        let named = source
+        let list = source
             .strip_prefix("stand-in `")
             .unwrap_or_else(|| panic!("{line}"));
-        for name in named.trim_end_matches('`').split("`, `") {
+        for name in list.trim_end_matches('`').split("`, `") {
             assert!(names.contains(name), "no row is called `{name}`: {line}");
             count += 1;
         }

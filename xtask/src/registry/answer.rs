@@ -102,10 +102,11 @@ impl Asked<'_> {
     /// The error for an answer that is neither the thing nor its absence.
     pub(super) fn refused(&self, status: StatusCode, said: &Said) -> anyhow::Error {
         let Asked { by, what, .. } = self;
-        if is_forbidden(status) {
+        let is_pushed = self.access == Access::Push;
+        if is_forbidden(status) && !(is_pushed && says_immutable(said)) {
             return anyhow!("{}", self.forbidden(status, said));
         }
-        if self.access == Access::Push {
+        if is_pushed {
             return self.not_taken(status, said);
         }
         let hint = match status {
@@ -131,7 +132,11 @@ impl Asked<'_> {
             ),
             Access::Pull => format!(
                 "`{by}` does not let us read `{what}` ({status}){said}; some registries answer so \
-                 for a repository that they do not have; hint: `docker login {registry}`"
+                 for a repository that they do not have; hint: `docker login {registry}`{}",
+                match status {
+                    StatusCode::FORBIDDEN => " with an account that may read it",
+                    _ => "",
+                }
             ),
         }
     }
@@ -146,7 +151,7 @@ impl Asked<'_> {
         };
         let hint = self.remedy(status, said);
         let text = format!("`{by}` does not take `{what}` ({status}){why}; hint: {hint}");
-        if is_immutable(status, said) {
+        if self.is_immutable(status, said) {
             return Final(text).into();
         }
         anyhow!("{text}")
@@ -166,16 +171,22 @@ impl Asked<'_> {
                  raise that (`client_max_body_size` for nginx)"
             }
             // Registries that forbid overwriting have no common status for it.
-            _ if self.what.ends_with(":latest") => {
+            status if status.is_client_error() && self.what.ends_with(":latest") => {
                 "where tags cannot be overwritten, let the registry make an exception of \
                  `latest`, or release with `--latest never`"
             }
-            status if is_immutable(status, said) => {
+            status if self.is_immutable(status, said) => {
                 "a tag is written once there: take another one, or delete it in the registry"
             }
             _ => "ask the registry's operator",
         }
         .to_owned()
+    }
+
+    /// Whether a tag was to be pushed that is written once. Some registries say so by a 409 alone.
+    fn is_immutable(&self, status: StatusCode, said: &Said) -> bool {
+        let is_tag = !self.what.contains('@');
+        is_tag && (status == StatusCode::CONFLICT || says_immutable(said))
     }
 
     /// The error for a deletion that the registry does not do.
@@ -216,9 +227,14 @@ pub(super) fn is_busy(status: StatusCode) -> bool {
 }
 
 /// Whether the registry says that what is there already cannot be overwritten (`TAG_INVALID` at
-/// Amazon's: moby/buildkit#3776; a plain 409, or a text, elsewhere).
-fn is_immutable(status: StatusCode, said: &Said) -> bool {
+/// Amazon's: moby/buildkit#3776; other codes and other words elsewhere).
+fn says_immutable(said: &Said) -> bool {
     let words = said.to_string().to_lowercase();
-    let says = ["immutable", "cannot be overwritten", "cannot overwrite"];
-    status == StatusCode::CONFLICT || says.iter().any(|says| words.contains(says))
+    let says = [
+        "immutab",
+        "cannot be overwritten",
+        "cannot overwrite",
+        "not allow updating",
+    ];
+    says.iter().any(|says| words.contains(says))
 }

@@ -116,7 +116,11 @@ impl Puller {
         if status.is_success()
             && let Some(digest) = header_digest(&answer, &what)?
         {
-            return Ok(Some(digest));
+            // Another digest than was asked for: the bytes tell which it is.
+            let is_other = version.parse().is_ok_and(|asked: Digest| asked != digest);
+            if !is_other {
+                return Ok(Some(digest));
+            }
         }
         // A proxy may answer 404, too: only the text tells, and the answer to a HEAD has none. And
         // some registries know no HEAD, or give no digest with it.

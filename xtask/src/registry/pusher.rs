@@ -17,6 +17,7 @@ use super::wire::Time;
 use crate::oci::Digest;
 use crate::reference::Repository;
 use crate::retry::Transient;
+use crate::stop::Stop;
 
 const ANY: &str = "*/*";
 
@@ -67,17 +68,15 @@ impl Pusher {
     #[allow(dead_code, reason = "`image --push` asks before it builds")]
     pub(crate) fn check_access(&self) -> anyhow::Result<()> {
         let what = self.puller.repository().to_string();
-        let begun = self.transport().send(&self.beginning(&what, None)?)?;
+        let mut begun = self.transport().send(&self.beginning(&what, None)?)?;
         let status = begun.status;
         if status.is_success() {
             self.cancel(&begun, &what);
             return Ok(());
         }
-        let url = begun.url.clone();
-        let mut begun = begun;
         let said = begun.said();
         if is_forbidden(status) || said.says_absent() {
-            let asked = self.transport().asked(&url, &what, Access::Push);
+            let asked = self.transport().asked(&begun.url, &what, Access::Push);
             return Err(asked.refused(status, &said));
         }
         Ok(())
@@ -160,7 +159,12 @@ impl Pusher {
     /// spec, "Mounting a blob from another repository").
     fn mount(&self, digest: &Digest, what: &str, from: &Repository) -> anyhow::Result<Mount> {
         let request = self.beginning(what, Some((digest, from)))?;
-        let answer = self.transport().send(&request)?;
+        let answer = match self.transport().send(&request) {
+            Ok(answer) => answer,
+            Err(error) if error.is::<Transient>() || error.is::<Stop>() => return Err(error),
+            // An account that may not read there gets no token to do so; it may still push.
+            Err(_) => return Ok(Mount::Refused),
+        };
         Ok(match (answer.status, location(&answer, what)) {
             (StatusCode::CREATED, _) => Mount::Done,
             // It does not mount, and an upload has begun instead.

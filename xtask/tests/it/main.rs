@@ -23,3 +23,4 @@ mod sandbox;
 mod tags;
 mod test;
 mod tidy;
+mod tls;

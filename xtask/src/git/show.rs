@@ -56,8 +56,11 @@ pub fn descends(folder: &Path, later: &str, earlier: &str) -> anyhow::Result<Opt
     let (Some(later), Some(earlier)) = (find(&repo, later)?, find(&repo, earlier)?) else {
         return Ok(None);
     };
-    let descends = repo.graph_descendant_of(later.id(), earlier.id());
-    descends.map(Some).context("failed to walk the history")
+    match repo.graph_descendant_of(later.id(), earlier.id()) {
+        // A shallow clone ends before.
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        descends => descends.map(Some).context("failed to walk the history"),
+    }
 }
 
 /// The commit of that name; `None` when there is nothing of that name, or it is not a commit.

@@ -8,7 +8,8 @@ use super::observe::{AuditedRepository, AuditedTag};
 use crate::journal::{self, JournalEntry};
 use crate::oci::Digest;
 use crate::tags::sha_name;
-use crate::version::{self, Version, is_stable};
+use crate::version::latest::highest;
+use crate::version::{self, Version};
 
 /// Something that is wrong with a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -105,19 +106,21 @@ fn latest(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Ve
     let reference = facts.repository.reference("latest");
     let at = facts.tags.iter().find(|tag| tag.name == "latest");
     let at = at.and_then(|tag| tag.digest.as_ref());
-    let stable = facts.tags.iter().filter_map(|tag| {
-        let version = tag.version().filter(is_stable)?;
+    let versions = facts.tags.iter().filter_map(|tag| {
+        let version = tag.version()?;
         Some((version, tag.digest.as_ref()))
     });
+    let versions: BTreeMap<Version, Option<&Digest>> = versions.collect();
+    let highest = highest(versions.keys()).and_then(|highest| versions.get_key_value(highest));
     let is_rolled_back = journal::rollback(history, &reference, at).is_some();
-    let (why, remedy) = match (at, stable.max()) {
+    let (why, remedy) = match (at, highest) {
         _ if is_rolled_back => return,
         (None, None) => return,
         (Some(_), None) => (
             "is there, and no stable version is published".to_owned(),
             "`cargo xtask release` publishes one".to_owned(),
         ),
-        (at, Some((_, highest))) if at == highest => return,
+        (at, Some((_, highest))) if at == *highest => return,
         (at, Some((highest, _))) => (
             format!(
                 "is {}, and the highest stable version is `v{highest}`",

@@ -3,6 +3,7 @@
 
 mod judge;
 mod observe;
+mod survey;
 
 use std::fmt::Write as _;
 
@@ -113,7 +114,12 @@ impl AuditReport {
             digest.to_owned(),
             tag.manifests.to_string(),
             tag.blobs.to_string(),
-            if is_well { "ok" } else { "wrong" }.to_owned(),
+            match &tag.odd {
+                _ if !is_well => "wrong".to_owned(),
+                _ if tag.is_gone => "deleted meanwhile".to_owned(),
+                Some(odd) => format!("ok: {odd}"),
+                None => "ok".to_owned(),
+            },
         ]
     }
 }

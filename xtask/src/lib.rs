@@ -32,6 +32,7 @@ pub mod retry;
 pub mod settings;
 pub mod stop;
 mod store;
+mod tag_kind;
 mod tags;
 mod test;
 pub mod testbed;

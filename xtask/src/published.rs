@@ -1,12 +1,12 @@
 //! What a repository has published: its versions, what a tag leads to, and whether that is what it must be.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 
 use crate::image_tree::{Broken, Image, ImageTree};
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::reference::Repository;
+use crate::reference::{Repository, check_tag};
 use crate::registry::Registry;
 use crate::version::latest::highest;
 use crate::version::{self, Version};
@@ -153,6 +153,31 @@ pub(crate) fn labelled(registry: &Registry, digest: &Digest) -> anyhow::Result<O
         return Ok(None);
     };
     Ok(tree.images.iter().filter_map(Image::version).max())
+}
+
+/// The names of all tags, in order, each once.
+///
+/// Fails when one cannot be a tag's name: it would become part of addresses.
+pub(crate) fn names(repository: &Repository, registry: &Registry) -> anyhow::Result<Vec<String>> {
+    let mut names = registry.tags()?;
+    for name in &names {
+        check_tag(name).map_err(|_| {
+            anyhow!(
+                "the registry lists `{}` among the tags of `{repository}`, which cannot be a \
+                 tag's name; hint: check what answers at that address",
+                shown(name)
+            )
+        })?;
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+/// A name that cannot be a tag's, made safe to print.
+pub(crate) fn shown(name: &str) -> String {
+    let start: String = name.chars().take(100).collect();
+    start.escape_debug().to_string()
 }
 
 /// The stable versions that a repository lists.

@@ -41,24 +41,34 @@ pub(super) fn judge(
     findings
 }
 
-/// Checks that the tag leads to something, and that everything below it is there.
+/// Checks that the tag leads to something, that everything below it is there, and that it is an image if
+/// its name says so.
 fn complete(facts: &AuditedRepository, tag: &AuditedTag, findings: &mut Vec<Finding>) {
     let reference = facts.repository.reference(&tag.name);
-    let mut broken = |why: String| {
+    let mut add = |why: String, remedy: &str| {
         findings.push(Finding {
             reference: reference.clone(),
             why,
-            remedy:
-                "restore it from a copy of the registry, and stop the clean-up that deleted it; or \
-                     release a higher version"
-                    .to_owned(),
+            remedy: remedy.to_owned(),
         });
     };
-    if tag.digest.is_none() {
-        broken("is listed, and leads nowhere".to_owned());
+    let remedy = if tag.is_ours() {
+        "restore it from a copy of the registry, and stop the clean-up that deleted it; or release a \
+         higher version"
+    } else {
+        "push it anew, or delete the tag"
+    };
+    if tag.digest.is_none() && tag.broken.is_empty() && !tag.is_gone {
+        add("is listed, and leads nowhere".to_owned(), remedy);
     }
     for why in &tag.broken {
-        broken(format!("is broken: {why}"));
+        add(format!("is broken: {why}"), remedy);
+    }
+    if let Some(odd) = tag.odd.as_ref().filter(|_| tag.is_ours()) {
+        add(
+            format!("is not an image of this project: {odd}"),
+            "find out who pushed it, and delete the tag or release a higher version",
+        );
     }
 }
 

@@ -1,14 +1,15 @@
 //! Reads every tag of a repository, and what each needs.
 
-use anyhow::anyhow;
+use anyhow::Context as _;
 
 use super::age::{self, Made};
-use super::kind::Kind;
 use super::needs::{Needs, Unknown};
 use crate::oci::Digest;
-use crate::reference::{self, Repository};
+use crate::published;
+use crate::reference::Repository;
 use crate::registry::Registry;
 use crate::stop::Stop;
+use crate::tag_kind::Kind;
 use crate::threads;
 
 /// A tag, as it was read.
@@ -48,26 +49,8 @@ pub(super) fn observe(
     repository: &Repository,
     registry: &Registry,
 ) -> anyhow::Result<Vec<ObservedTag>> {
-    let names = names(registry, repository)?;
+    let names = published::names(repository, registry)?;
     threads::each(&names, |name| read(repository, registry, name))
-}
-
-/// The names of all tags, in order, each once.
-pub(super) fn names(registry: &Registry, repository: &Repository) -> anyhow::Result<Vec<String>> {
-    let mut names = registry.tags()?;
-    for name in &names {
-        // A name becomes part of addresses and of the report.
-        reference::check_tag(name).map_err(|_| {
-            anyhow!(
-                "the registry lists `{}` among the tags of `{repository}`, which cannot be a \
-                 tag's name; hint: check what answers at that address",
-                name.chars().take(100).collect::<String>().escape_debug()
-            )
-        })?;
-    }
-    names.sort_unstable();
-    names.dedup();
-    Ok(names)
 }
 
 /// Reads one tag.
@@ -77,10 +60,14 @@ pub(super) fn read(
     name: &str,
 ) -> anyhow::Result<ObservedTag> {
     let kind = Kind::of(name);
+    let reference = repository.reference(name);
+    // What is below the tag has no name of its own in an error.
+    let below = || format!("failed to read what is below `{reference}`");
     let content = registry.manifest(name)?.map(|(digest, bytes)| {
-        let needs = needs(&repository.reference(name), &bytes, registry)?;
+        let needs = needs(&reference, &bytes, registry)?;
         let is_ours = matches!(kind, Kind::Build | Kind::Part { .. });
-        let made = is_ours.then(|| age::read(&bytes, registry)).transpose()?;
+        let made = is_ours.then(|| age::read(&bytes, registry)).transpose();
+        let made = made.with_context(below)?;
         anyhow::Ok(TagContent {
             digest,
             needs,
@@ -102,6 +89,6 @@ fn needs(reference: &str, bytes: &[u8], registry: &Registry) -> anyhow::Result<N
              delete or push that tag anew, then run this again"
         ))
         .into(),
-        Err(error) => error,
+        Err(error) => error.context(format!("failed to read what is below `{reference}`")),
     })
 }

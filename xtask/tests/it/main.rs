@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should say so by panicking"
 )]
 
+mod audit;
 mod builder;
 mod cache;
 #[path = "../common/mod.rs"]
@@ -17,7 +18,9 @@ mod imports;
 mod local;
 mod lock;
 mod packages;
+mod prune;
 mod refusals;
+mod registry;
 mod sandbox;
 mod tags;
 mod test;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::common::Ran;
-use crate::tags::published::Registry;
+use crate::tags::published::registry;
 use crate::tags::{Repo, Set};
 
 /// The tag set of a job with these variables.
@@ -172,7 +172,7 @@ fn outputs_and_summary_are_written() {
         "{markdown}"
     );
     // `latest` is an output only once the registry was asked.
-    let name = Registry::with(&[]).name();
+    let name = registry(&[]).name();
     let (text, _) = tell(&["--published", "--repository", &name]);
     assert!(parse(&text)["tags"].ends_with(":latest"), "{text}");
     repo.commit("next");

@@ -1,7 +1,7 @@
 //! What is printed and how it ends, on the workspace itself.
 
 use crate::sandbox::Sandbox;
-use crate::tags::published::Registry;
+use crate::tags::published::registry;
 use crate::tags::{Repo, Set};
 
 #[test]
@@ -73,7 +73,7 @@ fn plain_prints_only_certain_references_one_a_line() {
         "{}",
         ran.stderr
     );
-    let name = Registry::with(&[]).name();
+    let name = registry(&[]).name();
     let plain = ["tags", "--format", "plain", "--published", "--repository"];
     let ran = sandbox.run(&[&plain[..], &[&name]].concat()).succeeded();
     let end = format!("{name}:latest\n");

@@ -3,112 +3,24 @@
 //! Releases of older lines took `latest` from the newer one: mastodon/mastodon#17416,
 //! feast-dev/feast#673, Unleash/unleash#7961, Gitlawb/node#238.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::thread;
+use std::net::TcpListener;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::registry::{Content, Registry};
 use crate::tags::{Repo, Set};
 
 /// Tags, each with the version that its image says to be.
-pub(super) type Tags = &'static [(&'static str, &'static str)];
+type Tags<'a> = &'a [(&'a str, &'a str)];
 
-/// A registry of a few lines: its tags, and the label of the version that each is built as.
-pub(super) struct Registry {
-    address: String,
-    server: thread::JoinHandle<Vec<String>>,
-}
-
-impl Registry {
-    /// With these tags, each an image of its own that says to be that version.
-    pub(super) fn with(tags: Tags) -> Registry {
-        let mut documents = BTreeMap::new();
-        let mut put = |text: String| {
-            let digest = sha256(&text);
-            documents.insert(digest.clone(), text.clone());
-            json!({"digest": digest, "size": text.len(), "mediaType": "x"})
-        };
-        let tags = tags.iter().map(|(tag, version)| {
-            let labels = json!({"org.opencontainers.image.version": version});
-            let config =
-                json!({"os": "linux", "architecture": "amd64", "config": {"Labels": labels}});
-            let config = put(config.to_string());
-            let manifest = put(json!({"config": config, "layers": []}).to_string());
-            let digest = manifest["digest"].as_str().unwrap().to_owned();
-            ((*tag).to_owned(), digest)
-        });
-        let tags: BTreeMap<String, String> = tags.collect();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let serve = move || {
-            let connections = listener.incoming().map(Result::unwrap);
-            let requests = connections.map(|stream| answer(stream, &tags, &documents));
-            requests.take_while(|request| !request.is_empty()).collect()
-        };
-        Registry {
-            address,
-            server: thread::spawn(serve),
-        }
+/// A registry with these tags.
+pub(super) fn registry(tags: Tags) -> Registry {
+    let mut content = Content::default();
+    for (tag, version) in tags {
+        let image = content.image(&json!({"org.opencontainers.image.version": version}));
+        content.lead(tag, &image);
     }
-
-    /// The repository's name.
-    pub(super) fn name(&self) -> String {
-        format!("{}/me/agent", self.address)
-    }
-
-    /// What was asked for. A connection without a request ends the registry.
-    fn asked(self) -> Vec<String> {
-        drop(TcpStream::connect(self.address).unwrap());
-        self.server.join().unwrap()
-    }
-}
-
-/// The digest of a text, from the program that everyone has.
-fn sha256(text: &str) -> String {
-    let script = r#"printf %s "$1" | sha256sum"#;
-    let mut shell = crate::common::command("sh", std::path::Path::new("/"));
-    let ran = crate::common::Ran::of(shell.args(["-c", script, "sh", text])).succeeded();
-    format!("sha256:{}", ran.stdout.split(' ').next().unwrap())
-}
-
-/// Answers one request, and returns its method and the end of its path.
-fn answer(
-    mut stream: TcpStream,
-    tags: &BTreeMap<String, String>,
-    documents: &BTreeMap<String, String>,
-) -> String {
-    let lines = BufReader::new(&stream).lines().map_while(Result::ok);
-    let request: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-    let Some(request) = request.first() else {
-        return String::new();
-    };
-    let mut words = request.split(' ');
-    let (method, path) = (words.next().unwrap(), words.next().unwrap());
-    let name = path.rsplit('/').next().unwrap().split('?').next().unwrap();
-    let found: Option<String> = if name == "list" {
-        let names: Vec<&String> = tags.keys().collect();
-        Some(json!({"name": "me/agent", "tags": names}).to_string())
-    } else {
-        let digest = tags.get(name).map_or(name, String::as_str);
-        documents.get(digest).cloned()
-    };
-    let absent: Value = json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]});
-    let (status, body) = match &found {
-        Some(body) => ("200 OK", body.clone()),
-        None => ("404 Not Found", absent.to_string()),
-    };
-    let digest = found.map(|body| format!("Docker-Content-Digest: {}\r\n", sha256(&body)));
-    let head = format!(
-        "HTTP/1.1 {status}\r\n{}Content-Length: {}\r\nConnection: close\r\n\r\n",
-        digest.unwrap_or_default(),
-        body.len()
-    );
-    let body = if method == "HEAD" { "" } else { &body };
-    // The other side may have read enough.
-    let _ = stream.write_all(format!("{head}{body}").as_bytes());
-    format!("{method} {name}")
+    Registry::with(content)
 }
 
 fn repo() -> Repo {
@@ -123,10 +35,9 @@ fn repo() -> Repo {
 }
 
 /// What `tags --published` says of `latest`: why it is not given; none when it is.
-fn kept(repo: &Repo, folder: &std::path::Path, registry: Registry) -> Option<String> {
+fn kept(repo: &Repo, folder: &std::path::Path, registry: &Registry) -> Option<String> {
     let args = ["--json", "--published", "--repository", &registry.name()];
     let set = Set::of(&repo.run_in(folder, &args).succeeded());
-    registry.asked();
     let is_given = set.tags().last() == Some(&"latest");
     let withheld = set.names("withheld", "name");
     assert_eq!(withheld.contains(&"latest"), !is_given, "{set:?}");
@@ -160,7 +71,7 @@ fn latest_moves_above_every_published_stable_version_alone() {
         ),
     ];
     for (tags, want) in cases {
-        let found = kept(&repo, &repo.root(), Registry::with(tags));
+        let found = kept(&repo, &repo.root(), &registry(tags));
         assert_eq!(found, want, "{tags:?}");
     }
 }
@@ -193,7 +104,7 @@ fn a_clone_of_one_tag_does_not_move_latest_back() {
         ("v1.11.0", "1.11.0"),
         ("latest", "1.11.0"),
     ];
-    let why = kept(&repo, &clone, Registry::with(tags));
+    let why = kept(&repo, &clone, &registry(tags));
     assert_eq!(
         why.as_deref(),
         Some("the higher version `v1.11.0` is published")
@@ -203,20 +114,23 @@ fn a_clone_of_one_tag_does_not_move_latest_back() {
 #[test]
 fn few_requests_are_enough() {
     let repo = repo();
-    let registry = Registry::with(&[("v1.9.0", "1.9.0"), ("v1.10.0", "1.10.0")]);
+    let registry = registry(&[("v1.9.0", "1.9.0"), ("v1.10.0", "1.10.0")]);
     let name = registry.name();
     let ran = repo.run(&["--format", "plain", "--published", "--repository", &name]);
     assert!(!ran.succeeded().stdout.contains("latest"));
-    let asked = registry.asked();
+    let asked = registry.requests();
     assert_eq!(asked, ["GET list", "GET v1.10.0", "GET latest"]);
 }
 
 #[test]
 fn a_registry_that_does_not_answer_is_an_error_not_a_permission() {
     let repo = repo();
-    let registry = Registry::with(&[]);
-    let (address, name) = (registry.address.clone(), registry.name());
-    registry.asked();
+    // Nobody listens there any more.
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let (address, name) = (address.to_string(), format!("{address}/me/agent"));
     let ran = repo.run(&["--published", "--repository", &name]);
     assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:#?}");
     assert!(

@@ -15,7 +15,7 @@ use self::observe::{AuditedRepository, AuditedTag};
 use crate::ctx::Ctx;
 use crate::journal;
 use crate::oci::Digest;
-use crate::registry::Registry;
+use crate::registry::Puller;
 use crate::{git, github, report};
 
 const EXAMPLES: &str = "\
@@ -58,8 +58,8 @@ impl Args {
         let mut repositories = Vec::new();
         for repository in ctx.repositories() {
             anstream::eprintln!("reading `{repository}`");
-            let registry = Registry::new(&ctx.exec, repository);
-            repositories.push(observe::observe(repository, &registry, self.all)?);
+            let puller = Puller::new(&ctx.exec, repository);
+            repositories.push(observe::observe(repository, &puller, self.all)?);
         }
         let of_git = observe::commits(&ctx.root, &versions, &repositories)?;
         let findings = judge(&repositories, &of_git, &history);

@@ -20,13 +20,13 @@ pub(crate) use self::upload::{Sent, upload};
 use crate::build_step;
 use crate::oci::{Config, Descriptor, Digest, Document, Manifest, OciPlatform, Step};
 use crate::platform::Platform;
-use crate::registry::Registry;
+use crate::registry::Puller;
 pub(crate) use crate::store::{Blobs, ManifestStore};
 use crate::version::Version;
 
-impl ManifestStore for Registry {
+impl ManifestStore for Puller {
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
-        Ok(Registry::manifest(self, digest.as_str())?.map(|(_, bytes)| bytes))
+        Ok(Puller::manifest(self, digest.as_str())?.map(|(_, bytes)| bytes))
     }
 
     /// Fails with [`Broken`] when it is not JSON: the registry is well, and the image is not.

@@ -73,14 +73,10 @@ impl Args {
         }
         let repository = &ctx.settings.repository;
         let in_git = in_git(ctx)?;
-        let registry = if self.yes {
-            Registry::to_delete(&ctx.exec, repository)
-        } else {
-            Registry::new(&ctx.exec, repository)
-        };
+        let registry = Registry::new(&ctx.exec, repository);
         anstream::eprintln!("reading `{repository}`");
         let left_over = LeftOver::new(&ctx.records(), repository);
-        let tags = observe::observe(repository, &registry)?;
+        let tags = observe::observe(repository, &registry.puller())?;
         let question = Question {
             in_git: &in_git,
             now: SystemTime::now(),
@@ -89,7 +85,8 @@ impl Args {
         };
         let plan = plan(&tags, &question);
         let results = if self.yes && !plan.is_empty() {
-            let apply = Apply::new(&registry, repository, &tags, &plan);
+            let deleter = registry.deleter();
+            let apply = Apply::new(&deleter, repository, &tags, &plan);
             Some(apply.run(&plan, &left_over)?)
         } else {
             None

@@ -1,13 +1,13 @@
 //! What a repository has published: its versions, what a tag leads to, and whether that is what it must be.
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, bail};
 use serde::Serialize;
 
 use crate::image_tree::{Broken, Image, ImageTree};
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::reference::{Repository, check_tag};
-use crate::registry::Registry;
+use crate::reference::Repository;
+use crate::registry::{Puller, TagList};
 use crate::version::latest::highest;
 use crate::version::{self, Version};
 
@@ -32,11 +32,11 @@ pub(crate) struct Wanted {
 }
 
 /// What `tag` leads to. A registry that gives no answer is an error, never "nothing".
-pub(crate) fn inspect(registry: &Registry, tag: &str) -> anyhow::Result<TagContent> {
-    let Some((_, bytes)) = registry.manifest(tag)? else {
+pub(crate) fn inspect(puller: &Puller, tag: &str) -> anyhow::Result<TagContent> {
+    let Some((_, bytes)) = puller.manifest(tag)? else {
         return Ok(TagContent::Absent);
     };
-    match ImageTree::read(bytes, registry) {
+    match ImageTree::read(bytes, puller) {
         Ok(tree) => Ok(TagContent::There(tree)),
         Err(error) if error.is::<Broken>() => Ok(TagContent::Broken(format!("{error:#}"))),
         Err(error) => Err(error),
@@ -76,13 +76,13 @@ pub(crate) fn objections(tree: &ImageTree, wanted: &Wanted) -> Vec<String> {
 }
 
 /// What a tag leads to, by the hash of the very bytes; none when the registry has no such tag.
-pub(crate) fn digest(registry: &Registry, tag: &str) -> anyhow::Result<Option<Digest>> {
-    Ok(registry.manifest(tag)?.map(|(digest, _)| digest))
+pub(crate) fn digest(puller: &Puller, tag: &str) -> anyhow::Result<Option<Digest>> {
+    Ok(puller.manifest(tag)?.map(|(digest, _)| digest))
 }
 
 /// Every version that a repository lists.
-pub(crate) fn versions(registry: &Registry) -> anyhow::Result<Vec<Version>> {
-    Ok(of_tags(&registry.tags()?))
+pub(crate) fn versions(puller: &Puller) -> anyhow::Result<Vec<Version>> {
+    Ok(of_tags(&puller.tags()?))
 }
 
 /// What a repository has, as far as `latest` depends on it: the one source for `tags` and `release`.
@@ -106,14 +106,14 @@ pub(crate) struct Latest {
 /// Asks a repository what it has besides `version`: whatever it lists counts, and not what git knows.
 pub(crate) fn standing(
     repository: &Repository,
-    registry: &Registry,
+    puller: &Puller,
     version: &Version,
 ) -> anyhow::Result<Standing> {
-    let versions = versions(registry)?;
+    let versions = versions(puller)?;
     let others = versions.iter().filter(|other| *other != version);
     let highest = match highest(others) {
         Some(highest) => {
-            let found = digest(registry, &format!("v{highest}"))?;
+            let found = digest(puller, &format!("v{highest}"))?;
             let found = found.with_context(|| {
                 format!(
                     "`{repository}` lists `v{highest}` and has nothing under it; hint: delete the \
@@ -125,16 +125,16 @@ pub(crate) fn standing(
         None => None,
     };
     let tag = if versions.contains(version) {
-        digest(registry, &format!("v{version}"))?
+        digest(puller, &format!("v{version}"))?
     } else {
         None
     };
-    let latest = match digest(registry, "latest")? {
+    let latest = match digest(puller, "latest")? {
         Some(at) => Some(Latest {
             version: match &highest {
                 _ if Some(&at) == tag.as_ref() => Some(version.clone()),
                 Some((highest, theirs)) if *theirs == at => Some(highest.clone()),
-                _ => labelled(registry, &at)?,
+                _ => labelled(puller, &at)?,
             },
             digest: at,
         }),
@@ -148,8 +148,8 @@ pub(crate) fn standing(
 }
 
 /// The version in an image's label; none when there is no label, or when the image is not whole.
-pub(crate) fn labelled(registry: &Registry, digest: &Digest) -> anyhow::Result<Option<Version>> {
-    let TagContent::There(tree) = inspect(registry, digest.as_str())? else {
+pub(crate) fn labelled(puller: &Puller, digest: &Digest) -> anyhow::Result<Option<Version>> {
+    let TagContent::There(tree) = inspect(puller, digest.as_str())? else {
         return Ok(None);
     };
     Ok(tree.images.iter().filter_map(Image::version).max())
@@ -157,32 +157,22 @@ pub(crate) fn labelled(registry: &Registry, digest: &Digest) -> anyhow::Result<O
 
 /// The names of all tags, in order, each once.
 ///
-/// Fails when one cannot be a tag's name: it would become part of addresses.
-pub(crate) fn names(repository: &Repository, registry: &Registry) -> anyhow::Result<Vec<String>> {
-    let mut names = registry.tags()?;
-    for name in &names {
-        check_tag(name).map_err(|_| {
-            anyhow!(
-                "the registry lists `{}` among the tags of `{repository}`, which cannot be a \
-                 tag's name; hint: check what answers at that address",
-                shown(name)
-            )
-        })?;
+/// Fails when one cannot be a tag's name.
+pub(crate) fn names(repository: &Repository, puller: &Puller) -> anyhow::Result<Vec<String>> {
+    let TagList { mut tags, odd } = puller.tag_list()?;
+    if let Some(name) = odd.first() {
+        bail!(
+            "the registry lists `{name}` among the tags of `{repository}`, which cannot be a tag's \
+             name; hint: check what answers at that address"
+        );
     }
-    names.sort_unstable();
-    names.dedup();
-    Ok(names)
-}
-
-/// A name that cannot be a tag's, made safe to print.
-pub(crate) fn shown(name: &str) -> String {
-    let start: String = name.chars().take(100).collect();
-    start.escape_debug().to_string()
+    tags.sort_unstable();
+    Ok(tags)
 }
 
 /// The stable versions that a repository lists.
-pub(crate) fn stable(registry: &Registry) -> anyhow::Result<Vec<Version>> {
-    Ok(version::stable(&registry.tags()?))
+pub(crate) fn stable(puller: &Puller) -> anyhow::Result<Vec<Version>> {
+    Ok(version::stable(&puller.tags()?))
 }
 
 fn of_tags(tags: &[String]) -> Vec<Version> {

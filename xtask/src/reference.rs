@@ -29,13 +29,24 @@ impl Repository {
         format!("{self}@{digest}")
     }
 
+    /// The full name of `version`, a tag or a digest, in this repository.
+    pub(crate) fn named(&self, version: &str) -> String {
+        // No tag has a colon.
+        let separator = if version.contains(':') { '@' } else { ':' };
+        format!("{self}{separator}{version}")
+    }
+
     /// The registry, as `docker login` takes it.
     pub fn registry(&self) -> &str {
         split_registry(&self.0).0.unwrap_or(DOCKER_HUB)
     }
 
     pub(crate) fn is_on_docker_hub(&self) -> bool {
-        [DOCKER_HUB, "index.docker.io"].contains(&self.registry())
+        // A host may be written either way.
+        let names = [DOCKER_HUB, "index.docker.io"];
+        names
+            .iter()
+            .any(|name| self.registry().eq_ignore_ascii_case(name))
     }
 
     /// The host of the registry's API.

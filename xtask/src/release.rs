@@ -159,7 +159,7 @@ impl Args {
             journals: journals(ctx),
         };
         let results = apply.run();
-        let results = results.with_context(|| release.intent.unfinished(&plan))?;
+        let results = results.map_err(|error| release.intent.unfinished(&plan, error))?;
         show::finish(ctx, &release, &facts, &plan, &results)
     }
 

@@ -23,7 +23,7 @@ use crate::git::{self, Facts};
 use crate::github::Ci;
 use crate::published::{self, Standing};
 use crate::refusal::Refusal;
-use crate::registry::Registry;
+use crate::registry::Puller;
 use crate::settings;
 use crate::stop::Stop;
 use crate::version::Version;
@@ -156,10 +156,10 @@ fn ask_registry(ctx: &Ctx, facts: &Facts, question: &Question) -> anyhow::Result
     let Some(version) = set.latest_of() else {
         return Ok(Published::Unknown);
     };
-    let registry = Registry::new(&ctx.exec, &question.repository);
+    let puller = Puller::new(&ctx.exec, &question.repository);
     let Standing {
         highest, latest, ..
-    } = published::standing(&question.repository, &registry, &version)?;
+    } = published::standing(&question.repository, &puller, &version)?;
     Ok(Published::Known {
         highest: highest.map(|(version, _)| version),
         latest: latest.and_then(|latest| latest.version),

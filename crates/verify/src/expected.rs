@@ -12,7 +12,7 @@ use xtask::git;
 use xtask::oci::{Digest, Document, Manifest};
 use xtask::platform::Platform;
 use xtask::reference::Repository;
-use xtask::registry::Registry;
+use xtask::registry::Puller;
 use xtask::settings::Settings;
 use xtask::version;
 
@@ -90,7 +90,7 @@ pub(crate) fn last_release(
     repository: &Repository,
     platform: Platform,
 ) -> Result<Release, String> {
-    let registry = Registry::new(exec, repository);
+    let registry = Puller::new(exec, repository);
     let failed = |error| format!("`{repository}` cannot be asked for releases: {error:#}");
     let tags = registry.tags().map_err(failed)?;
     let Some(version) = version::stable(&tags).into_iter().max() else {
@@ -107,11 +107,7 @@ pub(crate) fn last_release(
 }
 
 /// `None` when the tag has no image for the platform.
-fn manifest(
-    registry: &Registry,
-    tag: &str,
-    platform: Platform,
-) -> anyhow::Result<Option<Manifest>> {
+fn manifest(registry: &Puller, tag: &str, platform: Platform) -> anyhow::Result<Option<Manifest>> {
     let mut name = tag.to_owned();
     // A tag leads to an index or to a manifest, and an index's entry to a manifest.
     for _ in 0..2 {

@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use super::survey::{Survey, survey};
 use crate::oci::Digest;
-use crate::reference::{self, Repository};
-use crate::registry::Registry;
+use crate::reference::Repository;
+use crate::registry::{Puller, TagList};
 use crate::tag_kind::Kind;
 use crate::tags::sha_name;
 use crate::version::{self, Version};
-use crate::{git, published, threads};
+use crate::{git, threads};
 
 /// A repository, as it was read.
 #[derive(Debug, Serialize)]
@@ -63,18 +63,18 @@ impl AuditedTag {
 /// does not let us read, is an error.
 pub(super) fn observe(
     repository: &Repository,
-    registry: &Registry,
+    puller: &Puller,
     all: bool,
 ) -> anyhow::Result<AuditedRepository> {
-    let (mut tags, roots) = read_tags(repository, registry, all)?;
+    let (mut tags, roots) = read_tags(repository, puller, all)?;
     let roots: Vec<(&Digest, &Root)> = roots.iter().collect();
     let surveys = threads::each(&roots, |(_, root)| {
         let below = || below(repository, &root.tag);
-        survey(&root.bytes, registry).with_context(below)
+        survey(&root.bytes, puller).with_context(below)
     })?;
     let digests = roots.iter().map(|(digest, _)| *digest);
     let surveys: BTreeMap<&Digest, Survey> = digests.zip(surveys).collect();
-    let sizes = blob_sizes(repository, registry, &roots, &surveys)?;
+    let sizes = blob_sizes(repository, puller, &roots, &surveys)?;
     for tag in &mut tags {
         let survey = tag.digest.as_ref().and_then(|digest| surveys.get(digest));
         if let Some(survey) = survey {
@@ -88,7 +88,7 @@ pub(super) fn observe(
     }
     Ok(AuditedRepository {
         repository: repository.clone(),
-        commits: commit_tags(registry, &tags)?,
+        commits: commit_tags(puller, &tags)?,
         tags,
     })
 }
@@ -107,22 +107,22 @@ struct Root {
 /// The tags to check, and what they lead to by its digest.
 fn read_tags(
     repository: &Repository,
-    registry: &Registry,
+    puller: &Puller,
     all: bool,
 ) -> anyhow::Result<(Vec<AuditedTag>, BTreeMap<Digest, Root>)> {
-    let listed: BTreeSet<String> = registry.tags()?.into_iter().collect();
-    let is_kept = |name: &String| all || version::of_tag(name).is_some() || name == "latest";
-    let names = listed.into_iter().filter(is_kept);
-    let (mut names, strange): (Vec<String>, Vec<String>) =
-        names.partition(|name| reference::check_tag(name).is_ok());
+    let TagList {
+        tags: mut names,
+        odd,
+    } = puller.tag_list()?;
+    names.retain(|name| all || version::of_tag(name).is_some() || name == "latest");
     names.sort_by_key(|name| rank(name));
     let found = threads::each(&names, |name| {
         let failed = || format!("failed to read `{}`", repository.reference(name));
-        registry.manifest(name).with_context(failed)
+        puller.manifest(name).with_context(failed)
     })?;
     // A clean-up may run at the same time.
     let still = if found.iter().any(Option::is_none) {
-        registry.tags()?
+        puller.tag_list()?.tags
     } else {
         Vec::new()
     };
@@ -138,9 +138,8 @@ fn read_tags(
             roots.entry(digest).or_insert(Root { tag: name, bytes });
         }
     }
-    // Such a name would become part of addresses.
-    tags.extend(strange.into_iter().map(|name| AuditedTag {
-        name: published::shown(&name),
+    tags.extend(odd.into_iter().filter(|_| all).map(|name| AuditedTag {
+        name,
         broken: vec!["its name cannot be a tag's".to_owned()],
         ..AuditedTag::default()
     }));
@@ -153,7 +152,7 @@ type Sizes = BTreeMap<Digest, Option<u64>>;
 /// Asks for the blobs below all tags, for each once.
 fn blob_sizes(
     repository: &Repository,
-    registry: &Registry,
+    puller: &Puller,
     roots: &[(&Digest, &Root)],
     surveys: &BTreeMap<&Digest, Survey>,
 ) -> anyhow::Result<Sizes> {
@@ -167,7 +166,7 @@ fn blob_sizes(
     let blobs: Vec<(&Digest, &str)> = blobs.into_iter().collect();
     let sizes = threads::each(&blobs, |(blob, tag)| {
         let below = || below(repository, tag);
-        registry.blob_size(blob).with_context(below)
+        puller.blob_size(blob).with_context(below)
     })?;
     let blobs = blobs.into_iter().map(|(blob, _)| blob.clone());
     Ok(blobs.zip(sizes).collect())
@@ -200,16 +199,13 @@ fn rank(name: &str) -> (u8, std::cmp::Reverse<Option<Version>>, String) {
 }
 
 /// Reads the `sha-…` tags of the commits that the versions are built from.
-fn commit_tags(
-    registry: &Registry,
-    tags: &[AuditedTag],
-) -> anyhow::Result<BTreeMap<String, Digest>> {
+fn commit_tags(puller: &Puller, tags: &[AuditedTag]) -> anyhow::Result<BTreeMap<String, Digest>> {
     let versions = tags.iter().filter(|tag| tag.version().is_some());
     let names: BTreeSet<String> = versions
         .flat_map(|tag| tag.revisions.iter().map(|revision| sha_name(revision)))
         .collect();
     let names: Vec<String> = names.into_iter().collect();
-    let found = threads::each(&names, |name| registry.manifest(name))?;
+    let found = threads::each(&names, |name| puller.manifest(name))?;
     let pairs = names.into_iter().zip(found);
     Ok(pairs
         .filter_map(|(name, found)| Some((name, found?.0)))

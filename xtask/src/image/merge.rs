@@ -17,7 +17,8 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     let ctx = request.ctx;
     let tags = request.tags().push_tags()?;
     request.enter_testbed()?;
-    let registry = Registry::to_push(&ctx.exec, &ctx.settings.repository);
+    let registry = Registry::new(&ctx.exec, &ctx.settings.repository);
+    let puller = registry.puller();
     let whole = whole(request, tags.name.clone());
     let is_moving = tags.is_moving;
     let mut parts = Vec::new();
@@ -29,23 +30,24 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
             revision: whole.revision.clone(),
             tag,
         };
-        let found = current(inspect(&registry, &wanted.tag)?, &wanted, is_moving);
+        let found = current(inspect(&puller, &wanted.tag)?, &wanted, is_moving);
         parts.push((wanted, found));
     }
-    let published = current(inspect(&registry, &whole.tag)?, &whole, is_moving);
+    let published = current(inspect(&puller, &whole.tag)?, &whole, is_moving);
     let joined = decide(&whole, &parts, &published).map_err(Stop::Refused)?;
     let (published, index) = match &joined {
         Joined::Published(tree) => (Some(tree.digest.clone()), tree),
         Joined::New(tree) => (None, tree),
     };
-    let dev = decide_dev(request, &registry, Some(index))?;
+    let dev = decide_dev(request, &puller, Some(index))?;
     let plan = PushPlan::without_build(whole, published, dev, tags);
     if request.options.dry_run {
         return plan.print(ctx.json);
     }
     let publish = Publish {
         request,
-        registry: &registry,
+        puller: &puller,
+        pusher: &registry.pusher(),
         plan: &plan,
     };
     let mut built = match &joined {

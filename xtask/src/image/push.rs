@@ -20,7 +20,7 @@ use super::export::Export;
 use super::request::Request;
 use crate::last_build::rounded;
 use crate::published::{TagContent, Wanted, inspect, objections};
-use crate::registry::Registry;
+use crate::registry::{Puller, Registry};
 use crate::stop::Stop;
 use crate::tags::PushTags;
 
@@ -37,18 +37,19 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     let is_whole = tag == tags.name;
     let wanted = wanted(request, tag, platforms);
     request.enter_testbed()?;
-    let registry = Registry::to_push(&ctx.exec, &ctx.settings.repository);
+    let registry = Registry::new(&ctx.exec, &ctx.settings.repository);
+    let puller = registry.puller();
     let Observed {
         wanted,
         found,
         goal,
-    } = observe(request, &registry, &tags, wanted)?;
+    } = observe(request, &puller, &tags, wanted)?;
     let index = match &found {
         TagContent::There(tree) => Some(tree),
         TagContent::Absent | TagContent::Broken(_) => None,
     };
     let dev = if is_whole {
-        decide_dev(request, &registry, index)?
+        decide_dev(request, &puller, index)?
     } else {
         Dev::Stays("one platform does not move it: `cargo xtask image --merge`".to_owned())
     };
@@ -70,7 +71,8 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     }
     let publish = Publish {
         request,
-        registry: &registry,
+        puller: &puller,
+        pusher: &registry.pusher(),
         plan: &plan,
     };
     let mut built = match (export, index) {
@@ -93,13 +95,13 @@ struct Observed {
 /// needs no waiting room, and is not built otherwise.
 fn observe(
     request: &Request,
-    registry: &Registry,
+    puller: &Puller,
     tags: &PushTags,
     mut wanted: Wanted,
 ) -> anyhow::Result<Observed> {
     let rebuild = request.options.rebuild;
     let look = |wanted: &Wanted| -> anyhow::Result<TagContent> {
-        let found = inspect(registry, &wanted.tag)?;
+        let found = inspect(puller, &wanted.tag)?;
         Ok(current(found, wanted, tags.is_moving))
     };
     let found = look(&wanted)?;

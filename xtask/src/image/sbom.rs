@@ -7,7 +7,7 @@ use super::provenance::NONE;
 use super::request::Request;
 use crate::oci::Digest;
 use crate::reference::{Repository, check_tag};
-use crate::registry::Registry;
+use crate::registry::Puller;
 
 /// Who makes SBOMs, unless `sbom-generator` in Cargo.toml or `--sbom` names another.
 const GENERATOR: &str = "docker/buildkit-syft-scanner:1.12.0@sha256:ae4f3b554449e7e25548e7d8ccc029d17357348e30c6e3df01b92bc93654d6a9";
@@ -55,9 +55,9 @@ fn find(request: &Request, image: &str) -> anyhow::Result<Option<String>> {
         tag,
         digest,
     } = Generator::parse(image).map_err(anyhow::Error::msg)?;
-    let registry = Registry::new(&request.ctx.exec, &repository);
+    let puller = Puller::new(&request.ctx.exec, &repository);
     let asked = digest.as_ref().map(Digest::as_str);
-    let Some(found) = registry.digest(asked.unwrap_or(&tag))? else {
+    let Some(found) = puller.digest(asked.unwrap_or(&tag))? else {
         return Ok(None);
     };
     if let Some(digest) = digest {

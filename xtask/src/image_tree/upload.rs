@@ -9,8 +9,7 @@ use anyhow::Context as _;
 
 use super::content::{Blob, Content};
 use crate::oci::Digest;
-use crate::registry::Registry;
-use crate::registry::upload::Upload;
+use crate::registry::{Pusher, Upload};
 use crate::store::Blobs;
 use crate::{report, threads};
 
@@ -28,10 +27,7 @@ pub(crate) struct Sent {
 }
 
 /// Uploads the blobs and manifests of all parts, and no tag.
-pub(crate) fn upload<B: Blobs>(
-    registry: &Registry,
-    parts: &[(&B, &Content)],
-) -> anyhow::Result<Sent> {
+pub(crate) fn upload<B: Blobs>(to: &Pusher, parts: &[(&B, &Content)]) -> anyhow::Result<Sent> {
     let mut seen = BTreeSet::new();
     let mut blobs: Vec<(&B, &Blob)> = parts
         .iter()
@@ -49,7 +45,7 @@ pub(crate) fn upload<B: Blobs>(
             let Some((from, blob)) = next else {
                 return Ok(());
             };
-            match one(registry, from, blob) {
+            match one(to, from, blob) {
                 Ok(Upload::Sent) => {
                     let mut sent = lock(&sent);
                     sent.blobs += 1;
@@ -68,15 +64,15 @@ pub(crate) fn upload<B: Blobs>(
     let manifests = parts.iter().flat_map(|(_, content)| &content.manifests);
     for manifest in manifests {
         let digest = manifest.digest.as_str();
-        registry.push_manifest(digest, &manifest.media_type, &manifest.bytes)?;
+        to.push_manifest(digest, &manifest.media_type, &manifest.bytes)?;
     }
     Ok(sent.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-fn one<B: Blobs>(registry: &Registry, from: &B, blob: &Blob) -> anyhow::Result<Upload> {
+fn one<B: Blobs>(to: &Pusher, from: &B, blob: &Blob) -> anyhow::Result<Upload> {
     let start = Instant::now();
     let digest: &Digest = &blob.digest;
-    let upload = registry
+    let upload = to
         .upload(digest, blob.size, || from.open(digest))
         .with_context(|| format!("failed to push blob `{digest}`"))?;
     if upload == Upload::Sent {

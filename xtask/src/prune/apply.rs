@@ -13,8 +13,7 @@ use crate::exec;
 use crate::oci::Digest;
 use crate::reference::Repository;
 use crate::refusal::Refusal;
-use crate::registry::Registry;
-use crate::registry::delete::Deletion;
+use crate::registry::{Deleter, Deletion};
 use crate::stop::Stop;
 
 /// What became of a removal, as `--json` prints it.
@@ -30,7 +29,7 @@ pub(super) struct RemovalResult {
 
 /// The effects of a plan.
 pub(super) struct Apply<'a> {
-    registry: &'a Registry,
+    deleter: &'a Deleter,
     repository: &'a Repository,
     guard: Guard<'a>,
     /// Whether the registry deletes a tag alone; none until it was tried.
@@ -49,15 +48,15 @@ enum Outcome {
 
 impl<'a> Apply<'a> {
     pub(super) fn new(
-        registry: &'a Registry,
+        deleter: &'a Deleter,
         repository: &'a Repository,
         tags: &[ObservedTag],
         plan: &PrunePlan,
     ) -> Apply<'a> {
         Apply {
-            registry,
+            deleter,
             repository,
-            guard: Guard::new(registry, repository, tags, plan),
+            guard: Guard::new(deleter.puller(), repository, tags, plan),
             deletes_tags: None,
             deleted: 0,
         }
@@ -88,7 +87,7 @@ impl<'a> Apply<'a> {
     /// distribution project's registry deletes tags even where deletion is off.
     fn probe(&self) -> anyhow::Result<()> {
         let absent = Digest::of(b"a manifest that no registry has, since this is not JSON");
-        match self.registry.delete(absent.as_str()) {
+        match self.deleter.delete(absent.as_str()) {
             Ok(Deletion::Unsupported(status)) => Err(self.unsupported(status)),
             // Registries answer this differently. What else is wrong ends the first real deletion.
             Ok(Deletion::Deleted | Deletion::Absent) | Err(_) => Ok(()),
@@ -180,7 +179,7 @@ impl<'a> Apply<'a> {
         if self.deletes_tags == Some(false) {
             return Ok(unsupported());
         }
-        match self.registry.delete(tag)? {
+        match self.deleter.delete(tag)? {
             Deletion::Deleted => self.deleted += 1,
             Deletion::Absent => {}
             Deletion::Unsupported(_) => {
@@ -202,7 +201,7 @@ impl<'a> Apply<'a> {
         if let Some(tag) = tags.iter().find(|tag| self.guard.is_moved(tag)) {
             return Ok(Outcome::Kept(format!("`{tag}` leads elsewhere by now")));
         }
-        match self.registry.delete(digest.as_str())? {
+        match self.deleter.delete(digest.as_str())? {
             Deletion::Deleted => self.deleted += 1,
             Deletion::Absent => {}
             Deletion::Unsupported(status) => return Err(self.unsupported(status)),
@@ -212,7 +211,7 @@ impl<'a> Apply<'a> {
 
     /// Fails when a tag is still there after its digest was deleted.
     fn check_gone(&mut self, tag: &str, digest: &Digest) -> anyhow::Result<()> {
-        if self.registry.digest(tag)?.as_ref() == Some(digest) {
+        if self.deleter.puller().digest(tag)?.as_ref() == Some(digest) {
             bail!(
                 "`{}` still leads to `{digest}`, which was deleted; hint: some registries do not \
                  delete the tags of a manifest, delete this one with the registry's own tools",
@@ -225,7 +224,7 @@ impl<'a> Apply<'a> {
 
     /// Fails when a registry has deleted a manifest together with one of its tags.
     fn check_left(&self, digest: &Digest, by: &str) -> anyhow::Result<()> {
-        if self.registry.digest(digest.as_str())?.is_some() {
+        if self.deleter.puller().digest(digest.as_str())?.is_some() {
             return Ok(());
         }
         bail!(

@@ -7,13 +7,13 @@ use super::plan::PrunePlan;
 use crate::oci::Digest;
 use crate::published;
 use crate::reference::Repository;
-use crate::registry::Registry;
+use crate::registry::Puller;
 use crate::tag_kind::Kind;
 use crate::threads;
 
 /// What is known of every tag, brought up to date before each deletion.
 pub(super) struct Guard<'a> {
-    registry: &'a Registry,
+    puller: &'a Puller,
     repository: &'a Repository,
     known: BTreeMap<String, TagContent>,
     /// The tags that are removed. One that leads elsewhere by now is no longer among them.
@@ -22,7 +22,7 @@ pub(super) struct Guard<'a> {
 
 impl<'a> Guard<'a> {
     pub(super) fn new(
-        registry: &'a Registry,
+        puller: &'a Puller,
         repository: &'a Repository,
         tags: &[ObservedTag],
         plan: &PrunePlan,
@@ -36,7 +36,7 @@ impl<'a> Guard<'a> {
             tags.map(|tag| (tag.tag.clone(), removal.digest.clone()))
         });
         Guard {
-            registry,
+            puller,
             repository,
             known: known.collect(),
             removed: removed.collect(),
@@ -48,21 +48,21 @@ impl<'a> Guard<'a> {
     /// Reads the list of tags, and those that may have moved: new ones, `own`, and every tag that is
     /// not written once.
     pub(super) fn refresh(&mut self, own: &[&str]) -> anyhow::Result<()> {
-        let names = published::names(self.repository, self.registry)?;
+        let names = published::names(self.repository, self.puller)?;
         let may_move = |name: &String| {
             own.contains(&&**name)
                 || !self.known.contains_key(name)
                 || !Kind::of(name).is_written_once(name)
         };
         let names: Vec<String> = names.into_iter().filter(may_move).collect();
-        let (registry, repository, known) = (self.registry, self.repository, &self.known);
+        let (puller, repository, known) = (self.puller, self.repository, &self.known);
         let read = threads::each(&names, |name| {
             let before = known.get(name).map(|content| &content.digest);
-            let digest = registry.digest(name)?;
+            let digest = puller.digest(name)?;
             if digest.is_some() && digest.as_ref() == before {
                 return Ok(None);
             }
-            observe::read(repository, registry, name).map(Some)
+            observe::read(repository, puller, name).map(Some)
         })?;
         for tag in read.into_iter().flatten() {
             let digest = tag.content.as_ref().map(|content| &content.digest);

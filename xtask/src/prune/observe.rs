@@ -7,7 +7,7 @@ use super::needs::{Needs, Unknown};
 use crate::oci::Digest;
 use crate::published;
 use crate::reference::Repository;
-use crate::registry::Registry;
+use crate::registry::Puller;
 use crate::stop::Stop;
 use crate::tag_kind::Kind;
 use crate::threads;
@@ -47,26 +47,26 @@ impl TagContent {
 /// Fails when a tag cannot be read: what it needs would not be known.
 pub(super) fn observe(
     repository: &Repository,
-    registry: &Registry,
+    puller: &Puller,
 ) -> anyhow::Result<Vec<ObservedTag>> {
-    let names = published::names(repository, registry)?;
-    threads::each(&names, |name| read(repository, registry, name))
+    let names = published::names(repository, puller)?;
+    threads::each(&names, |name| read(repository, puller, name))
 }
 
 /// Reads one tag.
 pub(super) fn read(
     repository: &Repository,
-    registry: &Registry,
+    puller: &Puller,
     name: &str,
 ) -> anyhow::Result<ObservedTag> {
     let kind = Kind::of(name);
     let reference = repository.reference(name);
     // What is below the tag has no name of its own in an error.
     let below = || format!("failed to read what is below `{reference}`");
-    let content = registry.manifest(name)?.map(|(digest, bytes)| {
-        let needs = needs(&reference, &bytes, registry)?;
+    let content = puller.manifest(name)?.map(|(digest, bytes)| {
+        let needs = needs(&reference, &bytes, puller)?;
         let is_ours = matches!(kind, Kind::Build | Kind::Part { .. });
-        let made = is_ours.then(|| age::read(&bytes, registry)).transpose();
+        let made = is_ours.then(|| age::read(&bytes, puller)).transpose();
         let made = made.with_context(below)?;
         anyhow::Ok(TagContent {
             digest,
@@ -82,8 +82,8 @@ pub(super) fn read(
 }
 
 /// What a tag needs. Where that cannot be known, nothing may be removed.
-fn needs(reference: &str, bytes: &[u8], registry: &Registry) -> anyhow::Result<Needs> {
-    Needs::read(bytes, registry).map_err(|error| match error.downcast::<Unknown>() {
+fn needs(reference: &str, bytes: &[u8], puller: &Puller) -> anyhow::Result<Needs> {
+    Needs::read(bytes, puller).map_err(|error| match error.downcast::<Unknown>() {
         Ok(why) => Stop::Refused(format!(
             "what `{reference}` needs is not known, so nothing may be removed: {why}\n  hint: \
              delete or push that tag anew, then run this again"

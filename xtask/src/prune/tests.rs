@@ -40,7 +40,7 @@ impl Fake {
 
     /// Reads, plans and applies.
     fn prune(&self) -> anyhow::Result<(PrunePlan, Vec<RemovalResult>)> {
-        let tags = observe::observe(&self.repository, &self.registry)?;
+        let tags = observe::observe(&self.repository, self.deleter.puller())?;
         let left_over = self.left_over();
         let plan = plan(
             &tags,
@@ -51,7 +51,7 @@ impl Fake {
                 left_over: &left_over.read().unwrap(),
             },
         );
-        let apply = Apply::new(&self.registry, &self.repository, &tags, &plan);
+        let apply = Apply::new(&self.deleter, &self.repository, &tags, &plan);
         let results = apply.run(&plan, &left_over)?;
         Ok((plan, results))
     }

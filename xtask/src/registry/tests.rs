@@ -3,13 +3,16 @@
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::*;
+use crate::oci::Digest;
 
+mod access;
 mod content;
 mod delete;
+mod push;
 
 /// What [`OK`] says.
 const D1: &str = "sha256:d100000000000000000000000000000000000000000000000000000000000000";
@@ -23,6 +26,7 @@ thread_local! {
 }
 
 /// A registry that gives each connection the next answer and then is gone; and the client of it.
+/// It does not speak TLS, and hangs up on who does.
 struct World {
     registry: Registry,
     address: String,
@@ -36,6 +40,12 @@ impl World {
     fn new(answers: &[&str]) -> World {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
+        World::at(listener, &address, answers)
+    }
+
+    /// [`World::new`] whose client knows the server as `host`.
+    fn at(listener: TcpListener, host: &str, answers: &[&str]) -> World {
+        let address = listener.local_addr().unwrap().to_string();
         let answers: Vec<String> = answers
             .iter()
             .map(|answer| answer.replace("ADDRESS", &address))
@@ -44,18 +54,20 @@ impl World {
         let exec = Exec::new(home.path(), false).unwrap();
         exec.set_var("DOCKER_CONFIG", home.path().to_str().unwrap());
         exec.set_var("TESTBED_REGISTRY", "");
-        let repository = format!("{address}/me/agent").parse().unwrap();
-        let mut registry = Registry::new(&exec, &repository);
-        registry.retry.random = || 0.0;
-        registry.retry.sleep = |time| {
-            SLEPT.with_borrow_mut(|slept| slept.push(time.as_secs()));
-            Ok(())
+        let repository = format!("{host}/me/agent").parse().unwrap();
+        let retry = Retry {
+            random: || 0.0,
+            sleep: |time| {
+                SLEPT.with_borrow_mut(|slept| slept.push(time.as_secs()));
+                Ok(())
+            },
+            ..Retry::BRIEFLY
         };
-        let server = thread::spawn(move || serve(&listener, &answers));
+        let limit = Duration::from_secs(30);
         World {
-            registry,
+            registry: Registry(Endpoint::with(&exec, &repository, retry, limit)),
             address,
-            server,
+            server: thread::spawn(move || serve(&listener, &answers)),
             home,
         }
     }
@@ -65,9 +77,15 @@ impl World {
         std::fs::write(self.home.path().join("config.json"), text).unwrap();
     }
 
+    /// `me:secret` is logged in.
+    fn logged_in(self) -> World {
+        self.docker_config(r#"{"auths":{"ADDRESS":{"auth":"bWU6c2VjcmV0"}}}"#);
+        self
+    }
+
     /// The client's answer, and the requests it took.
     fn digest(self) -> (Result<Option<String>, String>, Vec<String>) {
-        let (digest, requests) = self.ask(|registry| registry.digest("v1.0.0"));
+        let (digest, requests) = self.ask(|registry| registry.puller().digest("v1.0.0"));
         let text = |digest: Option<Digest>| digest.map(String::from);
         (digest.map(text), requests)
     }
@@ -77,18 +95,28 @@ impl World {
         self,
         question: impl FnOnce(&Registry) -> anyhow::Result<T>,
     ) -> (Result<T, String>, Vec<String>) {
-        let digest = question(&self.registry);
-        let digest = digest.map_err(|error| format!("{error:#}").replace(&self.address, "ADDRESS"));
+        let done = question(&self.registry);
+        let done = done.map_err(|error| format!("{error:#}").replace(&self.address, "ADDRESS"));
         // A connection without a request ends the server, should it have answers left.
         drop(TcpStream::connect(&self.address));
-        (digest, self.server.join().unwrap())
+        let requests = self.server.join().unwrap().into_iter();
+        let requests = requests.map(|request| request.replace(&self.address, "ADDRESS"));
+        (done, requests.collect())
     }
 }
 
 fn serve(listener: &TcpListener, answers: &[String]) -> Vec<String> {
     let mut requests = Vec::new();
     for answer in answers {
-        let (stream, _) = listener.accept().unwrap();
+        let stream = loop {
+            let (stream, _) = listener.accept().unwrap();
+            // The beginning of a TLS handshake.
+            let mut first = [0];
+            match stream.peek(&mut first) {
+                Ok(1) if first == [0x16] => {}
+                _ => break stream,
+            }
+        };
         if answer.is_empty() {
             requests.push(String::new());
             continue;
@@ -119,12 +147,13 @@ fn exchange(mut stream: TcpStream, answer: &str) -> String {
             length = header.1.parse().unwrap();
         }
     }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
     if request.is_empty() {
         return request;
     }
     let (head, text) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
+    let is_unread = head.contains("413");
+    let mut body = vec![0; if is_unread { 0 } else { length }];
+    reader.read_exact(&mut body).unwrap();
     let size = text.len();
     let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n");
     // The answer to a HEAD ends with its headers, whatever length they name.
@@ -136,7 +165,7 @@ fn exchange(mut stream: TcpStream, answer: &str) -> String {
     stream
         .write_all(format!("{answer}{text}").as_bytes())
         .unwrap();
-    if length > 0 {
+    if !body.is_empty() {
         request = format!("{request} {}", String::from_utf8(body).unwrap());
     }
     request
@@ -155,11 +184,6 @@ fn asks(answers: &[&str], want: Result<Option<&str>, &str>, slept: &[u64]) {
 fn a_tag_that_is_there_has_a_digest() {
     asks(&[OK], Ok(Some(D1)), &[]);
     asks(
-        &["200 OK"],
-        Err("`http://ADDRESS` answers for `ADDRESS/me/agent:v1.0.0` without a digest"),
-        &[],
-    );
-    asks(
         &["200 OK\r\nDocker-Content-Digest: sha256:d1"],
         Err(
             "`http://ADDRESS` answers for `ADDRESS/me/agent:v1.0.0` in an unknown form: bad digest \
@@ -167,6 +191,34 @@ fn a_tag_that_is_there_has_a_digest() {
         ),
         &[],
     );
+}
+
+#[test]
+fn where_a_head_gives_no_digest_the_bytes_do() {
+    let bytes = r#"{"manifests":[]}"#;
+    let digest = Digest::of(bytes.as_bytes());
+    let whole = format!("200 OK\r\n\r\n{bytes}");
+    for head in [
+        "200 OK",
+        "200 OK\r\nDocker-Content-Digest: sha512:d1",
+        "405 Method Not Allowed",
+        "400 Bad Request",
+        "406 Not Acceptable",
+        "501 Not Implemented",
+        "404 Not Found",
+    ] {
+        asks(&[head, &whole], Ok(Some(digest.as_str())), &[]);
+    }
+    // A login page is no manifest.
+    let error = "`http://ADDRESS` answers for `ADDRESS/me/agent:v1.0.0` in an unknown form, which is \
+                 no manifest; hint: check the repository's name and the proxy settings";
+    for page in ["<html>log in", "{}", "[]", "{\"errors\":[]}"] {
+        asks(
+            &["200 OK", &format!("200 OK\r\n\r\n{page}")],
+            Err(error),
+            &[],
+        );
+    }
 }
 
 #[test]
@@ -179,7 +231,6 @@ fn only_a_registrys_own_words_say_that_a_tag_is_absent() {
         "404 Not Found",
         "404 Not Found\r\n\r\n<html>no such page</html>",
         "404 Not Found\r\n\r\n{\"errors\":[{\"code\":\"DENIED\"}]}",
-        "200 OK\r\n\r\n{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\"}]}",
     ] {
         let status = other.split("\r\n").next().unwrap();
         let want = format!(
@@ -202,7 +253,8 @@ fn a_busy_registry_is_asked_again_a_few_times() {
         &[wait, busy, busy, wait],
         Err(
             "failed to ask `http://ADDRESS` for `ADDRESS/me/agent:v1.0.0`: it is busy or \
-             broken (429 Too Many Requests); hint: try again later",
+             broken (429 Too Many Requests); hint: try again later; `docker login ADDRESS` raises the \
+             limit of many registries",
         ),
         &[7, 2, 4],
     );
@@ -222,20 +274,6 @@ fn a_broken_connection_is_tried_again_and_is_never_an_absent_tag() {
 }
 
 #[test]
-fn a_registry_that_says_nothing_for_too_long_is_an_error() {
-    let World { registry, .. } = World::new(&[]);
-    let error = registry
-        .with_retry("a tag", || Err(ureq::Error::Timeout(ureq::Timeout::Global)))
-        .unwrap_err();
-    let error = format!("{error:#}");
-    assert!(
-        error.contains("hint: check the network and try again: timeout"),
-        "{error}"
-    );
-    assert_eq!(SLEPT.take(), [1, 2, 4]);
-}
-
-#[test]
 fn where_nobody_listens_is_no_waiting() {
     let mut world = World::new(&[]);
     // Without an answer to give the server ends, and with it its port closes.
@@ -243,119 +281,26 @@ fn where_nobody_listens_is_no_waiting() {
     assert!(server.join().unwrap().is_empty());
     let (digest, _) = world.digest();
     let error = digest.unwrap_err();
-    assert!(error.contains("Connection refused"), "{error}");
+    let start = "failed to ask `http://ADDRESS` for `ADDRESS/me/agent:v1.0.0`; hint: check the";
+    assert!(error.starts_with(start), "{error}");
+    assert_eq!(error.matches("Connection refused").count(), 1, "{error}");
     assert_eq!(SLEPT.take(), [0; 0]);
-}
-
-const BEARER: &str = "401 Unauthorized\r\nWWW-Authenticate: Bearer \
-    realm=\"http://ADDRESS/token\",service=\"a b\",scope=\"repository:me/agent:pull\"";
-
-#[test]
-fn a_token_is_fetched_when_the_registry_wants_one() {
-    for token in [
-        r#"{"token":"t1","access_token":"t2"}"#,
-        r#"{"access_token":"t1"}"#,
-    ] {
-        let token = format!("200 OK\r\n\r\n{token}");
-        let (digest, requests) = World::new(&[BEARER, &token, OK]).digest();
-        assert_eq!(digest, Ok(Some(D1.to_owned())));
-        assert_eq!(
-            requests,
-            [
-                "HEAD /v2/me/agent/manifests/v1.0.0",
-                "GET /token?scope=repository%3Ame%2Fagent%3Apull&service=a%20b",
-                "HEAD /v2/me/agent/manifests/v1.0.0 [Bearer t1]",
-            ]
-        );
-    }
-}
-
-#[test]
-fn dockers_credentials_are_used() {
-    let token = "200 OK\r\n\r\n{\"token\":\"t1\"}";
-    let world = World::new(&[BEARER, token, OK]);
-    // `me:secret`
-    world.docker_config(r#"{"auths":{"ADDRESS":{"auth":"bWU6c2VjcmV0"}}}"#);
-    let (digest, requests) = world.digest();
-    assert_eq!(digest, Ok(Some(D1.to_owned())));
-    assert!(
-        requests[1].ends_with(" [Basic bWU6c2VjcmV0]"),
-        "{requests:?}"
-    );
-
-    let world = World::new(&[
-        "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"",
-        OK,
-    ]);
-    world.docker_config(r#"{"auths":{"ADDRESS":{"username":"me","password":"secret"}}}"#);
-    let (digest, requests) = world.digest();
-    assert_eq!(digest, Ok(Some(D1.to_owned())));
-    assert!(
-        requests[1].ends_with(" [Basic bWU6c2VjcmV0]"),
-        "{requests:?}"
-    );
-
-    let world = World::new(&[BEARER, token, OK]);
-    world.docker_config(r#"{"auths":{"ADDRESS":{"identitytoken":"i1"}}}"#);
-    let (digest, requests) = world.digest();
-    assert_eq!(digest, Ok(Some(D1.to_owned())));
-    assert!(requests[1].starts_with("POST /token "), "{requests:?}");
-    assert!(requests[1].contains("refresh_token=i1"), "{requests:?}");
-}
-
-#[test]
-fn what_may_not_be_read_says_how_to_log_in() {
-    let token = "200 OK\r\n\r\n{\"token\":\"t1\"}";
-    for (answers, status) in [
-        (vec![BEARER, token, BEARER], "401 Unauthorized"),
-        (vec!["403 Forbidden"], "403 Forbidden"),
-    ] {
-        let want = format!(
-            "`http://ADDRESS` does not let us read `ADDRESS/me/agent:v1.0.0` ({status}); some \
-             registries answer so for a repository that they do not have; hint: `docker login \
-             ADDRESS`"
-        );
-        asks(&answers, Err(&want), &[]);
-    }
-    asks(
-        &[BEARER, "403 Forbidden"],
-        Err(
-            "`http://ADDRESS/token` gives no token to read `ADDRESS/me/agent` (403 Forbidden); \
-             hint: `docker login ADDRESS`",
-        ),
-        &[],
-    );
-}
-
-#[test]
-fn credentials_never_go_over_plain_http_to_another_machine() {
-    let challenge = "401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"http://example.org/t\"";
-    let world = World::new(&[challenge]);
-    world.docker_config(r#"{"auths":{"ADDRESS":{"auth":"bWU6c2VjcmV0"}}}"#);
-    let (digest, _) = world.digest();
-    let error = digest.unwrap_err();
-    assert!(error.contains("credentials over plain HTTP"), "{error}");
-}
-
-#[test]
-fn a_broken_docker_configuration_is_named() {
-    let world = World::new(&[BEARER]);
-    world.docker_config("{");
-    let path = world.home.path().join("config.json");
-    let (digest, _) = world.digest();
-    let error = digest.unwrap_err();
-    assert!(error.contains(&path.display().to_string()), "{error}");
-    assert!(error.contains("hint: `docker login ADDRESS`"), "{error}");
 }
 
 #[test]
 fn only_loopback_does_without_tls() {
-    let exec = Exec::new(Path::new("/"), false).unwrap();
-    exec.set_var("TESTBED_REGISTRY", "");
-    let base = |name: &str| Registry::new(&exec, &name.parse().unwrap()).base;
+    let exec = Exec::new(std::path::Path::new("/"), false).unwrap();
+    let base = |name: &str, stand_in: &str| {
+        exec.set_var("TESTBED_REGISTRY", stand_in);
+        let endpoint = Endpoint::new(&exec, &name.parse().unwrap());
+        let url = endpoint.transport().url(&[], "x")?;
+        anyhow::Ok(url.origin().ascii_serialization())
+    };
+    // Where nobody need be asked.
     for (name, want) in [
         ("agentgate/agent", "https://registry-1.docker.io"),
-        ("ghcr.io/me/agent", "https://ghcr.io"),
+        ("Docker.io/agentgate/agent", "https://registry-1.docker.io"),
+        ("GHCR.io:443/me/agent", "https://ghcr.io"),
         ("10.0.0.1:5000/agent", "https://10.0.0.1:5000"),
         (
             "127.0.0.1.example.org/agent",
@@ -365,16 +310,34 @@ fn only_loopback_does_without_tls() {
             "localhost.example.org/agent",
             "https://localhost.example.org",
         ),
-        ("127.0.0.1:5000/agent", "http://127.0.0.1:5000"),
-        ("127.9.9.9:5000/agent", "http://127.9.9.9:5000"),
-        ("localhost:5000/agent", "http://localhost:5000"),
-        ("[::1]:5000/agent", "http://[::1]:5000"),
         ("[::2]:5000/agent", "https://[::2]:5000"),
     ] {
-        assert_eq!(base(name), want);
+        assert_eq!(base(name, "").unwrap(), want);
     }
-    exec.set_var("TESTBED_REGISTRY", "127.0.0.1:5001");
-    let base = |name: &str| Registry::new(&exec, &name.parse().unwrap()).base;
-    assert_eq!(base("agentgate/agent"), "http://127.0.0.1:5001");
-    assert_eq!(base("ghcr.io/me/agent"), "https://ghcr.io");
+    let (listener, other) = (
+        TcpListener::bind("127.0.0.1:0"),
+        TcpListener::bind("[::1]:0"),
+    );
+    let port = listener.as_ref().unwrap().local_addr().unwrap().port();
+    let hangs_up =
+        |listener: TcpListener| thread::spawn(move || listener.incoming().for_each(drop));
+    hangs_up(listener.unwrap());
+    for name in ["127.0.0.1", "localhost", "LOCALHOST"] {
+        let found = base(&format!("{name}:{port}/agent"), "").unwrap();
+        assert_eq!(found, format!("http://{}:{port}", name.to_lowercase()));
+    }
+    let stand_in = format!("127.0.0.1:{port}");
+    let found = base("agentgate/agent", &stand_in).unwrap();
+    assert_eq!(found, format!("http://{stand_in}"));
+    assert_eq!(
+        base("ghcr.io/me/agent", &stand_in).unwrap(),
+        "https://ghcr.io"
+    );
+    // Not every machine has IPv6.
+    if let Ok(listener) = other {
+        let address = listener.local_addr().unwrap();
+        hangs_up(listener);
+        let found = base(&format!("{address}/agent"), "").unwrap();
+        assert_eq!(found, format!("http://{address}"));
+    }
 }

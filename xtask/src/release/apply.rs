@@ -75,7 +75,7 @@ impl Apply<'_> {
         for unsigned in &self.plan.sign {
             let (target, _) = self.target(&unsigned.repository)?;
             let signer = self.signer.context("there is no key to sign with")?;
-            signer.sign(&target.registry, &unsigned.digests)?;
+            signer.sign(&target.puller, &unsigned.digests)?;
         }
         let give = |step| self.step(step, &mut journal);
         steps.iter().map(give).collect()
@@ -105,8 +105,8 @@ impl Apply<'_> {
         let from = self.targets.first().context("no repository was named")?;
         anstream::eprintln!("copying {} to `{}`", self.plan.digest, target.repository);
         self.retry.run(|| {
-            let content = Content::read(self.bytes, &from.registry)?;
-            upload(&target.registry, &[(&from.registry, &content)])?;
+            let content = Content::read(self.bytes, &from.puller)?;
+            upload(&target.pusher, &[(&from.puller, &content)])?;
             self.put(target, self.plan.digest.as_str(), &self.plan.digest)
         })
     }
@@ -218,7 +218,7 @@ impl Apply<'_> {
         highest: Option<&Version>,
     ) -> anyhow::Result<bool> {
         self.retry.run(|| {
-            let versions = published::stable(&target.registry)?;
+            let versions = published::stable(&target.puller)?;
             Ok(versions.iter().max() > highest)
         })
     }
@@ -262,11 +262,10 @@ impl Apply<'_> {
         journal: &mut Journal,
     ) -> anyhow::Result<WriteOutcome> {
         let TagWrite { tag, to, .. } = *write;
-        let registry = &target.registry;
         let (mut is_begun, mut checks) = (false, write.checks_first);
         self.retry.run(|| {
             if checks {
-                let found = published::digest(registry, tag)?;
+                let found = published::digest(&target.puller, tag)?;
                 if found.as_ref() == Some(to) {
                     return Ok(if is_begun {
                         journal.done()?;
@@ -297,7 +296,7 @@ impl Apply<'_> {
         let bytes = if *digest == self.plan.digest {
             self.bytes
         } else {
-            found = target.registry.manifest(digest.as_str())?;
+            found = target.puller.manifest(digest.as_str())?;
             let found = found.as_ref().map(|(_, bytes)| bytes);
             found.with_context(|| {
                 format!(
@@ -309,7 +308,7 @@ impl Apply<'_> {
         let document =
             serde_json::from_slice(bytes).context("it is not JSON, so it is not a manifest")?;
         let media_type = image_tree::media_type(&document);
-        target.registry.push_manifest(tag, &media_type, bytes)
+        target.pusher.push_manifest(tag, &media_type, bytes)
     }
 }
 

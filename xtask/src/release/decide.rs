@@ -1,7 +1,5 @@
 //! From the command line to a plan: reads the registries and decides, as often as is needed.
 
-use std::time::Duration;
-
 use super::facts::{self, Destination, ReleaseFacts, ReleaseOptions};
 use super::github_release::GithubRelease;
 use super::plan::{self, ReleasePlan};
@@ -70,29 +68,31 @@ impl Intent {
         refusal::stop(what, refusals)
     }
 
-    pub(super) fn unfinished(&self, plan: &ReleasePlan) -> String {
+    /// The error of a release that has written something, or not.
+    pub(super) fn unfinished(&self, plan: &ReleasePlan, error: anyhow::Error) -> anyhow::Error {
         let what = if self.rollback.is_some() {
             "rollback to"
         } else {
             "release of"
         };
-        format!(
-            "the {what} `v{}` is not finished; run this again, it goes on where it ended",
+        let goes_on = registry::goes_on(&error);
+        error.context(format!(
+            "the {what} `v{}` is not finished{goes_on}",
             plan.version
-        )
+        ))
     }
 }
 
-/// The shortest time to wait for an answer, whatever `--retry-for` says.
-const SHORTEST: Duration = Duration::from_secs(5);
-
 /// The repositories that get the release. The first has the image.
 pub(super) fn targets(ctx: &Ctx, retry: Retry) -> Vec<Destination> {
-    let limit = retry.time.clamp(SHORTEST, registry::LIMIT);
     let first = &ctx.settings.repository;
-    let target = |repository| Destination {
-        registry: Registry::to_release(&ctx.exec, repository, limit).copying(first),
-        repository: repository.clone(),
+    let target = |repository| {
+        let registry = Registry::in_steps(&ctx.exec, repository, retry);
+        Destination {
+            puller: registry.puller(),
+            pusher: registry.pusher().copying(first),
+            repository: repository.clone(),
+        }
     };
     ctx.repositories().into_iter().map(target).collect()
 }

@@ -15,7 +15,7 @@ use crate::platform::Platform;
 pub(super) use crate::published::Latest;
 use crate::published::{self, Standing, objections};
 use crate::reference::Repository;
-use crate::registry::Registry;
+use crate::registry::{Puller, Pusher};
 use crate::threads;
 use crate::verify::{Receipts, ReleaseImage, Unproven};
 use crate::version::Version;
@@ -109,7 +109,8 @@ pub(super) struct ReleaseOptions<'a> {
 /// A repository that is released to.
 pub(super) struct Destination {
     pub(super) repository: Repository,
-    pub(super) registry: Registry,
+    pub(super) puller: Puller,
+    pub(super) pusher: Pusher,
 }
 
 /// Asks the registries and reads the receipts.
@@ -126,7 +127,7 @@ pub(super) fn observe(
     if let Some(version) = &source.version {
         published.push(observe_versions(first, version, history)?);
         for other in others {
-            let commit = published::digest(&other.registry, &source.wanted.tag)?;
+            let commit = published::digest(&other.puller, &source.wanted.tag)?;
             let there = observe_versions(other, version, history)?;
             // A version that was rolled back in the first repository is not `latest` elsewhere.
             let rolled_back = there
@@ -141,7 +142,7 @@ pub(super) fn observe(
     }
     if let (Some(signer), SourceImage::Whole { bytes, .. }) = (signer, &image) {
         for (target, there) in targets.iter().zip(&mut published) {
-            there.unsigned = signer.unsigned(&target.registry, bytes)?;
+            there.unsigned = signer.unsigned(&target.puller, bytes)?;
         }
     }
     Ok(ReleaseFacts {
@@ -163,8 +164,8 @@ fn image(
     asked: &ReleaseOptions,
     first: &Destination,
 ) -> anyhow::Result<(SourceImage, Unproven)> {
-    let (registry, wanted) = (&first.registry, &source.wanted);
-    let Some((digest, bytes)) = registry.manifest(&wanted.tag)? else {
+    let (puller, wanted) = (&first.puller, &source.wanted);
+    let Some((digest, bytes)) = puller.manifest(&wanted.tag)? else {
         return Ok((SourceImage::Absent, Vec::new()));
     };
     let whole = SourceImage::Whole {
@@ -188,12 +189,12 @@ fn image(
         && lacking.insert(lacks(true, images)?).is_empty()
     {
         let entries = index.manifests.iter().map(|entry| &entry.digest);
-        return Ok(match missing(registry, entries)? {
+        return Ok(match missing(puller, entries)? {
             Some(missing) => (SourceImage::Broken(missing), Vec::new()),
             None => (whole, Vec::new()),
         });
     }
-    let tree = match ImageTree::read(bytes, registry) {
+    let tree = match ImageTree::read(bytes, puller) {
         Ok(tree) => tree,
         Err(error) if error.is::<Broken>() => {
             return Ok((SourceImage::Broken(format!("{error:#}")), Vec::new()));
@@ -205,7 +206,7 @@ fn image(
         return Ok((SourceImage::Other(objections.join("; ")), Vec::new()));
     }
     let attestations = tree.attestations.iter();
-    if let Some(missing) = missing(registry, attestations.map(|one| &one.descriptor.digest))? {
+    if let Some(missing) = missing(puller, attestations.map(|one| &one.descriptor.digest))? {
         return Ok((SourceImage::Broken(missing), Vec::new()));
     }
     // The index alone did not give every platform.
@@ -234,12 +235,12 @@ fn exactly(index: &Index, platforms: &[Platform]) -> Option<Vec<(Platform, Diges
 
 /// A sentence about the first manifest that the registry lacks.
 fn missing<'a>(
-    registry: &Registry,
+    puller: &Puller,
     digests: impl Iterator<Item = &'a Digest>,
 ) -> anyhow::Result<Option<String>> {
     let ask = |digest: &'a Digest| {
         move || {
-            let found = registry.digest(digest.as_str())?;
+            let found = puller.digest(digest.as_str())?;
             let missing = format!("its manifest `{digest}` is missing");
             Ok(found.is_none().then_some(missing))
         }
@@ -258,7 +259,7 @@ pub(super) fn observe_versions(
         tag,
         highest,
         latest,
-    } = published::standing(&target.repository, &target.registry, version)?;
+    } = published::standing(&target.repository, &target.puller, version)?;
     let reference = target.repository.reference("latest");
     let at = latest.as_ref().map(|latest| &latest.digest);
     let rolled_back = journal::rolled_back(history, &reference, tag.as_ref(), at);

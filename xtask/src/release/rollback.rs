@@ -16,7 +16,7 @@ pub(super) fn find(
     history: &[JournalEntry],
 ) -> anyhow::Result<(Version, String)> {
     let reference = first.repository.reference("latest");
-    let Some(at) = published::digest(&first.registry, "latest")? else {
+    let Some(at) = published::digest(&first.puller, "latest")? else {
         return refuse(
             &format!("`{reference}` is not there, so there is nothing to roll back"),
             "`cargo xtask release` writes it",
@@ -30,11 +30,11 @@ pub(super) fn find(
         let why = "the journal says that it was there before";
         return Ok((version_of(first, before)?, why.to_owned()));
     }
-    let mut versions = published::stable(&first.registry)?;
+    let mut versions = published::stable(&first.puller)?;
     versions.sort_unstable();
     let (highest, lower) = (versions.pop(), versions.pop());
     if let (Some(highest), Some(lower)) = (&highest, lower)
-        && published::digest(&first.registry, &format!("v{highest}"))?.as_ref() == Some(&at)
+        && published::digest(&first.puller, &format!("v{highest}"))?.as_ref() == Some(&at)
     {
         let why = format!("the highest published version below `v{highest}`");
         return Ok((lower, why));
@@ -50,9 +50,9 @@ pub(super) fn find(
 
 /// The version that is published as `digest`.
 fn version_of(first: &Destination, digest: &Digest) -> anyhow::Result<Version> {
-    let version = published::labelled(&first.registry, digest)?;
+    let version = published::labelled(&first.puller, digest)?;
     if let Some(version) = version
-        && published::digest(&first.registry, &format!("v{version}"))?.as_ref() == Some(digest)
+        && published::digest(&first.puller, &format!("v{version}"))?.as_ref() == Some(digest)
     {
         return Ok(version);
     }

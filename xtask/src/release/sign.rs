@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::exec::{self, Ended, Exec};
 use crate::oci::{Digest, Document};
 use crate::refusal::Refusal;
-use crate::registry::Registry;
+use crate::registry::Puller;
 use crate::settings::Signing;
 
 /// How long cosign may take for one signature.
@@ -69,11 +69,7 @@ impl Signer {
 
     /// The digests without a signature of ours: of the manifests that the index names, then of the
     /// index, whose bytes are `bytes`.
-    pub(super) fn unsigned(
-        &self,
-        registry: &Registry,
-        bytes: &[u8],
-    ) -> anyhow::Result<Vec<Digest>> {
+    pub(super) fn unsigned(&self, puller: &Puller, bytes: &[u8]) -> anyhow::Result<Vec<Digest>> {
         let mut digests = Vec::new();
         if let Document::Index(index) = Document::parse(bytes)? {
             digests.extend(index.manifests.into_iter().map(|entry| entry.digest));
@@ -81,7 +77,7 @@ impl Signer {
         digests.push(Digest::of(bytes));
         let mut unsigned = Vec::new();
         for digest in digests {
-            if self.is_signed(registry, &digest)?.is_err() {
+            if self.is_signed(puller, &digest)?.is_err() {
                 unsigned.push(digest);
             }
         }
@@ -89,9 +85,9 @@ impl Signer {
     }
 
     /// Signs each digest, and verifies each signature.
-    pub(super) fn sign(&self, registry: &Registry, digests: &[Digest]) -> anyhow::Result<()> {
+    pub(super) fn sign(&self, puller: &Puller, digests: &[Digest]) -> anyhow::Result<()> {
         for digest in digests {
-            let name = name(registry, digest);
+            let name = name(puller, digest);
             anstream::eprintln!("signing {name}");
             let signed = self.cosign("sign", &self.sign, &name)?;
             ensure!(
@@ -100,7 +96,7 @@ impl Signer {
                  ended",
                 error_line(&signed)
             );
-            if let Err(why) = self.is_signed(registry, digest)? {
+            if let Err(why) = self.is_signed(puller, digest)? {
                 bail!(
                     "`{name}` was signed, and its signature does not hold: {why}; hint: another \
                      run may have signed at the same time, run this again"
@@ -111,12 +107,8 @@ impl Signer {
     }
 
     /// Whether our signature is there; if not, what cosign says.
-    fn is_signed(
-        &self,
-        registry: &Registry,
-        digest: &Digest,
-    ) -> anyhow::Result<Result<(), String>> {
-        let verified = self.cosign("verify", &self.verify, &name(registry, digest))?;
+    fn is_signed(&self, puller: &Puller, digest: &Digest) -> anyhow::Result<Result<(), String>> {
+        let verified = self.cosign("verify", &self.verify, &name(puller, digest))?;
         if !verified.success() {
             return Ok(Err(error_line(&verified)));
         }
@@ -209,8 +201,8 @@ fn cosign(exec: &Exec, args: &[&str]) -> anyhow::Result<Ended> {
     exec.within("cosign", args, LIMIT)
 }
 
-fn name(registry: &Registry, digest: &Digest) -> String {
-    format!("{}@{digest}", registry.place())
+fn name(puller: &Puller, digest: &Digest) -> String {
+    format!("{}@{digest}", puller.place())
 }
 
 /// The first line of cosign's error; cosign prints it twice.

@@ -8,7 +8,7 @@ use crate::ctx::Ctx;
 use crate::oci::{Digest, Document, Index};
 use crate::platform::Platform;
 use crate::reference::Repository;
-use crate::registry::Registry;
+use crate::registry::Puller;
 use crate::verify::{Receipts, ReleaseImage};
 use crate::version::Version;
 use crate::{git, published, report, threads};
@@ -79,9 +79,9 @@ fn observe(
     receipts: &Receipts,
     all: bool,
 ) -> anyhow::Result<ReleaseStatus> {
-    let registry = Registry::new(&ctx.exec, repository);
-    let there: BTreeSet<Version> = published::versions(&registry)?.into_iter().collect();
-    let latest = published::digest(&registry, "latest")?;
+    let puller = Puller::new(&ctx.exec, repository);
+    let there: BTreeSet<Version> = published::versions(&puller)?.into_iter().collect();
+    let latest = published::digest(&puller, "latest")?;
     let mut known: Vec<Version> = of_git.union(&there).cloned().collect();
     known.reverse();
     let shown = if all {
@@ -102,7 +102,7 @@ fn observe(
             is_latest: false,
         };
         if there.contains(version)
-            && let Some((digest, bytes)) = registry.manifest(&format!("v{version}"))?
+            && let Some((digest, bytes)) = puller.manifest(&format!("v{version}"))?
         {
             row.is_latest = latest.as_ref() == Some(&digest);
             row.read(&digest, &bytes, repository);

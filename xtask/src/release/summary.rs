@@ -9,7 +9,7 @@ use crate::github::markdown::{code, commands, table, text};
 use crate::image_tree::{Image, ImageTree};
 use crate::oci::Digest;
 use crate::published::{TagContent, inspect};
-use crate::registry::Registry;
+use crate::registry::Puller;
 use crate::report;
 
 /// What the registry and the signer say of the image that is released.
@@ -38,7 +38,7 @@ impl About {
         let before = facts.published.first().and_then(|first| first.at());
         let before = before.filter(|before| **before != plan.digest);
         let platforms = first.map(|first| {
-            let read = || sizes(&first.registry, facts.bytes(), before);
+            let read = || sizes(&first.puller, facts.bytes(), before);
             release.retry.run(read).unwrap_or_else(|why| {
                 anstream::eprintln!("note: the sizes of the image are not known: {why:#}");
                 Vec::new()
@@ -77,10 +77,10 @@ impl About {
 }
 
 /// The sizes of the index (or manifest) `bytes`, compared with those of `before`.
-fn sizes(registry: &Registry, bytes: &[u8], before: Option<&Digest>) -> anyhow::Result<Vec<Sizes>> {
-    let tree = ImageTree::read(bytes.to_vec(), registry)?;
+fn sizes(puller: &Puller, bytes: &[u8], before: Option<&Digest>) -> anyhow::Result<Vec<Sizes>> {
+    let tree = ImageTree::read(bytes.to_vec(), puller)?;
     let before = match before {
-        Some(digest) => inspect(registry, digest.as_str())?,
+        Some(digest) => inspect(puller, digest.as_str())?,
         None => TagContent::Absent,
     };
     Ok(match before {

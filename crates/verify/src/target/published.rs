@@ -5,7 +5,7 @@ use xtask::docker;
 use xtask::exec::Exec;
 use xtask::oci::{Config, Descriptor, Digest, Document, Index, Manifest};
 use xtask::platform::Platform;
-use xtask::registry::Registry;
+use xtask::registry::Puller;
 
 use super::image::{Place, Subject, Target};
 use super::name::{Name, split};
@@ -28,7 +28,7 @@ pub(super) fn find(exec: &Exec, name: &str, only: bool) -> anyhow::Result<Target
              `cargo xtask verify NAME@{name}`, or `docker images --digests`"
         );
     };
-    let registry = Registry::new(exec, &repository);
+    let registry = Puller::new(exec, &repository);
     let found = registry
         .manifest(&version)
         .with_context(|| format!("no image `{name}`: {elsewhere}its registry gives no answer"))?;
@@ -102,7 +102,7 @@ pub(crate) fn fetch(exec: &Exec, target: &Target) -> anyhow::Result<()> {
 /// One image, for the platform that the index says, or else its own configuration; none for a
 /// platform that we do not know.
 fn subject(
-    registry: &Registry,
+    registry: &Puller,
     platform: Option<Platform>,
     digest: Digest,
     manifest: &Manifest,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context as _;
 use xtask::exec::Exec;
 use xtask::oci::{Descriptor, Digest, Document, Index};
-use xtask::registry::Registry;
+use xtask::registry::Puller;
 
 use super::image::{Place, Subject, Target};
 use crate::facts::IndexFacts;
@@ -37,7 +37,7 @@ impl Reader {
             (None, _) => IndexFacts::None,
             (Some(index), Place::Engine) => of_archive(&archive, index)?,
             (Some(index), Place::Registry(repository)) => {
-                of_registry(&Registry::new(exec, repository), index)?
+                of_registry(&Puller::new(exec, repository), index)?
             }
         };
         Ok((image, index))
@@ -117,7 +117,7 @@ fn lacks(of: &Descriptor, what: &Digest) -> String {
 }
 
 /// The index as its registry has it, and what it leads to and is not there.
-fn of_registry(registry: &Registry, digest: &Digest) -> anyhow::Result<IndexFacts> {
+fn of_registry(registry: &Puller, digest: &Digest) -> anyhow::Result<IndexFacts> {
     let found = registry.manifest(digest.as_str())?;
     let (_, bytes) = found.with_context(|| format!("index `{digest}` is gone"))?;
     let Document::Index(index) = Document::parse(&bytes)? else {
@@ -127,7 +127,7 @@ fn of_registry(registry: &Registry, digest: &Digest) -> anyhow::Result<IndexFact
     Ok(IndexFacts::Known { index, broken })
 }
 
-fn broken(registry: &Registry, index: &Index) -> anyhow::Result<Vec<String>> {
+fn broken(registry: &Puller, index: &Index) -> anyhow::Result<Vec<String>> {
     let mut broken = Vec::new();
     for entry in &index.manifests {
         let short = entry.digest.short();

@@ -9,7 +9,7 @@ use crate::image_tree::ImageTree;
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::published::{TagContent, inspect};
-use crate::registry::Registry;
+use crate::registry::Puller;
 use crate::tags;
 use crate::verify::{Receipts, ReleaseImage, Unproven};
 
@@ -27,7 +27,7 @@ pub(in crate::image) enum Dev {
 /// prove for each platform, and never back. Nothing proves an index that is not built yet.
 pub(in crate::image) fn decide(
     request: &Request,
-    registry: &Registry,
+    puller: &Puller,
     index: Option<&ImageTree>,
 ) -> anyhow::Result<Dev> {
     let ctx = request.ctx;
@@ -45,7 +45,7 @@ pub(in crate::image) fn decide(
     if let Some(why) = unproven(&lacking(request, index)?, &again(request)) {
         return Ok(Dev::Stays(why));
     }
-    let tree = match inspect(registry, "dev")? {
+    let tree = match inspect(puller, "dev")? {
         TagContent::Absent | TagContent::Broken(_) => return Ok(Dev::Moves { from: None }),
         TagContent::There(tree) => tree,
     };

@@ -14,14 +14,15 @@ use crate::image_tree::{Content, ImageTree, Sent, join, upload};
 use crate::last_build::{BuiltPlatform, LastBuild, TagState};
 use crate::oci::Digest;
 use crate::published::{TagContent, inspect, objections};
-use crate::registry::Registry;
+use crate::registry::{self, Puller, Pusher};
 use crate::stop::Stop;
 use crate::{exec, github, report, threads};
 
 /// The effects of a push.
 pub(in crate::image) struct Publish<'a> {
     pub(in crate::image) request: &'a Request<'a>,
-    pub(in crate::image) registry: &'a Registry,
+    pub(in crate::image) puller: &'a Puller,
+    pub(in crate::image) pusher: &'a Pusher,
     pub(in crate::image) plan: &'a PushPlan,
 }
 
@@ -97,7 +98,7 @@ impl Publish<'_> {
             sent.present
         );
         // Somebody else may have pushed meanwhile: theirs stands, if it is the same image.
-        let found = inspect(self.registry, &wanted.tag).with_context(|| self.not_pushed())?;
+        let found = inspect(self.puller, &wanted.tag).with_context(|| self.not_pushed())?;
         match current(found, wanted, self.plan.is_moving) {
             TagContent::Absent => {}
             found => {
@@ -116,19 +117,19 @@ impl Publish<'_> {
     /// Gives the commit's tag to an index whose manifests the registry has.
     pub(in crate::image) fn tag(&self, tree: &ImageTree) -> anyhow::Result<()> {
         let wanted = &self.plan.wanted;
-        self.give(&wanted.tag, tree).with_context(|| {
-            format!(
-                "whether `{}` was pushed is not known, and no other tag was given; run this \
-                 again, it goes on where it ended",
+        self.give(&wanted.tag, tree).map_err(|error| {
+            let goes_on = registry::goes_on(&error);
+            error.context(format!(
+                "whether `{}` was pushed is not known, and no other tag was given{goes_on}",
                 wanted.reference
-            )
+            ))
         })
     }
 
     /// After a signal from now on, the error says what was done before it.
     fn give(&self, tag: &str, tree: &ImageTree) -> anyhow::Result<()> {
         exec::report_signals();
-        self.registry
+        self.pusher
             .push_manifest(tag, &tree.media_type, &tree.bytes)
     }
 
@@ -139,7 +140,7 @@ impl Publish<'_> {
         }
         let layouts = exported.iter().map(|part| &part.layout);
         let parts: Vec<_> = layouts.zip(&contents).collect();
-        upload(self.registry, &parts).with_context(|| self.not_pushed())
+        upload(self.pusher, &parts).with_context(|| self.not_pushed())
     }
 
     fn not_pushed(&self) -> String {
@@ -177,14 +178,14 @@ impl Publish<'_> {
         let wanted = &self.plan.wanted;
         let mut tags = vec![(wanted.reference.clone(), state)];
         let dev = self.request.ctx.settings.repository.reference("dev");
-        let unfinished = || {
-            format!(
-                "`{}` is published ({}), but no other tag may be moved to it; run this again, it \
-                 goes on where it ended",
+        let unfinished = |error: anyhow::Error| {
+            let goes_on = registry::goes_on(&error);
+            error.context(format!(
+                "`{}` is published ({}), but no other tag may be moved to it{goes_on}",
                 wanted.reference, tree.digest
-            )
+            ))
         };
-        match self.dev_by_now(tree).with_context(unfinished)? {
+        match self.dev_by_now(tree).map_err(unfinished)? {
             Dev::Stays(why) => {
                 let note = format!("`{dev}` stays: {why}");
                 anstream::eprintln!("note: {note}");
@@ -194,11 +195,11 @@ impl Publish<'_> {
                 tags.push((dev, TagState::Present));
             }
             Dev::Moves { .. } => {
-                self.give("dev", tree).with_context(unfinished)?;
+                self.give("dev", tree).map_err(unfinished)?;
                 tags.push((dev, TagState::Pushed));
             }
         }
-        tags.extend(self.move_pull_request(tree).with_context(unfinished)?);
+        tags.extend(self.move_pull_request(tree).map_err(unfinished)?);
         let sizes = if sizes.is_empty() {
             export::sizes_of(
                 tree,
@@ -223,7 +224,7 @@ impl Publish<'_> {
             return Ok(None);
         };
         let reference = self.request.settings().repository.reference(tag);
-        if self.registry.digest(tag)?.as_ref() == Some(&tree.digest) {
+        if self.puller.digest(tag)?.as_ref() == Some(&tree.digest) {
             return Ok(Some((reference, TagState::Present)));
         }
         self.give(tag, tree)?;
@@ -233,9 +234,9 @@ impl Publish<'_> {
     /// What becomes of `dev`: decided anew if somebody has moved it since.
     fn dev_by_now(&self, tree: &ImageTree) -> anyhow::Result<Dev> {
         if let Dev::Moves { from } = &self.plan.dev {
-            let now = self.registry.digest("dev")?;
+            let now = self.puller.digest("dev")?;
             if now != *from {
-                return dev::decide(self.request, self.registry, Some(tree));
+                return dev::decide(self.request, self.puller, Some(tree));
             }
         }
         Ok(self.plan.dev.clone())
@@ -243,7 +244,7 @@ impl Publish<'_> {
 
     /// The image that sizes are compared with: the one that `dev` leads to.
     fn before(&self) -> anyhow::Result<Option<ImageTree>> {
-        match inspect(self.registry, "dev")? {
+        match inspect(self.puller, "dev")? {
             TagContent::There(tree) => Ok(Some(tree)),
             TagContent::Absent | TagContent::Broken(_) => Ok(None),
         }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::exec::Exec;
 use crate::oci::Digest;
 use crate::reference::Repository;
-use crate::registry::Registry;
+use crate::registry::{Deleter, Registry};
 
 /// How a registry deletes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(super) struct State {
 }
 
 pub(super) struct Fake {
-    pub(super) registry: Registry,
+    pub(super) deleter: Deleter,
     pub(super) repository: Repository,
     state: Arc<Mutex<State>>,
     pub(super) home: tempfile::TempDir,
@@ -90,7 +90,7 @@ impl Fake {
         exec.set_var("DOCKER_CONFIG", home.path().to_str().unwrap());
         let repository = format!("{address}/me/agent").parse().unwrap();
         Fake {
-            registry: Registry::to_delete(&exec, &repository),
+            deleter: Registry::new(&exec, &repository).deleter(),
             repository,
             state,
             home,

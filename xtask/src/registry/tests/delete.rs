@@ -1,14 +1,14 @@
 //! Deletions, as registries differ in them.
 
-use super::super::delete::Deletion;
+use ureq::http::StatusCode;
+
 use super::*;
 
 const UNSUPPORTED: &str = "{\"errors\":[{\"code\":\"UNSUPPORTED\"}]}";
 
 fn delete(version: &str, answers: &[&str]) -> Result<Deletion, String> {
-    let mut world = World::new(answers);
-    world.registry.access = Access::Delete;
-    let (result, requests) = world.ask(|registry| registry.delete(version));
+    let world = World::new(answers);
+    let (result, requests) = world.ask(|registry| registry.deleter().delete(version));
     assert_eq!(requests.len(), answers.len(), "{requests:?}");
     let expected = format!("DELETE /v2/me/agent/manifests/{version}");
     assert!(
@@ -68,7 +68,7 @@ fn a_registry_that_refuses_is_quoted_without_what_a_terminal_obeys() {
 #[test]
 fn a_deletion_that_was_done_before_the_connection_broke_is_found_done() {
     let absent = format!("404 Not Found\r\n\r\n{UNKNOWN}");
-    let (done, requests) = World::new(&["", &absent]).ask(|registry| registry.delete(D1));
+    let (done, requests) = World::new(&["", &absent]).ask(|registry| registry.deleter().delete(D1));
     assert_eq!((done, requests.len()), (Ok(Deletion::Absent), 2));
     assert_eq!(SLEPT.take(), [1]);
 }
@@ -79,15 +79,4 @@ fn a_rate_limit_is_waited_out() {
     let wait = "429 Too Many Requests\r\nRetry-After: 7";
     assert_eq!(delete(D1, &[wait, "202 Accepted"]), Ok(Deletion::Deleted));
     assert_eq!(SLEPT.take(), [7]);
-}
-
-#[test]
-fn a_token_to_delete_may_not_push() {
-    let token = "200 OK\r\n\r\n{\"token\":\"t1\"}";
-    let mut world = World::new(&[BEARER, token, "202 Accepted"]);
-    world.registry.access = Access::Delete;
-    let (done, requests) = world.ask(|registry| registry.delete(D1));
-    assert_eq!(done, Ok(Deletion::Deleted));
-    let scope = "scope=repository%3Ame%2Fagent%3Apull%2Cdelete";
-    assert!(requests[1].contains(scope), "{requests:?}");
 }

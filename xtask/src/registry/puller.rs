@@ -1,0 +1,261 @@
+//! Reads a repository: tags, manifests and blobs. Asks for permission to pull, and for no more.
+
+mod blob;
+mod tags;
+
+use std::io::{self, ErrorKind, Read};
+
+use anyhow::{Context as _, anyhow, ensure};
+use ureq::http::header::HeaderName;
+use ureq::http::{Method, StatusCode};
+use url::Url;
+
+use super::address;
+use super::answer::{Access, is_forbidden};
+use super::endpoint::Endpoint;
+use super::token::Scopes;
+use super::transport::{Answer, Body, Request, Transport};
+use super::verified::Verified;
+use super::wire::{self, Time};
+use crate::exec::Exec;
+use crate::oci::Digest;
+use crate::reference::Repository;
+use crate::retry::Transient;
+use crate::store::Blobs;
+
+/// What a tag may point to: an index or one manifest, in OCI's words and in Docker's. Indexes come
+/// first: some registries take the first that they can give, and make a manifest of an index.
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, \
+    application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json";
+/// Artifactory answers 406 to other types.
+const JSON: &str = "application/json, */*";
+const ANY: &str = "*/*";
+const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+/// The longest document that is read, in bytes; the distribution project's own limit is 4 MiB.
+const LONGEST: u64 = 8 << 20;
+
+/// Reads one repository; threads may share it, and a clone is cheap.
+#[derive(Clone)]
+pub struct Puller {
+    endpoint: Endpoint,
+    /// What its errors say that it is about to do, and what its tokens permit.
+    access: Access,
+}
+
+impl Puller {
+    /// Reads `repository`. On the test bed its registry stands for Docker Hub.
+    pub fn new(exec: &Exec, repository: &Repository) -> Puller {
+        Puller::of(Endpoint::new(exec, repository), Access::Pull)
+    }
+
+    pub(super) fn of(endpoint: Endpoint, access: Access) -> Puller {
+        Puller { endpoint, access }
+    }
+
+    /// The repository's name for other programs: on the test bed, in the test bed's registry.
+    pub(crate) fn place(&self) -> &str {
+        self.endpoint.place()
+    }
+
+    pub(super) fn transport(&self) -> &Transport {
+        self.endpoint.transport()
+    }
+
+    pub(super) fn repository(&self) -> &Repository {
+        self.transport().repository()
+    }
+
+    pub(super) fn scopes(&self) -> Scopes {
+        Scopes::repository(&self.repository().path(), self.access.actions())
+    }
+
+    pub(super) fn request<'a>(
+        &self,
+        method: Method,
+        url: Url,
+        accept: &'a str,
+        what: &'a str,
+    ) -> Request<'a> {
+        Request {
+            method,
+            url,
+            what,
+            scopes: self.scopes(),
+            access: self.access,
+            accept,
+            content_type: None,
+            body: Body::None,
+            time: Time::Answer,
+            stays: false,
+        }
+    }
+
+    /// The error for an answer that is neither the thing nor its absence.
+    pub(super) fn refused(&self, mut answer: Answer, what: &str) -> anyhow::Error {
+        let said = answer.said();
+        let asked = self.transport().asked(&answer.url, what, self.access);
+        asked.refused(answer.status, &said)
+    }
+
+    /// The digest of `version`, a tag or a digest; none when the registry says that it is absent.
+    ///
+    /// It is the one in the registry's header, or hashed from the bytes where there is no header.
+    pub(crate) fn digest(&self, version: &str) -> anyhow::Result<Option<Digest>> {
+        let what = self.repository().named(version);
+        let url = self.transport().url(&["manifests", version], &what)?;
+        // Docker Hub counts a GET as a pull, and a HEAD not.
+        let answer = self
+            .transport()
+            .send(&self.request(Method::HEAD, url, MANIFESTS, &what))?;
+        let status = answer.status;
+        if is_forbidden(status) {
+            return Err(self.refused(answer, &what));
+        }
+        if status.is_success()
+            && let Some(digest) = header_digest(&answer, &what)?
+        {
+            return Ok(Some(digest));
+        }
+        // A proxy may answer 404, too: only the text tells, and the answer to a HEAD has none. And
+        // some registries know no HEAD, or give no digest with it.
+        Ok(self.manifest(version)?.map(|(digest, _)| digest))
+    }
+
+    /// The index or manifest that `version`, a tag or a digest, leads to: the digest, hashed here,
+    /// and the bytes. None when the registry says that it is absent.
+    ///
+    /// Fails when `version` is a digest and the bytes have another one, and when what a tag leads to
+    /// is no such document: a login page may answer 200, too.
+    pub fn manifest(&self, version: &str) -> anyhow::Result<Option<(Digest, Vec<u8>)>> {
+        let what = self.repository().named(version);
+        let url = self.transport().url(&["manifests", version], &what)?;
+        let answer = self
+            .transport()
+            .send(&self.request(Method::GET, url, MANIFESTS, &what))?;
+        let by = address::origin(&answer.url);
+        let named = answer.header(DIGEST).map(str::to_owned);
+        let Some(bytes) = self.document(answer, &what)? else {
+            return Ok(None);
+        };
+        let digest = Digest::of(&bytes);
+        if let Ok(asked) = version.parse::<Digest>() {
+            ensure!(
+                asked == digest,
+                "`{by}` answers for `{asked}` with other bytes (`{digest}`); hint: a proxy or the \
+                 registry's store is broken, ask its operator"
+            );
+        } else {
+            ensure!(
+                named.as_deref() == Some(digest.as_str()) || is_manifest(&bytes),
+                "`{by}` answers for `{what}` in an unknown form, which is no manifest; hint: check \
+                 the repository's name and the proxy settings"
+            );
+        }
+        Ok(Some((digest, bytes)))
+    }
+
+    /// A blob that is JSON; none when the registry says that it is absent.
+    pub fn json(&self, digest: &Digest) -> anyhow::Result<Option<serde_json::Value>> {
+        let what = self.repository().by_digest(digest);
+        let url = self.transport().url(&["blobs", digest.as_str()], &what)?;
+        let answer = self
+            .transport()
+            .send(&self.request(Method::GET, url, ANY, &what))?;
+        let by = address::origin(&answer.url);
+        let Some(bytes) = self.document(answer, &what)? else {
+            return Ok(None);
+        };
+        ensure!(
+            Digest::of(&bytes) == *digest,
+            "`{by}` answers for `{digest}` with other bytes; hint: a proxy or the registry's store is \
+             broken, ask its operator"
+        );
+        let json = serde_json::from_slice(&bytes);
+        json.map(Some)
+            .with_context(|| format!("`{what}` is not JSON"))
+    }
+
+    /// The body of an answer; none when the registry says that the thing is absent.
+    fn document(&self, mut answer: Answer, what: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let status = answer.status;
+        if status == StatusCode::OK {
+            let by = address::origin(&answer.url);
+            let bytes = answer.read(LONGEST).map_err(|error| {
+                let text = format!("`{by}` broke off while it sent `{what}`");
+                if wire::is_transient(&error) {
+                    let text = format!("{text}; hint: check the network and try again");
+                    return anyhow::Error::from(Transient::new(text).caused_by(error));
+                }
+                anyhow!(error).context(format!("{text}; hint: ask the registry's operator"))
+            })?;
+            return Ok(Some(bytes));
+        }
+        if status != StatusCode::NOT_FOUND {
+            return Err(self.refused(answer, what));
+        }
+        if answer.said().says_absent() {
+            return Ok(None);
+        }
+        let asked = self.transport().asked(&answer.url, what, self.access);
+        Err(asked.unknown(status))
+    }
+}
+
+/// The digest that the registry gives; none when it gives none, or one of another kind.
+fn header_digest(answer: &Answer, what: &str) -> anyhow::Result<Option<Digest>> {
+    let Some(digest) = answer
+        .header(DIGEST)
+        .filter(|digest| digest.starts_with("sha256:"))
+    else {
+        return Ok(None);
+    };
+    let digest = digest.parse().map_err(anyhow::Error::msg);
+    digest.map(Some).with_context(|| {
+        format!(
+            "`{}` answers for `{what}` in an unknown form",
+            address::origin(&answer.url)
+        )
+    })
+}
+
+/// Whether it has what indexes and manifests have, in OCI's form or in one of Docker's.
+fn is_manifest(bytes: &[u8]) -> bool {
+    let names = [
+        "schemaVersion",
+        "mediaType",
+        "manifests",
+        "config",
+        "layers",
+    ];
+    let document = serde_json::from_slice::<serde_json::Value>(bytes).unwrap_or_default();
+    names.iter().any(|name| document.get(name).is_some())
+}
+
+impl Blobs for Puller {
+    /// Fails with [`Transient`] where the registry is busy. Reading fails where the bytes are not
+    /// those of `digest`.
+    fn open<'a>(&'a self, digest: &Digest) -> io::Result<Box<dyn Read + 'a>> {
+        let what = self.repository().by_digest(digest);
+        let open = || {
+            let url = self.transport().url(&["blobs", digest.as_str()], &what)?;
+            let mut request = self.request(Method::GET, url, ANY, &what);
+            request.time = Time::Layer;
+            self.transport().send(&request)
+        };
+        let answer = open().map_err(|error| match error.downcast::<Transient>() {
+            Ok(transient) => io::Error::new(ErrorKind::ConnectionAborted, transient),
+            Err(error) => io::Error::other(error),
+        })?;
+        if answer.status != StatusCode::OK {
+            return Err(io::Error::other(self.refused(answer, &what)));
+        }
+        let length = answer.length();
+        Ok(Box::new(Verified::new(
+            answer.into_reader(),
+            digest,
+            length,
+        )))
+    }
+}

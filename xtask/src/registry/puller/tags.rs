@@ -1,0 +1,121 @@
+//! The list of a repository's tags (distribution spec, "Listing tags").
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, anyhow, bail};
+use serde::Deserialize;
+use ureq::http::header::LINK;
+use ureq::http::{Method, StatusCode};
+use url::Url;
+
+use super::{JSON, Puller};
+use crate::registry::address;
+use crate::registry::answer::printable;
+use crate::registry::link;
+use crate::registry::tag_list::TagList;
+use crate::registry::transport::Answer;
+
+/// How many tags a page is asked for; the most that the distribution project's registry gives.
+const PAGE: &str = "1000";
+/// More pages of tags than this are taken for a loop.
+const PAGES: usize = 1000;
+
+impl Puller {
+    /// Every tag of the repository; an empty list when the repository is absent. What cannot be a
+    /// tag's name is left out, with a note: no version and no tag of ours is among that.
+    pub fn tags(&self) -> anyhow::Result<Vec<String>> {
+        let list = self.tag_list()?;
+        if let Some(first) = list.odd.first() {
+            anstream::eprintln!(
+                "note: `{}` lists {} that cannot be a tag, and are ignored: `{first}`",
+                self.repository(),
+                match list.odd.len() {
+                    1 => "a name".to_owned(),
+                    count => format!("{count} names"),
+                }
+            );
+        }
+        Ok(list.tags)
+    }
+
+    /// Every tag of the repository, and what else it lists.
+    ///
+    /// Fails unless every page to the last was read.
+    pub(crate) fn tag_list(&self) -> anyhow::Result<TagList> {
+        let what = format!("the tags of {}", self.repository());
+        let bare = self.transport().url(&["tags", "list"], &what)?;
+        let mut page = bare.clone();
+        page.set_query(Some(&format!("n={PAGE}")));
+        let (mut list, mut seen) = (TagList::default(), BTreeSet::new());
+        let (mut asked, mut is_first) = (BTreeSet::new(), true);
+        // Where a page leads back to one before, there is no last one.
+        while asked.len() < PAGES && asked.insert(page.clone()) {
+            let request = self.request(Method::GET, page.clone(), JSON, &what);
+            let answer = self.transport().send(&request)?;
+            match answer.status {
+                StatusCode::OK => {}
+                // It gives fewer at a time (`PAGINATION_NUMBER_INVALID`): as many as it likes, then.
+                StatusCode::BAD_REQUEST if is_first && page != bare => {
+                    page = bare.clone();
+                    continue;
+                }
+                StatusCode::NOT_FOUND if is_first => return self.no_list(answer, &what),
+                _ => return Err(self.refused(answer, &what)),
+            }
+            is_first = false;
+            let next = next_page(&answer, &what)?;
+            for name in self.names(answer, &what)? {
+                if seen.insert(name.clone()) {
+                    list.add(name);
+                }
+            }
+            match next {
+                Some(next) => page = next,
+                None => return Ok(list),
+            }
+        }
+        bail!(
+            "`{}` lists {what} without an end; hint: ask the registry's operator",
+            address::origin(&page)
+        )
+    }
+
+    /// The list of a repository that is absent, if the registry says so.
+    fn no_list(&self, mut answer: Answer, what: &str) -> anyhow::Result<TagList> {
+        if answer.said().says_absent() {
+            return Ok(TagList::default());
+        }
+        let asked = self.transport().asked(&answer.url, what, self.access);
+        Err(asked.unknown(answer.status))
+    }
+
+    /// The names on one page.
+    fn names(&self, answer: Answer, what: &str) -> anyhow::Result<Vec<String>> {
+        let by = address::origin(&answer.url);
+        let unknown = || format!("`{by}` lists {what} in an unknown form");
+        let bytes = self.document(answer, what)?.unwrap_or_default();
+        let page: Page = serde_json::from_slice(&bytes).with_context(unknown)?;
+        Ok(page.tags.unwrap_or_default())
+    }
+}
+
+/// The page after the one of an answer.
+fn next_page(answer: &Answer, what: &str) -> anyhow::Result<Option<Url>> {
+    let headers = answer.all(&LINK).ok_or_else(|| "it is not text".to_owned());
+    let next = headers.and_then(|headers| link::next(headers, &answer.url));
+    next.map_err(|why| {
+        let header = answer.header(LINK).map(printable).unwrap_or_default();
+        anyhow!(
+            "`{}` lists {what} with a `Link` to more that cannot be followed: {why} (`{header}`); \
+             hint: ask the registry's operator",
+            address::origin(&answer.url)
+        )
+    })
+}
+
+#[derive(Deserialize)]
+struct Page {
+    // Go writes an empty list as `null`, and an answer without one is no list.
+    #[serde(deserialize_with = "Option::deserialize")]
+    tags: Option<Vec<String>>,
+}

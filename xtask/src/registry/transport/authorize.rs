@@ -1,0 +1,256 @@
+//! Answers a registry's challenge with a token, or with what docker keeps.
+
+use std::sync::PoisonError;
+use std::time::Instant;
+
+use anyhow::{Context as _, anyhow, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ureq::http::{Method, StatusCode};
+use url::{Url, form_urlencoded};
+
+use super::Transport;
+use super::message::{Answer, Body, Request};
+use crate::registry::address;
+use crate::registry::answer::printable;
+use crate::registry::challenge::{Asks, Challenge};
+use crate::registry::credentials::{self, Credential};
+use crate::registry::token::{Scopes, Token};
+use crate::registry::wire::Time;
+
+/// The longest answer of a token server, in bytes.
+const LONGEST: u64 = 1 << 20;
+/// What token servers know us as.
+const CLIENT: &str = "agentgate-xtask";
+
+impl Transport {
+    /// The `Authorization` header for a request's first try: what the registry asked for before.
+    pub(super) fn known_authorization(&self, request: &Request) -> anyhow::Result<Option<String>> {
+        let challenge = self.authorization.state().challenge.clone();
+        match challenge {
+            Some(challenge) => self.answer(&challenge, request, &request.scopes),
+            None => Ok(None),
+        }
+    }
+
+    /// What an answer asks for; none when it asks for nothing.
+    ///
+    /// Fails when the registry asks for nothing that we know.
+    pub(super) fn challenge(
+        &self,
+        request: &Request,
+        answer: &Answer,
+        is_used: bool,
+    ) -> anyhow::Result<Option<Challenge>> {
+        // Who was led elsewhere gets no credentials there.
+        if !address::is_same_origin(&answer.url, &request.url) {
+            return Ok(None);
+        }
+        let is_asking = match answer.status {
+            StatusCode::UNAUTHORIZED => true,
+            // As RFC 6750 has it; IBM's registry does so (devcontainers/cli#945).
+            StatusCode::FORBIDDEN => Asks::is_insufficient(answer.challenges()),
+            _ => false,
+        };
+        if !is_asking {
+            return Ok(None);
+        }
+        match Asks::of(answer.challenges()) {
+            Asks::For(challenge) => Ok(Some(challenge)),
+            // Google's refuses some tokens without a word (regclient/regclient#149).
+            Asks::Nothing if is_used => Ok(self.authorization.state().challenge.clone()),
+            Asks::Nothing => Ok(None),
+            Asks::Unknown(schemes) => bail!(
+                "`{}` asks for `{}` authorization, which is unknown; hint: check the repository's \
+                 name and the proxy settings",
+                address::origin(&answer.url),
+                printable(&schemes.join(", "))
+            ),
+        }
+    }
+
+    /// The `Authorization` header that answers a challenge, after `refused` did not; none when it asks
+    /// for credentials and docker has none.
+    pub(super) fn authorize(
+        &self,
+        challenge: &Challenge,
+        request: &Request,
+        refused: Option<&str>,
+    ) -> anyhow::Result<Option<String>> {
+        let scopes = {
+            let mut state = self.authorization.state();
+            if let Some(token) = refused.and_then(|header| header.strip_prefix("Bearer ")) {
+                state.tokens.forget(token);
+            }
+            state.challenge = Some(challenge.clone());
+            match challenge {
+                Challenge::Bearer { scope, .. } => request.scopes.clone().and_asked(scope),
+                Challenge::Basic => request.scopes.clone(),
+            }
+        };
+        self.answer(challenge, request, &scopes)
+    }
+
+    fn answer(
+        &self,
+        challenge: &Challenge,
+        request: &Request,
+        scopes: &Scopes,
+    ) -> anyhow::Result<Option<String>> {
+        let credential = self.credential()?;
+        if let Some(Credential::RegistryToken(token)) = credential {
+            return Ok(Some(format!("Bearer {token}")));
+        }
+        let Challenge::Bearer { realm, service, .. } = challenge else {
+            return Ok(credential.and_then(basic));
+        };
+        let state = &self.authorization;
+        let _one = state
+            .fetching
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = state.state().tokens.find(scopes, Instant::now()) {
+            return Ok(Some(format!("Bearer {token}")));
+        }
+        let token = self.token(realm, service.as_deref(), request, scopes)?;
+        let header = format!("Bearer {}", token.text);
+        state
+            .state()
+            .tokens
+            .keep(scopes.clone(), token, Instant::now());
+        Ok(Some(header))
+    }
+
+    /// A token from the registry's token server.
+    fn token(
+        &self,
+        realm: &str,
+        service: Option<&str>,
+        request: &Request,
+        scopes: &Scopes,
+    ) -> anyhow::Result<Token> {
+        let url = token_server(&request.url, realm)?;
+        let by = address::origin(&url);
+        let place = format!("{by}{}", url.path());
+        let what = format!("a token from {place}");
+        let credential = self.credential()?;
+        let form;
+        let mut asking = Request {
+            method: Method::GET,
+            url,
+            what: &what,
+            scopes: Scopes::default(),
+            access: request.access,
+            accept: "application/json, */*",
+            content_type: None,
+            body: Body::None,
+            time: Time::Answer,
+            stays: true,
+        };
+        let mut authorization = None;
+        if let Some(Credential::IdentityToken(token)) = credential {
+            form = grant(token, service, scopes);
+            asking.method = Method::POST;
+            asking.content_type = Some("application/x-www-form-urlencoded");
+            asking.body = Body::Bytes(form.as_bytes());
+        } else {
+            let user = match credential {
+                Some(Credential::Basic { user, .. }) => Some(user.as_str()),
+                _ => None,
+            };
+            ask(&mut asking.url, service, scopes, user);
+            authorization = credential.and_then(basic);
+        }
+        let mut answer = self.pass(&asking, authorization.as_deref())?;
+        let (verb, repository) = (request.access.verb(), self.repository());
+        if !answer.status.is_success() {
+            let (status, said) = (answer.status, answer.said());
+            bail!(
+                "`{place}` gives no token to {verb} `{repository}` ({status}){said}; hint: `docker \
+                 login {}`",
+                repository.registry()
+            );
+        }
+        let text = answer.read(LONGEST).unwrap_or_default();
+        Token::parse(&text).with_context(|| {
+            format!(
+                "`{place}` answers without a token to {verb} `{repository}`; hint: `docker login \
+                 {}`, or ask the registry's operator",
+                repository.registry()
+            )
+        })
+    }
+
+    /// What `docker login` left for this registry.
+    fn credential(&self) -> anyhow::Result<Option<&Credential>> {
+        let state = &self.authorization;
+        if let Some(credential) = state.credential.get() {
+            return Ok(credential.as_ref());
+        }
+        let found = {
+            let exec = state.exec.lock().unwrap_or_else(PoisonError::into_inner);
+            // While a helper was asked, another thread may have found it.
+            if let Some(credential) = state.credential.get() {
+                return Ok(credential.as_ref());
+            }
+            credentials::find(&exec, self.repository().registry())?
+        };
+        Ok(state.credential.get_or_init(|| found).as_ref())
+    }
+}
+
+/// The address of the token server. It may be another host's: Docker Hub's is. Whom it may be,
+/// docker leaves to the registry, and so do we, over TLS or within this machine.
+fn token_server(registry: &Url, realm: &str) -> anyhow::Result<Url> {
+    let by = address::origin(registry);
+    let shown = printable(realm);
+    if address::parse(realm).is_ok_and(|url| !address::is_private(&url)) {
+        bail!(
+            "`{by}` asks for credentials over plain HTTP (`{shown}`); hint: ask its owner for \
+             HTTPS"
+        );
+    }
+    address::follow(registry, realm).map_err(|why| {
+        anyhow!(
+            "`{by}` gives tokens at `{shown}`, which is refused: {why}; hint: ask the \
+             registry's operator"
+        )
+    })
+}
+
+fn basic(credential: &Credential) -> Option<String> {
+    match credential {
+        Credential::Basic { user, password } => Some(format!(
+            "Basic {}",
+            STANDARD.encode(format!("{user}:{password}"))
+        )),
+        Credential::IdentityToken(_) | Credential::RegistryToken(_) => None,
+    }
+}
+
+/// Adds to a token server's address what the token must permit.
+fn ask(url: &mut Url, service: Option<&str>, scopes: &Scopes, user: Option<&str>) {
+    let mut query = url.query_pairs_mut();
+    for scope in scopes.list() {
+        query.append_pair("scope", &scope);
+    }
+    if let Some(service) = service {
+        query.append_pair("service", service);
+    }
+    if let Some(user) = user {
+        query.append_pair("account", user);
+    }
+}
+
+/// The form that asks for a token with an identity token.
+fn grant(token: &str, service: Option<&str>, scopes: &Scopes) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "refresh_token");
+    form.append_pair("client_id", CLIENT);
+    form.append_pair("refresh_token", token);
+    form.append_pair("scope", &scopes.to_string());
+    if let Some(service) = service {
+        form.append_pair("service", service);
+    }
+    form.finish()
+}

@@ -40,6 +40,7 @@ pub mod threads;
 pub mod unpack;
 pub mod verify;
 pub mod version;
+mod write_access;
 
 use std::process::ExitCode;
 

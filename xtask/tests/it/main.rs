@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should say so by panicking"
 )]
 
+mod access;
 mod audit;
 mod builder;
 mod cache;

@@ -28,7 +28,7 @@ pub(crate) struct Content {
     pub(crate) listed_once: Vec<String>,
     /// The answer to requests whose path ends so: the status line and the body.
     pub(crate) answers: Vec<(String, &'static str, &'static str)>,
-    requests: Vec<String>,
+    pub(crate) requests: Vec<String>,
 }
 
 pub(crate) fn digest(bytes: &[u8]) -> String {
@@ -76,10 +76,17 @@ impl Content {
         self.tags.insert(name.to_owned(), digest);
     }
 
-    fn answer(&mut self, path: &str) -> (&'static str, String, Vec<u8>) {
+    fn answer(&mut self, method: &str, path: &str) -> (&'static str, String, Vec<u8>) {
         let found = self.answers.iter().find(|(end, ..)| path.ends_with(end));
         if let Some((_, status, body)) = found {
             return (*status, String::new(), body.as_bytes().to_vec());
+        }
+        if method == "POST" {
+            let location = "Location: /v2/me/agent/blobs/uploads/1\r\n".to_owned();
+            return ("202 Accepted", location, Vec::new());
+        }
+        if method == "DELETE" {
+            return ("204 No Content", String::new(), Vec::new());
         }
         let mut parts = path.split('?').next().unwrap_or_default().rsplit('/');
         let (name, kind) = (parts.next().unwrap(), parts.next().unwrap_or_default());
@@ -168,9 +175,10 @@ fn serve(mut stream: TcpStream, content: &Mutex<Content>) -> Option<()> {
     let mut words = first.split(' ');
     let (method, path) = (words.next()?, words.next()?);
     let mut content = content.lock().unwrap();
-    let name = path.split('?').next()?.rsplit('/').next()?;
+    let name = path.split('?').next()?.trim_end_matches('/');
+    let name = name.rsplit('/').next()?;
     content.requests.push(format!("{method} {name}"));
-    let (status, headers, body) = content.answer(path);
+    let (status, headers, body) = content.answer(method, path);
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"

@@ -13,6 +13,7 @@ use serde::Serialize;
 use self::judge::{Finding, judge};
 use self::observe::{AuditedRepository, AuditedTag};
 use crate::ctx::Ctx;
+use crate::github::markdown::block;
 use crate::journal;
 use crate::oci::Digest;
 use crate::registry::Puller;
@@ -74,7 +75,7 @@ impl Args {
         } else {
             anstream::print!("{text}");
         }
-        github::write_summary(&ctx.exec, &format!("### Audit\n\n```\n{text}```\n"))?;
+        github::write_summary(&ctx.exec, &format!("### Audit\n\n{}", block("", &text)))?;
         match report.findings.len() {
             0 => Ok(()),
             1 => bail!("1 thing is wrong; it is listed above with its remedy"),

@@ -14,15 +14,7 @@ use crate::platform::Platform;
 pub fn version(root: &Path, platform: Platform, revision: Option<&str>) -> anyhow::Result<String> {
     let arch = platform.as_str().trim_start_matches("linux/");
     let path = PathBuf::from(format!("docker/claude/{arch}/package-lock.json"));
-    let of_commit = match revision {
-        Some(commit) if commit.len() == 40 => git::file(root, commit, &path)?,
-        _ => None,
-    };
-    let text = match of_commit {
-        Some(text) => text,
-        None => std::fs::read(root.join(&path))
-            .with_context(|| format!("failed to read `{}`", path.display()))?,
-    };
+    let text = git::file_or_here(root, revision, &path)?;
     pinned(&text).with_context(|| format!("`{}` pins no version of Claude Code", path.display()))
 }
 

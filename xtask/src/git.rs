@@ -24,7 +24,7 @@ use serde::Serialize;
 pub(crate) use self::log::Change;
 pub(crate) use self::log::{Changes, changes};
 pub use self::ls_remote::{RemoteTag, remote_tag};
-pub use self::show::{commit, descends, file, tagged};
+pub use self::show::{commit, descends, file, file_or_here, tagged};
 use self::versions::Versions;
 use crate::exec;
 use crate::version::Version;

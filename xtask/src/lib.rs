@@ -4,6 +4,7 @@
 //! A library for one reason: `crates/verify` is a program of its own and takes from here what both need.
 
 mod audit;
+pub mod base;
 pub mod build_step;
 pub mod ca_bundle;
 pub mod claude_lock;

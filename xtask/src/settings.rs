@@ -22,13 +22,14 @@ pub struct Settings {
     /// Where the image is published, and its name in the engine.
     pub repository: Repository,
     /// The Dockerfile, relative to the workspace's root.
-    pub(crate) dockerfile: PathBuf,
+    pub dockerfile: PathBuf,
     /// Every platform that a published index has.
     pub platforms: Vec<Platform>,
     /// The branch whose builds in CI are `dev`. Without it: `origin/HEAD`, `main` or `master`.
     pub(crate) default_branch: Option<String>,
-    /// The major version of Node.js in the image.
-    pub node: NodeVersion,
+    /// No longer a setting: the Dockerfile's base says it.
+    #[serde(default, rename = "node", deserialize_with = "node_is_no_setting")]
+    _node: (),
     /// Packages besides the image's default ones.
     #[serde(default)]
     pub(crate) extra_packages: Packages,
@@ -81,48 +82,15 @@ impl TryFrom<SigningTable> for Signing {
     }
 }
 
+fn node_is_no_setting<'de, D: serde::Deserializer<'de>>(_: D) -> Result<(), D::Error> {
+    Err(serde::de::Error::custom(
+        "`node` is no longer a setting; hint: remove this line, and say the version in the first FROM of the \
+         Dockerfile, as in `FROM docker.io/library/node:22-alpine AS system`",
+    ))
+}
+
 fn growth_percent() -> u64 {
     10
-}
-
-/// A Node.js version as the base image's tag has it: `20`, `20.20` or `20.20.2`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct NodeVersion(String);
-
-impl NodeVersion {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for NodeVersion {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl std::str::FromStr for NodeVersion {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts: Vec<&str> = text.split('.').collect();
-        let is_number = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
-        if parts.len() > 3 || !parts.iter().all(is_number) {
-            return Err(format!(
-                "bad Node.js version `{text}`: expected `20`, `20.20` or `20.20.2`"
-            ));
-        }
-        // Claude Code needs Node.js 18 or later (specification 6.3.3).
-        if parts[0].parse::<u32>().is_ok_and(|major| major < 18) {
-            return Err(format!(
-                "Node.js `{text}` is too old: Claude Code needs 18 or later"
-            ));
-        }
-        Ok(NodeVersion(text.to_owned()))
-    }
 }
 
 #[derive(Deserialize)]

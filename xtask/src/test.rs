@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use self::tools::Tools;
+use crate::base::Base;
 use crate::ctx::Ctx;
 use crate::docker;
 use crate::exec::Exec;
@@ -174,8 +175,11 @@ impl Run<'_> {
     fn find_engine(&mut self) -> anyhow::Result<TestEngine> {
         let ctx = self.ctx;
         if !ctx.testbed && docker::observe(&ctx.exec, None)?.engine.is_some() {
-            let base = format!("node:{}-alpine", ctx.settings.node.as_str());
-            let pulled = docker::output(&ctx.exec, &["pull", "--quiet", &base])?;
+            let Some(base) = Base::read(&ctx.root, &ctx.settings.dockerfile, None)? else {
+                return Ok(TestEngine::Here);
+            };
+            let base = &base.reference;
+            let pulled = docker::output(&ctx.exec, &["pull", "--quiet", base])?;
             if pulled.status.success() {
                 return Ok(TestEngine::Here);
             }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, Error};
+use xtask::base::Base;
 use xtask::ca_bundle;
 use xtask::claude_lock;
 use xtask::ctx::Ctx;
@@ -33,7 +34,7 @@ pub(crate) fn expected(
 ) -> anyhow::Result<Expected> {
     let is_whole = target.found > 1 || target.place != Place::Engine;
     Ok(Expected {
-        node: ctx.settings.node.as_str().to_owned(),
+        node: node(ctx, subject.revision()).map_err(|error| format!("{error:#}")),
         claude: claude_lock::version(&ctx.root, subject.platform, subject.revision())
             .map_err(|error| format!("{error:#}")),
         commit: Ok(commit(&ctx.root, revision)?),
@@ -47,6 +48,15 @@ pub(crate) fn expected(
         growth: ctx.settings.growth_percent,
         build_ca: build_ca(&ctx.exec)?,
     })
+}
+
+/// The version of Node.js that the Dockerfile of the image's commit says.
+fn node(ctx: &Ctx, revision: Option<&str>) -> anyhow::Result<String> {
+    let dockerfile = &ctx.settings.dockerfile;
+    let base = Base::read(&ctx.root, dockerfile, revision)?
+        .with_context(|| format!("`{}` names no base in full", dockerfile.display()))?;
+    let node = base.node().map_err(Error::msg)?;
+    Ok(node.as_str().to_owned())
 }
 
 fn budget(settings: &Settings, subject: &Subject) -> Result<u64, String> {

@@ -35,8 +35,8 @@ pub(crate) enum IndexFacts {
 /// What the checkout says of the image.
 #[derive(Clone)]
 pub(crate) struct Expected {
-    /// The major version of Node.js.
-    pub(crate) node: String,
+    /// The version of Node.js that the Dockerfile's base says, such as `20`; or why it says none.
+    pub(crate) node: Result<String, String>,
     /// The version of Claude Code that the lock pins for this platform.
     pub(crate) claude: Result<String, String>,
     /// The commit, or why none can be named.

@@ -1,6 +1,6 @@
 //! Programs that are given a time limit: whatever they do, the run goes on.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -26,10 +26,44 @@ impl Exec {
         args: &[impl AsRef<str>],
         limit: Duration,
     ) -> anyhow::Result<Ended> {
+        self.limited(program, args, None, limit)
+    }
+
+    /// [`Exec::within`] for a program that gets `input` on its stdin: at most what a pipe holds,
+    /// 4 KiB, since it is written before the program is waited for.
+    pub(crate) fn within_given(
+        &self,
+        program: &str,
+        args: &[impl AsRef<str>],
+        input: &[u8],
+        limit: Duration,
+    ) -> anyhow::Result<Ended> {
+        self.limited(program, args, Some(input), limit)
+    }
+
+    fn limited(
+        &self,
+        program: &str,
+        args: &[impl AsRef<str>],
+        input: Option<&[u8]>,
+        limit: Duration,
+    ) -> anyhow::Result<Ended> {
         running::check()?;
         let line = quoted(program, args);
         self.echo(&line);
-        let ended = Running::expendable(&mut self.piped(program, args))
+        let mut command = self.piped(program, args);
+        if input.is_some() {
+            command.stdin(Stdio::piped());
+        }
+        let give = |mut running: Running| {
+            if let (Some(mut stdin), Some(input)) = (running.0.stdin.take(), input) {
+                // A program may end without reading it: how it ended says more.
+                let _ = stdin.write_all(input);
+            }
+            running
+        };
+        let ended = Running::expendable(&mut command)
+            .map(give)
             .and_then(|running| bounded(running, limit))
             .with_context(|| format!("failed to run `{line}`"))?;
         running::check()?;
@@ -151,6 +185,14 @@ mod tests {
             (&ended.stdout[..], &ended.stderr[..]),
             (&b"out\n"[..], &b"err\n"[..])
         );
+    }
+
+    #[test]
+    fn input_is_given_and_ends() {
+        let ended = exec().within_given("cat", &[] as &[&str], b"a name", AGES);
+        assert_eq!(ended.unwrap().stdout, b"a name");
+        let unread = exec().within_given("true", &[] as &[&str], b"a name", AGES);
+        assert!(unread.unwrap().success());
     }
 
     #[test]

@@ -50,6 +50,20 @@ pub fn file(folder: &Path, commit: &str, path: &Path) -> anyhow::Result<Option<V
     Ok(object.as_blob().map(|blob| blob.content().to_vec()))
 }
 
+/// The content of a file of the workspace at `root`: as it was in the commit `revision`, or as it is now
+/// when that is absent, no full id, or unknown here.
+pub fn file_or_here(root: &Path, revision: Option<&str>, path: &Path) -> anyhow::Result<Vec<u8>> {
+    let of_commit = match revision {
+        Some(commit) if commit.len() == 40 => file(root, commit, path)?,
+        _ => None,
+    };
+    match of_commit {
+        Some(content) => Ok(content),
+        None => std::fs::read(root.join(path))
+            .with_context(|| format!("failed to read `{}`", path.display())),
+    }
+}
+
 /// Whether `later` comes after `earlier` in history; `None` when the repository lacks one of them.
 pub fn descends(folder: &Path, later: &str, earlier: &str) -> anyhow::Result<Option<bool>> {
     let repo = open(folder)?;

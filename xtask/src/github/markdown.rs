@@ -54,12 +54,18 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
 
 /// Commands to copy, in a block that none of them can end.
 pub(crate) fn commands(lines: &[String]) -> String {
-    let lines = lines.join("\n");
+    block("sh", &lines.join("\n"))
+}
+
+/// Text of several lines as it is, in a block that it cannot end: a block ends with a fence that is as long
+/// as its first (`CommonMark` 4.5). `language` is empty for what has none.
+pub(crate) fn block(language: &str, text: &str) -> String {
     let mut fence = "```".to_owned();
-    while lines.contains(&fence) {
+    while text.contains(&fence) {
         fence.push('`');
     }
-    format!("{fence}sh\n{lines}\n{fence}\n")
+    let text = text.trim_end_matches('\n');
+    format!("{fence}{language}\n{text}\n{fence}\n")
 }
 
 /// Characters that take no room and change how others are read (Unicode's bidirectional controls,
@@ -116,6 +122,8 @@ mod tests {
     fn no_command_ends_its_block() {
         assert_eq!(commands(&["a".into(), "b".into()]), "```sh\na\nb\n```\n");
         assert_eq!(commands(&["```".into()]), "````sh\n```\n````\n");
+        assert_eq!(block("", "a\n\nb\n"), "```\na\n\nb\n```\n");
+        assert_eq!(block("", "tag `````x\n"), "``````\ntag `````x\n``````\n");
     }
 
     #[test]

@@ -39,7 +39,14 @@ impl Line<'_> {
         for reference in self.references {
             flag("--tag", reference);
         }
-        for (name, value) in build_args(request)? {
+        let other_base = request.other_base()?;
+        if let (Some(base), Some(other)) = (&request.base, &other_base) {
+            flag(
+                "--build-context",
+                &format!("{}=docker-image://{other}", base.reference),
+            );
+        }
+        for (name, value) in build_args(request, other_base)? {
             flag("--build-arg", &format!("{name}={value}"));
         }
         if let Some(path) = &request.ca_bundle {
@@ -67,11 +74,12 @@ impl Line<'_> {
 }
 
 /// The build arguments; those of the command line come last and win.
-fn build_args(request: &Request) -> anyhow::Result<Vec<(String, String)>> {
+fn build_args(
+    request: &Request,
+    other_base: Option<String>,
+) -> anyhow::Result<Vec<(String, String)>> {
     let (settings, options) = (request.settings(), &request.options);
-    let node = options.node.as_ref().unwrap_or(&settings.node);
     let mut all = vec![
-        ("NODE_VERSION", node.as_str().to_owned()),
         ("IMAGE_VERSION", settings.version.clone()),
         ("IMAGE_REVISION", request.head.revision_label()),
         ("IMAGE_CREATED", request.head.created()?),
@@ -79,6 +87,8 @@ fn build_args(request: &Request) -> anyhow::Result<Vec<(String, String)>> {
         // cache would keep the moment that it was built at, and no two builders make the same image.
         ("SOURCE_DATE_EPOCH", request.head.epoch.to_string()),
     ];
+    let base = request.base.as_ref().map(|base| base.name().to_owned());
+    all.extend(other_base.or(base).map(|base| ("IMAGE_BASE", base)));
     let packages = settings.extra_packages.build_arg();
     all.extend(packages.map(|packages| ("EXTRA_PACKAGES", packages)));
     all.extend(

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::cache::Cache;
 use super::compression::Compression;
 use super::provenance::Provenance;
+use crate::base::NodeVersion;
 use crate::platform::Platform;
 use crate::preflight;
-use crate::settings::NodeVersion;
 
 /// What a build is asked for.
 #[derive(clap::Args)]
@@ -26,7 +26,7 @@ pub(super) struct Options {
     /// Build argument for the Dockerfile (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = build_arg)]
     pub(super) build_arg: Vec<(String, String)>,
-    /// Node.js version of the base image [default: `node` in Cargo.toml]
+    /// Node.js version of the base image, for this build [default: the Dockerfile's]
     #[arg(long, value_name = "VERSION")]
     pub(super) node: Option<NodeVersion>,
     /// buildx builder to use [default: the current one]
@@ -68,8 +68,10 @@ pub(super) struct Options {
     pub(super) dry_run: bool,
 }
 
-/// What git decides, so that the labels never name another commit than the one built.
-const FROM_GIT: [&str; 4] = [
+/// What git and the Dockerfile decide, so that the labels never name another commit or base than the one
+/// built.
+const FROM_COMMIT: [&str; 5] = [
+    "IMAGE_BASE",
     "IMAGE_CREATED",
     "IMAGE_REVISION",
     "IMAGE_VERSION",
@@ -78,12 +80,12 @@ const FROM_GIT: [&str; 4] = [
 
 fn build_arg(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, _)) if FROM_GIT.contains(&name) => Err(format!(
+        Some((name, _)) if FROM_COMMIT.contains(&name) => Err(format!(
             "`{name}` comes from the commit; `docker build` by hand takes any value"
         )),
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(format!(
-            "expected NAME=VALUE, as in `NODE_VERSION=22`, not `{text}`"
+            "expected NAME=VALUE, as in `EXTRA_PACKAGES=make`, not `{text}`"
         )),
     }
 }

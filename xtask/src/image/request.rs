@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 
 use super::cache::{self, Cache};
 use super::options::Options;
+use crate::base::Base;
 use crate::ca_bundle;
 use crate::ctx::Ctx;
 use crate::git::{self, Head};
 use crate::github::Ci;
-use crate::settings::{NodeVersion, Settings};
+use crate::settings::Settings;
 use crate::tags;
 use crate::testbed;
 
@@ -18,6 +19,8 @@ pub(super) struct Request<'a> {
     pub(super) ctx: &'a Ctx,
     pub(super) options: Options,
     pub(super) head: Head,
+    /// None: the Dockerfile names none in full.
+    pub(super) base: Option<Base>,
     pub(super) ci: Option<Ci>,
     pub(super) ca_bundle: Option<PathBuf>,
     /// The cache that was asked for, if it can be used.
@@ -36,6 +39,7 @@ impl Request<'_> {
         );
         Ok(Request {
             ctx,
+            base: Base::read(&ctx.root, &ctx.settings.dockerfile, None)?,
             head: git::read_head(&ctx.root)?,
             ci: Ci::of(&ctx.exec),
             ca_bundle: ca_bundle::find(&ctx.exec, options.ca_bundle.as_deref())?,
@@ -56,14 +60,35 @@ impl Request<'_> {
     /// What the tags of the build depend on.
     pub(super) fn tags(&self) -> tags::TaggedBuild<'_> {
         let (settings, options) = (self.settings(), &self.options);
-        let is_another_node = |node: &NodeVersion| *node != settings.node;
         tags::TaggedBuild {
             repository: &settings.repository,
             head: &self.head,
             ci: self.ci.as_ref(),
             is_changed: !options.build_arg.is_empty()
-                || options.node.as_ref().is_some_and(is_another_node),
+                || self.other_base().is_ok_and(|base| base.is_some()),
         }
+    }
+
+    /// The base that `--node` asks for, if it is not the Dockerfile's.
+    ///
+    /// Fails when the Dockerfile's base does not say its version of Node.js.
+    pub(super) fn other_base(&self) -> anyhow::Result<Option<String>> {
+        let Some(asked) = &self.options.node else {
+            return Ok(None);
+        };
+        let dockerfile = self.settings().dockerfile.display();
+        let base = self.base.as_ref().ok_or_else(|| {
+            anyhow!(
+                "`--node` needs a base that `{dockerfile}` names in full; hint: write it in FROM, \
+                 without a variable"
+            )
+        })?;
+        if base.node().is_ok_and(|node| node == *asked) {
+            return Ok(None);
+        }
+        base.with_node(asked).map(Some).map_err(|why| {
+            anyhow!("{why}; hint: leave `--node` away, and write the base in `{dockerfile}`")
+        })
     }
 
     /// Brings up the test bed, if it is asked for.

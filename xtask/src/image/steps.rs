@@ -113,7 +113,7 @@ struct Event {
 struct Vertex<'a> {
     /// The platform that the name begins with, or leads to, if it has one.
     platform: Option<Platform>,
-    step: Step<'a>,
+    step: StepId<'a>,
     inputs: BTreeSet<&'a str>,
     started: Option<&'a str>,
     completed: Option<&'a str>,
@@ -159,11 +159,11 @@ fn parse(said: &[u8], platforms: &[Platform]) -> serde_json::Result<History> {
 }
 
 /// A step's stage, where it has a name, and its number: `n/m`.
-type Step<'a> = (&'a str, &'a str);
+type StepId<'a> = (&'a str, &'a str);
 
 /// The platform and the step of `[PLATFORM stage n/m] …`; none for what is not a step, and for
 /// `FROM`, which runs nothing.
-fn step_of(name: &str) -> Option<(Option<Platform>, Step<'_>)> {
+fn step_of(name: &str) -> Option<(Option<Platform>, StepId<'_>)> {
     let (label, instruction) = name.strip_prefix('[')?.split_once("] ")?;
     if instruction.starts_with("FROM ") {
         return None;
@@ -224,8 +224,8 @@ fn needed<'a, 'v>(
 /// Counts the steps; none when there are none.
 fn count(vertices: &[&Vertex]) -> Option<Steps> {
     let ran = |vertex: &&&Vertex| vertex.started.is_some() && !vertex.is_cached;
-    let all: BTreeSet<Step> = vertices.iter().map(|vertex| vertex.step).collect();
-    let others: BTreeSet<Step> = vertices
+    let all: BTreeSet<StepId> = vertices.iter().map(|vertex| vertex.step).collect();
+    let others: BTreeSet<StepId> = vertices
         .iter()
         .filter(ran)
         .map(|vertex| vertex.step)

@@ -9,6 +9,7 @@ use super::apply::RemovalResult;
 use super::plan::PrunePlan;
 use super::verdict::Reason;
 use crate::ctx::Ctx;
+use crate::github::markdown::block;
 use crate::{github, report};
 
 /// A plan and its results, as `--json` prints them.
@@ -39,7 +40,7 @@ pub(super) fn report(
     } else {
         anstream::print!("{text}");
     }
-    github::write_summary(&ctx.exec, &format!("### Prune\n\n```\n{text}```\n"))
+    github::write_summary(&ctx.exec, &format!("### Prune\n\n{}", block("", &text)))
 }
 
 fn text(repository: &str, plan: &PrunePlan, results: Option<&[RemovalResult]>) -> String {

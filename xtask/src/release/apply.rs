@@ -120,13 +120,7 @@ impl Apply<'_> {
     ) -> anyhow::Result<TagResult> {
         let digest = &self.plan.digest;
         let reference = target.repository.reference(&step.tag);
-        let write = TagWrite {
-            command: Operation::Release,
-            tag: &step.tag,
-            from: None,
-            to: digest,
-            checks_first: true,
-        };
+        let write = TagWrite::planned(Operation::Release, step, digest);
         let gave = if step.is_write() {
             self.give(&write, target, journal)?
         } else {
@@ -232,13 +226,7 @@ impl Apply<'_> {
     ) -> anyhow::Result<TagResult> {
         let digest = &self.plan.digest;
         let reference = target.repository.reference(&step.tag);
-        let write = TagWrite {
-            command: Operation::Rollback,
-            tag: &step.tag,
-            from: step.from.as_ref(),
-            to: digest,
-            checks_first: true,
-        };
+        let write = TagWrite::planned(Operation::Rollback, step, digest);
         let (is_written, why) = match self.give(&write, target, journal)? {
             WriteOutcome::Written => (true, "rolled back"),
             WriteOutcome::Before => (false, "it was there already"),
@@ -323,6 +311,19 @@ struct TagWrite<'a> {
     /// Whether even the first try reads the tag: what the plan saw may be old, and a wrong write is
     /// not put right.
     checks_first: bool,
+}
+
+impl<'a> TagWrite<'a> {
+    /// The write of a step that is not decided anew before it: the plan may be old.
+    fn planned(command: Operation, step: &'a TagStep, to: &'a Digest) -> Self {
+        TagWrite {
+            command,
+            tag: &step.tag,
+            from: step.from.as_ref(),
+            to,
+            checks_first: true,
+        }
+    }
 }
 
 fn result(

@@ -22,7 +22,6 @@ fn good_settings_are_read() {
         settings.platforms,
         [Platform::LinuxAmd64, Platform::LinuxArm64]
     );
-    assert_eq!(settings.node.as_str(), "20");
     assert_eq!(settings.size_budget[&Platform::LinuxAmd64], 340_000_000);
     assert_eq!(settings.growth_percent, 10);
 }
@@ -72,15 +71,22 @@ fn a_signature_is_by_a_key_or_an_identity() {
 #[test]
 fn bad_settings_name_the_key() {
     for (from, to, key) in [
-        ("node = ", "nodes = ", "unknown field `nodes`"),
-        ("node = \"20\"", "", "missing field `node`"),
-        ("node = \"20\"", "node = 20", "node = 20"),
         (
-            "node = \"20\"",
-            "node = \"twenty\"",
-            "bad Node.js version `twenty`",
+            "dockerfile = ",
+            "dockerfiles = ",
+            "unknown field `dockerfiles`",
         ),
-        ("node = \"20\"", "node = \"16\"", "Node.js `16` is too old"),
+        (
+            "dockerfile = \"docker/Dockerfile.agent\"",
+            "",
+            "missing field `dockerfile`",
+        ),
+        (
+            "size-b",
+            "node = \"20\"\nsize-b",
+            "`node` is no longer a setting; hint: remove this line",
+        ),
+        ("size-b", "node = 22\nsize-b", "node = 22"),
         (
             "\"linux/arm64\"",
             "\"linux/arm\"",

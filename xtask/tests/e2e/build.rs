@@ -139,7 +139,7 @@ fn the_other_platform_is_built_and_runs() {
 }
 
 /// A clone of the checkout under test, for a build that must not touch its cache.
-fn clone_into(folder: &Path) -> PathBuf {
+pub(crate) fn clone_into(folder: &Path) -> PathBuf {
     let clone = folder.join("clone");
     let mut git = command("git", &root());
     Ran::of(git.args(["clone", "--quiet", "."]).arg(&clone)).succeeded();

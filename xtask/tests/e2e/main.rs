@@ -10,6 +10,7 @@
 mod actions;
 mod agent_work;
 mod agents_hands;
+mod base;
 mod build;
 mod claude_api;
 #[path = "../common/mod.rs"]

@@ -9,6 +9,7 @@
 
 mod access;
 mod audit;
+mod base;
 mod builder;
 mod cache;
 #[path = "../common/mod.rs"]

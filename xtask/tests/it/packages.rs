@@ -5,8 +5,8 @@ use crate::sandbox::Sandbox;
 #[test]
 fn extra_packages_of_the_settings_are_the_commits_own() {
     let sandbox = Sandbox::new();
-    let more = "node = \"20\"\nextra-packages = [\"make\", \"py3-pip\"]";
-    sandbox.edit("work/Cargo.toml", "node = \"20\"", more);
+    let more = "default-branch = \"main\"\nextra-packages = [\"make\", \"py3-pip\"]";
+    sandbox.edit("work/Cargo.toml", "default-branch = \"main\"", more);
     sandbox.git(&["commit", "--quiet", "--all", "--message", "more"]);
     let sha = format!("--tag agentgate/agent:sha-{}", &sandbox.revision()[..7]);
     let ran = sandbox.run(&["image", "--dry-run"]).succeeded();
@@ -28,8 +28,8 @@ fn extra_packages_of_the_settings_are_the_commits_own() {
 #[test]
 fn a_bad_name_in_the_settings_is_refused() {
     let sandbox = Sandbox::new();
-    let more = "node = \"20\"\nextra-packages = [\"make=4.4\"]";
-    sandbox.edit("work/Cargo.toml", "node = \"20\"", more);
+    let more = "default-branch = \"main\"\nextra-packages = [\"make=4.4\"]";
+    sandbox.edit("work/Cargo.toml", "default-branch = \"main\"", more);
     let ran = sandbox.run(&["image", "--dry-run"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(ran.stderr.contains("`make=4.4`"), "{ran:#?}");

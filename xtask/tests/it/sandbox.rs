@@ -72,7 +72,10 @@ impl Sandbox {
         }
         sandbox.write("work/Cargo.toml", WORKSPACE);
         sandbox.write("work/.gitignore", "/target\n");
-        sandbox.write("work/docker/Dockerfile.agent", "FROM scratch\n");
+        sandbox.write(
+            "work/docker/Dockerfile.agent",
+            "FROM docker.io/library/node:20-alpine AS agent\n",
+        );
         sandbox.write("bin/docker", DOCKER);
         sandbox.write("bin/info", INFO);
         sandbox.write("bin/builder", BUILDER);

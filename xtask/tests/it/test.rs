@@ -100,7 +100,10 @@ fn an_engine_that_has_the_base_is_used_as_it_is() {
     let ran = run(&sandbox, &["test"], true).succeeded();
     assert_eq!(outcomes(&ran), all("passed"));
     let calls = sandbox.read("bin/calls");
-    assert!(calls.contains("pull --quiet node:20-alpine\n"), "{calls}");
+    assert!(
+        calls.contains("pull --quiet docker.io/library/node:20-alpine\n"),
+        "{calls}"
+    );
     assert!(!calls.contains("testbed"), "{calls}");
     let of_workflows = "--features e2e --test e2e -- actions::\n";
     assert!(calls.ends_with(of_workflows), "{calls}");

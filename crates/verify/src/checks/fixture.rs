@@ -53,7 +53,7 @@ pub(crate) fn good() -> ImageFacts {
 
 fn expected() -> Expected {
     Expected {
-        node: "20".to_owned(),
+        node: Ok("20".to_owned()),
         claude: Ok("2.1.330".to_owned()),
         commit: Ok(Commit {
             revision: REVISION.to_owned(),

@@ -154,7 +154,7 @@ fn the_version_of_node_is_as_exact_as_it_is_asked_for() {
         ("20.18.00", false, "v20.18.00"),
     ] {
         let expected = Expected {
-            node: wanted.to_owned(),
+            node: Ok(wanted.to_owned()),
             ..expected()
         };
         match judge("seed-3-node", &expected, &session(SCREEN)) {
@@ -162,6 +162,32 @@ fn the_version_of_node_is_as_exact_as_it_is_asked_for() {
             Verdict::Failed(failure) => {
                 assert!(!passes, "{wanted}");
                 assert_eq!(failure.expected, text);
+            }
+            other @ Verdict::NotApplicable(_) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_base_without_a_version_takes_any_node_that_claude_takes() {
+    for (said, passes) in [
+        ("v18.0.0", true),
+        ("v24.1.0", true),
+        ("v16.20.2", false),
+        ("20.18.0", false),
+    ] {
+        let expected = Expected {
+            node: Err("the base says none".to_owned()),
+            ..expected()
+        };
+        let screen = SCREEN.replace("v20.18.0", said);
+        match judge("seed-3-node", &expected, &session(&screen)) {
+            Verdict::Passed(text) => {
+                assert!(passes && text.contains("the base says none"), "{text}");
+            }
+            Verdict::Failed(failure) => {
+                assert!(!passes, "{said}");
+                assert_eq!(failure.expected, "v18 or later");
             }
             other @ Verdict::NotApplicable(_) => panic!("{other:?}"),
         }

@@ -1,0 +1,60 @@
+//! The base that the Dockerfile names: by its digest, as bots pin it, and another one for one build.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::build::clone_into;
+use crate::common::{Ran, command};
+use crate::world::{Registry, base, docker, image, inspect, unique_name, xtask_in};
+
+/// Publishes the base under another name, with a label that says which; its digest.
+fn publish(folder: &Path, reference: &str) -> String {
+    let dockerfile = format!("FROM {}\nLABEL base={reference}\n", base());
+    fs::write(folder.join("Dockerfile"), dockerfile).unwrap();
+    let metadata = folder.join("metadata.json");
+    let mut line = command("docker", folder);
+    line.args(["buildx", "build", "--provenance=false", "--push"]);
+    line.args(["--tag", reference, "--metadata-file"]);
+    Ran::of(line.arg(&metadata).arg(".")).succeeded();
+    let metadata: Value = serde_json::from_slice(&fs::read(metadata).unwrap()).unwrap();
+    metadata["containerimage.digest"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// Each build takes every step from the cache: the label alone is another.
+#[test]
+fn the_first_from_is_the_base_pinned_or_replaced() {
+    let registry = Registry::start();
+    let repository = format!("{}/{}/node", registry.address, unique_name());
+    let folder = tempfile::tempdir().unwrap();
+    let [twenty, other] = ["20-alpine", "22-alpine"].map(|tag| format!("{repository}:{tag}"));
+    let digest = publish(folder.path(), &twenty);
+    publish(folder.path(), &other);
+    let pinned = format!("{twenty}@{digest}");
+
+    let clone = clone_into(folder.path());
+    let dockerfile = clone.join("docker/Dockerfile.agent");
+    let text = fs::read_to_string(&dockerfile).unwrap();
+    let official = "docker.io/library/node:20-alpine";
+    assert_eq!(text.matches(official).count(), 2);
+    fs::write(&dockerfile, text.replace(official, &pinned)).unwrap();
+
+    let tag = "agentgate/agent:e2e-base";
+    let layers = |image: &str| inspect(image)["RootFS"]["Layers"].clone();
+    for (more, name) in [(&[][..], &twenty), (&["--node", "22"][..], &other)] {
+        let args = [&["image", "--tag", "e2e-base", "--progress", "plain"], more].concat();
+        Ran::of(&mut xtask_in(&clone, &args)).succeeded();
+        let labels = &inspect(tag)["Config"]["Labels"];
+        assert_eq!(labels["base"], **name, "{labels}");
+        assert_eq!(
+            labels["org.opencontainers.image.base.name"], **name,
+            "{labels}"
+        );
+        assert_eq!(layers(tag), layers(image()));
+    }
+    docker(&["image", "rm", tag]).succeeded();
+}

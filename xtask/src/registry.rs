@@ -25,7 +25,7 @@ mod verified;
 mod wire;
 
 use self::answer::Access;
-pub(crate) use self::answer::goes_on;
+pub(crate) use self::answer::{Unusable, goes_on};
 pub(crate) use self::deleter::{Deleter, Deletion};
 use self::endpoint::Endpoint;
 pub use self::puller::Puller;

@@ -58,7 +58,8 @@ fn complete(facts: &AuditedRepository, tag: &AuditedTag, findings: &mut Vec<Find
     } else {
         "push it anew, or delete the tag"
     };
-    if tag.digest.is_none() && tag.broken.is_empty() && !tag.is_gone {
+    let is_known = !tag.broken.is_empty() || tag.odd.is_some() || tag.is_gone;
+    if tag.digest.is_none() && !is_known {
         add("is listed, and leads nowhere".to_owned(), remedy);
     }
     for why in &tag.broken {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::survey::{Survey, survey};
 use crate::oci::Digest;
 use crate::reference::Repository;
-use crate::registry::{Puller, TagList};
+use crate::registry::{Puller, TagList, Unusable};
 use crate::tag_kind::Kind;
 use crate::tags::sha_name;
 use crate::version::{self, Version};
@@ -104,6 +104,14 @@ struct Root {
     bytes: Vec<u8>,
 }
 
+/// What a registry gives for a tag.
+enum Found {
+    There((Digest, Vec<u8>)),
+    Nothing,
+    /// Something that cannot be read, and why.
+    Odd(String),
+}
+
 /// The tags to check, and what they lead to by its digest.
 fn read_tags(
     repository: &Repository,
@@ -118,25 +126,35 @@ fn read_tags(
     names.sort_by_key(|name| rank(name));
     let found = threads::each(&names, |name| {
         let failed = || format!("failed to read `{}`", repository.reference(name));
-        puller.manifest(name).with_context(failed)
+        match puller.manifest(name) {
+            Err(error) if error.is::<Unusable>() => Ok(Found::Odd(format!("{error:#}"))),
+            found => Ok(found
+                .with_context(failed)?
+                .map_or(Found::Nothing, Found::There)),
+        }
     })?;
     // A clean-up may run at the same time.
-    let still = if found.iter().any(Option::is_none) {
+    let still = if found.iter().any(|one| matches!(one, Found::Nothing)) {
         puller.tag_list()?.tags
     } else {
         Vec::new()
     };
     let (mut tags, mut roots) = (Vec::new(), BTreeMap::new());
     for (name, found) in names.into_iter().zip(found) {
-        tags.push(AuditedTag {
-            digest: found.as_ref().map(|(digest, _)| digest.clone()),
-            is_gone: found.is_none() && !still.contains(&name),
-            name: name.clone(),
+        let mut tag = AuditedTag {
+            name,
             ..AuditedTag::default()
-        });
-        if let Some((digest, bytes)) = found {
-            roots.entry(digest).or_insert(Root { tag: name, bytes });
+        };
+        match found {
+            Found::There((digest, bytes)) => {
+                tag.digest = Some(digest.clone());
+                let first = tag.name.clone();
+                roots.entry(digest).or_insert(Root { tag: first, bytes });
+            }
+            Found::Odd(why) => tag.odd = Some(why),
+            Found::Nothing => tag.is_gone = !still.contains(&tag.name),
         }
+        tags.push(tag);
     }
     tags.extend(odd.into_iter().filter(|_| all).map(|name| AuditedTag {
         name,
@@ -203,6 +221,8 @@ fn commit_tags(puller: &Puller, tags: &[AuditedTag]) -> anyhow::Result<BTreeMap<
     let versions = tags.iter().filter(|tag| tag.version().is_some());
     let names: BTreeSet<String> = versions
         .flat_map(|tag| tag.revisions.iter().map(|revision| sha_name(revision)))
+        // Anybody may write anything into a label.
+        .filter(|name| Kind::of(name) == Kind::Build)
         .collect();
     let names: Vec<String> = names.into_iter().collect();
     let found = threads::each(&names, |name| puller.manifest(name))?;

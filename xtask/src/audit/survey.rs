@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::image_tree::{Broken, ManifestStore, REVISION, is_blob, is_image_config, is_layer};
 use crate::oci::{Config, Digest};
+use crate::registry::Unusable;
 
 /// How deep indexes may stand in indexes.
 const DEPTH: usize = 4;
@@ -121,10 +122,13 @@ impl<S: ManifestStore> Reader<'_, S> {
             return Ok(());
         }
         let name = format!("its manifest `{digest}`");
-        if let Some(bytes) = self.store.manifest(&digest)? {
-            return self.document(&bytes, &name, depth + 1);
-        }
-        self.survey.broken.push(format!("{name} is missing"));
+        let why = match self.store.manifest(&digest) {
+            Ok(Some(bytes)) => return self.document(&bytes, &name, depth + 1),
+            Ok(None) => "is missing".to_owned(),
+            Err(error) if error.is::<Unusable>() => format!("cannot be read: {error:#}"),
+            Err(error) => return Err(error),
+        };
+        self.survey.broken.push(format!("{name} {why}"));
         // It may have been one.
         self.has_image = true;
         Ok(())
@@ -160,6 +164,11 @@ impl<S: ManifestStore> Reader<'_, S> {
         }
         let found = match self.store.config(&digest) {
             Err(error) if error.is::<Broken>() => None,
+            Err(error) if error.is::<Unusable>() => {
+                let why = format!("its configuration cannot be read: {error:#}");
+                self.survey.broken.push(why);
+                return Ok(());
+            }
             // A missing one is reported as a missing blob.
             found => match found? {
                 Some(found) => Some(found),
@@ -169,7 +178,7 @@ impl<S: ManifestStore> Reader<'_, S> {
         match found.map(serde_json::from_value::<Config>) {
             Some(Ok(config)) => {
                 let revision = config.config.labels.get(REVISION);
-                self.survey.revisions.extend(revision.cloned());
+                self.survey.revisions.extend(revision.map(|it| shown(it)));
             }
             Some(Err(_)) | None => {
                 self.odd(format!(
@@ -234,6 +243,12 @@ fn artifact<'a>(manifest: &'a Value, layers: &[&'a Value]) -> Option<&'a str> {
     // cosign's signatures and BuildKit's attestations have the configuration of an image.
     let is_other = !layers.is_empty() && !kinds().any(is_known);
     kinds().next().filter(|_| is_other)
+}
+
+/// A label's text, made safe to print. A commit's id stays as it is.
+fn shown(text: &str) -> String {
+    let start = text.chars().take(100);
+    start.flat_map(char::escape_debug).collect()
 }
 
 fn text(value: &Value) -> &str {

@@ -155,6 +155,10 @@ fn what_others_keep_beside_our_images_is_a_row_each() {
 #[test]
 fn what_is_broken_is_found_and_the_other_tags_are_read_as_well() {
     let (sandbox, mut content) = released();
+    // A label that is no commit.
+    let labels = json!({"org.opencontainers.image.revision": "refs/heads/main"});
+    let image = content.image(&labels);
+    content.lead("v0.2.11", &image);
     // A name that is a version, with somebody's chart under it.
     let chart = content.blob("application/vnd.cncf.helm.config.v1+json", b"{}");
     content.tag("v0.2.12", &json!({"config": chart, "layers": []}));
@@ -196,7 +200,48 @@ fn what_is_broken_is_found_and_the_other_tags_are_read_as_well() {
     assert_eq!(found, want);
     // Nobody is asked for more than versions and `latest` without `--all`.
     let ran = audit(&sandbox, &registry, &[]);
-    assert_eq!(rows(&ran).len(), 3, "{ran:#?}");
+    assert_eq!(rows(&ran).len(), 4, "{ran:#?}");
+}
+
+/// What a registry gives for one tag, and nobody can use, says nothing of the others.
+#[test]
+fn what_cannot_be_read_is_a_row_as_well() {
+    let (sandbox, mut content) = released();
+    content.tag("long", &json!({"manifests": [], "x": "x".repeat(9 << 20)}));
+    content.tag("old", &json!({"schemaVersion": 1}));
+    let old = r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"schema 1 is not converted"}]}"#;
+    content.answers = vec![("manifests/old".to_owned(), "406 Not Acceptable", old)];
+    let child = content.manifest(&json!({"config": {}, "layers": []}));
+    content.tag("changed", &json!({"manifests": [child]}));
+    let digest = child["digest"].as_str().unwrap().to_owned();
+    content
+        .manifests
+        .insert(digest.clone(), b"{\"layers\":[]}".to_vec());
+    let registry = Registry::with(content);
+    let ran = audit(&sandbox, &registry, &["--all"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    for (name, part) in [
+        (
+            "long",
+            "ok: `http://ADDRESS` answers for `ADDRESS/me/agent:long` with more than 8 MiB",
+        ),
+        (
+            "old",
+            "ok: `http://ADDRESS` answers 406 Not Acceptable when asked for",
+        ),
+        ("changed", "wrong"),
+        ("v0.2.13", "ok"),
+    ] {
+        let part = part.replace("ADDRESS", &registry.address);
+        let rows = rows(&ran);
+        let (_, end) = rows.iter().find(|(row, _)| row == name).unwrap();
+        assert!(end.starts_with(&part), "{part}: {ran:#?}");
+    }
+    let broken = format!("its manifest `{digest}` cannot be read: ");
+    assert!(
+        ran.stdout.contains(&broken) && ran.stdout.contains("other bytes"),
+        "{ran:#?}"
+    );
 }
 
 /// What the registry itself refuses is no fact about a tag.

@@ -154,6 +154,14 @@ fn what_is_no_image_has_a_name_and_is_whole() {
 }
 
 #[test]
+fn a_label_is_printed_without_what_a_terminal_obeys() {
+    let mut shelf = Shelf::default();
+    let image = shelf.image("\u{1b}[2J");
+    let found = shelf.survey(&json!({"manifests": [image]}));
+    assert_eq!(found.revisions, ["\\u{1b}[2J".to_owned()].into());
+}
+
+#[test]
 fn an_index_in_an_index_is_read_and_not_without_end() {
     let mut shelf = Shelf::default();
     let image = shelf.image("one");

@@ -15,7 +15,7 @@ pub(crate) use self::broken::Broken;
 use self::broken::broken;
 pub(crate) use self::content::Content;
 use self::media_type::INDEX;
-pub(crate) use self::media_type::{is_blob, is_image_config, is_layer, media_type};
+pub(crate) use self::media_type::{is_blob, is_image_config, is_layer, is_unspecific, media_type};
 pub(crate) use self::upload::{Sent, upload};
 use crate::build_step;
 use crate::oci::{Config, Descriptor, Digest, Document, Manifest, OciPlatform, Step};

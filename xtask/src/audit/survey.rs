@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::image_tree::{Broken, ManifestStore, REVISION, is_blob, is_image_config, is_layer};
+use crate::image_tree::{
+    Broken, ManifestStore, REVISION, is_blob, is_image_config, is_layer, is_unspecific,
+};
 use crate::oci::{Config, Digest};
 use crate::registry::Unusable;
 
@@ -228,18 +230,18 @@ impl<S: ManifestStore> Reader<'_, S> {
 const NOT_CHECKED: &str = "it names something by a digest that is not SHA-256";
 
 /// The kind of a manifest that is no image: what it says itself, or else its configuration or its layers
-/// (image-spec 1.1, "Guidelines for Artifact Usage").
+/// (image-spec 1.1, "Guidelines for Artifact Usage"). Where none of them says anything it is read as an image.
 fn artifact<'a>(manifest: &'a Value, layers: &[&'a Value]) -> Option<&'a str> {
     let kind = text(&manifest["artifactType"]);
     if !kind.is_empty() {
         return Some(kind);
     }
     let config = text(&manifest["config"]["mediaType"]);
-    if !is_image_config(config) {
+    if !is_image_config(config) && !is_unspecific(config) {
         return Some(config);
     }
     let kinds = || layers.iter().map(|layer| text(&layer["mediaType"]));
-    let is_known = |kind: &str| kind.is_empty() || is_layer(kind);
+    let is_known = |kind: &str| is_unspecific(kind) || is_layer(kind);
     // cosign's signatures and BuildKit's attestations have the configuration of an image.
     let is_other = !layers.is_empty() && !kinds().any(is_known);
     kinds().next().filter(|_| is_other)

@@ -32,14 +32,18 @@ pub(crate) fn is_layer(media_type: &str) -> bool {
     layers.iter().any(|layer| media_type.starts_with(layer))
 }
 
-/// Whether this is the type of an image's configuration. It may be left out.
+/// Whether this is the type of an image's configuration.
 pub(crate) fn is_image_config(media_type: &str) -> bool {
     let configurations = [
-        "",
         "application/vnd.oci.image.config.v1+json",
         "application/vnd.docker.container.image.v1+json",
     ];
     configurations.contains(&media_type)
+}
+
+/// Whether this says nothing of what it is the type of (RFC 2046, 4.5.1).
+pub(crate) fn is_unspecific(media_type: &str) -> bool {
+    ["", "application/octet-stream"].contains(&media_type)
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ fn what_others_keep_is_a_row_each_in_a_real_registry() {
     )
     .unwrap();
     let cache = format!(
-        "type=registry,ref={}:buildcache,mode=max,image-manifest=false",
+        "type=registry,ref={}:buildcache,mode=max,image-manifest=false,registry.insecure=true",
         workspace.repository()
     );
     let build = [

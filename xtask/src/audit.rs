@@ -17,6 +17,7 @@ use crate::github::markdown::block;
 use crate::journal;
 use crate::oci::Digest;
 use crate::registry::Puller;
+use crate::tag_kind::short;
 use crate::{git, github, report};
 
 const EXAMPLES: &str = "\
@@ -111,7 +112,7 @@ impl AuditReport {
         let is_well = !self.findings.iter().any(|one| one.reference == reference);
         let digest = tag.digest.as_ref().map_or("none", Digest::short);
         [
-            tag.name.clone(),
+            short(&tag.name),
             digest.to_owned(),
             tag.manifests.to_string(),
             tag.blobs.to_string(),

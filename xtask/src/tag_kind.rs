@@ -84,6 +84,14 @@ fn is_hex(byte: u8) -> bool {
     byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
 }
 
+/// A tag's name for people to read: a signature's is longer than a line.
+pub(crate) fn short(tag: &str) -> String {
+    match tag.split_at_checked("sha256-".len() + 64) {
+        Some((start, end)) if start.starts_with("sha256-") => format!("{}…{end}", &start[..19]),
+        _ => tag.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +165,19 @@ mod tests {
             &format!("sha256-{}", hex.to_uppercase()),
         ] {
             assert_eq!(Kind::of(name), Kind::Foreign, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_signatures_name_is_shortened() {
+        let signature = format!("sha256-{}.sig", "ab".repeat(32));
+        let long = "x".repeat(100);
+        for (tag, name) in [
+            (&*signature, "sha256-abababababab….sig"),
+            ("sha-1ceb56b-linux-amd64", "sha-1ceb56b-linux-amd64"),
+            (&long, &long),
+        ] {
+            assert_eq!(short(tag), name);
         }
     }
 }

@@ -65,7 +65,7 @@ struct Reader<'a, S> {
     survey: Survey,
     seen: BTreeSet<Digest>,
     has_image: bool,
-    /// The first kind of artifact that was met.
+    /// The first kind of artifact that was met, other than a layer.
     artifact: Option<String>,
 }
 
@@ -222,7 +222,10 @@ impl<S: ManifestStore> Reader<'_, S> {
         // A media type is of such characters (RFC 6838, 4.2).
         let is_plain = kind.len() <= 127 && kind.bytes().all(|c| c.is_ascii_graphic());
         let kind = if is_plain { kind } else { "of an unknown kind" };
-        self.artifact.get_or_insert_with(|| kind.to_owned());
+        // A cache's layers say less than its configuration.
+        if self.artifact.as_deref().is_none_or(is_layer) {
+            self.artifact = Some(kind.to_owned());
+        }
     }
 }
 

@@ -92,7 +92,7 @@ fn odd_tags(content: &mut Content) -> Vec<(String, &'static str)> {
         content,
         "buildcache",
         &document,
-        "ok: an artifact (application/vnd.oci.image.layer.v1.tar+gzip)",
+        "ok: an artifact (application/vnd.buildkit.cacheconfig.v0)",
     );
     let config = content.blob(CONFIG, b"{}");
     let signature = content.blob("application/vnd.dev.cosign.simplesigning.v1+json", b"{ }");
@@ -131,6 +131,14 @@ fn odd_tags(content: &mut Content) -> Vec<(String, &'static str)> {
     odd
 }
 
+/// A tag's name as the table has it: a signature's is cut.
+fn short(name: &str) -> String {
+    match name.strip_suffix(".sig") {
+        Some(name) => format!("{}….sig", &name[..19]),
+        None => name.to_owned(),
+    }
+}
+
 #[test]
 fn what_others_keep_beside_our_images_is_a_row_each() {
     let (sandbox, mut content) = released();
@@ -139,6 +147,7 @@ fn what_others_keep_beside_our_images_is_a_row_each() {
     let ran = audit(&sandbox, &Registry::with(content), &["--all"]).succeeded();
     let rows = rows(&ran);
     for (name, said) in odd {
+        let name = short(&name);
         let row = rows.iter().find(|(row, _)| *row == name);
         assert_eq!(row, Some(&(name, said.to_owned())), "{ran:#?}");
     }

@@ -105,7 +105,7 @@ fn what_is_no_image_has_a_name_and_is_whole() {
         (
             json!({"manifests": [blob(LAYER, "a"), blob(cache, "b")]}),
             2,
-            format!("an artifact ({LAYER})"),
+            format!("an artifact ({cache})"),
         ),
         (
             json!({"config": blob(cache, "c"), "layers": [blob(LAYER, "l")]}),

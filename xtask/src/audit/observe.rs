@@ -48,6 +48,31 @@ pub(super) struct AuditedTag {
 }
 
 impl AuditedTag {
+    /// Before anything below it is read.
+    fn of(name: &str, found: &Found, is_gone: bool) -> AuditedTag {
+        let (digest, odd) = match found {
+            Found::There((digest, _)) => (Some(digest.clone()), None),
+            Found::Nothing => (None, None),
+            Found::Odd(why) => (None, Some(why.clone())),
+        };
+        AuditedTag {
+            name: name.to_owned(),
+            digest,
+            odd,
+            is_gone,
+            ..AuditedTag::default()
+        }
+    }
+
+    /// A name that is listed and cannot be a tag's.
+    fn misnamed(name: String) -> AuditedTag {
+        AuditedTag {
+            name,
+            broken: vec!["its name cannot be a tag's".to_owned()],
+            ..AuditedTag::default()
+        }
+    }
+
     /// The version that the tag's name is.
     pub(super) fn version(&self) -> Option<Version> {
         version::of_tag(&self.name)
@@ -124,15 +149,7 @@ fn read_tags(
     } = puller.tag_list()?;
     names.retain(|name| all || version::of_tag(name).is_some() || name == "latest");
     names.sort_by_key(|name| rank(name));
-    let found = threads::each(&names, |name| {
-        let failed = || format!("failed to read `{}`", repository.reference(name));
-        match puller.manifest(name) {
-            Err(error) if error.is::<Unusable>() => Ok(Found::Odd(format!("{error:#}"))),
-            found => Ok(found
-                .with_context(failed)?
-                .map_or(Found::Nothing, Found::There)),
-        }
-    })?;
+    let found = threads::each(&names, |name| read_tag(repository, puller, name))?;
     // A clean-up may run at the same time.
     let still = if found.iter().any(|one| matches!(one, Found::Nothing)) {
         puller.tag_list()?.tags
@@ -141,27 +158,25 @@ fn read_tags(
     };
     let (mut tags, mut roots) = (Vec::new(), BTreeMap::new());
     for (name, found) in names.into_iter().zip(found) {
-        let mut tag = AuditedTag {
-            name,
-            ..AuditedTag::default()
-        };
-        match found {
-            Found::There((digest, bytes)) => {
-                tag.digest = Some(digest.clone());
-                let first = tag.name.clone();
-                roots.entry(digest).or_insert(Root { tag: first, bytes });
-            }
-            Found::Odd(why) => tag.odd = Some(why),
-            Found::Nothing => tag.is_gone = !still.contains(&tag.name),
+        let is_gone = matches!(found, Found::Nothing) && !still.contains(&name);
+        tags.push(AuditedTag::of(&name, &found, is_gone));
+        if let Found::There((digest, bytes)) = found {
+            roots.entry(digest).or_insert(Root { tag: name, bytes });
         }
-        tags.push(tag);
     }
-    tags.extend(odd.into_iter().filter(|_| all).map(|name| AuditedTag {
-        name,
-        broken: vec!["its name cannot be a tag's".to_owned()],
-        ..AuditedTag::default()
-    }));
+    tags.extend(odd.into_iter().filter(|_| all).map(AuditedTag::misnamed));
     Ok((tags, roots))
+}
+
+fn read_tag(repository: &Repository, puller: &Puller, name: &str) -> anyhow::Result<Found> {
+    let failed = || format!("failed to read `{}`", repository.reference(name));
+    match puller.manifest(name) {
+        Err(error) if error.is::<Unusable>() => Ok(Found::Odd(format!("{error:#}"))),
+        found => {
+            let found = found.with_context(failed)?;
+            Ok(found.map_or(Found::Nothing, Found::There))
+        }
+    }
 }
 
 /// The size of each blob in the registry; `None` where it is missing, 0 where no size is given.

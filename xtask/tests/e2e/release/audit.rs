@@ -159,8 +159,8 @@ fn what_others_keep_is_a_row_each_in_a_real_registry() {
     )
     .unwrap();
     let cache = format!(
-        "type=registry,ref={}:buildcache,mode=max,image-manifest=false,registry.insecure=true",
-        workspace.repository()
+        "type=registry,ref={}:buildcache,mode=max,image-manifest=false",
+        workspace.direct()
     );
     let build = [
         "buildx",

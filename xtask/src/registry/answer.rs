@@ -65,6 +65,19 @@ pub(crate) fn goes_on(error: &anyhow::Error) -> &'static str {
     }
 }
 
+/// A registry gives one thing in a form that is of no use: it is too long, has other bytes than its digest
+/// says, or is of no kind that was asked for. The registry itself is well, and other things can be read.
+#[derive(Debug)]
+pub(crate) struct Unusable(pub(super) String);
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unusable {}
+
 impl fmt::Display for Final {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -114,7 +127,11 @@ impl Asked<'_> {
             status if status.is_redirection() => "check the repository's name and the registry's",
             _ => "try again, or check the repository's name",
         };
-        anyhow!("`{by}` answers {status} when asked for `{what}`{said}; hint: {hint}")
+        let text = format!("`{by}` answers {status} when asked for `{what}`{said}; hint: {hint}");
+        if is_of_one_thing(status) {
+            return Unusable(text).into();
+        }
+        anyhow!("{text}")
     }
 
     fn forbidden(&self, status: StatusCode, said: &Said) -> String {
@@ -210,6 +227,18 @@ impl Asked<'_> {
 
 pub(super) fn is_forbidden(status: StatusCode) -> bool {
     [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status)
+}
+
+/// Whether the answer is about what was asked for alone. Registries that have a manifest of an old or unknown
+/// kind, and would have to convert it, answer so.
+fn is_of_one_thing(status: StatusCode) -> bool {
+    [
+        StatusCode::NOT_ACCEPTABLE,
+        StatusCode::GONE,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        StatusCode::UNPROCESSABLE_ENTITY,
+    ]
+    .contains(&status)
 }
 
 /// Whether the registry is busy or broken, so that another try may do better.

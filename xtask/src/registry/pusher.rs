@@ -37,6 +37,14 @@ pub(crate) enum Upload {
     Present,
 }
 
+/// What a registry says of an account that is about to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WriteAccess {
+    Given,
+    /// Its answer means neither yes nor no.
+    Unknown(String),
+}
+
 impl Pusher {
     pub(super) fn of(endpoint: Endpoint) -> Pusher {
         Pusher {
@@ -61,29 +69,30 @@ impl Pusher {
     }
 
     /// Whether this account may write: begins an upload, which is how every push begins, and cancels
-    /// it.
+    /// it. Asks once: whoever waits for the answer has not begun yet.
     ///
-    /// Fails when it may not, and when the repository must be created first. An answer that means
-    /// neither is left to the push: some registries know an account only when it sends something.
-    #[allow(dead_code, reason = "`image --push` asks before it builds")]
-    pub(crate) fn check_access(&self) -> anyhow::Result<()> {
+    /// Fails when it may not, when the repository must be created first, when the registry takes no push,
+    /// and with [`Transient`] when it is busy. Other answers leave it open: some registries know an
+    /// account only when it sends something.
+    pub(crate) fn check_access(&self) -> anyhow::Result<WriteAccess> {
         let what = self.puller.repository().to_string();
-        let mut begun = self.transport().send(&self.beginning(&what, None)?)?;
+        let mut begun = self.transport().send_once(&self.beginning(&what, None)?)?;
         let status = begun.status;
         if status.is_success() {
             self.cancel(&begun, &what);
-            return Ok(());
+            return Ok(WriteAccess::Given);
         }
         let said = begun.said();
-        if is_forbidden(status) || said.says_absent() {
+        // A cache of another registry answers with `UNSUPPORTED`.
+        let says_no = ["DENIED", "UNAUTHORIZED", "UNSUPPORTED", "NAME_INVALID"];
+        if is_forbidden(status) || said.says_absent() || said.has(&says_no) {
             let asked = self.transport().asked(&begun.url, &what, Access::Push);
             return Err(asked.refused(status, &said));
         }
-        Ok(())
+        Ok(WriteAccess::Unknown(format!("{status}{said}")))
     }
 
     /// Ends an upload that was begun. Whether that is done does no harm: registries forget old ones.
-    #[allow(dead_code, reason = "of the same")]
     fn cancel(&self, begun: &Answer, what: &str) {
         if let Ok(url) = location(begun, what) {
             let request = self.puller.request(Method::DELETE, url, ANY, what);

@@ -21,7 +21,7 @@ use super::receipt::{Execution, Receipt, ToolVersions};
 use super::report::{PlatformReport, tenths};
 use super::run::{self, Event, Work};
 use super::sandbox::{Candidate, VerifyRun};
-use super::target::{Reader, Subject, Target};
+use super::target::{Place, Reader, Subject, Target};
 
 /// What the platforms of an image have in common.
 pub(crate) struct Prover<'a> {
@@ -110,7 +110,11 @@ impl Prover<'_> {
     ) -> impl FnOnce() -> anyhow::Result<ImageFacts> + Send {
         let exec = self.ctx.exec.clone();
         let (reader, target) = (self.reader, self.target);
-        let repository = self.ctx.settings.repository.clone();
+        // In CI the settings may name another than the one that is published to.
+        let repository = match &target.place {
+            Place::Registry(repository) => repository.clone(),
+            Place::Engine => self.ctx.settings.repository.clone(),
+        };
         // Not what an engine's classic store has made of it.
         let is_as_published = subject.manifest.is_some();
         move || {

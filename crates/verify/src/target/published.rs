@@ -47,17 +47,21 @@ pub(super) fn find(exec: &Exec, name: &str, only: bool) -> anyhow::Result<Target
             (None, Vec::from_iter(one.with_context(of)?))
         }
         Document::Index(index) => {
-            let run = format!("{repository}@{digest}");
-            let subjects = children(&index).into_iter().map(|(platform, child)| {
-                // What is not there, or is no image, the check `index-complete` of the others says.
-                let Some((_, bytes)) = registry.manifest(child.as_str())? else {
-                    return Ok(None);
-                };
-                let Document::Manifest(manifest) = Document::parse(&bytes)? else {
-                    return Ok(None);
-                };
-                subject(&registry, Some(platform), child, &manifest, run.clone())
-            });
+            let subjects = children(&index)
+                .into_iter()
+                .map(|(platform, child, is_only)| {
+                    // An engine that has two images for a platform gives neither out by the index.
+                    let run = if is_only { &digest } else { &child };
+                    let run = format!("{repository}@{run}");
+                    // What is not there, or is no image, the check `index-complete` of the others says.
+                    let Some((_, bytes)) = registry.manifest(child.as_str())? else {
+                        return Ok(None);
+                    };
+                    let Document::Manifest(manifest) = Document::parse(&bytes)? else {
+                        return Ok(None);
+                    };
+                    subject(&registry, Some(platform), child, &manifest, run)
+                });
             let subjects: Vec<Option<Subject>> =
                 subjects.collect::<anyhow::Result<_>>().with_context(of)?;
             (
@@ -127,16 +131,17 @@ fn subject(
     }))
 }
 
-/// The images of an index for platforms that we know, the first of each: that there is one of
-/// each is for a check to say.
-fn children(index: &Index) -> Vec<(Platform, Digest)> {
+/// The images of an index for platforms that we know, the first of each, and whether it is the only one:
+/// that it is, is for a check to say.
+fn children(index: &Index) -> Vec<(Platform, Digest, bool)> {
     let child = |wanted: Platform| {
         let is_wanted = |entry: &&Descriptor| {
             let platform = entry.platform.as_ref();
             !entry.is_attestation() && platform.is_some_and(|platform| platform.is(wanted))
         };
-        let entry = index.manifests.iter().find(is_wanted)?;
-        Some((wanted, entry.digest.clone()))
+        let mut entries = index.manifests.iter().filter(is_wanted);
+        let entry = entries.next()?;
+        Some((wanted, entry.digest.clone(), entries.next().is_none()))
     };
     Platform::ALL.into_iter().filter_map(child).collect()
 }

@@ -132,8 +132,16 @@ fn indexes_are_judged_where_they_are_published() {
 
     let lone = published.index("lone", &[good]);
     assert_eq!(failing(&lone), ["index-platforms"]);
+    // With both images in the engine, which then gives neither out by the index.
     let twice = published.index("twice", &[good, arm64, other]);
+    let both = ["good", "other"].map(|tag| twice.replace(":twice", &format!(":{tag}")));
+    for name in &both {
+        docker(&["pull", "--quiet", name]).succeeded();
+    }
     assert_eq!(failing(&twice), ["index-platforms"]);
+    for name in &both {
+        docker(&["image", "rm", name]).succeeded();
+    }
 
     let unknown = json!({ "os": "unknown", "architecture": "unknown" });
     let mut stray = other.clone();

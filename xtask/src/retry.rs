@@ -115,7 +115,9 @@ impl Retry {
             let end = *end.get_or_insert_with(|| Instant::now() + self.time);
             let pause = pause(tries, transient.asked, (self.random)());
             let left = end.saturating_duration_since(Instant::now());
-            if tries == self.times || pause > left {
+            // Who asks for longer than anybody waits means hours: a shorter pause cannot help.
+            let asks_for_too_long = transient.asked.is_some_and(|asked| asked > left.as_secs());
+            if tries == self.times || pause > left || asks_for_too_long {
                 return Err(error);
             }
             if self.is_announced {
@@ -193,6 +195,15 @@ mod tests {
             });
             assert_eq!(done, tries);
             assert_eq!(result.is_ok(), tries > failures);
+        }
+        for (asked, tries) in [(0, 4), (60, 4), (21_600, 1)] {
+            let mut done = 0;
+            let failed = quick(Retry::BRIEFLY).run(|| -> anyhow::Result<()> {
+                done += 1;
+                Err(Transient::new("busy".to_owned()).asking(Some(asked)).into())
+            });
+            assert!(failed.is_err());
+            assert_eq!(done, tries, "{asked}");
         }
         let mut done = 0;
         let failed = quick(Retry::BRIEFLY).run(|| -> anyhow::Result<()> {

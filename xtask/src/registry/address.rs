@@ -19,18 +19,23 @@ pub(super) fn of_host(host: &str) -> Result<[Url; 2], String> {
 }
 
 /// The address that `reference` means in an answer from `base` (RFC 3986, section 5.2), if a request
-/// may go there.
+/// may go there. From HTTPS to plain HTTP of the same host and port it stays HTTPS: behind a proxy some
+/// registries do not know how they are reached (distribution/distribution#479).
 ///
-/// Fails as [`parse`] does, and when it leads from HTTPS to plain HTTP, or over plain HTTP to another
-/// machine.
+/// Fails as [`parse`] does, and when it leads from HTTPS to plain HTTP elsewhere, or over plain HTTP to
+/// another machine.
 pub(super) fn follow(base: &Url, reference: &str) -> Result<Url, String> {
     if reference.trim().is_empty() {
         return Err("it is empty".to_owned());
     }
     let url = base.join(reference).map_err(|why| why.to_string())?;
-    let url = checked(url)?;
+    let mut url = checked(url)?;
     if url.scheme() == "http" && base.scheme() == "https" {
-        return Err("it leads from HTTPS to plain HTTP".to_owned());
+        let is_same_port = url.port() == base.port() || url.port() == base.port_or_known_default();
+        let is_https = url.host() == base.host() && is_same_port && url.set_scheme("https").is_ok();
+        if !is_https || url.set_port(base.port()).is_err() {
+            return Err("it leads from HTTPS to plain HTTP".to_owned());
+        }
     }
     if !is_private(&url) {
         return Err("it leads over plain HTTP to another machine".to_owned());
@@ -99,6 +104,9 @@ mod tests {
                 "https://ghcr.io/v2/me/agent/blobs/uploads/?_state=x",
             ),
             ("/u#part", "https://ghcr.io/u"),
+            // It does not know that it is reached over TLS.
+            ("http://ghcr.io/u", "https://ghcr.io/u"),
+            ("http://GHCR.io:443/u", "https://ghcr.io/u"),
         ] {
             let found = follow(&base, reference).map(String::from);
             assert_eq!(found.as_deref(), Ok(expected), "{reference}");
@@ -108,13 +116,20 @@ mod tests {
     #[test]
     fn an_address_that_would_give_something_away_is_refused() {
         let tls = "https://ghcr.io/v2/";
+        let odd = "https://ghcr.io:8443/v2/";
         let plain = "http://127.0.0.1:5000/v2/";
         for (base, reference, why) in [
             (tls, "", "empty"),
             (tls, "https://me@ghcr.io/u", "user's name"),
             (tls, "https://ghcr.io@example.org/u", "user's name"),
             (tls, "//:secret@ghcr.io/u", "password"),
-            (tls, "http://ghcr.io/u", "from HTTPS to plain HTTP"),
+            (tls, "http://ghcr.io:8080/u", "from HTTPS to plain HTTP"),
+            (
+                tls,
+                "http://ghcr.io.example.org/u",
+                "from HTTPS to plain HTTP",
+            ),
+            (odd, "http://ghcr.io/u", "from HTTPS to plain HTTP"),
             (tls, "http://127.0.0.1/u", "from HTTPS to plain HTTP"),
             (
                 plain,

@@ -207,7 +207,7 @@ mod tests {
             ("</1>; rel=next, </2>; rel=next", "two pages"),
             ("<https://y/1>; rel=next", "it leads to `https://y`"),
             ("<https://x:444/1>; rel=next", "it leads to `https://x:444`"),
-            ("<http://x/1>; rel=next", "from HTTPS to plain HTTP"),
+            ("<http://y/1>; rel=next", "from HTTPS to plain HTTP"),
             ("<https://x@y/1>; rel=next", "user's name"),
             ("<https://[/1>; rel=next", "IPv6"),
         ] {

@@ -248,8 +248,18 @@ fn a_busy_registry_is_asked_again_a_few_times() {
     let busy = "503 Service Unavailable";
     asks(&[busy, busy, OK], Ok(Some(D1)), &[1, 2]);
     let wait = "429 Too Many Requests\r\nRetry-After: 7";
-    let long = "429 Too Many Requests\r\nRetry-After: 86400";
+    let long = "429 Too Many Requests\r\nRetry-After: 100";
     asks(&[wait, long, OK], Ok(Some(D1)), &[7, 30]);
+    // Nobody waits for six hours.
+    asks(
+        &["429 Too Many Requests\r\nRetry-After: 21600"],
+        Err(
+            "failed to ask `http://ADDRESS` for `ADDRESS/me/agent:v1.0.0`: it is busy or \
+             broken (429 Too Many Requests); hint: try again later; `docker login ADDRESS` raises \
+             the limit of many registries",
+        ),
+        &[],
+    );
     asks(
         &[wait, busy, busy, wait],
         Err(

@@ -1,7 +1,7 @@
 //! How bytes get to an address and back: TLS, proxies, time limits, and an answer that comes before
 //! the request's end.
 //!
-//! `ureq`'s connectors are not covered by its promise of compatibility; this file alone uses them.
+//! `ureq`'s connectors are not covered by its promise of compatibility; this file and its folder alone use them.
 
 mod config;
 mod failure;

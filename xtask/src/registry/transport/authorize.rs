@@ -129,54 +129,49 @@ impl Transport {
         request: &Request,
         scopes: &Scopes,
     ) -> anyhow::Result<Token> {
-        let url = token_server(&request.url, realm)?;
-        let by = address::origin(&url);
-        let place = format!("{by}{}", url.path());
-        let what = format!("a token from {place}");
+        let mut url = token_server(&request.url, realm)?;
+        let place = format!("{}{}", address::origin(&url), url.path());
         let credential = self.credential()?;
-        let form;
-        let mut asking = Request {
-            method: Method::GET,
-            url,
-            what: &what,
-            scopes: Scopes::default(),
-            access: request.access,
-            accept: "application/json, */*",
-            content_type: None,
-            body: Body::None,
-            time: Time::Answer,
-            stays: true,
+        let form = match credential {
+            Some(Credential::IdentityToken(token)) => Some(grant(token, service, scopes)),
+            Some(Credential::Basic { user, .. }) => {
+                ask(&mut url, service, scopes, Some(user));
+                None
+            }
+            Some(Credential::RegistryToken(_)) | None => {
+                ask(&mut url, service, scopes, None);
+                None
+            }
         };
-        let mut authorization = None;
-        if let Some(Credential::IdentityToken(token)) = credential {
-            form = grant(token, service, scopes);
-            asking.method = Method::POST;
-            asking.content_type = Some("application/x-www-form-urlencoded");
-            asking.body = Body::Bytes(form.as_bytes());
-        } else {
-            let user = match credential {
-                Some(Credential::Basic { user, .. }) => Some(user.as_str()),
-                _ => None,
-            };
-            ask(&mut asking.url, service, scopes, user);
-            authorization = credential.and_then(basic);
-        }
-        let mut answer = self.pass(&asking, authorization.as_deref())?;
-        let (verb, repository) = (request.access.verb(), self.repository());
+        let form = form.as_ref();
+        let mut answer = self.pass(
+            &Request {
+                method: form.map_or(Method::GET, |_| Method::POST),
+                url,
+                what: &format!("a token from {place}"),
+                scopes: Scopes::default(),
+                access: request.access,
+                accept: "application/json, */*",
+                content_type: Some("application/x-www-form-urlencoded"),
+                body: form.map_or(Body::None, |form| Body::Bytes(form.as_bytes())),
+                time: Time::Answer,
+                stays: true,
+            },
+            credential.and_then(basic).as_deref(),
+        )?;
+        let to = format!("to {} `{}`", request.access.verb(), self.repository());
+        let registry = self.repository().registry();
         if !answer.status.is_success() {
             let (status, said) = (answer.status, answer.said());
             bail!(
-                "`{place}` gives no token to {verb} `{repository}` ({status}){said}; hint: `docker \
-                 login {}`",
-                repository.registry()
+                "`{place}` gives no token {to} ({status}){said}; hint: `docker login {registry}`"
             );
         }
         let text = answer.read(LONGEST).unwrap_or_default();
         Token::parse(&text).with_context(|| {
             format!(
-                "`{place}` answers without a token to {verb} `{repository}`; hint: `docker login \
-                 {}`, or ask the registry's operator",
-                repository.registry()
+                "`{place}` answers without a token {to}; hint: `docker login {registry}`, or ask the \
+                 registry's operator"
             )
         })
     }

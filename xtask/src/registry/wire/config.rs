@@ -13,5 +13,7 @@ pub(super) fn config(connect: Duration) -> ConfigBuilder<AgentScope> {
         .max_redirects(0)
         .accept_encoding("identity")
         .timeout_connect(Some(connect))
+        // Its own would be for every address, this machine's too.
+        .proxy(None)
         .user_agent("agentgate-xtask")
 }

@@ -3,6 +3,7 @@
 
 mod judge;
 mod observe;
+mod survey;
 
 use std::fmt::Write as _;
 
@@ -16,6 +17,7 @@ use crate::github::markdown::block;
 use crate::journal;
 use crate::oci::Digest;
 use crate::registry::Puller;
+use crate::tag_kind::short;
 use crate::{git, github, report};
 
 const EXAMPLES: &str = "\
@@ -110,11 +112,16 @@ impl AuditReport {
         let is_well = !self.findings.iter().any(|one| one.reference == reference);
         let digest = tag.digest.as_ref().map_or("none", Digest::short);
         [
-            tag.name.clone(),
+            short(&tag.name),
             digest.to_owned(),
             tag.manifests.to_string(),
             tag.blobs.to_string(),
-            if is_well { "ok" } else { "wrong" }.to_owned(),
+            match &tag.odd {
+                _ if !is_well => "wrong".to_owned(),
+                _ if tag.is_gone => "deleted meanwhile".to_owned(),
+                Some(odd) => format!("ok: {odd}"),
+                None => "ok".to_owned(),
+            },
         ]
     }
 }

@@ -68,9 +68,20 @@ impl Exec {
     ///
     /// Fails only when it cannot be started.
     pub(crate) fn output(&self, program: &str, args: &[impl AsRef<str>]) -> anyhow::Result<Output> {
+        self.output_without(&[], program, args)
+    }
+
+    /// [`Exec::output`] of a program that does not get these environment variables.
+    pub(crate) fn output_without(
+        &self,
+        variables: &[&str],
+        program: &str,
+        args: &[impl AsRef<str>],
+    ) -> anyhow::Result<Output> {
         let line = quoted(program, args);
         self.echo(&line);
         let cmd = self.cmd(program, args).quiet().ignore_status();
+        let cmd = variables.iter().fold(cmd, Cmd::env_remove);
         cmd.output()
             .with_context(|| format!("failed to run `{line}`"))
     }

@@ -4,6 +4,7 @@
 mod log;
 mod ls_remote;
 mod open;
+mod owner;
 mod printable;
 mod remote;
 mod show;

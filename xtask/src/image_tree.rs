@@ -15,7 +15,7 @@ pub(crate) use self::broken::Broken;
 use self::broken::broken;
 pub(crate) use self::content::Content;
 use self::media_type::INDEX;
-pub(crate) use self::media_type::media_type;
+pub(crate) use self::media_type::{is_blob, is_image_config, is_layer, is_unspecific, media_type};
 pub(crate) use self::upload::{Sent, upload};
 use crate::build_step;
 use crate::oci::{Config, Descriptor, Digest, Document, Manifest, OciPlatform, Step};
@@ -29,8 +29,14 @@ impl ManifestStore for Puller {
         Ok(Puller::manifest(self, digest.as_str())?.map(|(_, bytes)| bytes))
     }
 
+    /// Fails with [`Broken`] when it is not JSON: the registry is well, and the image is not.
     fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>> {
-        self.json(digest)
+        self.json(digest).map_err(|error| {
+            if error.is::<serde_json::Error>() {
+                return broken(format!("`{digest}`"), "is not JSON");
+            }
+            error
+        })
     }
 }
 

@@ -33,6 +33,7 @@ pub mod retry;
 pub mod settings;
 pub mod stop;
 mod store;
+mod tag_kind;
 mod tags;
 mod test;
 pub mod testbed;
@@ -40,6 +41,7 @@ pub mod threads;
 pub mod unpack;
 pub mod verify;
 pub mod version;
+mod write_access;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,6 @@
 mod age;
 mod apply;
 mod guard;
-mod kind;
 mod left_over;
 mod needs;
 mod observe;

@@ -1,11 +1,14 @@
 //! What a repository has published: its versions, what a tag leads to, and whether that is what it must be.
 
+use anyhow::{Context as _, bail};
 use serde::Serialize;
 
-use crate::image_tree::{Broken, ImageTree};
+use crate::image_tree::{Broken, Image, ImageTree};
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::registry::Puller;
+use crate::reference::Repository;
+use crate::registry::{Puller, TagList};
+use crate::version::latest::highest;
 use crate::version::{self, Version};
 
 /// What a tag leads to in the registry.
@@ -80,6 +83,91 @@ pub(crate) fn digest(puller: &Puller, tag: &str) -> anyhow::Result<Option<Digest
 /// Every version that a repository lists.
 pub(crate) fn versions(puller: &Puller) -> anyhow::Result<Vec<Version>> {
     Ok(of_tags(&puller.tags()?))
+}
+
+/// What a repository has, as far as `latest` depends on it: the one source for `tags` and `release`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// What the version's own tag leads to, if it is listed.
+    pub(crate) tag: Option<Digest>,
+    /// The highest stable version besides that one.
+    pub(crate) highest: Option<(Version, Digest)>,
+    pub(crate) latest: Option<Latest>,
+}
+
+/// What `latest` leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Latest {
+    pub(crate) digest: Digest,
+    /// The version whose tag leads there too, or else the version that the image's label gives.
+    pub(crate) version: Option<Version>,
+}
+
+/// Asks a repository what it has besides `version`: whatever it lists counts, and not what git knows.
+pub(crate) fn standing(
+    repository: &Repository,
+    puller: &Puller,
+    version: &Version,
+) -> anyhow::Result<Standing> {
+    let versions = versions(puller)?;
+    let others = versions.iter().filter(|other| *other != version);
+    let highest = match highest(others) {
+        Some(highest) => {
+            let found = digest(puller, &format!("v{highest}"))?;
+            let found = found.with_context(|| {
+                format!(
+                    "`{repository}` lists `v{highest}` and has nothing under it; hint: delete the \
+                     tag, or ask the registry's operator"
+                )
+            })?;
+            Some((highest.clone(), found))
+        }
+        None => None,
+    };
+    let tag = if versions.contains(version) {
+        digest(puller, &format!("v{version}"))?
+    } else {
+        None
+    };
+    let latest = match digest(puller, "latest")? {
+        Some(at) => Some(Latest {
+            version: match &highest {
+                _ if Some(&at) == tag.as_ref() => Some(version.clone()),
+                Some((highest, theirs)) if *theirs == at => Some(highest.clone()),
+                _ => labelled(puller, &at)?,
+            },
+            digest: at,
+        }),
+        None => None,
+    };
+    Ok(Standing {
+        tag,
+        highest,
+        latest,
+    })
+}
+
+/// The version in an image's label; none when there is no label, or when the image is not whole.
+pub(crate) fn labelled(puller: &Puller, digest: &Digest) -> anyhow::Result<Option<Version>> {
+    let TagContent::There(tree) = inspect(puller, digest.as_str())? else {
+        return Ok(None);
+    };
+    Ok(tree.images.iter().filter_map(Image::version).max())
+}
+
+/// The names of all tags, in order, each once.
+///
+/// Fails when one cannot be a tag's name.
+pub(crate) fn names(repository: &Repository, puller: &Puller) -> anyhow::Result<Vec<String>> {
+    let TagList { mut tags, odd } = puller.tag_list()?;
+    if let Some(name) = odd.first() {
+        bail!(
+            "the registry lists `{name}` among the tags of `{repository}`, which cannot be a tag's \
+             name; hint: check what answers at that address"
+        );
+    }
+    tags.sort_unstable();
+    Ok(tags)
 }
 
 /// The stable versions that a repository lists.

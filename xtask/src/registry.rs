@@ -25,11 +25,11 @@ mod verified;
 mod wire;
 
 use self::answer::Access;
-pub(crate) use self::answer::goes_on;
+pub(crate) use self::answer::{Unusable, goes_on};
 pub(crate) use self::deleter::{Deleter, Deletion};
 use self::endpoint::Endpoint;
 pub use self::puller::Puller;
-pub(crate) use self::pusher::{Pusher, Upload};
+pub(crate) use self::pusher::{Pusher, Upload, WriteAccess};
 pub(crate) use self::tag_list::TagList;
 use crate::exec::Exec;
 use crate::reference::Repository;

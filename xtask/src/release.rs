@@ -3,6 +3,7 @@
 //!
 //! Builds nothing and rewrites no byte. A run that dies anywhere is finished by running it again.
 
+mod access;
 mod apply;
 mod decide;
 mod facts;
@@ -138,10 +139,13 @@ impl Args {
         }
         // The plan is out of date only after a question or a verification.
         let is_fresh = self.yes && first.verify.is_empty();
+        if !release.is_done(&first) {
+            self.confirm()?;
+            access::check(&first, &release.intent, &release.targets)?;
+        }
         let (facts, plan) = if release.is_done(&first) || is_fresh {
             (facts, first)
         } else {
-            self.confirm()?;
             prove(ctx, &first)?;
             let (facts, again) = release.decide()?;
             unchanged(&first, &again)?;

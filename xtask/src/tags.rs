@@ -21,6 +21,7 @@ pub(crate) use self::set::{Tag, TagSet};
 use crate::ctx::Ctx;
 use crate::git::{self, Facts};
 use crate::github::Ci;
+use crate::published::{self, Standing};
 use crate::refusal::Refusal;
 use crate::registry::Puller;
 use crate::settings;
@@ -89,6 +90,10 @@ impl Args {
             Format::Plain => set.print_plain(),
             Format::Table => set.print_table(),
         }
+        // Whatever reads stdout need not read the notes there.
+        if set.shallow {
+            anstream::eprintln!("note: {}", set::SHALLOW);
+        }
         set.write_github(&ctx.exec)?;
         set.refusal().map_or(Ok(()), |stop| Err(stop.into()))
     }
@@ -144,8 +149,7 @@ fn of_head(ctx: &Ctx, version: Option<&Version>) -> Question {
     }
 }
 
-/// Asks for the versions that outrank the one at HEAD, the highest first, up to the first that is
-/// published.
+/// Asks what is published besides the version at HEAD.
 fn ask_registry(ctx: &Ctx, facts: &Facts, question: &Question) -> anyhow::Result<Published> {
     let set = rules::tag_set(facts, question)?;
     // Without a candidate for `latest` there is nothing to ask.
@@ -153,9 +157,12 @@ fn ask_registry(ctx: &Ctx, facts: &Facts, question: &Question) -> anyhow::Result
         return Ok(Published::Unknown);
     };
     let puller = Puller::new(&ctx.exec, &question.repository);
-    latest::first_published(latest::higher(facts, &version), |higher| {
-        let digest = puller.digest(&format!("v{higher}"))?;
-        Ok(digest.is_some())
+    let Standing {
+        highest, latest, ..
+    } = published::standing(&question.repository, &puller, &version)?;
+    Ok(Published::Known {
+        highest: highest.map(|(version, _)| version),
+        latest: latest.and_then(|latest| latest.version),
     })
 }
 

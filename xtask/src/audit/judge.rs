@@ -8,7 +8,8 @@ use super::observe::{AuditedRepository, AuditedTag};
 use crate::journal::{self, JournalEntry};
 use crate::oci::Digest;
 use crate::tags::sha_name;
-use crate::version::{self, Version, is_stable};
+use crate::version::latest::highest;
+use crate::version::{self, Version};
 
 /// Something that is wrong with a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,24 +41,35 @@ pub(super) fn judge(
     findings
 }
 
-/// Checks that the tag leads to something, and that everything below it is there.
+/// Checks that the tag leads to something, that everything below it is there, and that it is an image if
+/// its name says so.
 fn complete(facts: &AuditedRepository, tag: &AuditedTag, findings: &mut Vec<Finding>) {
     let reference = facts.repository.reference(&tag.name);
-    let mut broken = |why: String| {
+    let mut add = |why: String, remedy: &str| {
         findings.push(Finding {
             reference: reference.clone(),
             why,
-            remedy:
-                "restore it from a copy of the registry, and stop the clean-up that deleted it; or \
-                     release a higher version"
-                    .to_owned(),
+            remedy: remedy.to_owned(),
         });
     };
-    if tag.digest.is_none() {
-        broken("is listed, and leads nowhere".to_owned());
+    let remedy = if tag.is_ours() {
+        "restore it from a copy of the registry, and stop the clean-up that deleted it; or release a \
+         higher version"
+    } else {
+        "push it anew, or delete the tag"
+    };
+    let is_known = !tag.broken.is_empty() || tag.odd.is_some() || tag.is_gone;
+    if tag.digest.is_none() && !is_known {
+        add("is listed, and leads nowhere".to_owned(), remedy);
     }
     for why in &tag.broken {
-        broken(format!("is broken: {why}"));
+        add(format!("is broken: {why}"), remedy);
+    }
+    if let Some(odd) = tag.odd.as_ref().filter(|_| tag.is_ours()) {
+        add(
+            format!("is not an image of this project: {odd}"),
+            "find out who pushed it, and delete the tag or release a higher version",
+        );
     }
 }
 
@@ -105,19 +117,21 @@ fn latest(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Ve
     let reference = facts.repository.reference("latest");
     let at = facts.tags.iter().find(|tag| tag.name == "latest");
     let at = at.and_then(|tag| tag.digest.as_ref());
-    let stable = facts.tags.iter().filter_map(|tag| {
-        let version = tag.version().filter(is_stable)?;
+    let versions = facts.tags.iter().filter_map(|tag| {
+        let version = tag.version()?;
         Some((version, tag.digest.as_ref()))
     });
+    let versions: BTreeMap<Version, Option<&Digest>> = versions.collect();
+    let highest = highest(versions.keys()).and_then(|highest| versions.get_key_value(highest));
     let is_rolled_back = journal::rollback(history, &reference, at).is_some();
-    let (why, remedy) = match (at, stable.max()) {
+    let (why, remedy) = match (at, highest) {
         _ if is_rolled_back => return,
         (None, None) => return,
         (Some(_), None) => (
             "is there, and no stable version is published".to_owned(),
             "`cargo xtask release` publishes one".to_owned(),
         ),
-        (at, Some((_, highest))) if at == highest => return,
+        (at, Some((_, highest))) if at == *highest => return,
         (at, Some((highest, _))) => (
             format!(
                 "is {}, and the highest stable version is `v{highest}`",

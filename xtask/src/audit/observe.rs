@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::image_tree::{Content, REVISION};
-use crate::oci::{Config, Digest};
+use super::survey::{Survey, survey};
+use crate::oci::Digest;
 use crate::reference::Repository;
-use crate::registry::Puller;
+use crate::registry::{Puller, TagList, Unusable};
+use crate::tag_kind::Kind;
 use crate::tags::sha_name;
 use crate::version::{self, Version};
 use crate::{git, threads};
@@ -26,6 +28,7 @@ pub(super) struct AuditedRepository {
 /// What a tag leads to.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct AuditedTag {
+    /// Safe to print.
     pub(super) name: String,
     /// `None` when the tag is listed and leads nowhere.
     pub(super) digest: Option<Digest>,
@@ -37,36 +40,75 @@ pub(super) struct AuditedTag {
     pub(super) broken: Vec<String>,
     /// The commits in the labels of its images.
     pub(super) revisions: BTreeSet<String>,
+    /// What it is or has that an image of ours is not or has not.
+    pub(super) odd: Option<String>,
+    /// It was deleted after it was listed.
+    #[serde(rename = "gone")]
+    pub(super) is_gone: bool,
 }
 
 impl AuditedTag {
+    /// Before anything below it is read.
+    fn of(name: &str, found: &Found, is_gone: bool) -> AuditedTag {
+        let (digest, odd) = match found {
+            Found::There((digest, _)) => (Some(digest.clone()), None),
+            Found::Nothing => (None, None),
+            Found::Odd(why) => (None, Some(why.clone())),
+        };
+        AuditedTag {
+            name: name.to_owned(),
+            digest,
+            odd,
+            is_gone,
+            ..AuditedTag::default()
+        }
+    }
+
+    /// A name that is listed and cannot be a tag's.
+    fn misnamed(name: String) -> AuditedTag {
+        AuditedTag {
+            name,
+            broken: vec!["its name cannot be a tag's".to_owned()],
+            ..AuditedTag::default()
+        }
+    }
+
     /// The version that the tag's name is.
     pub(super) fn version(&self) -> Option<Version> {
         version::of_tag(&self.name)
     }
+
+    /// Whether the tag must lead to an image that this project builds.
+    pub(super) fn is_ours(&self) -> bool {
+        Kind::of(&self.name).is_ours()
+    }
 }
 
-/// Reads a repository. What is missing is a fact; what cannot be read is an error.
+/// Reads a repository. What is missing or is no image is a fact; a registry that does not answer, or
+/// does not let us read, is an error.
 pub(super) fn observe(
     repository: &Repository,
     puller: &Puller,
     all: bool,
 ) -> anyhow::Result<AuditedRepository> {
-    let (mut tags, roots) = read_tags(puller, all)?;
-    let (digests, documents): (Vec<Digest>, Vec<Vec<u8>>) = roots.into_iter().unzip();
-    let surveys = threads::each(&documents, |bytes| survey(puller, bytes))?;
-    let surveys: BTreeMap<&Digest, Survey> = digests.iter().zip(surveys).collect();
-    let bad = bad_blobs(puller, &surveys)?;
+    let (mut tags, roots) = read_tags(repository, puller, all)?;
+    let roots: Vec<(&Digest, &Root)> = roots.iter().collect();
+    let surveys = threads::each(&roots, |(_, root)| {
+        let below = || below(repository, &root.tag);
+        survey(&root.bytes, puller).with_context(below)
+    })?;
+    let digests = roots.iter().map(|(digest, _)| *digest);
+    let surveys: BTreeMap<&Digest, Survey> = digests.zip(surveys).collect();
+    let sizes = blob_sizes(repository, puller, &roots, &surveys)?;
     for tag in &mut tags {
         let survey = tag.digest.as_ref().and_then(|digest| surveys.get(digest));
         if let Some(survey) = survey {
-            tag.manifests = survey.content.manifests.len();
-            tag.blobs = survey.content.blobs.len();
+            tag.manifests = survey.manifests;
+            tag.blobs = survey.blobs.len();
             tag.revisions.clone_from(&survey.revisions);
+            tag.odd.clone_from(&survey.odd);
             tag.broken.clone_from(&survey.broken);
-            let all = survey.content.blobs.iter();
-            let bad = all.filter_map(|blob| bad.get(&blob.digest).cloned());
-            tag.broken.extend(bad);
+            tag.broken.extend(bad_blobs(survey, &sizes));
         }
     }
     Ok(AuditedRepository {
@@ -76,53 +118,106 @@ pub(super) fn observe(
     })
 }
 
-/// Indexes and manifests by their digests.
-type Documents = BTreeMap<Digest, Vec<u8>>;
+fn below(repository: &Repository, tag: &str) -> String {
+    let reference = repository.reference(tag);
+    format!("failed to read what is below `{reference}`")
+}
 
-/// The tags to check, and the bytes of what each leads to.
-fn read_tags(puller: &Puller, all: bool) -> anyhow::Result<(Vec<AuditedTag>, Documents)> {
-    let mut names = puller.tags()?;
-    let is_kept = |name: &String| {
-        let is_version = version::of_tag(name).is_some();
-        // A signature's tag is the digest that it signs.
-        is_version || name == "latest" || (all && !name.starts_with("sha256-"))
-    };
-    names.retain(is_kept);
+/// An index or a manifest, and the first tag that leads to it.
+struct Root {
+    tag: String,
+    bytes: Vec<u8>,
+}
+
+/// What a registry gives for a tag.
+enum Found {
+    There((Digest, Vec<u8>)),
+    Nothing,
+    /// Something that cannot be read, and why.
+    Odd(String),
+}
+
+/// The tags to check, and what they lead to by its digest.
+fn read_tags(
+    repository: &Repository,
+    puller: &Puller,
+    all: bool,
+) -> anyhow::Result<(Vec<AuditedTag>, BTreeMap<Digest, Root>)> {
+    let TagList {
+        tags: mut names,
+        odd,
+    } = puller.tag_list()?;
+    names.retain(|name| all || version::of_tag(name).is_some() || name == "latest");
     names.sort_by_key(|name| rank(name));
-    let found = threads::each(&names, |name| puller.manifest(name))?;
-    let (mut tags, mut roots) = (Vec::new(), Documents::new());
+    let found = threads::each(&names, |name| read_tag(repository, puller, name))?;
+    // A clean-up may run at the same time.
+    let still = if found.iter().any(|one| matches!(one, Found::Nothing)) {
+        puller.tag_list()?.tags
+    } else {
+        Vec::new()
+    };
+    let (mut tags, mut roots) = (Vec::new(), BTreeMap::new());
     for (name, found) in names.into_iter().zip(found) {
-        tags.push(AuditedTag {
-            name,
-            digest: found.as_ref().map(|(digest, _)| digest.clone()),
-            ..AuditedTag::default()
-        });
-        roots.extend(found);
+        let is_gone = matches!(found, Found::Nothing) && !still.contains(&name);
+        tags.push(AuditedTag::of(&name, &found, is_gone));
+        if let Found::There((digest, bytes)) = found {
+            roots.entry(digest).or_insert(Root { tag: name, bytes });
+        }
     }
+    tags.extend(odd.into_iter().filter(|_| all).map(AuditedTag::misnamed));
     Ok((tags, roots))
 }
 
-/// The blobs that are missing or have another size, each as a sentence.
-fn bad_blobs<'a>(
+fn read_tag(repository: &Repository, puller: &Puller, name: &str) -> anyhow::Result<Found> {
+    let failed = || format!("failed to read `{}`", repository.reference(name));
+    match puller.manifest(name) {
+        Err(error) if error.is::<Unusable>() => Ok(Found::Odd(format!("{error:#}"))),
+        found => {
+            let found = found.with_context(failed)?;
+            Ok(found.map_or(Found::Nothing, Found::There))
+        }
+    }
+}
+
+/// The size of each blob in the registry; `None` where it is missing, 0 where no size is given.
+type Sizes = BTreeMap<Digest, Option<u64>>;
+
+/// Asks for the blobs below all tags, for each once.
+fn blob_sizes(
+    repository: &Repository,
     puller: &Puller,
-    surveys: &'a BTreeMap<&Digest, Survey>,
-) -> anyhow::Result<BTreeMap<&'a Digest, String>> {
-    let blobs = surveys.values().flat_map(|survey| &survey.content.blobs);
-    let blobs: BTreeMap<&Digest, u64> = blobs.map(|blob| (&blob.digest, blob.size)).collect();
-    let blobs: Vec<(&Digest, u64)> = blobs.into_iter().collect();
-    let found = threads::each(&blobs, |(digest, _)| puller.blob_size(digest))?;
-    let pairs = blobs.into_iter().zip(found);
-    let bad = pairs.filter_map(|((digest, size), found)| match found {
-        None => Some((digest, format!("its blob `{digest}` is missing"))),
-        // Some registries do not give the size.
-        Some(0) => None,
-        Some(found) if found == size => None,
-        Some(found) => {
-            let why = format!("its blob `{digest}` has {found} bytes instead of {size}");
-            Some((digest, why))
+    roots: &[(&Digest, &Root)],
+    surveys: &BTreeMap<&Digest, Survey>,
+) -> anyhow::Result<Sizes> {
+    let mut blobs: BTreeMap<&Digest, &str> = BTreeMap::new();
+    for (digest, root) in roots {
+        let survey = surveys.get(digest).into_iter();
+        for blob in survey.flat_map(|survey| survey.blobs.keys()) {
+            blobs.entry(blob).or_insert(&root.tag);
+        }
+    }
+    let blobs: Vec<(&Digest, &str)> = blobs.into_iter().collect();
+    let sizes = threads::each(&blobs, |(blob, tag)| {
+        let below = || below(repository, tag);
+        puller.blob_size(blob).with_context(below)
+    })?;
+    let blobs = blobs.into_iter().map(|(blob, _)| blob.clone());
+    Ok(blobs.zip(sizes).collect())
+}
+
+/// The blobs that are missing or have another size than the tag's manifests say, each as a sentence.
+fn bad_blobs(survey: &Survey, sizes: &Sizes) -> Vec<String> {
+    let bad = survey.blobs.iter().filter_map(|(digest, &size)| {
+        match sizes.get(digest).copied().flatten() {
+            None => Some(format!("its blob `{digest}` is missing")),
+            // Some registries do not give the size, and some manifests neither.
+            Some(found) if found == 0 || size == 0 || found == size => None,
+            Some(found) => Some(format!(
+                "its blob `{digest}` has {found} bytes instead of {size}"
+            )),
         }
     });
-    Ok(bad.collect())
+    bad.collect()
 }
 
 /// `latest` first, then the versions from the highest down, then the rest by name.
@@ -136,38 +231,13 @@ fn rank(name: &str) -> (u8, std::cmp::Reverse<Option<Version>>, String) {
     (group, std::cmp::Reverse(version), name.to_owned())
 }
 
-/// What was read below a digest.
-struct Survey {
-    content: Content,
-    broken: Vec<String>,
-    revisions: BTreeSet<String>,
-}
-
-fn survey(puller: &Puller, bytes: &[u8]) -> anyhow::Result<Survey> {
-    let (content, broken) = Content::survey(bytes, puller)?;
-    let broken = broken.iter().map(ToString::to_string).collect();
-    let mut revisions = BTreeSet::new();
-    for named in &content.manifests {
-        // A missing configuration is reported as a missing blob.
-        let Some(config) = puller.json(&named.config)? else {
-            continue;
-        };
-        if let Ok(config) = serde_json::from_value::<Config>(config) {
-            revisions.extend(config.config.labels.get(REVISION).cloned());
-        }
-    }
-    Ok(Survey {
-        content,
-        broken,
-        revisions,
-    })
-}
-
 /// Reads the `sha-…` tags of the commits that the versions are built from.
 fn commit_tags(puller: &Puller, tags: &[AuditedTag]) -> anyhow::Result<BTreeMap<String, Digest>> {
     let versions = tags.iter().filter(|tag| tag.version().is_some());
     let names: BTreeSet<String> = versions
         .flat_map(|tag| tag.revisions.iter().map(|revision| sha_name(revision)))
+        // Anybody may write anything into a label.
+        .filter(|name| Kind::of(name) == Kind::Build)
         .collect();
     let names: Vec<String> = names.into_iter().collect();
     let found = threads::each(&names, |name| puller.manifest(name))?;

@@ -2,42 +2,84 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use git2::{Config, ErrorCode, Repository};
 
+use super::owner::{self, Judgement};
 use crate::exec;
 
 /// Opens the repository that contains `folder`.
+///
+/// Of one that belongs to another user git judges, where it is on PATH, and else libgit2.
 pub(super) fn open(folder: &Path) -> anyhow::Result<Repository> {
-    Repository::discover(folder).map_err(|error| match error.code() {
-        ErrorCode::NotFound => anyhow!(
+    let found = Repository::discover(folder);
+    let is_disputed = match &found {
+        Ok(repo) => owner::is_of_another(repo),
+        Err(error) => error.code() == ErrorCode::Owner,
+    };
+    if !is_disputed {
+        return found.map_err(|error| failed(folder, error));
+    }
+    match (owner::judge(folder)?, found) {
+        (Judgement::Accepted(_) | Judgement::NotAsked, Ok(repo)) => Ok(repo),
+        (Judgement::Accepted(place), Err(_)) => {
+            if let Some(remedy) = unsupported(folder).with_context(|| unopened(folder))? {
+                bail!("{}: {remedy}", unopened(folder));
+            }
+            place.open().map_err(|error| failed(folder, error))
+        }
+        (Judgement::NotAsked, Err(_)) => Err(of_another(folder, &owner::unread())),
+        (Judgement::Refused(None), _) => Err(of_another(folder, &[])),
+        (Judgement::Refused(Some(why)), _) => Err(anyhow!(
+            "git refuses the repository at `{}`, which belongs to another user: {why}; hint: `git \
+             status` there shows the same",
+            owned_root(folder)
+        )),
+    }
+}
+
+/// The error for a repository of another user. `unread` are the settings that were not looked at.
+fn of_another(folder: &Path, unread: &[String]) -> anyhow::Error {
+    let root = owned_root(folder);
+    let words = ["config", "--global", "--add", "safe.directory"];
+    let words: Vec<&str> = words.into_iter().chain([root.as_str()]).collect();
+    let more = match unread {
+        [] => String::new(),
+        unread => format!(
+            "; git is not on PATH, and libgit2 does not read {}",
+            unread.join(", ")
+        ),
+    };
+    anyhow!(
+        "git refuses the repository at `{root}`: it belongs to another user; hint: `{}`{more}",
+        exec::quoted("git", &words)
+    )
+}
+
+fn unopened(folder: &Path) -> String {
+    format!(
+        "failed to open the git repository at `{}`",
+        folder.display()
+    )
+}
+
+/// The error for a repository that libgit2 does not open, whoever owns it.
+fn failed(folder: &Path, error: git2::Error) -> anyhow::Error {
+    if error.code() == ErrorCode::NotFound {
+        return anyhow!(
             "`{}` is not in a git repository, and an image is named after its commit; \
              hint: build in a `git clone`, or `git init && git add --all && git commit` here",
             folder.display()
-        ),
-        ErrorCode::Owner => {
-            let root = owned_root(folder);
-            let words = ["config", "--global", "--add", "safe.directory"];
-            let words: Vec<&str> = words.into_iter().chain([root.as_str()]).collect();
-            anyhow!(
-                "git refuses the repository at `{root}`: it belongs to another user; hint: `{}`",
-                exec::quoted("git", &words)
-            )
-        }
-        _ => {
-            let what = format!(
-                "failed to open the git repository at `{}`",
-                folder.display()
-            );
-            match unsupported(folder) {
-                Ok(Some(remedy)) => anyhow!("{what}: {remedy}"),
-                Ok(None) => anyhow::Error::new(error).context(format!(
-                    "{what}; hint: `git fsck` there shows what is broken"
-                )),
-                Err(config) => config.context(what),
-            }
-        }
-    })
+        );
+    }
+    let what = unopened(folder);
+    match unsupported(folder) {
+        Ok(Some(remedy)) => anyhow!("{what}: {remedy}"),
+        Ok(None) => anyhow::Error::new(error).context(format!(
+            "{what}; hint: `git fsck` there shows what is broken"
+        )),
+        Err(config) => config.context(what),
+    }
 }
 
 /// The folder that `safe.directory` must name: the work tree's root, or the bare repository.

@@ -64,14 +64,21 @@ pub fn file_or_here(root: &Path, revision: Option<&str>, path: &Path) -> anyhow:
     }
 }
 
-/// Whether `later` comes after `earlier` in history; `None` when the repository lacks one of them.
+/// Whether `later` comes after `earlier` in history; `None` when the repository lacks one of them, or the
+/// history between.
 pub fn descends(folder: &Path, later: &str, earlier: &str) -> anyhow::Result<Option<bool>> {
-    let repo = open(folder)?;
-    let (Some(later), Some(earlier)) = (find(&repo, later)?, find(&repo, earlier)?) else {
+    descends_in(&open(folder)?, later, earlier)
+}
+
+fn descends_in(repo: &Repository, later: &str, earlier: &str) -> anyhow::Result<Option<bool>> {
+    let (Some(later), Some(earlier)) = (find(repo, later)?, find(repo, earlier)?) else {
         return Ok(None);
     };
-    let descends = repo.graph_descendant_of(later.id(), earlier.id());
-    descends.map(Some).context("failed to walk the history")
+    match repo.graph_descendant_of(later.id(), earlier.id()) {
+        // libgit2 looks up where a shallow clone ends only in a repository that it opened itself.
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        descends => descends.map(Some).context("failed to walk the history"),
+    }
 }
 
 /// The commit of that name; `None` when there is nothing of that name, or it is not a commit.
@@ -100,5 +107,37 @@ mod tests {
         assert_eq!(file(root, "HEAD", Path::new("no/such/file")).unwrap(), None);
         assert_eq!(file(root, &"0".repeat(40), Path::new("x")).unwrap(), None);
         assert!(commit(root, "no such name").is_err());
+    }
+
+    #[test]
+    fn where_history_is_missing_its_order_is_not_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let repo = Repository::init(folder.path()).unwrap();
+        let who = git2::Signature::new("Ada", "ada@example.org", &git2::Time::new(0, 0)).unwrap();
+        let tree = repo.treebuilder(None).unwrap().write().unwrap();
+        let tree = repo.find_tree(tree).unwrap();
+        let commit = |message: &str, parent: Option<git2::Oid>| {
+            let parent = parent.map(|id| repo.find_commit(id).unwrap());
+            let parents: Vec<_> = parent.iter().collect();
+            let made = repo.commit(None, &who, &who, message, &tree, &parents);
+            made.unwrap()
+        };
+        let other = commit("other", None);
+        let first = commit("first", None);
+        let second = commit("second", Some(first));
+        let third = commit("third", Some(second));
+        let ask = |later: git2::Oid, earlier: git2::Oid| {
+            let repo = Repository::open_bare(repo.path()).unwrap();
+            descends_in(&repo, &later.to_string(), &earlier.to_string()).unwrap()
+        };
+        assert_eq!(ask(third, second), Some(true));
+        assert_eq!(ask(third, other), Some(false));
+        // The clone ends at `second`, as one of two commits does.
+        let name = first.to_string();
+        let (start, rest) = name.split_at(2);
+        std::fs::remove_file(repo.path().join("objects").join(start).join(rest)).unwrap();
+        std::fs::write(repo.path().join("shallow"), format!("{second}\n")).unwrap();
+        assert_eq!(ask(third, second), None);
+        assert_eq!(ask(third, other), None);
     }
 }

@@ -9,7 +9,7 @@ mod publish;
 
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use self::dev::Dev;
 pub(super) use self::dev::decide as decide_dev;
@@ -23,6 +23,7 @@ use crate::published::{TagContent, Wanted, inspect, objections};
 use crate::registry::{Puller, Registry};
 use crate::stop::Stop;
 use crate::tags::PushTags;
+use crate::write_access;
 
 pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     let start = Instant::now();
@@ -69,10 +70,15 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     if options.dry_run {
         return plan.print(ctx.json);
     }
+    let pusher = registry.pusher();
+    if plan.is_build_written() {
+        let repository = &ctx.settings.repository;
+        write_access::check(&pusher, repository).context("nothing was built")?;
+    }
     let publish = Publish {
         request,
         puller: &puller,
-        pusher: &registry.pusher(),
+        pusher: &pusher,
         plan: &plan,
     };
     let mut built = match (export, index) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::broken::{Broken, broken};
+use super::broken::broken;
 use super::media_type::media_type;
 use crate::oci::{Descriptor, Digest, Document, Manifest};
 use crate::store::ManifestStore;
@@ -21,8 +21,6 @@ pub(crate) struct NamedManifest {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
     pub(crate) bytes: Vec<u8>,
-    /// Of the configuration that it names.
-    pub(crate) config: Digest,
 }
 
 /// A configuration or a layer.
@@ -36,40 +34,23 @@ pub(crate) struct Blob {
 impl Content {
     /// Reads everything below `bytes`, an index or a lone manifest. A lone manifest is part of it.
     ///
-    /// Fails with [`Broken`] when a manifest is missing or is not one, and with another error when
+    /// Fails with [`super::Broken`] when a manifest is missing or is not one, and with another error when
     /// `store` does not answer.
     pub(crate) fn read(bytes: &[u8], store: &impl ManifestStore) -> anyhow::Result<Content> {
-        let (content, broken) = Content::survey(bytes, store)?;
-        match broken.into_iter().next() {
-            Some(broken) => Err(broken.into()),
-            None => Ok(content),
-        }
-    }
-
-    /// [`Content::read`] that goes on after what is broken, and returns all of it.
-    pub(crate) fn survey(
-        bytes: &[u8],
-        store: &impl ManifestStore,
-    ) -> anyhow::Result<(Content, Vec<Broken>)> {
-        let (mut content, mut broken) = (Content::default(), Vec::new());
-        let mut keep = |read: anyhow::Result<()>| match read {
-            Ok(()) => Ok(()),
-            Err(error) => error.downcast().map(|why| broken.push(why)),
-        };
-        match parse(bytes, "it") {
-            Ok(Document::Index(index)) => {
+        let mut content = Content::default();
+        match parse(bytes, "it")? {
+            Document::Index(index) => {
                 for entry in index.manifests {
-                    keep(content.read_entry(&entry, store))?;
+                    content.read_entry(&entry, store)?;
                 }
             }
-            Ok(Document::Manifest(manifest)) => {
+            Document::Manifest(manifest) => {
                 let document: Value = serde_json::from_slice(bytes)?;
                 let media_type = media_type(&document);
                 content.add(manifest, Digest::of(bytes), media_type, bytes.to_vec());
             }
-            Err(error) => keep(Err(error))?,
         }
-        Ok((content, broken))
+        Ok(content)
     }
 
     fn read_entry(&mut self, entry: &Descriptor, store: &impl ManifestStore) -> anyhow::Result<()> {
@@ -87,7 +68,6 @@ impl Content {
     }
 
     fn add(&mut self, manifest: Manifest, digest: Digest, media_type: String, bytes: Vec<u8>) {
-        let config = manifest.config.digest.clone();
         let named = manifest.layers.into_iter().chain([manifest.config]);
         self.blobs.extend(named.map(|blob| Blob {
             digest: blob.digest,
@@ -97,7 +77,6 @@ impl Content {
             digest,
             media_type,
             bytes,
-            config,
         });
     }
 }
@@ -108,6 +87,7 @@ fn parse(bytes: &[u8], what: &str) -> anyhow::Result<Document> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::broken::Broken;
     use super::super::tests::Shelf;
     use super::*;
 

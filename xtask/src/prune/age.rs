@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::image_tree::{CREATED, ManifestStore};
+use crate::image_tree::{Broken, CREATED, ManifestStore};
 use crate::oci::{Descriptor, Document, Manifest};
 
 /// When an image was made; or why that is not known, so that it is kept.
@@ -66,8 +66,13 @@ fn manifest(
 }
 
 fn of_image(manifest: &Manifest, store: &impl ManifestStore) -> anyhow::Result<Made> {
-    let Some(config) = store.config(&manifest.config.digest)? else {
-        return Ok(unknown("a configuration of it is missing"));
+    let config = match store.config(&manifest.config.digest) {
+        Ok(Some(config)) => config,
+        Ok(None) => return Ok(unknown("a configuration of it is missing")),
+        Err(error) if error.is::<Broken>() => {
+            return Ok(unknown("a configuration of it is not JSON"));
+        }
+        Err(error) => return Err(error),
     };
     let label = &config["config"]["Labels"][CREATED];
     let times = [&config["created"], label].map(time);

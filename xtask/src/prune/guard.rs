@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::kind::Kind;
 use super::observe::{self, ObservedTag, TagContent};
 use super::plan::PrunePlan;
 use crate::oci::Digest;
+use crate::published;
 use crate::reference::Repository;
 use crate::registry::Puller;
+use crate::tag_kind::Kind;
 use crate::threads;
 
 /// What is known of every tag, brought up to date before each deletion.
@@ -47,7 +48,7 @@ impl<'a> Guard<'a> {
     /// Reads the list of tags, and those that may have moved: new ones, `own`, and every tag that is
     /// not written once.
     pub(super) fn refresh(&mut self, own: &[&str]) -> anyhow::Result<()> {
-        let names = observe::names(self.puller, self.repository)?;
+        let names = published::names(self.repository, self.puller)?;
         let may_move = |name: &String| {
             own.contains(&&**name)
                 || !self.known.contains_key(name)

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::image_tree::ManifestStore;
+use crate::image_tree::{ManifestStore, is_blob};
 use crate::oci::Digest;
 
 /// How deep indexes may stand in indexes. The OCI allows any depth, and nobody uses it.
@@ -87,7 +87,8 @@ impl<S: ManifestStore> Reader<'_, S> {
         Ok(entries)
     }
 
-    /// Adds what a descriptor leads to. Reads it unless it says that it is a manifest.
+    /// Adds what a descriptor leads to. Reads it unless it says that it is a manifest or a blob: neither
+    /// names a further manifest.
     fn follow(&mut self, descriptor: &Value, depth: usize) -> anyhow::Result<Digest> {
         let digest = descriptor["digest"].as_str().unwrap_or_default();
         let digest: Digest = digest
@@ -95,7 +96,7 @@ impl<S: ManifestStore> Reader<'_, S> {
             .map_err(|_| Unknown("a manifest that it names has no SHA-256 digest"))?;
         self.all.insert(digest.clone());
         let kind = descriptor["mediaType"].as_str().unwrap_or_default();
-        if MANIFESTS.contains(&kind) {
+        if MANIFESTS.contains(&kind) || is_blob(kind) {
             return Ok(digest);
         }
         self.reads += 1;
@@ -207,6 +208,23 @@ mod tests {
         // An entry that the store lacks needs nothing.
         let lost = json!({"manifests": [{"digest": Digest::of(b"1")}]});
         assert!(shelf.needs(&lost).is_ok());
+    }
+
+    /// BuildKit's cache of a long build: docker/buildx#1007.
+    #[test]
+    fn the_layers_of_a_cache_are_needed_and_not_read() {
+        let layer = |number: usize| {
+            let digest = Digest::of(number.to_string().as_bytes());
+            json!({"digest": digest, "mediaType": "application/vnd.oci.image.layer.v1.tar+zstd"})
+        };
+        let config = json!({
+            "digest": Digest::of(b"c"), "mediaType": "application/vnd.buildkit.cacheconfig.v0",
+        });
+        let entries: Vec<Value> = (0..2 * MOST).map(layer).chain([config]).collect();
+        let needs = Shelf::default()
+            .needs(&json!({"manifests": entries}))
+            .unwrap();
+        assert_eq!(needs.all.len(), 2 * MOST + 1);
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Reads every tag of a repository, and what each needs.
 
-use anyhow::bail;
+use anyhow::Context as _;
 
 use super::age::{self, Made};
-use super::kind::Kind;
 use super::needs::{Needs, Unknown};
 use crate::oci::Digest;
+use crate::published;
 use crate::reference::Repository;
-use crate::registry::{Puller, TagList};
+use crate::registry::Puller;
 use crate::stop::Stop;
+use crate::tag_kind::Kind;
 use crate::threads;
 
 /// A tag, as it was read.
@@ -48,22 +49,8 @@ pub(super) fn observe(
     repository: &Repository,
     puller: &Puller,
 ) -> anyhow::Result<Vec<ObservedTag>> {
-    let names = names(puller, repository)?;
+    let names = published::names(repository, puller)?;
     threads::each(&names, |name| read(repository, puller, name))
-}
-
-/// The names of all tags, in order, each once.
-pub(super) fn names(puller: &Puller, repository: &Repository) -> anyhow::Result<Vec<String>> {
-    let TagList { tags, odd } = puller.tag_list()?;
-    if let Some(name) = odd.first() {
-        bail!(
-            "the registry lists `{name}` among the tags of `{repository}`, which cannot be a tag's \
-             name; hint: check what answers at that address"
-        );
-    }
-    let mut names = tags;
-    names.sort_unstable();
-    Ok(names)
 }
 
 /// Reads one tag.
@@ -73,10 +60,14 @@ pub(super) fn read(
     name: &str,
 ) -> anyhow::Result<ObservedTag> {
     let kind = Kind::of(name);
+    let reference = repository.reference(name);
+    // What is below the tag has no name of its own in an error.
+    let below = || format!("failed to read what is below `{reference}`");
     let content = puller.manifest(name)?.map(|(digest, bytes)| {
-        let needs = needs(&repository.reference(name), &bytes, puller)?;
+        let needs = needs(&reference, &bytes, puller)?;
         let is_ours = matches!(kind, Kind::Build | Kind::Part { .. });
-        let made = is_ours.then(|| age::read(&bytes, puller)).transpose()?;
+        let made = is_ours.then(|| age::read(&bytes, puller)).transpose();
+        let made = made.with_context(below)?;
         anyhow::Ok(TagContent {
             digest,
             needs,
@@ -98,6 +89,6 @@ fn needs(reference: &str, bytes: &[u8], puller: &Puller) -> anyhow::Result<Needs
              delete or push that tag anew, then run this again"
         ))
         .into(),
-        Err(error) => error,
+        Err(error) => error.context(format!("failed to read what is below `{reference}`")),
     })
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::kind::Kind;
 use super::observe::{ObservedTag, TagContent};
 use super::verdict::{Decided, Verdict, is_kept};
 use crate::oci::Digest;
+use crate::tag_kind::Kind;
 
 /// A digest that loses all its tags, or those that are removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -10,6 +10,7 @@ use super::plan::PrunePlan;
 use super::verdict::Reason;
 use crate::ctx::Ctx;
 use crate::github::markdown::block;
+use crate::tag_kind::short;
 use crate::{github, report};
 
 /// A plan and its results, as `--json` prints them.
@@ -82,14 +83,6 @@ fn done(result: &RemovalResult) -> impl Iterator<Item = [String; 4]> {
     })
 }
 
-/// A tag's name for people to read: a signature's is longer than a line.
-fn short(tag: &str) -> String {
-    match tag.split_at_checked("sha256-".len() + 64) {
-        Some((start, end)) if start.starts_with("sha256-") => format!("{}…{end}", &start[..19]),
-        _ => tag.to_owned(),
-    }
-}
-
 /// How many tags are kept, for each reason.
 fn kept(plan: &PrunePlan) -> Vec<[String; 3]> {
     let mut counts: BTreeMap<Reason, usize> = BTreeMap::new();
@@ -136,24 +129,6 @@ fn summary(plan: &PrunePlan, results: Option<&[RemovalResult]>) -> String {
         None => {
             let all = plan.remove.iter().map(|removal| removal.tags.len()).sum();
             format!("{} would be removed; `--yes` removes them", tags(all))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::short;
-
-    #[test]
-    fn only_a_signatures_name_is_shortened() {
-        let signature = format!("sha256-{}.sig", "ab".repeat(32));
-        let long = "x".repeat(100);
-        for (tag, name) in [
-            (&*signature, "sha256-abababababab….sig"),
-            ("sha-1ceb56b-linux-amd64", "sha-1ceb56b-linux-amd64"),
-            (&long, &long),
-        ] {
-            assert_eq!(short(tag), name);
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::kind::Kind;
 use super::observe::{ObservedTag, TagContent};
 use crate::oci::Digest;
+use crate::tag_kind::Kind;
 
 /// What the decision depends on besides the tags.
 pub(super) struct Question<'a> {

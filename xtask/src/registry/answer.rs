@@ -65,6 +65,19 @@ pub(crate) fn goes_on(error: &anyhow::Error) -> &'static str {
     }
 }
 
+/// A registry gives one thing in a form that is of no use: it is too long, has other bytes than its digest
+/// says, or is of no kind that was asked for. The registry itself is well, and other things can be read.
+#[derive(Debug)]
+pub(crate) struct Unusable(pub(super) String);
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unusable {}
+
 impl fmt::Display for Final {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -102,10 +115,11 @@ impl Asked<'_> {
     /// The error for an answer that is neither the thing nor its absence.
     pub(super) fn refused(&self, status: StatusCode, said: &Said) -> anyhow::Error {
         let Asked { by, what, .. } = self;
-        if is_forbidden(status) {
+        let is_pushed = self.access == Access::Push;
+        if is_forbidden(status) && !(is_pushed && says_immutable(said)) {
             return anyhow!("{}", self.forbidden(status, said));
         }
-        if self.access == Access::Push {
+        if is_pushed {
             return self.not_taken(status, said);
         }
         let hint = match status {
@@ -113,7 +127,11 @@ impl Asked<'_> {
             status if status.is_redirection() => "check the repository's name and the registry's",
             _ => "try again, or check the repository's name",
         };
-        anyhow!("`{by}` answers {status} when asked for `{what}`{said}; hint: {hint}")
+        let text = format!("`{by}` answers {status} when asked for `{what}`{said}; hint: {hint}");
+        if is_of_one_thing(status) {
+            return Unusable(text).into();
+        }
+        anyhow!("{text}")
     }
 
     fn forbidden(&self, status: StatusCode, said: &Said) -> String {
@@ -131,7 +149,11 @@ impl Asked<'_> {
             ),
             Access::Pull => format!(
                 "`{by}` does not let us read `{what}` ({status}){said}; some registries answer so \
-                 for a repository that they do not have; hint: `docker login {registry}`"
+                 for a repository that they do not have; hint: `docker login {registry}`{}",
+                match status {
+                    StatusCode::FORBIDDEN => " with an account that may read it",
+                    _ => "",
+                }
             ),
         }
     }
@@ -146,7 +168,7 @@ impl Asked<'_> {
         };
         let hint = self.remedy(status, said);
         let text = format!("`{by}` does not take `{what}` ({status}){why}; hint: {hint}");
-        if is_immutable(status, said) {
+        if self.is_immutable(status, said) {
             return Final(text).into();
         }
         anyhow!("{text}")
@@ -166,16 +188,22 @@ impl Asked<'_> {
                  raise that (`client_max_body_size` for nginx)"
             }
             // Registries that forbid overwriting have no common status for it.
-            _ if self.what.ends_with(":latest") => {
+            status if status.is_client_error() && self.what.ends_with(":latest") => {
                 "where tags cannot be overwritten, let the registry make an exception of \
                  `latest`, or release with `--latest never`"
             }
-            status if is_immutable(status, said) => {
+            status if self.is_immutable(status, said) => {
                 "a tag is written once there: take another one, or delete it in the registry"
             }
             _ => "ask the registry's operator",
         }
         .to_owned()
+    }
+
+    /// Whether a tag was to be pushed that is written once. Some registries say so by a 409 alone.
+    fn is_immutable(&self, status: StatusCode, said: &Said) -> bool {
+        let is_tag = !self.what.contains('@');
+        is_tag && (status == StatusCode::CONFLICT || says_immutable(said))
     }
 
     /// The error for a deletion that the registry does not do.
@@ -201,6 +229,18 @@ pub(super) fn is_forbidden(status: StatusCode) -> bool {
     [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status)
 }
 
+/// Whether the answer is about what was asked for alone. Registries that have a manifest of an old or unknown
+/// kind, and would have to convert it, answer so.
+fn is_of_one_thing(status: StatusCode) -> bool {
+    [
+        StatusCode::NOT_ACCEPTABLE,
+        StatusCode::GONE,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        StatusCode::UNPROCESSABLE_ENTITY,
+    ]
+    .contains(&status)
+}
+
 /// Whether the registry is busy or broken, so that another try may do better.
 pub(super) fn is_busy(status: StatusCode) -> bool {
     let is_busy = [
@@ -216,9 +256,14 @@ pub(super) fn is_busy(status: StatusCode) -> bool {
 }
 
 /// Whether the registry says that what is there already cannot be overwritten (`TAG_INVALID` at
-/// Amazon's: moby/buildkit#3776; a plain 409, or a text, elsewhere).
-fn is_immutable(status: StatusCode, said: &Said) -> bool {
+/// Amazon's: moby/buildkit#3776; other codes and other words elsewhere).
+fn says_immutable(said: &Said) -> bool {
     let words = said.to_string().to_lowercase();
-    let says = ["immutable", "cannot be overwritten", "cannot overwrite"];
-    status == StatusCode::CONFLICT || says.iter().any(|says| words.contains(says))
+    let says = [
+        "immutab",
+        "cannot be overwritten",
+        "cannot overwrite",
+        "not allow updating",
+    ];
+    says.iter().any(|says| words.contains(says))
 }

@@ -11,7 +11,7 @@ use ureq::http::{Method, StatusCode};
 use url::Url;
 
 use super::address;
-use super::answer::{Access, is_forbidden};
+use super::answer::{Access, Unusable, is_forbidden};
 use super::endpoint::Endpoint;
 use super::token::Scopes;
 use super::transport::{Answer, Body, Request, Transport};
@@ -116,7 +116,11 @@ impl Puller {
         if status.is_success()
             && let Some(digest) = header_digest(&answer, &what)?
         {
-            return Ok(Some(digest));
+            // Another digest than was asked for: the bytes tell which it is.
+            let is_other = version.parse().is_ok_and(|asked: Digest| asked != digest);
+            if !is_other {
+                return Ok(Some(digest));
+            }
         }
         // A proxy may answer 404, too: only the text tells, and the answer to a HEAD has none. And
         // some registries know no HEAD, or give no digest with it.
@@ -141,11 +145,7 @@ impl Puller {
         };
         let digest = Digest::of(&bytes);
         if let Ok(asked) = version.parse::<Digest>() {
-            ensure!(
-                asked == digest,
-                "`{by}` answers for `{asked}` with other bytes (`{digest}`); hint: a proxy or the \
-                 registry's store is broken, ask its operator"
-            );
+            check_bytes(&by, &asked, &digest)?;
         } else {
             ensure!(
                 named.as_deref() == Some(digest.as_str()) || is_manifest(&bytes),
@@ -167,11 +167,7 @@ impl Puller {
         let Some(bytes) = self.document(answer, &what)? else {
             return Ok(None);
         };
-        ensure!(
-            Digest::of(&bytes) == *digest,
-            "`{by}` answers for `{digest}` with other bytes; hint: a proxy or the registry's store is \
-             broken, ask its operator"
-        );
+        check_bytes(&by, digest, &Digest::of(&bytes))?;
         let json = serde_json::from_slice(&bytes);
         json.map(Some)
             .with_context(|| format!("`{what}` is not JSON"))
@@ -183,6 +179,14 @@ impl Puller {
         if status == StatusCode::OK {
             let by = address::origin(&answer.url);
             let bytes = answer.read(LONGEST).map_err(|error| {
+                if matches!(error, ureq::Error::BodyExceedsLimit(_)) {
+                    let text = format!(
+                        "`{by}` answers for `{what}` with more than {} MiB, which is no document of \
+                         an image; hint: delete it there, or leave it out",
+                        LONGEST >> 20
+                    );
+                    return Unusable(text).into();
+                }
                 let text = format!("`{by}` broke off while it sent `{what}`");
                 if wire::is_transient(&error) {
                     let text = format!("{text}; hint: check the network and try again");
@@ -218,6 +222,17 @@ fn header_digest(answer: &Answer, what: &str) -> anyhow::Result<Option<Digest>> 
             address::origin(&answer.url)
         )
     })
+}
+
+/// Fails where the bytes for `asked` are not those of that digest.
+fn check_bytes(by: &str, asked: &Digest, found: &Digest) -> Result<(), Unusable> {
+    if asked == found {
+        return Ok(());
+    }
+    Err(Unusable(format!(
+        "`{by}` answers for `{asked}` with other bytes (`{found}`); hint: a proxy or the registry's \
+         store is broken, ask its operator"
+    )))
 }
 
 /// Whether it has what indexes and manifests have, in OCI's form or in one of Docker's.

@@ -17,6 +17,7 @@ use super::wire::Time;
 use crate::oci::Digest;
 use crate::reference::Repository;
 use crate::retry::Transient;
+use crate::stop::Stop;
 
 const ANY: &str = "*/*";
 
@@ -34,6 +35,14 @@ pub(crate) enum Upload {
     Sent,
     /// The registry had it already, here or in the repository that it is mounted from.
     Present,
+}
+
+/// What a registry says of an account that is about to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WriteAccess {
+    Given,
+    /// Its answer means neither yes nor no.
+    Unknown(String),
 }
 
 impl Pusher {
@@ -60,31 +69,30 @@ impl Pusher {
     }
 
     /// Whether this account may write: begins an upload, which is how every push begins, and cancels
-    /// it.
+    /// it. Asks once: whoever waits for the answer has not begun yet.
     ///
-    /// Fails when it may not, and when the repository must be created first. An answer that means
-    /// neither is left to the push: some registries know an account only when it sends something.
-    #[allow(dead_code, reason = "`image --push` asks before it builds")]
-    pub(crate) fn check_access(&self) -> anyhow::Result<()> {
+    /// Fails when it may not, when the repository must be created first, when the registry takes no push,
+    /// and with [`Transient`] when it is busy. Other answers leave it open: some registries know an
+    /// account only when it sends something.
+    pub(crate) fn check_access(&self) -> anyhow::Result<WriteAccess> {
         let what = self.puller.repository().to_string();
-        let begun = self.transport().send(&self.beginning(&what, None)?)?;
+        let mut begun = self.transport().send_once(&self.beginning(&what, None)?)?;
         let status = begun.status;
         if status.is_success() {
             self.cancel(&begun, &what);
-            return Ok(());
+            return Ok(WriteAccess::Given);
         }
-        let url = begun.url.clone();
-        let mut begun = begun;
         let said = begun.said();
-        if is_forbidden(status) || said.says_absent() {
-            let asked = self.transport().asked(&url, &what, Access::Push);
+        // A cache of another registry answers with `UNSUPPORTED`.
+        let says_no = ["DENIED", "UNAUTHORIZED", "UNSUPPORTED", "NAME_INVALID"];
+        if is_forbidden(status) || said.says_absent() || said.has(&says_no) {
+            let asked = self.transport().asked(&begun.url, &what, Access::Push);
             return Err(asked.refused(status, &said));
         }
-        Ok(())
+        Ok(WriteAccess::Unknown(format!("{status}{said}")))
     }
 
     /// Ends an upload that was begun. Whether that is done does no harm: registries forget old ones.
-    #[allow(dead_code, reason = "of the same")]
     fn cancel(&self, begun: &Answer, what: &str) {
         if let Ok(url) = location(begun, what) {
             let request = self.puller.request(Method::DELETE, url, ANY, what);
@@ -160,7 +168,12 @@ impl Pusher {
     /// spec, "Mounting a blob from another repository").
     fn mount(&self, digest: &Digest, what: &str, from: &Repository) -> anyhow::Result<Mount> {
         let request = self.beginning(what, Some((digest, from)))?;
-        let answer = self.transport().send(&request)?;
+        let answer = match self.transport().send(&request) {
+            Ok(answer) => answer,
+            Err(error) if error.is::<Transient>() || error.is::<Stop>() => return Err(error),
+            // An account that may not read there gets no token to do so; it may still push.
+            Err(_) => return Ok(Mount::Refused),
+        };
         Ok(match (answer.status, location(&answer, what)) {
             (StatusCode::CREATED, _) => Mount::Done,
             // It does not mount, and an upload has begun instead.

@@ -253,12 +253,8 @@ impl Transport {
 /// The error for a request without an answer.
 fn unreachable(error: ureq::Error, url: &Url, what: &str) -> anyhow::Error {
     let failed = format!("failed to ask `{}` for `{what}`", address::origin(url));
-    if wire::is_distrusted(&error) {
-        let text = format!(
-            "{failed}: its certificate is not trusted; hint: name the file with the certificate of \
-             its CA in SSL_CERT_FILE"
-        );
-        return anyhow::Error::new(error).context(text);
+    if let Some(why) = wire::distrust(&error) {
+        return anyhow::Error::new(error).context(format!("{failed}: {why}"));
     }
     let text = format!("{failed}; hint: check the network and try again");
     if wire::is_transient(&error) {

@@ -8,13 +8,13 @@ mod failure;
 mod patient;
 mod probe;
 mod tls;
+mod trust;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
-use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::{WithBody, WithoutBody};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{
@@ -24,7 +24,7 @@ use ureq::{Agent, Body, RequestBuilder, SendBody};
 use url::Url;
 
 use self::config::config;
-pub(super) use self::failure::{is_distrusted, is_transient};
+pub(super) use self::failure::{distrust, is_transient};
 use self::patient::Patient;
 pub(super) use self::probe::speaks_tls;
 use self::tls::Tls;
@@ -130,8 +130,7 @@ impl Wire {
         if let Some((_, agent)) = agents.iter().find(|(known, _)| *known == proxy) {
             return Ok(agent.clone());
         }
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
-        let config = config(CONNECT).tls_config(tls.build()).proxy(proxy.clone());
+        let config = config(CONNECT).proxy(proxy.clone());
         let connector =
             ().chain(SocksConnector::default())
                 .chain(ConnectProxyConnector::default())

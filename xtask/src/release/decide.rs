@@ -60,12 +60,16 @@ pub(super) struct Intent {
 impl Intent {
     /// All refusals at once.
     pub(super) fn refused(&self, refusals: &[Refusal]) -> Stop {
-        let what = if self.rollback.is_some() {
+        refusal::stop(self.nothing(), refusals)
+    }
+
+    /// What is said where nothing was written.
+    pub(super) fn nothing(&self) -> &'static str {
+        if self.rollback.is_some() {
             "nothing was rolled back"
         } else {
             "nothing was released"
-        };
-        refusal::stop(what, refusals)
+        }
     }
 
     /// The error of a release that has written something, or not.

@@ -8,16 +8,17 @@ use clap::ValueEnum;
 
 use super::sign::Signer;
 use super::source::Source;
-use crate::image_tree::{Broken, Image, ImageTree};
+use crate::image_tree::{Broken, ImageTree};
 use crate::journal::{self, JournalEntry};
 use crate::oci::{Digest, Document, Index};
 use crate::platform::Platform;
-use crate::published::{self, TagContent, inspect, objections};
+pub(super) use crate::published::Latest;
+use crate::published::{self, Standing, objections};
 use crate::reference::Repository;
 use crate::registry::{Puller, Pusher};
 use crate::threads;
 use crate::verify::{Receipts, ReleaseImage, Unproven};
-use crate::version::{Version, is_stable};
+use crate::version::Version;
 
 /// Whether `latest` moves to the version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -96,14 +97,6 @@ impl PublishedVersions {
     pub(super) fn at(&self) -> Option<&Digest> {
         self.latest.as_ref().map(|latest| &latest.digest)
     }
-}
-
-/// What `latest` leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Latest {
-    pub(super) digest: Digest,
-    /// The version whose tag leads there too, or else the version that the image's label gives.
-    pub(super) version: Option<Version>,
 }
 
 /// What the command line asks for.
@@ -261,40 +254,12 @@ pub(super) fn observe_versions(
     version: &Version,
     history: &[JournalEntry],
 ) -> anyhow::Result<PublishedVersions> {
-    let puller = &target.puller;
-    let versions = published::versions(puller)?;
-    let others = versions.iter().filter(|other| is_stable(other));
-    let highest = match others.filter(|other| *other != version).max() {
-        Some(highest) => {
-            let found = published::digest(puller, &format!("v{highest}"))?;
-            let found = found.with_context(|| {
-                format!(
-                    "`{}` lists `v{highest}` and has nothing under it; hint: delete the tag, or \
-                     ask the registry's operator",
-                    target.repository
-                )
-            })?;
-            Some((highest.clone(), found))
-        }
-        None => None,
-    };
     // A tag that is not listed is checked again right before it is written.
-    let tag = if versions.contains(version) {
-        published::digest(puller, &format!("v{version}"))?
-    } else {
-        None
-    };
-    let latest = match published::digest(puller, "latest")? {
-        Some(at) => Some(Latest {
-            version: match &highest {
-                _ if Some(&at) == tag.as_ref() => Some(version.clone()),
-                Some((highest, theirs)) if *theirs == at => Some(highest.clone()),
-                _ => labelled(puller, &at)?,
-            },
-            digest: at,
-        }),
-        None => None,
-    };
+    let Standing {
+        tag,
+        highest,
+        latest,
+    } = published::standing(&target.repository, &target.puller, version)?;
     let reference = target.repository.reference("latest");
     let at = latest.as_ref().map(|latest| &latest.digest);
     let rolled_back = journal::rolled_back(history, &reference, tag.as_ref(), at);
@@ -307,14 +272,6 @@ pub(super) fn observe_versions(
         unsigned: Vec::new(),
         rolled_back,
     })
-}
-
-/// The version in an image's label; none when there is no label, or when the image is not whole.
-pub(super) fn labelled(puller: &Puller, digest: &Digest) -> anyhow::Result<Option<Version>> {
-    let TagContent::There(tree) = inspect(puller, digest.as_str())? else {
-        return Ok(None);
-    };
-    Ok(tree.images.iter().filter_map(Image::version).max())
 }
 
 #[cfg(test)]

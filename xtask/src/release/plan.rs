@@ -339,7 +339,12 @@ pub(super) fn latest(
         return LatestPlan::Stays("`--latest never`".to_owned());
     }
     let highest = published.highest.as_ref();
-    let obstacle = obstacle(version, highest.map(|(highest, _)| highest));
+    let at = published.latest.as_ref();
+    let obstacle = obstacle(
+        version,
+        highest.map(|(highest, _)| highest),
+        at.and_then(|at| at.version.as_ref()),
+    );
     if let Some(prerelease @ Obstacle::Prerelease(_)) = &obstacle {
         return LatestPlan::Stays(prerelease.to_string());
     }
@@ -348,25 +353,18 @@ pub(super) fn latest(
             "it was rolled back from this version ({time}); `--latest require` gives it again"
         ));
     }
-    let at = published.latest.as_ref();
-    if let (Some(obstacle), Some((higher, theirs))) = (obstacle, highest) {
+    let is_there = at.is_some_and(|at| at.digest == *digest);
+    match (obstacle, highest) {
         // Another release came between, and ours has moved it.
-        if at.is_some_and(|at| at.digest == *digest) {
+        (Some(Obstacle::Higher(higher)), Some((_, theirs))) if is_there => {
             let why = format!("`v{higher}` is published, and it is at `v{version}`");
-            return LatestPlan::Moves(theirs.clone(), why);
+            LatestPlan::Moves(theirs.clone(), why)
         }
-        return LatestPlan::Stays(obstacle.to_string());
-    }
-    match at {
-        Some(at) if at.digest == *digest => LatestPlan::Is("it is there already".to_owned()),
-        Some(at) if at.version.as_ref().is_some_and(|at| at > version) => {
-            let at = at.version.as_ref().map(ToString::to_string);
-            LatestPlan::Stays(format!(
-                "it leads to an image that says to be version `{}`",
-                at.unwrap_or_default()
-            ))
+        (Some(Obstacle::Labelled(_)) | None, _) if is_there => {
+            LatestPlan::Is("it is there already".to_owned())
         }
-        _ => LatestPlan::Moves(digest.clone(), MOVES.to_owned()),
+        (Some(obstacle), _) => LatestPlan::Stays(obstacle.to_string()),
+        (None, _) => LatestPlan::Moves(digest.clone(), MOVES.to_owned()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The version that `latest` rolls back to when the command line names none.
 
-use super::facts::{self, Destination};
+use super::facts::Destination;
 use crate::journal::{self, JournalEntry};
 use crate::oci::Digest;
 use crate::published;
@@ -50,7 +50,7 @@ pub(super) fn find(
 
 /// The version that is published as `digest`.
 fn version_of(first: &Destination, digest: &Digest) -> anyhow::Result<Version> {
-    let version = facts::labelled(&first.puller, digest)?;
+    let version = published::labelled(&first.puller, digest)?;
     if let Some(version) = version
         && published::digest(&first.puller, &format!("v{version}"))?.as_ref() == Some(digest)
     {

@@ -7,7 +7,7 @@ pub(super) use self::pull_request::{pull_request_refusal, pull_request_tag};
 use self::reasons::{COMMIT_FIRST, DIRTY};
 use super::latest::{Published, higher};
 use super::question::Question;
-use super::set::{AppliedBy, Tag, TagSet, Withheld};
+use super::set::{AppliedBy, SHALLOW, Tag, TagSet, Withheld};
 use crate::git::{Facts, Head};
 use crate::github::Ci;
 use crate::refusal::Refusal;
@@ -199,11 +199,11 @@ impl Decision<'_> {
 
     fn latest(&mut self, version: &Version) {
         let name = "latest".to_owned();
-        let published = match &self.question.published {
-            Published::Higher(other) => Some(other),
-            Published::None | Published::Unknown => None,
+        let (highest, at) = match &self.question.published {
+            Published::Known { highest, latest } => (highest.as_ref(), latest.as_ref()),
+            Published::Unknown => (None, None),
         };
-        if let Some(obstacle) = obstacle(version, published) {
+        if let Some(obstacle) = obstacle(version, highest, at) {
             return self.withhold(name, obstacle.to_string(), obstacle.remedy());
         }
         if self.facts.shallow {
@@ -237,9 +237,7 @@ impl Decision<'_> {
             ));
         }
         if facts.shallow {
-            self.note(
-                "the clone is shallow: tags may be missing; hint: `git fetch --unshallow --tags`",
-            );
+            self.note(SHALLOW);
         }
         if !facts.head.filtered.is_empty() {
             let paths: Vec<String> = facts

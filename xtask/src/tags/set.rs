@@ -10,6 +10,10 @@ use crate::reference::{Repository, check_tag};
 use crate::refusal::Refusal;
 use crate::version::Version;
 
+/// What is not known in a shallow clone.
+pub(super) const SHALLOW: &str = "the clone is shallow: tags may be missing; hint: `git fetch --unshallow --tags` \
+     (`fetch-depth: 0` for actions/checkout)";
+
 /// Everything that `cargo xtask tags` reports, in the form of `--json`.
 ///
 /// `schema` rises when a field changes its meaning or goes; a new field does not raise it.

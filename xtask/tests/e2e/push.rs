@@ -147,6 +147,11 @@ impl Workspace {
         rest.split('"').next().unwrap().to_owned()
     }
 
+    /// The repository's name without a proxy between: an engine tries TLS first, which that drops.
+    pub(crate) fn direct(&self) -> String {
+        format!("{}/{}", self.registry.address, self.repository)
+    }
+
     /// A file or folder of the workspace.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -7,6 +7,8 @@
     reason = "a test that cannot go on should say so by panicking"
 )]
 
+mod access;
+mod audit;
 mod base;
 mod builder;
 mod cache;
@@ -18,8 +20,11 @@ mod imports;
 mod local;
 mod lock;
 mod packages;
+mod prune;
 mod refusals;
+mod registry;
 mod sandbox;
 mod tags;
 mod test;
 mod tidy;
+mod tls;

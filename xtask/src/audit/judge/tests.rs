@@ -14,8 +14,8 @@ fn tag(name: &str, revision: &str) -> AuditedTag {
         digest: Some(digest(revision)),
         manifests: 2,
         blobs: 4,
-        broken: Vec::new(),
         revisions: [revision.to_owned()].into(),
+        ..AuditedTag::default()
     }
 }
 
@@ -169,4 +169,35 @@ fn versions_are_what_the_journals_and_the_other_repositories_say() {
         findings[0].why.contains("and in `a/b` it is"),
         "{findings:?}"
     );
+}
+
+#[test]
+fn what_is_no_image_is_wrong_under_a_name_of_ours_alone() {
+    let odd = |name: &str| {
+        let mut other = tag(name, "other");
+        other.revisions.clear();
+        other.odd = Some("an artifact (x)".to_owned());
+        found(|facts| facts.tags.push(other), &[])
+    };
+    let wrong = "is not an image of this project: an artifact (x)";
+    for name in ["v0.9.0-rc.1", "dev", "sha-1ceb56b", "pr-7"] {
+        assert_eq!(odd(name), [format!("a/b:{name} {wrong}")]);
+    }
+    let signature = format!("sha256-{}.sig", "ab".repeat(32));
+    for name in ["chart", "buildcache", &signature, "v1"] {
+        assert_eq!(odd(name), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn a_tag_that_was_deleted_meanwhile_is_not_wrong() {
+    let mut gone = AuditedTag {
+        name: "pr-7".to_owned(),
+        is_gone: true,
+        ..AuditedTag::default()
+    };
+    assert_eq!(found(|facts| facts.tags.push(gone.clone()), &[]), [""; 0]);
+    gone.is_gone = false;
+    let nowhere = found(|facts| facts.tags.push(gone), &[]);
+    assert_eq!(nowhere, ["a/b:pr-7 is listed, and leads nowhere"]);
 }

@@ -183,6 +183,17 @@ pub(in crate::image) fn whole(request: &Request, sha_tag: String) -> Wanted {
 }
 
 impl PushPlan {
+    /// Whether there is a build, and something is written after it. A build that is compared with what is
+    /// published may write nothing.
+    pub(super) fn is_build_written(&self) -> bool {
+        let moves_dev = match &self.dev {
+            Dev::Moves { from } => *from != self.published,
+            Dev::Stays(_) => false,
+        };
+        self.goal == PushGoal::Build
+            && (self.published.is_none() || moves_dev || self.pull_request.is_some())
+    }
+
     /// A plan for what is in the registry already; `published` is the tag's digest, if it has one.
     pub(in crate::image) fn without_build(
         wanted: Wanted,

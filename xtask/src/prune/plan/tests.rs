@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
-use super::super::kind::Kind;
 use super::super::needs::Needs;
 use super::*;
+use crate::tag_kind::Kind;
 
 /// A repository; documents are called by short words instead of digests.
 #[derive(Default)]

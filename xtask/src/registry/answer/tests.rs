@@ -40,7 +40,7 @@ fn what_cannot_be_read_says_why_and_what_may_help() {
             403,
             String::new(),
             "read `r:v1` (403 Forbidden); some registries",
-            "`docker login r.example.org`",
+            "`docker login r.example.org` with an account that may read it",
         ),
         (
             429,
@@ -119,6 +119,27 @@ fn what_is_not_taken_says_why_and_what_may_help() {
             String::new(),
             "(409 Conflict): no reason given",
             "a tag is written once there",
+        ),
+        (
+            "r:v1",
+            412,
+            said("PRECONDITION", "'agent:v1' is configured as immutable"),
+            "configured as immutable",
+            "a tag is written once there",
+        ),
+        (
+            "r:v1",
+            403,
+            said("DENIED", "cannot update tag v1: tag immutability is on"),
+            "does not take `r:v1` (403 Forbidden)",
+            "a tag is written once there",
+        ),
+        (
+            "r@d",
+            409,
+            String::new(),
+            "(409 Conflict): no reason given",
+            "ask the registry's operator",
         ),
         (
             "r:latest",

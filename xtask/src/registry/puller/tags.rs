@@ -64,14 +64,18 @@ impl Puller {
             }
             is_first = false;
             let next = next_page(&answer, &what)?;
-            for name in self.names(answer, &what)? {
+            let (names, before) = (self.names(answer, &what)?, seen.len());
+            let is_empty = names.is_empty();
+            for name in names {
                 if seen.insert(name.clone()) {
                     list.add(name);
                 }
             }
             match next {
-                Some(next) => page = next,
                 None => return Ok(list),
+                // The same names again, and still more to come.
+                Some(_) if !is_empty && seen.len() == before => break,
+                Some(next) => page = next,
             }
         }
         bail!(
@@ -92,7 +96,12 @@ impl Puller {
     /// The names on one page.
     fn names(&self, answer: Answer, what: &str) -> anyhow::Result<Vec<String>> {
         let by = address::origin(&answer.url);
-        let unknown = || format!("`{by}` lists {what} in an unknown form");
+        let unknown = || {
+            format!(
+                "`{by}` lists {what} in an unknown form; hint: check the repository's name and the \
+                 proxy settings"
+            )
+        };
         let bytes = self.document(answer, what)?.unwrap_or_default();
         let page: Page = serde_json::from_slice(&bytes).with_context(unknown)?;
         Ok(page.tags.unwrap_or_default())

@@ -90,10 +90,14 @@ fn what_may_not_be_read_says_how_to_log_in() {
         (vec![BASIC], "401 Unauthorized"),
         (vec!["401 Unauthorized"], "401 Unauthorized"),
     ] {
+        let with = match status {
+            "403 Forbidden" => " with an account that may read it",
+            _ => "",
+        };
         let want = format!(
             "`http://ADDRESS` does not let us read `ADDRESS/me/agent:v1.0.0` ({status}); some \
              registries answer so for a repository that they do not have; hint: `docker login \
-             ADDRESS`"
+             ADDRESS`{with}"
         );
         asks(&answers, Err(&want), &[]);
     }

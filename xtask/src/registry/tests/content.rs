@@ -94,8 +94,12 @@ fn a_list_of_tags_ends_with_its_last_page_and_no_sooner() {
             vec![first.clone(), "200 OK\r\n\r\n<html>".to_owned()],
             "unknown form",
         ),
-        // The second page leads to itself.
-        (vec![first.clone(), first], "without an end"),
+        // The second page leads to itself, or to the same names under other addresses.
+        (vec![first.clone(), first.clone()], "without an end"),
+        (
+            vec![first.clone(), page("<?last=c>; rel=next", r#"["b"]"#)],
+            "without an end",
+        ),
         (
             vec![page("/v2/a?last=b; rel=\"next\"", "[]")],
             "cannot be followed",

@@ -215,26 +215,38 @@ fn whether_an_account_may_write_is_known_before_anything_is_sent() {
         (done, requests)
     };
     let (done, requests) = check(&[BEGUN, "204 No Content"]);
-    assert_eq!(done, Ok(()));
+    assert_eq!(done, Ok(WriteAccess::Given));
     assert_eq!(requests[1], "DELETE /u/1?_state=a%2Bb");
     for answers in [
         &[BEGUN, "404 Not Found"][..],
         &[BEGUN, ""],
         &["202 Accepted"],
         &["201 Created"],
-        &["405 Method Not Allowed"],
-        &["404 Not Found"],
     ] {
-        assert_eq!(check(answers).0, Ok(()), "{answers:?}");
+        assert_eq!(check(answers).0, Ok(WriteAccess::Given), "{answers:?}");
     }
-    let unknown = "404 Not Found\r\n\r\n{\"errors\":[{\"code\":\"NAME_UNKNOWN\"}]}";
+    for answer in ["405 Method Not Allowed", "404 Not Found"] {
+        let open = WriteAccess::Unknown(answer.to_owned());
+        assert_eq!(check(&[answer]).0, Ok(open));
+    }
+    let code = |status: &str, code: &str| {
+        format!("{status}\r\n\r\n{{\"errors\":[{{\"code\":\"{code}\"}}]}}")
+    };
     for (answer, why) in [
         (
             "403 Forbidden",
             "does not let us push `ADDRESS/me/agent` (403 Forbidden)",
         ),
         (BASIC, "hint: `docker login ADDRESS`"),
-        (unknown, "hint: create the repository `me/agent`"),
+        (
+            &code("404 Not Found", "NAME_UNKNOWN"),
+            "hint: create the repository `me/agent`",
+        ),
+        (
+            &code("405 Method Not Allowed", "UNSUPPORTED"),
+            "does not take `ADDRESS/me/agent` (405 Method Not Allowed): UNSUPPORTED",
+        ),
+        ("503 Service Unavailable", "it is busy or broken (503"),
     ] {
         let error = check(&[answer]).0.unwrap_err();
         assert!(error.contains(why), "{error}");

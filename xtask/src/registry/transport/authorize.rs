@@ -193,7 +193,13 @@ impl Transport {
             if let Some(credential) = state.credential.get() {
                 return Ok(credential.as_ref());
             }
-            credentials::find(&exec, self.repository().registry())?
+            let repository = self.repository();
+            let server = if repository.is_on_docker_hub() {
+                "docker.io"
+            } else {
+                repository.registry()
+            };
+            credentials::find(&exec, server)?
         };
         Ok(state.credential.get_or_init(|| found).as_ref())
     }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
+mod latest;
+
 pub(super) const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// A clean clone on `main`, whose HEAD carries `at_head` among the versions of `all`.
@@ -199,44 +201,6 @@ fn a_dirty_tree_is_dev_and_nothing_else() {
 }
 
 #[test]
-fn a_version_tag_gives_the_version_and_perhaps_latest() {
-    for (at_head, others, published, want) in [
-        ("v1.2.3", &[][..], Published::Unknown, "v1.2.3 latest?"),
-        (
-            "v1.2.3",
-            &["v1.2.2", "v1.2.4-rc.1"],
-            Published::None,
-            "v1.2.3 latest",
-        ),
-        ("v1.2.3", &["v2.0.0"], Published::Unknown, "v1.2.3 latest?"),
-        // What git has and the registry has not, because its build failed, does not count.
-        ("v1.2.3", &["v2.0.0"], Published::None, "v1.2.3 latest"),
-        (
-            "v1.2.3",
-            &["v2.0.0"],
-            Published::Higher(Version::new(2, 0, 0)),
-            "v1.2.3 -latest",
-        ),
-        ("v1.2.3-rc.1", &[], Published::None, "v1.2.3-rc.1 -latest"),
-        (
-            "v1.2.3-rc.1",
-            &[],
-            Published::Unknown,
-            "v1.2.3-rc.1 -latest",
-        ),
-    ] {
-        let mut question = question();
-        question.published = published;
-        let want = format!("sha-0123456 dev {want}");
-        let set = decides(&facts(&[at_head], others), &question, &want);
-        assert_eq!(set.version, version::of_tag(at_head));
-        assert_eq!(set.prerelease, Some(at_head.contains('-')));
-        let version = set.tags.iter().find(|tag| tag.name == at_head).unwrap();
-        assert_eq!(version.applied_by, AppliedBy::Release);
-    }
-}
-
-#[test]
 fn of_several_versions_the_highest_counts_unless_another_is_picked() {
     // As text `v1.10.0` comes before `v1.9.0`, and a prerelease after its version.
     let facts = facts(&["nightly", "v1.10.0", "v1.10.0-rc.1", "v1.9.0"], &[]);
@@ -327,24 +291,6 @@ fn nothing_is_named_after_a_pull_requests_merge_commit() {
     // The job checked out the pull request's own commit, which releases nothing from there.
     question.ci = Some(ci("pull_request", "refs/pull/7/merge", "another"));
     decides(&merge, &question, "sha-0123456 -pr-7 -dev -v1.0.0");
-}
-
-#[test]
-fn a_shallow_clone_may_not_know_what_is_higher() {
-    let mut shallow = facts(&["v1.0.0"], &[]);
-    shallow.shallow = true;
-    let set = decides(&shallow, &question(), "sha-0123456 dev v1.0.0 !latest");
-    assert!(
-        reason(&set, "latest")
-            .1
-            .contains("git fetch --unshallow --tags")
-    );
-    assert!(set.notes[0].contains("shallow"), "{:?}", set.notes);
-    let mut question = question();
-    question.published = Published::None;
-    decides(&shallow, &question, "sha-0123456 dev v1.0.0 !latest");
-    shallow.at_head.clear();
-    decides(&shallow, &question, "sha-0123456 dev");
 }
 
 #[test]

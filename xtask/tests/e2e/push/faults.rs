@@ -126,6 +126,28 @@ fn a_registry_that_refuses_says_so_at_once() {
     }
 }
 
+/// It may read, and not write: known before the build.
+#[test]
+fn who_may_not_push_does_not_wait_for_a_build() {
+    let (workspace, proxy) = behind_a_proxy();
+    let forbidden = Fault::Answer("403 Forbidden");
+    proxy.reset(When::On("POST", "/blobs/uploads/", forbidden));
+    let ran = workspace.image(&["--push"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    for said in ["nothing was built", "does not let us push", "`docker login"] {
+        assert!(ran.stderr.contains(said), "`{said}`: {ran:#?}");
+    }
+    assert!(!workspace.path("target/xtask/layout").exists());
+    workspace.image(&["--push", "--dry-run"]).succeeded();
+    proxy.reset(When::Never);
+    finishes(&workspace, "with the permission");
+    let requests = proxy.requests();
+    let begun = requests.iter().find(|one| one.starts_with("POST")).unwrap();
+    let cancelled = requests.iter().find(|one| one.starts_with("DELETE"));
+    let path = begun.split(' ').nth(1).unwrap();
+    assert!(cancelled.unwrap().contains(path), "{requests:#?}");
+}
+
 /// Side by side, as silence is waited for on the clock.
 #[test]
 fn a_fault_that_passes_is_ridden_out_at_every_request_and_so_is_silence() {
@@ -159,8 +181,9 @@ fn a_fault_that_passes_is_ridden_out_at_every_request() {
 fn a_registry_that_falls_silent_is_asked_again() {
     let (workspace, proxy) = behind_a_proxy();
     workspace.push(&[]);
+    // The first one only asks whether the account may push.
     let is_upload = |request: &String| request.starts_with("POST");
-    let upload = proxy.requests().iter().position(is_upload).unwrap();
+    let upload = proxy.requests().iter().rposition(is_upload).unwrap();
     workspace.write("content/file", "silence");
     workspace.commit("another");
     proxy.reset(When::Once(upload, Fault::Stall));

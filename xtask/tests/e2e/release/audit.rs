@@ -1,6 +1,6 @@
 //! `cargo xtask audit` over real releases, and what it says of each way to harm them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Releases;
 use crate::common::Ran;
@@ -110,4 +110,81 @@ fn what_a_clean_up_took_is_found_down_to_the_last_blob() {
     let ran = releases.run(&["--latest", "require", "--dry-run"]);
     crate::push::refused(&ran, &[&own, "is missing"]);
     assert_eq!(releases.digest("v1.0.0"), Some(digest));
+}
+
+/// What the distribution project's registry keeps beside our images, each pushed by a tool of its own kind.
+#[test]
+fn what_others_keep_is_a_row_each_in_a_real_registry() {
+    let releases = Releases::new();
+    let digest = releases.release("1.0.0");
+    let workspace = &releases.workspace;
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = |config: Value, layers: Vec<Value>| json!({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": layers});
+    let of = |kind: &str, bytes: &[u8]| {
+        let mut blob = releases.blob(bytes);
+        blob["mediaType"] = kind.into();
+        blob
+    };
+    let helm = of(
+        "application/vnd.cncf.helm.config.v1+json",
+        b"{\"name\":\"agent\"}",
+    );
+    let chart = of(
+        "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+        b"chart",
+    );
+    workspace.put("chart", &manifest(helm, vec![chart]));
+    let nothing = of("application/vnd.oci.image.config.v1+json", b"not JSON");
+    workspace.put("not-json", &manifest(nothing, Vec::new()));
+    let config = of("application/vnd.oci.image.config.v1+json", b"{}");
+    let signature = of("application/vnd.dev.cosign.simplesigning.v1+json", b"{ }");
+    let name = digest.replace(':', "-") + ".sig";
+    workspace.put(&name, &manifest(config, vec![signature]));
+    let (_, index) = workspace.published("v1.0.0").unwrap();
+    let entry = json!({
+        "mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest,
+        "size": index.to_string().len(),
+    });
+    let nested = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [entry],
+    });
+    workspace.put("nested", &nested);
+    // As BuildKit writes it without `image-manifest=true`: the entries are blobs.
+    let folder = workspace.path("target/cached");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(
+        folder.join("Dockerfile"),
+        "FROM scratch\nCOPY Dockerfile /\n",
+    )
+    .unwrap();
+    let cache = format!(
+        "type=registry,ref={}:buildcache,mode=max,image-manifest=false",
+        workspace.direct()
+    );
+    let build = [
+        "buildx",
+        "build",
+        "--cache-to",
+        &cache,
+        folder.to_str().unwrap(),
+    ];
+    crate::world::docker(&build).succeeded();
+    let (_, cached) = workspace.published("buildcache").unwrap();
+    assert!(cached["manifests"].is_array(), "{cached}");
+    has(&releases.audit(&["--all"]), &[]);
+    let ran = Ran::of(&mut workspace.xtask(&["audit", "--all"])).succeeded();
+    for part in [
+        "ok: an artifact (application/vnd.cncf.helm.config.v1+json)",
+        "ok: an artifact (application/vnd.dev.cosign.simplesigning.v1+json)",
+        "is not that of an image",
+        "is an index",
+    ] {
+        assert!(ran.stdout.contains(part), "{part}: {ran:#?}");
+    }
+    let row = ran
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("buildcache"));
+    assert!(row.unwrap().contains("ok: an artifact"), "{ran:#?}");
 }

@@ -166,3 +166,38 @@ fn a_copy_that_fails_anywhere_is_finished_by_the_next_run() {
         assert_eq!(releases.digest(&tag), Some(digest));
     }
 }
+
+/// The second repository is refused before the first one is written.
+#[test]
+fn a_repository_that_may_not_be_written_ends_a_release_before_its_first_write() {
+    let releases = Releases::new();
+    let near = releases.near();
+    releases.prepare("1.0.0");
+    let uploads: &str = String::leak(format!("{}/blobs/uploads/", near.path));
+    let forbidden = Fault::Answer("403 Forbidden");
+    releases.proxy.reset(When::On("POST", uploads, forbidden));
+    let ran = releases.release_to(&[&near], &[]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    for said in ["nothing was released", "does not let us push", &near.name] {
+        assert!(ran.stderr.contains(said), "`{said}`: {ran:#?}");
+    }
+    let requests = releases.proxy.requests();
+    assert!(
+        !requests.iter().any(|line| line.starts_with("PUT")),
+        "{requests:#?}"
+    );
+    assert_eq!(releases.digest("v1.0.0"), None);
+    // A look needs no permission.
+    releases.release_to(&[&near], &["--dry-run"]).succeeded();
+    // One that does not say is tried.
+    let silent = Fault::Answer("503 Service Unavailable");
+    releases.proxy.reset(When::On("POST", uploads, silent));
+    let ran = releases.release_to(&[&near], &["--retry-for", "1"]);
+    assert!(
+        ran.stderr.contains("is not known before the push"),
+        "{ran:#?}"
+    );
+    releases.proxy.reset(When::Never);
+    releases.release_to(&[&near], &[]).succeeded();
+    assert!(releases.digest("v1.0.0").is_some());
+}

@@ -1,18 +1,14 @@
 //! What is broken or cannot be read is named, with a remedy that works.
 
 use std::fs;
-use std::os::unix::fs::{chown, lchown};
 use std::path::Path;
 
 use crate::common::Ran;
 use crate::sandbox::Sandbox;
-use crate::tags::{Repo, Set};
-
-/// A user that owns nothing else here.
-const SOMEBODY: u32 = 54321;
+use crate::tags::Repo;
 
 /// The repository's path, as it is printed.
-fn shown(repo: &Repo) -> String {
+pub(super) fn shown(repo: &Repo) -> String {
     repo.root().canonicalize().unwrap().display().to_string()
 }
 
@@ -27,43 +23,6 @@ pub(super) fn type_in(repo: &Repo, remedy: &str, home: &Path) {
 pub(super) fn remedy(ran: &Ran) -> &str {
     let (_, hint) = ran.stderr.split_once("hint: ").unwrap();
     hint.split('`').nth(1).unwrap()
-}
-
-#[test]
-fn a_repository_of_another_user() {
-    let repo = Repo::new();
-    repo.git(&["tag", "v1.0.0"]);
-    if chown(repo.root(), Some(SOMEBODY), None).is_err() {
-        eprintln!("NOT RUN: only root can give a repository to another user");
-        return;
-    }
-    let mut folders = vec![repo.root()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            lchown(&path, Some(SOMEBODY), None).unwrap();
-            if path.is_dir() && !path.is_symlink() {
-                folders.push(path);
-            }
-        }
-    }
-    let home = repo.path("tmp");
-    let look = |folder: &Path| Ran::of(repo.command(folder, &["--json"]).env("HOME", &home));
-    fs::create_dir(repo.root().join("sub")).unwrap();
-    let refused = look(&repo.root().join("sub"));
-    assert_eq!(refused.stdout, "", "{refused:#?}");
-    assert_eq!(refused.code, Some(1));
-    assert_eq!(
-        refused.stderr,
-        format!(
-            "error: git refuses the repository at `{0}`: it belongs to another user; hint: `git \
-             config --global --add safe.directory '{0}'`\n",
-            shown(&repo)
-        )
-    );
-    type_in(&repo, remedy(&refused), &home);
-    let set = Set::of(&look(&repo.root()).succeeded());
-    assert_eq!(set.text("version"), Some("1.0.0"));
 }
 
 #[test]

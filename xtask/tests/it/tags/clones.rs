@@ -41,17 +41,43 @@ fn cloned(options: &[&str]) -> (Repo, PathBuf) {
 #[test]
 fn a_shallow_clone_says_what_it_cannot_know() {
     let (repo, clone) = cloned(&["--depth", "1"]);
+    // Whatever is printed on stdout: actions/checkout#338.
+    for format in [
+        &["--json"][..],
+        &[],
+        &["--format", "plain"],
+        &["--format", "json"],
+    ] {
+        let ran = repo.run_in(&clone, format);
+        assert_eq!(ran.code, Some(3), "{ran:#?}");
+        assert_eq!(
+            ran.stderr,
+            "note: the clone is shallow: tags may be missing; hint: `git fetch --unshallow --tags` \
+             (`fetch-depth: 0` for actions/checkout)\n\
+             error: `latest` is refused: the clone is shallow: the tags of higher versions may be \
+             missing; hint: `git fetch --unshallow --tags` (`fetch-depth: 0` for \
+             actions/checkout)\n",
+            "{format:?}"
+        );
+    }
     let ran = repo.run_in(&clone, &["--json"]);
-    assert_eq!(ran.code, Some(3), "{ran:#?}");
-    assert_eq!(
-        ran.stderr,
-        "error: `latest` is refused: the clone is shallow: the tags of higher versions may be \
-         missing; hint: `git fetch --unshallow --tags` (`fetch-depth: 0` for actions/checkout)\n"
-    );
     let set = crate::tags::Set::of(&ran);
     assert_eq!(set.0["shallow"], true);
     let sha = format!("sha-{}", &repo.head()[..7]);
     assert_eq!(set.tags(), [&*sha, "dev", "v2.0.0"]);
+    // Where nothing is refused, too, and for GitHub's outputs.
+    repo.git_in(&clone, &["tag", "--delete", "v2.0.0"]);
+    let output = repo.path("tmp/output");
+    let mut tags = repo.command(&clone, &["--format", "plain"]);
+    tags.env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_OUTPUT", &output);
+    let ran = crate::common::Ran::of(&mut tags).succeeded();
+    assert!(
+        ran.stderr.starts_with("note: the clone is shallow"),
+        "{ran:#?}"
+    );
+    assert!(std::fs::read_to_string(&output).unwrap().contains(&sha));
+    assert_eq!(repo.run(&[]).succeeded().stderr, "");
     // The remedy works.
     repo.git_in(&clone, &["fetch", "--quiet", "--unshallow", "--tags"]);
     let set = repo.set_in(&clone);

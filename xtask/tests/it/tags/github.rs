@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::common::Ran;
+use crate::tags::published::registry;
 use crate::tags::{Repo, Set};
 
 /// The tag set of a job with these variables.
@@ -171,7 +172,8 @@ fn outputs_and_summary_are_written() {
         "{markdown}"
     );
     // `latest` is an output only once the registry was asked.
-    let (text, _) = tell(&["--published"]);
+    let name = registry(&[]).name();
+    let (text, _) = tell(&["--published", "--repository", &name]);
     assert!(parse(&text)["tags"].ends_with(":latest"), "{text}");
     repo.commit("next");
     let (text, _) = tell(&[]);

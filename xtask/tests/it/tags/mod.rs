@@ -6,9 +6,11 @@ mod broken_tags;
 mod clones;
 mod github;
 mod output;
+mod owner;
 mod places;
 mod published;
 mod refs;
+mod remotes;
 mod tree;
 
 use std::cell::Cell;

@@ -1,6 +1,7 @@
 //! What is printed and how it ends, on the workspace itself.
 
 use crate::sandbox::Sandbox;
+use crate::tags::published::registry;
 use crate::tags::{Repo, Set};
 
 #[test]
@@ -72,15 +73,11 @@ fn plain_prints_only_certain_references_one_a_line() {
         "{}",
         ran.stderr
     );
-    // With no higher version in git there is nothing to ask the registry for.
-    let ran = sandbox
-        .run(&["tags", "--format", "plain", "--published"])
-        .succeeded();
-    assert!(
-        ran.stdout.ends_with("agentgate/agent:latest\n"),
-        "{}",
-        ran.stdout
-    );
+    let name = registry(&[]).name();
+    let plain = ["tags", "--format", "plain", "--published", "--repository"];
+    let ran = sandbox.run(&[&plain[..], &[&name]].concat()).succeeded();
+    let end = format!("{name}:latest\n");
+    assert!(ran.stdout.ends_with(&end), "{}", ran.stdout);
 }
 
 #[test]

@@ -133,3 +133,50 @@ fn a_tag_that_moves_is_rewritten_unless_it_is_wanted() {
     assert!(goal(found(&other), false).is_err());
     assert!(goal(broken(), false).is_err());
 }
+
+#[test]
+fn the_registry_is_asked_for_leave_where_a_build_is_written() {
+    let published = || Some(Digest::of(b"published"));
+    let stays = || Dev::Stays("why".to_owned());
+    let pull_request = || Some("pr-7".to_owned());
+    for (goal, published, dev, pull_request, want) in [
+        (PushGoal::Build, None, stays(), None, true),
+        // `--rebuild` compares, and may write nothing.
+        (PushGoal::Build, published(), stays(), None, false),
+        (PushGoal::Build, published(), stays(), pull_request(), true),
+        (
+            PushGoal::Build,
+            published(),
+            Dev::Moves { from: None },
+            None,
+            true,
+        ),
+        (
+            PushGoal::Build,
+            published(),
+            Dev::Moves { from: published() },
+            None,
+            false,
+        ),
+        // Without a build the first write says as much.
+        (
+            PushGoal::Adopt,
+            published(),
+            Dev::Moves { from: None },
+            pull_request(),
+            false,
+        ),
+        (PushGoal::Join, None, stays(), None, false),
+    ] {
+        let plan = PushPlan {
+            wanted: wanted(BOTH),
+            goal,
+            published,
+            dev,
+            is_moving: false,
+            pull_request,
+            commands: Vec::new(),
+        };
+        assert_eq!(plan.is_build_written(), want, "{goal:?} {:?}", plan.dev);
+    }
+}

@@ -1,4 +1,4 @@
-//! What a tag is for, by its name.
+//! What a tag of the repository is for, by its name.
 
 use crate::oci::Digest;
 use crate::platform::Platform;
@@ -6,7 +6,7 @@ use crate::version;
 
 /// What a tag is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A version, `latest` or `dev`: what people pull. Never removed.
     Root,
     /// A build's own tag: a commit's, `sha-1ceb56b`, or a pull request's, `pr-12`.
@@ -21,7 +21,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn of(name: &str) -> Kind {
+    pub(crate) fn of(name: &str) -> Kind {
         if version::of_tag(name).is_some() || ["latest", "dev"].contains(&name) {
             return Kind::Root;
         }
@@ -34,8 +34,13 @@ impl Kind {
         signed(name).map_or(Kind::Foreign, |of| Kind::Signature { of })
     }
 
+    /// Whether such a tag leads to an image that this project builds.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self, Kind::Root | Kind::Build | Kind::Part { .. })
+    }
+
     /// Whether such a tag is only ever written once, so that it need not be read again.
-    pub(super) fn is_written_once(&self, name: &str) -> bool {
+    pub(crate) fn is_written_once(&self, name: &str) -> bool {
         match self {
             Kind::Root => version::of_tag(name).is_some(),
             // A pull request's tag moves with each push to its branch.
@@ -77,6 +82,14 @@ fn signed(name: &str) -> Option<Digest> {
 
 fn is_hex(byte: u8) -> bool {
     byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
+}
+
+/// A tag's name for people to read: a signature's is longer than a line.
+pub(crate) fn short(tag: &str) -> String {
+    match tag.split_at_checked("sha256-".len() + 64) {
+        Some((start, end)) if start.starts_with("sha256-") => format!("{}…{end}", &start[..19]),
+        _ => tag.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +165,19 @@ mod tests {
             &format!("sha256-{}", hex.to_uppercase()),
         ] {
             assert_eq!(Kind::of(name), Kind::Foreign, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_signatures_name_is_shortened() {
+        let signature = format!("sha256-{}.sig", "ab".repeat(32));
+        let long = "x".repeat(100);
+        for (tag, name) in [
+            (&*signature, "sha256-abababababab….sig"),
+            ("sha-1ceb56b-linux-amd64", "sha-1ceb56b-linux-amd64"),
+            (&long, &long),
+        ] {
+            assert_eq!(short(tag), name);
         }
     }
 }

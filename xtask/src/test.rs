@@ -6,6 +6,7 @@
 
 mod tools;
 
+use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -75,7 +76,7 @@ impl Args {
         };
         run.cargo("format", "fmt --all --check")?;
         run.cargo("lint", LINT)?;
-        run.cargo("test", TEST)?;
+        run.cargo("test", &format!("{TEST} --{}", threads()))?;
         run.workflow_steps()?;
         if self.quick {
             run.skip_engine("left out with `--quick`");
@@ -115,6 +116,12 @@ const E2E: &str = "test --locked --package xtask --features e2e --test e2e -- --
 const ACTIONS: &str = "test --locked --package xtask --features e2e --test e2e -- actions::";
 /// What `--all` adds to both.
 const ALL: &str = " --include-ignored";
+/// For tests that mostly wait for other programs: even two CPUs run four of them. Those that compute, or
+/// measure times, get as many as there are CPUs.
+fn threads() -> String {
+    let cpus = std::thread::available_parallelism().map_or(1, NonZero::get);
+    format!(" --test-threads={}", cpus.max(4))
+}
 /// Brings up test beds of its own; only where there can be one.
 const FAULTS: &str = "test --locked --package testbed --features e2e --test it faults::";
 /// The steps that need an engine, in order.
@@ -254,7 +261,7 @@ impl Run<'_> {
         let more = if all { ALL } else { "" };
         self.cargo(e2e, &format!("{E2E}{more}"))?;
         match (&self.tools, self.ctx.exec.find("node")) {
-            (Ok(_), Some(_)) => self.cargo(actions, &format!("{ACTIONS}{more}")),
+            (Ok(_), Some(_)) => self.cargo(actions, &format!("{ACTIONS}{}{more}", threads())),
             (Err(why), _) => {
                 let why = why.clone();
                 self.not_run(actions, &why);

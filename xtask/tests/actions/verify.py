@@ -19,10 +19,10 @@ def argument(name):
 
 
 def token(registry):
-    """What `docker login` has left for a registry, in the form of a header."""
+    """What `docker login` has left for a registry, in the form of a header; nothing without a login."""
     path = pathlib.Path(os.environ["DOCKER_CONFIG"], "config.json")
-    auth = json.loads(path.read_text())["auths"][registry]["auth"]
-    return {"Authorization": f"Basic {auth}"}
+    auths = json.loads(path.read_text()).get("auths", {}) if path.exists() else {}
+    return {"Authorization": f"Basic {auths[registry]['auth']}"} if registry in auths else {}
 
 
 def request(method, url, headers, body=None):
@@ -33,7 +33,7 @@ def request(method, url, headers, body=None):
 
 def main():
     registry, _, rest = argument("--pull").partition("/")
-    repository, _, tag = rest.rpartition(":")
+    repository, _, tag = rest.partition("@") if "@" in rest else rest.rpartition(":")
     address = f"http://{registry}/v2/{repository}/manifests"
     auth = token(registry)
     headers, index = request("GET", f"{address}/{tag}", {"Accept": INDEX, **auth})
@@ -68,9 +68,10 @@ def main():
         "seconds": 1.0,
         "results": results,
     }
-    folder = pathlib.Path(argument("--receipt-dir"), digest.replace(":", "-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"linux-{architecture}.json").write_text(json.dumps(receipt))
+    if "--receipt-dir" in sys.argv:
+        folder = pathlib.Path(argument("--receipt-dir"), digest.replace(":", "-"))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"linux-{architecture}.json").write_text(json.dumps(receipt))
     try:
         request("PUT", f"{address}/stolen", {"Content-Type": INDEX, **auth}, index)
     except urllib.error.HTTPError as refused:

@@ -5,6 +5,7 @@ mod changes;
 mod gate;
 mod github;
 mod images;
+mod prove;
 mod releases;
 mod run;
 mod workflows;

@@ -30,6 +30,11 @@ impl Verified {
     /// Verifies `image`; its receipts go to `receipts`.
     fn of(image: &str, receipts: &Path, args: &[&str]) -> Verified {
         let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Verified::beside(image, receipts, args)
+    }
+
+    /// [`Verified::of`] while another may run: by checks that measure no times.
+    fn beside(image: &str, receipts: &Path, args: &[&str]) -> Verified {
         let mut verify = xtask(&["verify", image, "--json", "--receipt-dir"]);
         let ran = Ran::of(verify.arg(receipts).args(args));
         Verified {
@@ -61,13 +66,20 @@ pub(crate) fn prove_with(image: &str, args: &[&str]) {
     assert_eq!(verified.code, Some(0), "{:#}", verified.report);
 }
 
-/// Proves an image for a platform that this machine emulates.
+/// What takes minutes where each instruction is translated, half of a whole verification: npm, and what
+/// Claude Code and the health check do at length. Natively the gate proves all of it
+/// (`the_good_image_is_proven`), and here `--all` does (`the_real_image_is_published_and_released`).
+const NATIVE: &str = "agent-dev-dependencies,agent-global-install,claude-credentials,\
+    claude-credentials-owner,claude-offline,claude-strict-hostile,claude-writes,health-full,health-root";
+
+/// Proves an image for a platform that this machine emulates, but for [`NATIVE`].
 pub(crate) fn prove_emulated(image: &str) {
     let receipts = tempfile::tempdir().unwrap();
-    let verified = Verified::of(image, receipts.path(), &[]);
+    let verified = Verified::of(image, receipts.path(), &["--skip", NATIVE]);
     assert_eq!(verified.code, Some(0), "{:#}", verified.report);
     let platform = &verified.report["platforms"][0];
     assert_eq!(platform["execution"], "emulated");
+    assert_eq!(verified.ids("skipped").len(), NATIVE.split(',').count());
     assert!(Path::new(platform["receipt"].as_str().unwrap()).is_file());
 }
 

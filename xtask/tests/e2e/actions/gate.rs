@@ -2,6 +2,7 @@
 
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -16,6 +17,7 @@ type Requests = Arc<Mutex<Vec<String>>>;
 pub(super) struct Gate {
     pub(super) address: String,
     requests: Requests,
+    is_public: Arc<AtomicBool>,
 }
 
 impl Gate {
@@ -25,15 +27,23 @@ impl Gate {
         let gate = Gate {
             address: listener.local_addr().unwrap().to_string(),
             requests: Requests::default(),
+            is_public: Arc::default(),
         };
         let (requests, upstream) = (Arc::clone(&gate.requests), upstream.to_owned());
+        let is_public = Arc::clone(&gate.is_public);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (requests, upstream) = (Arc::clone(&requests), upstream.clone());
-                thread::spawn(move || serve(&client, &upstream, &requests));
+                let is_public = is_public.load(Ordering::Relaxed);
+                thread::spawn(move || serve(&client, &upstream, &requests, is_public));
             }
         });
         gate
+    }
+
+    /// Lets everybody read, as the packages of a public repository may be.
+    pub(super) fn make_public(&self) {
+        self.is_public.store(true, Ordering::Relaxed);
     }
 
     /// The requests since the last call.
@@ -43,11 +53,12 @@ impl Gate {
 }
 
 /// The answer to who may not do it, if any.
-fn refusal(user: &str, method: &str) -> Option<(&'static str, &'static str)> {
+fn refusal(user: &str, method: &str, is_public: bool) -> Option<(&'static str, &'static str)> {
     let reads = matches!(method, "GET" | "HEAD");
     match user {
         "write" => None,
         "read" if reads => None,
+        _ if reads && is_public => None,
         "read" => Some(("403 Forbidden", "")),
         _ => Some((
             "401 Unauthorized",
@@ -66,7 +77,7 @@ fn user(head: &str) -> Option<String> {
 }
 
 /// Passes a request on, or refuses it; a connection that breaks is somebody else's doing.
-fn serve(client: &TcpStream, upstream: &str, requests: &Requests) -> Option<()> {
+fn serve(client: &TcpStream, upstream: &str, requests: &Requests, is_public: bool) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
     let Some((mut head, length)) = read_head(&mut reader) else {
         // An engine tries TLS first, and goes on without it only after an answer in plain HTTP.
@@ -81,7 +92,7 @@ fn serve(client: &TcpStream, upstream: &str, requests: &Requests) -> Option<()> 
         .unwrap()
         .push(format!("{user} {method} {path}"));
     let mut body = (&mut reader).take(length);
-    if let Some((status, headers)) = refusal(&user, method) {
+    if let Some((status, headers)) = refusal(&user, method, is_public) {
         std::io::copy(&mut body, &mut std::io::sink()).ok()?;
         return respond(client, status, headers, &[]);
     }

@@ -102,6 +102,25 @@ impl Github {
         fs::read_to_string(self.path("home/releases")).unwrap_or_default()
     }
 
+    /// At a desk, with a token that may write.
+    pub(super) fn at_a_desk(&self, args: &[&str]) -> Ran {
+        let config = self.workspace.path("target/desk");
+        fs::create_dir_all(&config).unwrap();
+        // `write:x`
+        let auths = json!({"auths": {(&*self.gate.address): {"auth": "d3JpdGU6eA=="}}});
+        fs::write(config.join("config.json"), auths.to_string()).unwrap();
+        if let Ok(machine) = std::env::var("DOCKER_CONFIG") {
+            let plugins = config.join("cli-plugins");
+            if !plugins.exists() {
+                symlink(Path::new(&machine).join("cli-plugins"), plugins).unwrap();
+            }
+        }
+        let mut xtask = self.workspace.xtask(args);
+        xtask.env("DOCKER_CONFIG", config);
+        answer_for(&mut xtask, &[self]);
+        Ran::of(&mut xtask)
+    }
+
     /// What is on GitHub.
     pub(super) fn remote(&self) -> PathBuf {
         self.path("remote.git")
@@ -164,6 +183,9 @@ impl Github {
             commit: self.workspace.git(&["rev-parse", &commit]),
             payload,
             has_cache: false,
+            called: None,
+            job: None,
+            is_alone: false,
         }
     }
 
@@ -181,6 +203,11 @@ impl Github {
 
     /// act without anything of this machine's environment that would be taken for GitHub's.
     pub(super) fn act(&self, event: &str, folder: &Path) -> Command {
+        self.act_beside(&[], event, folder)
+    }
+
+    /// [`Github::act`] where other repositories are on GitHub as well.
+    pub(super) fn act_beside(&self, others: &[&Github], event: &str, folder: &Path) -> Command {
         let program = root().join("target/xtask/tools/bin/act");
         assert!(
             program.is_file(),
@@ -192,17 +219,11 @@ impl Github {
             .chain(std::env::split_paths(&path));
         let path = std::env::join_paths(folders).unwrap();
         let mut act = command(program, folder);
-        let remote = format!("url.file://{}.insteadOf", self.remote().display());
         act.env_clear()
             .env("PATH", path)
-            .env("HOME", self.path("home"))
-            .env("GIT_CONFIG_COUNT", "1")
-            .env("GIT_CONFIG_KEY_0", remote)
-            .env(
-                "GIT_CONFIG_VALUE_0",
-                format!("https://github.com/{}", self.name),
-            )
-            .arg(event);
+            .env("HOME", self.path("home"));
+        answer_for(&mut act, &[&[self], others].concat());
+        act.arg(event);
         // What a build needs behind a network that inspects TLS.
         for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
             if let Some(value) = std::env::var_os(name) {
@@ -210,5 +231,17 @@ impl Github {
             }
         }
         act
+    }
+}
+
+/// Lets git find what is on GitHub in the repositories here.
+fn answer_for(command: &mut Command, repositories: &[&Github]) {
+    command.env("GIT_CONFIG_COUNT", repositories.len().to_string());
+    for (number, github) in repositories.iter().enumerate() {
+        let url = format!("https://github.com/{}", github.name);
+        let remote = format!("url.file://{}.insteadOf", github.remote().display());
+        command
+            .env(format!("GIT_CONFIG_KEY_{number}"), remote)
+            .env(format!("GIT_CONFIG_VALUE_{number}"), url);
     }
 }

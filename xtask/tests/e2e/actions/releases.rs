@@ -5,8 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::github::Github;
-use super::run::{Run, succeeded};
-use crate::common::Ran;
+use super::run::{Run, engine, succeeded};
 
 impl Github {
     fn on_tag<'a>(&'a self, tag: &str) -> Run<'a> {
@@ -28,24 +27,6 @@ impl Github {
         let payload = json!({"ref": "refs/heads/main"});
         self.run("release.yml", "workflow_dispatch", "main", payload)
             .input("version", version)
-    }
-
-    /// At a desk, with a token that may write.
-    fn at_a_desk(&self, args: &[&str]) -> Ran {
-        let config = self.workspace.path("target/desk");
-        fs::create_dir_all(&config).unwrap();
-        // `write:x`
-        let auths = json!({"auths": {(&*self.gate.address): {"auth": "d3JpdGU6eA=="}}});
-        fs::write(config.join("config.json"), auths.to_string()).unwrap();
-        let mut xtask = self.workspace.xtask(args);
-        let url = format!("https://github.com/{}", self.name);
-        let remote = format!("url.file://{}.insteadOf", self.remote().display());
-        xtask
-            .env("DOCKER_CONFIG", config)
-            .env("GIT_CONFIG_COUNT", "1")
-            .env("GIT_CONFIG_KEY_0", remote)
-            .env("GIT_CONFIG_VALUE_0", url);
-        Ran::of(&mut xtask)
     }
 }
 
@@ -164,7 +145,7 @@ fn two_tags_at_once_are_both_released() {
 #[ignore = "the real image, twice verified"]
 fn the_real_image_is_published_and_released() {
     let github = Github::real();
-    let main = github.on_push("image.yml", "refs/heads/main");
+    let main = github.on_push("image.yml", "refs/heads/main").alone();
     succeeded(&main.start(&["STAND_INS_VERIFY=real"]));
     let dev = github.digest("dev");
     assert!(dev.is_some());
@@ -173,9 +154,22 @@ fn the_real_image_is_published_and_released() {
     let version = format!("v{}", version.split('"').next().unwrap());
     github.workspace.git(&["tag", &version]);
     github.push(&version);
-    let release = github.on_tag(&version);
+    let release = github.on_tag(&version).alone();
     succeeded(&release.start(&["STAND_INS_VERIFY=real"]));
     assert_eq!(github.digest("latest"), dev);
     let audit = github.run("audit.yml", "schedule", "main", json!({}));
     audit.succeeds();
+
+    // Somebody else uses it, as the example of the docs does.
+    github.gate.make_public();
+    let user = Github::new();
+    let (commit, digest) = (github.workspace.revision(), dev.unwrap());
+    let run = user.uses(&github, &version, &commit, &digest).alone();
+    let engine = format!("DOCKER_HOST={}", engine());
+    let own = if cfg!(target_arch = "x86_64") {
+        "STAND_INS_VERIFY=linux/amd64"
+    } else {
+        "STAND_INS_VERIFY=linux/arm64"
+    };
+    succeeded(&run.start(&[own, &engine]));
 }

@@ -155,6 +155,38 @@ fn no_job_that_compiles_gets_the_tokens_of_the_runner() {
     }
 }
 
+/// The steps that use an artifact of `xtask.yml` are in two files and five jobs. An action of this
+/// repository, which all could share, would be read from the checkout; a release by hand checks out the
+/// commit of a tag, which may have another such action or none, and the digest is checked before anything
+/// of that commit runs. So each job has the step, and all are the same.
+#[test]
+fn what_another_job_compiled_is_checked_before_it_is_started() {
+    let mut checks = Vec::new();
+    for (name, text) in all() {
+        let steps: Vec<&str> = text.split("\n      - ").collect();
+        for (number, step) in steps.iter().enumerate() {
+            let is_download = step.contains("download-artifact@") && step.contains("name: xtask-");
+            if !is_download {
+                assert!(
+                    !step.contains("download-artifact@") || step.contains("pattern: receipts-*"),
+                    "{step}"
+                );
+                continue;
+            }
+            let (check, digest) = steps[number + 1].split_once("          DIGEST: ").unwrap();
+            assert!(
+                digest.starts_with("${{ ") && digest.contains(".outputs."),
+                "{name}: {digest}"
+            );
+            checks.push(check.to_owned());
+        }
+    }
+    assert_eq!(checks.len(), 5);
+    checks.dedup();
+    assert_eq!(checks.len(), 1, "{checks:#?}");
+    assert!(checks[0].contains("test \"$(sha256sum ./* | sha256sum)\" = \"$DIGEST\""));
+}
+
 /// Each action that is used has a stand-in, which was written by the source of that major version.
 #[test]
 fn stand_ins_are_of_the_versions_that_are_used() {

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Stdio;
+use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -147,7 +148,15 @@ fn who_may_not_push_does_not_wait_for_a_build() {
     assert!(cancelled.unwrap().contains(path), "{requests:#?}");
 }
 
+/// Side by side, as silence is waited for on the clock.
 #[test]
+fn a_fault_that_passes_is_ridden_out_at_every_request_and_so_is_silence() {
+    thread::scope(|scope| {
+        scope.spawn(a_registry_that_falls_silent_is_asked_again);
+        a_fault_that_passes_is_ridden_out_at_every_request();
+    });
+}
+
 fn a_fault_that_passes_is_ridden_out_at_every_request() {
     let (workspace, proxy) = behind_a_proxy();
     workspace.push(&[]);
@@ -169,7 +178,6 @@ fn a_fault_that_passes_is_ridden_out_at_every_request() {
 }
 
 /// Silent is a registry for longer than any answer is waited for.
-#[test]
 fn a_registry_that_falls_silent_is_asked_again() {
     let (workspace, proxy) = behind_a_proxy();
     workspace.push(&[]);
@@ -199,7 +207,7 @@ fn a_push_that_is_ended_is_finished_by_the_next() {
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         while proxy.requests().len() < 5 {
-            std::thread::yield_now();
+            thread::yield_now();
         }
         kill_process(Pid::from_child(&child), signal).unwrap();
         let said: Vec<String> = lines.by_ref().map(Result::unwrap).collect();
@@ -226,7 +234,7 @@ fn a_merge_that_is_ended_before_dev_is_moved_says_so() {
     let merge = merge.unwrap();
     let is_dev = |request: &String| request.starts_with("PUT") && request.ends_with("/dev");
     while !proxy.requests().iter().any(is_dev) {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     kill_process(Pid::from_child(&merge), Signal::INT).unwrap();
     let ran = Ran::from(merge.wait_with_output().unwrap());

@@ -1,5 +1,7 @@
 //! Images other than the agent image, and engines that fail: a readable report, never a crash.
 
+use std::thread;
+
 use super::{Image, Verified};
 use crate::common::Ran;
 use crate::world::{base, image, xtask};
@@ -53,8 +55,16 @@ fn wrong_usage_is_an_error() {
     assert!(ran.stderr.contains("/no/such/file"), "{ran:#?}");
 }
 
-/// The base alone, and an empty image.
+/// Both tests take half a minute: side by side, as one waits on the clock.
 #[test]
+fn another_image_gets_a_report_and_one_that_hangs_does_not_hang_the_run() {
+    thread::scope(|scope| {
+        scope.spawn(a_claude_that_hangs_does_not_hang_the_run);
+        another_image_altogether_gets_a_report();
+    });
+}
+
+/// The base alone, and an empty image.
 fn another_image_altogether_gets_a_report() {
     let scratch = Image::build("FROM scratch\nCOPY Dockerfile /\n");
     let receipts = tempfile::tempdir().unwrap();
@@ -87,7 +97,6 @@ fn a_missing_engine_is_an_error() {
 }
 
 /// A check that hangs costs its own time limit alone: the others are judged all the same.
-#[test]
 fn a_claude_that_hangs_does_not_hang_the_run() {
     let script = "COPY --chmod=755 <<'EOF' /usr/local/bin/claude\n#!/bin/sh\nsleep 600\nEOF";
     let line = format!("FROM {}\nUSER root\n{script}\nUSER 1000:1000\n", image());
@@ -97,7 +106,7 @@ fn a_claude_that_hangs_does_not_hang_the_run() {
         "--only",
         "claude-pinned,claude-offline,claude-telemetry,pid1-reap",
     ];
-    let verified = Verified::of(&broken.0, receipts.path(), &only);
+    let verified = Verified::beside(&broken.0, receipts.path(), &only);
     assert_eq!(verified.code, Some(1), "{}", verified.stderr);
     assert_eq!(verified.ids("failed"), ["claude-pinned", "claude-offline"]);
     assert_eq!(verified.ids("passed"), ["pid1-reap", "claude-telemetry"]);

@@ -175,7 +175,7 @@ fn growth_is_measured_against_what_is_published() {
         "{}",
         verified.report
     );
-    published.index("v0.2.0", &[&published.good, &published.arm64]);
+    let released = published.index("v0.2.0", &[&published.good, &published.arm64]);
     let verified = Verified::of(image(), receipts.path(), &args);
     assert_eq!(
         verified.ids("passed"),
@@ -183,4 +183,15 @@ fn growth_is_measured_against_what_is_published() {
         "{}",
         verified.report
     );
+    // What is published is compared with its own repository, whatever the settings name.
+    let args = [
+        "--pull",
+        "--platform",
+        "linux/amd64",
+        "--only",
+        "image-growth",
+    ];
+    let verified = Verified::of(&released, receipts.path(), &args);
+    let passed = verified.ids("passed");
+    assert_eq!(passed, ["image-growth"], "{}", verified.report);
 }

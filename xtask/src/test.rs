@@ -116,16 +116,17 @@ const E2E: &str = "test --locked --package xtask --features e2e --test e2e -- --
 const ACTIONS: &str = "test --locked --package xtask --features e2e --test e2e -- actions::";
 /// What `--all` adds to both.
 const ALL: &str = " --include-ignored";
-/// For tests that mostly wait for other programs: even two CPUs run four of them. Those that compute, or
-/// measure times, get as many as there are CPUs.
-fn threads() -> String {
-    let cpus = std::thread::available_parallelism().map_or(1, NonZero::get);
-    format!(" --test-threads={}", cpus.max(4))
-}
 /// Brings up test beds of its own; only where there can be one.
 const FAULTS: &str = "test --locked --package testbed --features e2e --test it faults::";
 /// The steps that need an engine, in order.
 const ENGINE_STEPS: [&str; 5] = ["dockerfile", "hadolint", "compose", "end to end", "actions"];
+
+/// For tests that mostly wait for other programs, as the entrypoint's: even two CPUs run four of them. Those
+/// on an engine compute, and some measure times: one for each CPU.
+fn threads() -> String {
+    let cpus = std::thread::available_parallelism().map_or(1, NonZero::get);
+    format!(" --test-threads={}", cpus.max(4))
+}
 
 struct Run<'a> {
     ctx: &'a Ctx,
@@ -261,7 +262,7 @@ impl Run<'_> {
         let more = if all { ALL } else { "" };
         self.cargo(e2e, &format!("{E2E}{more}"))?;
         match (&self.tools, self.ctx.exec.find("node")) {
-            (Ok(_), Some(_)) => self.cargo(actions, &format!("{ACTIONS}{}{more}", threads())),
+            (Ok(_), Some(_)) => self.cargo(actions, &format!("{ACTIONS}{more}")),
             (Err(why), _) => {
                 let why = why.clone();
                 self.not_run(actions, &why);

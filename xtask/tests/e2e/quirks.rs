@@ -14,6 +14,7 @@ mod rows;
 mod rule;
 mod run;
 mod scene;
+mod seen;
 mod session;
 mod stand;
 mod tls;

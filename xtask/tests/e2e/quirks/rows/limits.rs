@@ -136,7 +136,7 @@ pub(in super::super) const ROWS: &[Row] = &[
                 "<html><head><title>413 Request Entity Too Large</title></head></html>",
             ),
         )],
-        runs: &[(Copy, fails(&["413"]))],
+        runs: &[(Copy, fails(&["413", "@sha256:"]))],
         crane: PUSH,
         ..ROW
     },

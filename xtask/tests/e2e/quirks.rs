@@ -14,6 +14,7 @@ mod rows;
 mod rule;
 mod run;
 mod scene;
+mod seen;
 mod session;
 mod stand;
 mod tls;
@@ -47,14 +48,7 @@ fn every_quirk_comes_out_as_the_table_says() {
                     let Some(row) = next.lock().unwrap().next() else {
                         return;
                     };
-                    let begun = std::time::Instant::now();
                     let found = runner.row(row);
-                    eprintln!(
-                        "ROW {:?} {} {}",
-                        begun.elapsed(),
-                        row.name,
-                        if found.is_empty() { "ok" } else { "WRONG" }
-                    );
                     if !found.is_empty() {
                         wrong
                             .lock()

@@ -98,6 +98,14 @@ pub(super) const fn failure(says: &'static [&'static str]) -> Failure {
     }
 }
 
+/// [`fails`] before anything is built.
+pub(super) const fn fails_unbuilt(says: &'static [&'static str]) -> Ends {
+    Ends::Fails(Failure {
+        never: &["#1 "],
+        ..failure(says)
+    })
+}
+
 /// [`fails`] after so many requests at most.
 pub(super) const fn fails_within(requests: usize, says: &'static [&'static str]) -> Ends {
     Ends::Fails(Failure {

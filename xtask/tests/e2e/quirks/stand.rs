@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use super::auth::{self, Auth, Login, TOKEN, Uses};
+use super::auth::{Auth, Login, Uses};
 use super::http::{Answer, Request};
 use super::rule::{self, Names, Progress, Rule};
+use super::seen::{Role, Seen};
 use super::tls;
 
 /// After more requests than this a client is in a loop.
@@ -28,24 +29,33 @@ pub(super) enum Place {
     Named(&'static str),
 }
 
-/// Who is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Registry,
-    /// Another origin: a store of blobs, or somebody who wants a password.
-    Other,
-    Tokens,
-    /// The proxy, in the open.
-    Proxy,
-}
+impl Place {
+    /// Whether this machine has such a place.
+    pub(super) fn is_here(self) -> bool {
+        self != Place::Plain("[::1]") || TcpListener::bind("[::1]:0").is_ok()
+    }
 
-/// A request, as it came.
-#[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) role: Role,
-    pub(super) method: String,
-    pub(super) target: String,
-    pub(super) authorization: Option<String>,
+    /// What the client calls the registry, the other origin and the token server on these ports.
+    fn names(self, [registry, other, tokens]: [u16; 3]) -> Names {
+        let (host, scheme) = match self {
+            Place::Named(name) => {
+                return Names {
+                    registry: name.to_owned(),
+                    other: "storage.test".to_owned(),
+                    tokens: "auth.test".to_owned(),
+                    scheme: "https",
+                };
+            }
+            Place::Plain(host) => (host, "http"),
+            Place::Tls { .. } => ("127.0.0.1", "https"),
+        };
+        Names {
+            registry: format!("{host}:{registry}"),
+            other: format!("127.0.0.1:{other}"),
+            tokens: format!("127.0.0.1:{tokens}"),
+            scheme,
+        }
+    }
 }
 
 pub(super) struct Stand {
@@ -79,38 +89,16 @@ impl Stand {
         auth: Auth,
         rules: &'static [Rule],
     ) -> Stand {
-        let host = if let Place::Plain(host) = place {
-            host
-        } else {
-            "127.0.0.1"
+        let first = match place {
+            Place::Plain("[::1]") => "[::1]:0",
+            _ => "127.0.0.1:0",
         };
-        let ip = if host == "[::1]" {
-            "[::1]:0"
-        } else {
-            "127.0.0.1:0"
-        };
-        let listeners = [ip, "127.0.0.1:0", "127.0.0.1:0"].map(|ip| TcpListener::bind(ip).unwrap());
+        let listeners = [first, "127.0.0.1:0", "127.0.0.1:0"];
+        let listeners = listeners.map(|address| TcpListener::bind(address).unwrap());
         let ports = listeners
             .each_ref()
             .map(|one| one.local_addr().unwrap().port());
-        let names = match place {
-            Place::Named(name) => Names {
-                registry: name.to_owned(),
-                other: "storage.test".to_owned(),
-                tokens: "auth.test".to_owned(),
-                scheme: "https",
-            },
-            _ => Names {
-                registry: format!("{host}:{}", ports[0]),
-                other: format!("127.0.0.1:{}", ports[1]),
-                tokens: format!("127.0.0.1:{}", ports[2]),
-                scheme: if matches!(place, Place::Tls { .. }) {
-                    "https"
-                } else {
-                    "http"
-                },
-            },
-        };
+        let names = place.names(ports);
         let shared = Arc::new(Shared {
             upstream: upstream.to_owned(),
             names: names.clone(),
@@ -146,9 +134,7 @@ impl Stand {
     /// What reached an origin that it was not meant for; empty when all is well.
     pub(super) fn leaks(&self) -> Vec<String> {
         let seen = self.seen().into_iter();
-        let leaks = seen
-            .filter(|one| one.role.is_leak(one))
-            .map(|one| format!("{one:?}"));
+        let leaks = seen.filter(Seen::is_leak).map(|one| format!("{one:?}"));
         leaks.collect()
     }
 
@@ -177,21 +163,6 @@ impl Stand {
         ) {
             command.env("SSL_CERT_FILE", tls::certificate());
         }
-    }
-}
-
-impl Role {
-    fn is_leak(self, one: &Seen) -> bool {
-        let authorization = one.authorization.as_deref();
-        let is_in_address = [auth::PASSWORD, auth::IDENTITY, TOKEN]
-            .iter()
-            .any(|secret| one.target.contains(secret));
-        is_in_address
-            || match self {
-                Role::Registry => false,
-                Role::Tokens => authorization.is_some_and(|value| value.contains(TOKEN)),
-                Role::Other | Role::Proxy => authorization.is_some(),
-            }
     }
 }
 

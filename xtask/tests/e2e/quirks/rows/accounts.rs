@@ -1,7 +1,7 @@
 //! What `docker login` left, and what the account may do.
 
 use super::super::auth::{Auth, BEARER, Grants, LOGIN, Login, NO_LOGIN, Tokens};
-use super::super::row::{Command, Ends, LS, ROW, Row, TAG, fails};
+use super::super::row::{Command, Ends, LS, ROW, Row, TAG, fails, fails_unbuilt};
 use super::super::rule::{Does, on};
 
 use Command::{Audit, AuditAll, Copy, Merge, Plan, Prune, Push, Release, Status, Tags};
@@ -43,7 +43,7 @@ pub(in super::super) const ROWS: &[Row] = &[
             (Release, REFUSED),
             (Copy, REFUSED),
             (Merge, REFUSED),
-            (Push, REFUSED),
+            (Push, fails_unbuilt(&["docker login"])),
         ],
         crane: TAG,
         ..ROW
@@ -52,7 +52,11 @@ pub(in super::super) const ROWS: &[Row] = &[
         name: "a token for less than was asked for",
         source: "radius-project/radius#12572",
         auth: granting(Grants::Pull),
-        runs: &[(Release, REFUSED), (Copy, REFUSED), (Push, REFUSED)],
+        runs: &[
+            (Release, REFUSED),
+            (Copy, REFUSED),
+            (Push, fails_unbuilt(&["docker login"])),
+        ],
         crane: TAG,
         ..ROW
     },

@@ -2,7 +2,8 @@
 
 use super::super::http::Framing;
 use super::super::row::{
-    Command, Crane, Ends, Failure, LS, PUSH, ROW, Row, TAG, fails, fails_within, failure,
+    Command, Crane, Ends, Failure, LS, PUSH, ROW, Row, TAG, fails, fails_unbuilt, fails_within,
+    failure,
 };
 use super::super::rule::{Does, When, on};
 
@@ -135,7 +136,7 @@ pub(in super::super) const ROWS: &[Row] = &[
                 "<html><head><title>413 Request Entity Too Large</title></head></html>",
             ),
         )],
-        runs: &[(Copy, fails(&["413"]))],
+        runs: &[(Copy, fails(&["413", "@sha256:"]))],
         crane: PUSH,
         ..ROW
     },
@@ -154,7 +155,7 @@ pub(in super::super) const ROWS: &[Row] = &[
             ),
             (
                 Push,
-                fails(&["does not exist in the registry", "create the repository"]),
+                fails_unbuilt(&["does not exist in the registry", "create the repository"]),
             ),
         ],
         crane: PUSH,
@@ -232,10 +233,7 @@ pub(in super::super) const ROWS: &[Row] = &[
             ),
             (
                 Push,
-                Fails(Failure {
-                    never: &["#1 "],
-                    ..failure(&["permission_denied: write_package", "docker login"])
-                }),
+                fails_unbuilt(&["permission_denied: write_package", "docker login"]),
             ),
         ],
         crane: TAG,

@@ -102,6 +102,7 @@ pub(in super::super) const ROWS: &[Row] = &[
         source: "simonw/datasette#2470",
         rules: &[linked("{next}; rel=\"next\"")],
         runs: &[
+            (Tags, fails(&["Link"])),
             (Audit, fails(&["Link"])),
             (Status, fails(&["Link"])),
             (Prune, fails(&["Link"])),
@@ -123,7 +124,7 @@ pub(in super::super) const ROWS: &[Row] = &[
         rules: &[linked(
             "<{scheme}://{registry}/repository/proxy{next}>; rel=\"next\"",
         )],
-        runs: &[(Audit, fails(&[])), (Prune, fails(&[]))],
+        runs: &[(Tags, fails(&[])), (Audit, fails(&[])), (Prune, fails(&[]))],
         crane: LS,
         ..ROW
     },
@@ -143,6 +144,7 @@ pub(in super::super) const ROWS: &[Row] = &[
             ),
         ],
         runs: &[
+            (Tags, fails(&[])),
             (Audit, fails(&[])),
             (Status, fails(&[])),
             (Prune, fails(&[])),
@@ -178,7 +180,11 @@ pub(in super::super) const ROWS: &[Row] = &[
         name: "the first page for ever",
         source: "cap-js-community/mtx-tool#75, cue-labs/oci#53",
         rules: &[wrong(Wrong::IgnoresCursor)],
-        runs: &[(Audit, fails(&[])), (Status, fails(&[]))],
+        runs: &[
+            (Tags, fails(&[])),
+            (Audit, fails(&[])),
+            (Status, fails(&[])),
+        ],
         crane: LS,
         ..ROW
     },

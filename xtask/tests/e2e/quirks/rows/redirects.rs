@@ -125,11 +125,11 @@ pub(in super::super) const ROWS: &[Row] = &[
             "/blobs/",
             Does::Answer(
                 "307 Temporary Redirect",
-                &[("Location", "http://{registry}{path}")],
+                &[("Location", "http://{other}{path}")],
                 "",
             ),
         )],
-        runs: &[(Audit, fails(&[]))],
+        runs: &[(Audit, fails(&["plain HTTP"]))],
         crane: BLOB,
         ..ROW
     },

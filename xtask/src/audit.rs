@@ -59,7 +59,7 @@ impl Args {
         let history = journal::history(&ctx.records().join("release"))?;
         let mut repositories = Vec::new();
         for repository in ctx.repositories() {
-            anstream::eprintln!("reading `{repository}`");
+            crate::say::errln!("reading `{repository}`");
             let puller = Puller::new(&ctx.exec, repository);
             repositories.push(observe::observe(repository, &puller, self.all)?);
         }
@@ -74,7 +74,7 @@ impl Args {
         if ctx.json {
             report::print_json(&report)?;
         } else {
-            anstream::print!("{text}");
+            crate::say::out!("{text}");
         }
         github::write_summary(&ctx.exec, &format!("### Audit\n\n{}", block("", &text)))?;
         match report.findings.len() {

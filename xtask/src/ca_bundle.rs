@@ -24,7 +24,7 @@ pub fn find(exec: &Exec, asked: Option<&Path>) -> anyhow::Result<Option<PathBuf>
         if path.is_file() {
             return Ok(Some(std::path::absolute(path)?));
         }
-        anstream::eprintln!(
+        crate::say::errln!(
             "note: {name} names `{}`, which is not a file; it is ignored",
             path.display()
         );

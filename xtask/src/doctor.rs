@@ -63,7 +63,7 @@ impl Args {
         if ctx.json {
             report::print_json(&findings)?;
         } else {
-            anstream::print!("{}", report::table(&findings.rows()));
+            crate::say::out!("{}", report::table(&findings.rows()));
         }
         if !findings.native.is_empty() || findings.git.is_none() {
             bail!("`cargo xtask image` cannot build here; what it lacks is listed above");

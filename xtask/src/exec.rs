@@ -164,7 +164,7 @@ impl Exec {
 
     fn echo(&self, line: &str) {
         if self.verbose {
-            anstream::eprintln!("$ {line}");
+            crate::say::errln!("$ {line}");
         }
     }
 }

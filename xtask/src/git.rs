@@ -5,7 +5,6 @@ mod log;
 mod ls_remote;
 mod open;
 mod owner;
-mod printable;
 mod remote;
 mod show;
 mod status;

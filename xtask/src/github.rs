@@ -1,7 +1,7 @@
 //! GitHub Actions: what it says of the commit, and the step outputs and summary that it reads.
 
 mod event;
-pub(crate) mod markdown;
+pub mod markdown;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -11,6 +11,7 @@ use anyhow::Context as _;
 pub(crate) use self::event::Origin;
 use crate::exec::Exec;
 use crate::git::Head;
+use crate::{printable, say};
 
 /// What CI says of the commit that it builds.
 #[derive(Clone, Debug, Default)]
@@ -81,14 +82,14 @@ impl Group {
             .var("GITHUB_ACTIONS")
             .is_some_and(|value| value == "true");
         if is_there {
-            anstream::eprintln!("::group::{name}");
+            say::workflow_command("group", name);
         }
         Group(is_there)
     }
 
     pub(crate) fn end(self) {
         if self.0 {
-            anstream::eprintln!("::endgroup::");
+            say::workflow_command("endgroup", "");
         }
     }
 }
@@ -102,9 +103,9 @@ pub fn write_outputs(exec: &Exec, outputs: &[(&str, String)]) -> anyhow::Result<
     append(exec, "GITHUB_OUTPUT", &text)
 }
 
-/// Appends Markdown to the file that `GITHUB_STEP_SUMMARY` names.
+/// Appends Markdown, without what a terminal obeys, to the file that `GITHUB_STEP_SUMMARY` names.
 pub fn write_summary(exec: &Exec, markdown: &str) -> anyhow::Result<()> {
-    append(exec, "GITHUB_STEP_SUMMARY", markdown)
+    append(exec, "GITHUB_STEP_SUMMARY", &printable::text(markdown))
 }
 
 /// Whether somebody reads a step summary.
@@ -128,7 +129,7 @@ fn append(exec: &Exec, variable: &str, text: &str) -> anyhow::Result<()> {
 /// grows until no line of the value equals it, so that a value cannot end its own block.
 fn output(name: &str, value: &str) -> String {
     let mut delimiter = String::from("EOF");
-    while value.lines().any(|line| line == delimiter) {
+    while value.split(['\n', '\r']).any(|line| line == delimiter) {
         delimiter.push('_');
     }
     format!("{name}<<{delimiter}\n{value}\n{delimiter}\n")
@@ -145,5 +146,6 @@ mod tests {
             output("x", "a\nEOF\nevil=1\nEOF_"),
             "x<<EOF__\na\nEOF\nevil=1\nEOF_\nEOF__\n"
         );
+        assert_eq!(output("x", "a\rEOF\rb"), "x<<EOF_\na\rEOF\rb\nEOF_\n");
     }
 }

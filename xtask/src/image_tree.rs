@@ -3,25 +3,27 @@
 mod annotations;
 mod broken;
 mod content;
+mod entries;
 mod media_type;
 mod upload;
 
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
-pub(crate) use self::broken::Broken;
 use self::broken::broken;
+pub(crate) use self::broken::{Broken, is_broken};
 pub(crate) use self::content::Content;
-use self::media_type::INDEX;
-pub(crate) use self::media_type::{is_blob, is_image_config, is_layer, is_unspecific, media_type};
+pub(crate) use self::entries::IndexEntry;
+pub(crate) use self::media_type::{is_blob, is_image_config, is_layer, is_unspecific};
 pub(crate) use self::upload::{Sent, upload};
 use crate::build_step;
-use crate::oci::{Config, Descriptor, Digest, Document, Manifest, OciPlatform, Step};
+use crate::oci::{Config, Digest, INDEX, OciPlatform, Step};
 use crate::platform::Platform;
 use crate::registry::Puller;
 pub(crate) use crate::store::{Blobs, ManifestStore};
+use crate::threads;
 use crate::version::Version;
 
 impl ManifestStore for Puller {
@@ -29,14 +31,8 @@ impl ManifestStore for Puller {
         Ok(Puller::manifest(self, digest.as_str())?.map(|(_, bytes)| bytes))
     }
 
-    /// Fails with [`Broken`] when it is not JSON: the registry is well, and the image is not.
-    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>> {
-        self.json(digest).map_err(|error| {
-            if error.is::<serde_json::Error>() {
-                return broken(format!("`{digest}`"), "is not JSON");
-            }
-            error
-        })
+    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        self.small_blob(digest)
     }
 }
 
@@ -52,20 +48,12 @@ pub(crate) struct ImageTree {
     pub(crate) attestations: Vec<IndexEntry>,
 }
 
-/// An entry of an index: its JSON as it is, and the parsed descriptor.
-#[derive(Clone, Debug)]
-pub(crate) struct IndexEntry {
-    pub(crate) raw: Value,
-    pub(crate) descriptor: Descriptor,
-}
-
 /// An image for one platform.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
     pub(crate) entry: IndexEntry,
     /// From the index, or else from the image's configuration.
     pub(crate) platform: OciPlatform,
-    pub(crate) manifest: Manifest,
     pub(crate) config: Config,
 }
 
@@ -97,12 +85,12 @@ impl Image {
 
     /// For each layer, the step of the build that made it, where that is known.
     pub(crate) fn steps(&self) -> Vec<Option<&Step>> {
-        build_step::of_layers(&self.config.history, self.manifest.layers.len())
+        build_step::of_layers(&self.config.history, self.entry.manifest.layers.len())
     }
 
     /// Each layer with its size as a registry stores it.
     pub(crate) fn layers(&self) -> Vec<(Digest, u64)> {
-        let layers = self.manifest.layers.iter();
+        let layers = self.entry.manifest.layers.iter();
         layers
             .map(|layer| (layer.digest.clone(), layer.size))
             .collect()
@@ -121,49 +109,41 @@ const VERSION: &str = "org.opencontainers.image.version";
 impl ImageTree {
     /// Reads the images that `bytes`, an index or a manifest, name.
     ///
-    /// Fails with [`Broken`] when something is missing or is not an image, and with another error
-    /// when `store` does not answer.
+    /// Fails with [`Broken`] when something is missing, is not an image, or can be read in two ways, and
+    /// with another error when `store` does not answer.
     pub(crate) fn read(bytes: Vec<u8>, store: &impl ManifestStore) -> anyhow::Result<ImageTree> {
-        let digest = Digest::of(&bytes);
-        let (mut images, mut attestations) = (Vec::new(), Vec::new());
-        let document = Document::parse(&bytes).map_err(|why| broken("it:", format!("{why:#}")))?;
-        let value: Value = serde_json::from_slice(&bytes)?;
-        match document {
-            Document::Index(index) => {
-                let entries = value["manifests"].as_array().into_iter().flatten();
-                for (raw, descriptor) in entries.zip(index.manifests) {
-                    let entry = IndexEntry {
-                        raw: raw.clone(),
-                        descriptor,
-                    };
-                    if entry.descriptor.is_attestation() {
-                        attestations.push(entry);
-                    } else {
-                        images.push(image(entry, store)?);
-                    }
-                }
-            }
-            Document::Manifest(manifest) => {
-                let raw = json!({
-                    "mediaType": media_type(&value),
-                    "digest": digest,
-                    "size": bytes.len(),
-                });
-                let descriptor = serde_json::from_value(raw.clone())?;
-                images.push(of_manifest(
-                    IndexEntry { raw, descriptor },
-                    manifest,
-                    store,
-                )?);
-            }
-        }
+        let root = entries::read(&bytes, store)?;
+        let is_attestation =
+            |entry: &IndexEntry| root.is_index && entry.descriptor.is_attestation();
+        let (attestations, images): (Vec<_>, Vec<_>) =
+            root.entries.into_iter().partition(is_attestation);
+        let configs = threads::each(&images, |entry| config(entry, store))?;
+        let images = images.into_iter().zip(configs);
+        let images: Vec<Image> = images
+            .map(|(entry, config)| image(entry, config))
+            .collect::<Result<_, _>>()?;
+        one_for_each_platform(&images)?;
         Ok(ImageTree {
-            digest,
-            media_type: media_type(&value),
+            digest: Digest::of(&bytes),
+            media_type: root.media_type,
             bytes,
             images,
             attestations,
         })
+    }
+
+    /// Everything below it that a registry must have, but for the configurations of its images, which were
+    /// read with it.
+    pub(crate) fn unread(&self) -> Content {
+        let images = self.images.iter().map(|image| &image.entry);
+        let mut content = Content::of(images.chain(&self.attestations).cloned());
+        let read = self
+            .images
+            .iter()
+            .map(|image| &image.entry.manifest.config.digest);
+        let read: Vec<&Digest> = read.collect();
+        content.blobs.retain(|blob| !read.contains(&&blob.digest));
+        content
     }
 
     pub(crate) fn is_index(&self) -> bool {
@@ -172,7 +152,7 @@ impl ImageTree {
             .is_none_or(|image| *image.digest() != self.digest)
     }
 
-    /// The images for `platform`. There should be one.
+    /// The images for `platform`: one or none.
     pub(crate) fn images_for(&self, platform: Platform) -> Vec<&Image> {
         let images = self.images.iter();
         images.filter(|image| image.is_for(platform)).collect()
@@ -187,39 +167,27 @@ impl ImageTree {
     }
 }
 
-fn image(entry: IndexEntry, store: &impl ManifestStore) -> anyhow::Result<Image> {
-    let digest = entry.descriptor.digest.clone();
-    let named = match &entry.descriptor.platform {
-        Some(platform) => format!("its manifest `{digest}` ({platform})"),
-        None => format!("its manifest `{digest}`"),
-    };
-    let bytes = store.manifest(&digest).with_context(|| named.clone())?;
+/// The configuration of an entry that is an image.
+fn config(entry: &IndexEntry, store: &impl ManifestStore) -> anyhow::Result<Config> {
+    let descriptor = &entry.manifest.config;
+    let named = format!("its configuration `{}`", descriptor.digest);
+    let bytes = store
+        .config(&descriptor.digest)
+        .with_context(|| named.clone())?;
     let bytes = bytes.ok_or_else(|| broken(&named, "is missing"))?;
-    match Document::parse(&bytes) {
-        Ok(Document::Manifest(manifest)) => of_manifest(entry, manifest, store),
-        Ok(Document::Index(_)) => Err(broken(named, "is an index")),
-        Err(why) => Err(broken(named, format!("is not a manifest: {why:#}"))),
-    }
+    let config = descriptor.config(&bytes);
+    config.map_err(|why| broken(&named, format!("cannot be read: {why}")))
 }
 
-fn of_manifest(
-    mut entry: IndexEntry,
-    manifest: Manifest,
-    store: &impl ManifestStore,
-) -> anyhow::Result<Image> {
-    let digest = &manifest.config.digest;
-    let named = format!("its configuration `{digest}`");
-    let config = store.config(digest).with_context(|| named.clone())?;
-    let config = config.ok_or_else(|| broken(&named, "is missing"))?;
-    let config: Config = serde_json::from_value(config)
-        .map_err(|why| broken(&named, format!("cannot be read: {why}")))?;
+fn image(mut entry: IndexEntry, config: Config) -> anyhow::Result<Image> {
+    let own = config.platform();
     let platform = match &entry.descriptor.platform {
+        Some(platform) if !platform.is_near(&own) => {
+            let why = format!("is for `{own}` by its configuration");
+            return Err(broken(entries::name(&entry.descriptor), why));
+        }
         Some(platform) => platform.clone(),
-        None => OciPlatform {
-            os: config.os.clone(),
-            architecture: config.architecture.clone(),
-            variant: None,
-        },
+        None => own,
     };
     // A lone manifest has its platform in its configuration alone.
     if entry.raw.get("platform").is_none() {
@@ -228,9 +196,23 @@ fn of_manifest(
     Ok(Image {
         entry,
         platform,
-        manifest,
         config,
     })
+}
+
+/// Engines take the first of several images for a platform, or another one.
+fn one_for_each_platform(images: &[Image]) -> Result<(), Broken> {
+    let mut known: BTreeMap<OciPlatform, &Image> = BTreeMap::new();
+    for image in images {
+        if let Some(other) = known.insert(image.platform.normal(), image) {
+            let (one, other) = (other.digest(), image.digest());
+            return Err(Broken::of(
+                format!("it has several images for `{}`:", image.platform.normal()),
+                format!("`{one}`, `{other}`"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Joins indexes to one: their images in the order given, then their attestations, annotated with what

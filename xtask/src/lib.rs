@@ -22,6 +22,7 @@ pub mod last_build;
 pub mod oci;
 pub mod platform;
 pub mod preflight;
+pub mod printable;
 mod prune;
 pub mod published;
 pub mod reference;
@@ -30,6 +31,7 @@ pub mod registry;
 mod release;
 pub mod report;
 pub mod retry;
+pub mod say;
 pub mod settings;
 pub mod stop;
 mod store;
@@ -89,7 +91,7 @@ pub fn main(cli: Cli, run: impl FnOnce(Command, &Ctx) -> anyhow::Result<()>) -> 
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-            anstream::eprintln!("{red}error:{red:#} {error:#}");
+            say::error(&format_args!("{red}error:{red:#}"), &error);
             stop::exit_code(&error)
         }
     }

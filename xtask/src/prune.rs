@@ -74,7 +74,7 @@ impl Args {
         let repository = &ctx.settings.repository;
         let in_git = in_git(ctx)?;
         let registry = Registry::new(&ctx.exec, repository);
-        anstream::eprintln!("reading `{repository}`");
+        crate::say::errln!("reading `{repository}`");
         let left_over = LeftOver::new(&ctx.records(), repository);
         let tags = observe::observe(repository, &registry.puller())?;
         let question = Question {

@@ -3,9 +3,10 @@
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
-use crate::image_tree::{Broken, Image, ImageTree};
+use crate::image_tree::{Image, ImageTree, is_broken};
 use crate::oci::Digest;
 use crate::platform::Platform;
+use crate::printable::Printable;
 use crate::reference::Repository;
 use crate::registry::{Puller, TagList};
 use crate::version::latest::highest;
@@ -33,13 +34,15 @@ pub(crate) struct Wanted {
 
 /// What `tag` leads to. A registry that gives no answer is an error, never "nothing".
 pub(crate) fn inspect(puller: &Puller, tag: &str) -> anyhow::Result<TagContent> {
-    let Some((_, bytes)) = puller.manifest(tag)? else {
-        return Ok(TagContent::Absent);
+    let read = || {
+        let Some((_, bytes)) = puller.manifest(tag)? else {
+            return Ok(TagContent::Absent);
+        };
+        ImageTree::read(bytes, puller).map(TagContent::There)
     };
-    match ImageTree::read(bytes, puller) {
-        Ok(tree) => Ok(TagContent::There(tree)),
-        Err(error) if error.is::<Broken>() => Ok(TagContent::Broken(format!("{error:#}"))),
-        Err(error) => Err(error),
+    match read() {
+        Err(error) if is_broken(&error) => Ok(TagContent::Broken(format!("{error:#}"))),
+        read => read,
     }
 }
 
@@ -47,14 +50,8 @@ pub(crate) fn inspect(puller: &Puller, tag: &str) -> anyhow::Result<TagContent> 
 pub(crate) fn objections(tree: &ImageTree, wanted: &Wanted) -> Vec<String> {
     let mut objections = Vec::new();
     for &platform in &wanted.platforms {
-        match tree.images_for(platform).as_slice() {
-            [] => objections.push(format!("it has nothing for `{platform}`")),
-            [_] => {}
-            several => {
-                let digests = several.iter().map(|image| format!("`{}`", image.digest()));
-                let digests = digests.collect::<Vec<_>>().join(", ");
-                objections.push(format!("it has several images for `{platform}`: {digests}"));
-            }
+        if tree.images_for(platform).is_empty() {
+            objections.push(format!("it has nothing for `{platform}`"));
         }
     }
     for image in &tree.images {
@@ -66,7 +63,7 @@ pub(crate) fn objections(tree: &ImageTree, wanted: &Wanted) -> Vec<String> {
                 "its image for `{}` is built from {}",
                 image.platform,
                 match image.revision() {
-                    Some(revision) => format!("commit `{revision}`"),
+                    Some(revision) => format!("commit `{}`", Printable(revision)),
                     None => "an unknown commit".to_owned(),
                 }
             ));

@@ -277,7 +277,7 @@ impl Args {
         } else {
             "release"
         };
-        anstream::eprint!("{what}? [y/N] ");
+        crate::say::err!("{what}? [y/N] ");
         std::io::stderr().flush()?;
         let mut answer = String::new();
         stdin

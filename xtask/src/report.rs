@@ -10,10 +10,12 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
+use crate::printable;
+
 /// Prints `value` on stdout as indented JSON.
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value).context("failed to write the result as JSON")?;
-    anstream::println!("{text}");
+    crate::say::json(&text);
     Ok(())
 }
 
@@ -31,7 +33,7 @@ pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Lines of a name and a value, the values aligned.
+/// Lines of a name and a value, the values aligned and each on its line, whatever is in it.
 pub(crate) fn table(rows: &[(&str, String)]) -> String {
     let width = rows
         .iter()
@@ -39,12 +41,16 @@ pub(crate) fn table(rows: &[(&str, String)]) -> String {
         .max()
         .unwrap_or_default();
     rows.iter()
-        .map(|(name, value)| format!("{name:width$}  {value}\n"))
+        .map(|(name, value)| format!("{name:width$}  {}\n", printable::line(value)))
         .collect()
 }
 
-/// Rows of cells, every column as wide as its widest cell.
+/// Rows of cells, each on its line, whatever is in it; every column is as wide as its widest cell.
 pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let shown = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| printable::line(cell)));
+    let rows: Vec<[String; N]> = shown.collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or_default());
     rows.iter()

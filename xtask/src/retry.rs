@@ -121,7 +121,7 @@ impl Retry {
                 return Err(error);
             }
             if self.is_announced {
-                anstream::eprintln!(
+                crate::say::errln!(
                     "note: {error:#}; the next try is in {}, the last one within {}",
                     report::seconds(pause),
                     report::seconds(left)

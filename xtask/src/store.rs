@@ -2,16 +2,14 @@
 
 use std::io::{self, Read};
 
-use serde_json::Value;
-
 use crate::oci::Digest;
 
 /// Where manifests and configurations are read from.
-pub(crate) trait ManifestStore {
+pub(crate) trait ManifestStore: Sync {
     /// An index or a manifest; `None` when it is absent.
     fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>>;
-    /// The configuration of an image; `None` when it is absent.
-    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>>;
+    /// The bytes of an image's configuration; `None` when it is absent.
+    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>>;
 }
 
 /// Where an upload reads blobs from.

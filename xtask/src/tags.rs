@@ -92,7 +92,7 @@ impl Args {
         }
         // Whatever reads stdout need not read the notes there.
         if set.shallow {
-            anstream::eprintln!("note: {}", set::SHALLOW);
+            crate::say::errln!("note: {}", set::SHALLOW);
         }
         set.write_github(&ctx.exec)?;
         set.refusal().map_or(Ok(()), |stop| Err(stop.into()))

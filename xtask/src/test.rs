@@ -147,13 +147,13 @@ impl Run<'_> {
         name: &'static str,
         run: impl FnOnce(&Exec) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        anstream::eprintln!("\n=== {name}");
+        crate::say::errln!("\n=== {name}");
         let start = Instant::now();
         let outcome = match run(&self.ctx.exec) {
             Ok(()) => Outcome::Passed,
             Err(error) if error.is::<Stop>() => return Err(error),
             Err(error) => {
-                anstream::eprintln!("{error:#}");
+                crate::say::errln!("{error:#}");
                 Outcome::Failed
             }
         };
@@ -191,7 +191,7 @@ impl Run<'_> {
             if pulled.status.success() {
                 return Ok(TestEngine::Here);
             }
-            anstream::eprintln!("note: the engine here cannot have `{base}`; trying the test bed");
+            crate::say::errln!("note: the engine here cannot have `{base}`; trying the test bed");
         }
         let brought_up = testbed::environment(ctx)?.is_none();
         match testbed::enter(ctx, false) {
@@ -284,8 +284,8 @@ impl Run<'_> {
             .iter()
             .map(|step| (step.name, step.to_string()))
             .collect();
-        anstream::eprintln!();
-        anstream::print!("{}", report::table(&rows));
+        crate::say::errln!();
+        crate::say::out!("{}", report::table(&rows));
         let count =
             |wanted: fn(&Outcome) -> bool| self.steps.iter().filter(|s| wanted(&s.outcome)).count();
         let failed = count(|outcome| matches!(outcome, Outcome::Failed));
@@ -294,7 +294,7 @@ impl Run<'_> {
             bail!("{failed} of {} steps failed", self.steps.len());
         }
         if not_run > 0 {
-            anstream::eprintln!(
+            crate::say::errln!(
                 "NOT EVERYTHING RAN: {not_run} of {} steps did not, see above",
                 self.steps.len()
             );

@@ -176,7 +176,7 @@ fn build(ctx: &Ctx) -> anyhow::Result<String> {
     let program = own.with_file_name("verify");
     if env::var_os("CARGO").is_some() {
         if !program.exists() {
-            anstream::eprintln!("compiling verify, once; this takes about half a minute");
+            crate::say::errln!("compiling verify, once; this takes about half a minute");
         }
         let folder = own.parent().and_then(Path::file_name).unwrap_or_default();
         let profile = match folder.to_string_lossy() {

@@ -12,7 +12,7 @@ use crate::retry::Transient;
 /// and the write itself will tell.
 pub(crate) fn check(pusher: &Pusher, repository: &Repository) -> anyhow::Result<()> {
     if let Some(why) = doubt(pusher.check_access())? {
-        anstream::eprintln!(
+        crate::say::errln!(
             "note: whether this account may push to `{repository}` is not known before the push: {why}"
         );
     }

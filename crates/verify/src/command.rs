@@ -72,7 +72,7 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
     })?;
     let target = target::resolve(ctx, &asked(args))?;
     if !ctx.json {
-        anstream::eprintln!("proving {} ({})", target.name, target.digest);
+        xtask::say::errln!("proving {} ({})", target.name, target.digest);
     }
     target::fetch(&ctx.exec, &target)?;
     let total = target.subjects.len() * catalogue().count();
@@ -103,7 +103,7 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
     let platforms = platforms?;
     if let Err(error) = swept {
         // The results are still true.
-        anstream::eprintln!("warning: {error:#}");
+        xtask::say::errln!("warning: {error:#}");
     }
     Ok(Report {
         schema: Report::SCHEMA,
@@ -139,10 +139,10 @@ fn show(args: &Args, ctx: &Ctx, report: &Report) -> anyhow::Result<()> {
     if ctx.json {
         xtask::report::print_json(report)?;
     } else {
-        anstream::print!("{}", show::table(report, ctx.verbose));
+        xtask::say::styled_out(&show::table(report, ctx.verbose));
     }
     for note in show::notes(report) {
-        anstream::eprintln!("note: {note}");
+        xtask::say::errln!("note: {note}");
     }
     if let Some(file) = &args.junit {
         let xml = junit::xml(report).context("failed to write JUnit XML")?;
@@ -202,7 +202,7 @@ fn check(args: &Args, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
         .into());
     }
     if !ctx.json {
-        anstream::println!(
+        xtask::say::outln!(
             "`{}` holds for `{}` ({}) on {}",
             file.display(),
             target.name,
@@ -218,6 +218,6 @@ fn list(ctx: &Ctx, choice: &Choice) -> anyhow::Result<()> {
     if ctx.json {
         return xtask::report::print_json(&Catalogue::of(chosen, check_set()));
     }
-    anstream::print!("{}", show::list(chosen));
+    xtask::say::styled_out(&show::list(chosen));
     Ok(())
 }

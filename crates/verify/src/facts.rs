@@ -1,13 +1,11 @@
 //! What the checks of files judge: the image as it is stored, and what it is expected to be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use xtask::oci::{Digest, Index};
+use xtask::oci::{Digest, Index, Manifest};
 use xtask::platform::Platform;
 
 use super::rootfs::Image;
-#[cfg(doc)]
-use xtask::oci::Manifest;
 
 /// What is known of one platform of an image without running it.
 pub(crate) struct ImageFacts {
@@ -27,6 +25,8 @@ pub(crate) enum IndexFacts {
     Unknown(String),
     Known {
         index: Index,
+        /// What its entries lead to, as far as it is there.
+        manifests: BTreeMap<Digest, Manifest>,
         /// What the index names and is missing, or does not match its digest.
         broken: Vec<String>,
     },

@@ -57,7 +57,7 @@ impl Live {
         let text = text::block(text, "");
         match &self.block {
             Some(block) => block.note(&text),
-            None => anstream::eprintln!("{text}"),
+            None => xtask::say::errln!("{text}"),
         }
     }
 
@@ -77,7 +77,7 @@ impl Live {
             }
             // Whoever leaves a check out needs no line about it.
             None if outcome.status == Status::Skipped => {}
-            None => anstream::eprintln!("{prefix}{}", line(outcome)),
+            None => xtask::say::styled_err(&format!("{prefix}{}\n", line(outcome))),
         }
     }
 

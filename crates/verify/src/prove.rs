@@ -20,7 +20,7 @@ use super::live::Live;
 use super::receipt::{Execution, Receipt, ToolVersions};
 use super::report::{PlatformReport, tenths};
 use super::run::{self, Event, Work};
-use super::sandbox::{Candidate, VerifyRun};
+use super::sandbox::{Candidate, Named, VerifyRun};
 use super::target::{Place, Reader, Subject, Target};
 
 /// What the platforms of an image have in common.
@@ -41,7 +41,8 @@ pub(crate) struct Prover<'a> {
 impl Prover<'_> {
     /// Runs every check and writes the receipt.
     ///
-    /// Fails when the run was interrupted, and when the receipt cannot be written.
+    /// Fails when the run was interrupted, when the engine ran another image than was read, and when the
+    /// receipt cannot be written.
     pub(crate) fn prove(&self, subject: &Subject) -> anyhow::Result<PlatformReport> {
         let (begun, started) = (Instant::now(), now());
         let expected = expected(self.ctx, self.target, subject, self.revision)?;
@@ -74,9 +75,17 @@ impl Prover<'_> {
         let place = |one: &Outcome| catalogue().position(|check| check.id == one.id);
         results.sort_by_key(place);
         let receipt = Receipt {
-            config: config.into_inner().or_else(|| subject.config()),
+            config: config.into_inner().or_else(|| subject.config.clone()),
             ..self.receipt(subject, execution, started, begun, results)
         };
+        if let Some(used) = candidate.used.get() {
+            let named = Named {
+                index: receipt.index.as_ref(),
+                manifest: receipt.manifest.as_ref(),
+                config: receipt.config.as_ref(),
+            };
+            used.check(&named).map_err(anyhow::Error::msg)?;
+        }
         let path = receipt.write(self.receipts)?;
         Ok(PlatformReport {
             platform: subject.platform,
@@ -97,6 +106,7 @@ impl Prover<'_> {
             is_emulated: execution == Execution::Emulated,
             expected,
             shared: format!("agentgate-verify-{}-contract-{arch}", self.run.id),
+            used: OnceLock::new(),
         }
     }
 

@@ -309,6 +309,8 @@ fn outcome(check: &Check, verdict: anyhow::Result<Verdict>, begun: Instant) -> O
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
     use super::*;
     use crate::checks::{catalogue, fixture};
     use crate::sandbox::VerifyRun;
@@ -329,6 +331,7 @@ mod tests {
             is_emulated: false,
             expected: facts.expected,
             shared: "test".to_owned(),
+            used: OnceLock::new(),
         };
         let checks: Vec<&Check> = catalogue().collect();
         let work = Work {

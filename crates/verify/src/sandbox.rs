@@ -8,13 +8,15 @@ mod ran;
 mod start;
 mod sweep;
 mod trouble;
+mod used;
 mod verify_run;
 
 pub(crate) use self::candidate::Candidate;
 pub(crate) use self::container::{Container, Stopped};
 pub(crate) use self::docker::Sandbox;
-pub(crate) use self::ran::{Ran, Session, printable};
+pub(crate) use self::ran::{Ran, Session};
 pub(crate) use self::start::Start;
 pub(crate) use self::sweep::sweep;
 pub(crate) use self::trouble::Trouble;
+pub(crate) use self::used::Named;
 pub(crate) use self::verify_run::VerifyRun;

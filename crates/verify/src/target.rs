@@ -11,6 +11,7 @@ use xtask::ctx::Ctx;
 use xtask::last_build::LastBuild;
 use xtask::oci::Digest;
 use xtask::platform::{self, Platform};
+use xtask::printable;
 
 pub(crate) use self::image::{Place, Subject, Target};
 pub(crate) use self::published::fetch;
@@ -55,7 +56,7 @@ fn check(name: &str) -> anyhow::Result<()> {
     if name.is_empty() || name.starts_with('-') || name.contains(is_odd) {
         return Err(xtask::stop::Stop::Usage(format!(
             "bad image name `{}`; hint: `NAME:TAG`, `NAME@sha256:…` or a digest",
-            name.escape_debug()
+            printable::line(name)
         ))
         .into());
     }
@@ -134,6 +135,7 @@ mod tests {
         let subject = |&platform| Subject {
             platform,
             manifest: None,
+            config: None,
             run: "sha256:00".to_owned(),
             labels: BTreeMap::new(),
         };

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::survey::{Survey, survey};
-use crate::oci::Digest;
+use crate::oci::{Digest, Unclear};
 use crate::reference::Repository;
 use crate::registry::{Puller, TagList, Unusable};
 use crate::tag_kind::Kind;
@@ -171,7 +171,9 @@ fn read_tags(
 fn read_tag(repository: &Repository, puller: &Puller, name: &str) -> anyhow::Result<Found> {
     let failed = || format!("failed to read `{}`", repository.reference(name));
     match puller.manifest(name) {
-        Err(error) if error.is::<Unusable>() => Ok(Found::Odd(format!("{error:#}"))),
+        Err(error) if error.is::<Unusable>() || error.is::<Unclear>() => {
+            Ok(Found::Odd(format!("{error:#}")))
+        }
         found => {
             let found = found.with_context(failed)?;
             Ok(found.map_or(Found::Nothing, Found::There))

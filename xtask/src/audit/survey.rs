@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::image_tree::{
-    Broken, ManifestStore, REVISION, is_blob, is_image_config, is_layer, is_unspecific,
+    ImageTree, ManifestStore, REVISION, is_blob, is_image_config, is_layer, is_unspecific,
 };
-use crate::oci::{Config, Digest};
+use crate::oci::{Config, Digest, Unclear};
+use crate::printable;
 use crate::registry::Unusable;
 
 /// How deep indexes may stand in indexes.
@@ -48,8 +49,16 @@ pub(super) fn survey(bytes: &[u8], store: &impl ManifestStore) -> anyhow::Result
         seen: BTreeSet::new(),
         has_image: false,
         artifact: None,
+        read: Documents::default(),
     };
     reader.document(bytes, "it", 0)?;
+    // What no engine reads in another way is an image: nothing more is asked for.
+    if reader.has_image
+        && reader.survey.broken.is_empty()
+        && let Err(why) = ImageTree::read(bytes.to_vec(), &reader.read)
+    {
+        reader.odd(format!("{why:#}"));
+    }
     if !reader.has_image {
         let artifact = reader.artifact;
         let what = artifact.map_or("it names no image".to_owned(), |kind| {
@@ -67,6 +76,28 @@ struct Reader<'a, S> {
     has_image: bool,
     /// The first kind of artifact that was met, other than a layer.
     artifact: Option<String>,
+    /// The manifests and configurations that were read.
+    read: Documents,
+}
+
+/// Documents by their digests.
+#[derive(Default)]
+struct Documents(BTreeMap<Digest, Vec<u8>>);
+
+impl Documents {
+    fn insert(&mut self, digest: Digest, bytes: Vec<u8>) {
+        self.0.insert(digest, bytes);
+    }
+}
+
+impl ManifestStore for Documents {
+    fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(self.0.get(digest).cloned())
+    }
+
+    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        self.manifest(digest)
+    }
 }
 
 impl<S: ManifestStore> Reader<'_, S> {
@@ -125,9 +156,15 @@ impl<S: ManifestStore> Reader<'_, S> {
         }
         let name = format!("its manifest `{digest}`");
         let why = match self.store.manifest(&digest) {
-            Ok(Some(bytes)) => return self.document(&bytes, &name, depth + 1),
+            Ok(Some(bytes)) => {
+                self.document(&bytes, &name, depth + 1)?;
+                self.read.insert(digest, bytes);
+                return Ok(());
+            }
             Ok(None) => "is missing".to_owned(),
-            Err(error) if error.is::<Unusable>() => format!("cannot be read: {error:#}"),
+            Err(error) if error.is::<Unusable>() || error.is::<Unclear>() => {
+                format!("cannot be read: {error:#}")
+            }
             Err(error) => return Err(error),
         };
         self.survey.broken.push(format!("{name} {why}"));
@@ -165,7 +202,6 @@ impl<S: ManifestStore> Reader<'_, S> {
             return Ok(());
         }
         let found = match self.store.config(&digest) {
-            Err(error) if error.is::<Broken>() => None,
             Err(error) if error.is::<Unusable>() => {
                 let why = format!("its configuration cannot be read: {error:#}");
                 self.survey.broken.push(why);
@@ -173,21 +209,20 @@ impl<S: ManifestStore> Reader<'_, S> {
             }
             // A missing one is reported as a missing blob.
             found => match found? {
-                Some(found) => Some(found),
+                Some(found) => found,
                 None => return Ok(()),
             },
         };
-        match found.map(serde_json::from_value::<Config>) {
-            Some(Ok(config)) => {
+        match Config::parse(&found) {
+            Ok(config) => {
                 let revision = config.config.labels.get(REVISION);
                 self.survey.revisions.extend(revision.map(|it| shown(it)));
             }
-            Some(Err(_)) | None => {
-                self.odd(format!(
-                    "its configuration `{digest}` is not that of an image"
-                ));
-            }
+            Err(why) => self.odd(format!(
+                "its configuration `{digest}` cannot be read: {why}"
+            )),
         }
+        self.read.insert(digest, found);
         Ok(())
     }
 
@@ -252,8 +287,8 @@ fn artifact<'a>(manifest: &'a Value, layers: &[&'a Value]) -> Option<&'a str> {
 
 /// A label's text, made safe to print. A commit's id stays as it is.
 fn shown(text: &str) -> String {
-    let start = text.chars().take(100);
-    start.flat_map(char::escape_debug).collect()
+    let start: String = text.chars().take(100).collect();
+    printable::line(&start)
 }
 
 fn text(value: &Value) -> &str {

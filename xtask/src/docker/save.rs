@@ -6,10 +6,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::exec::Exec;
-use crate::oci::{Descriptor, Digest, Index};
+use crate::oci::{self, Descriptor, Digest};
 
 /// How long an engine may take to save an image; it takes seconds.
 const LIMIT: Duration = Duration::from_mins(10);
+
+/// The longest `index.json` in bytes; it is some hundred.
+const LONGEST: u64 = 4 << 20;
 
 /// Runs `docker save` with `args` and gives each blob to `blob`: its digest, its size and its
 /// bytes. Returns the descriptors of the archive's `index.json`.
@@ -45,9 +48,9 @@ fn read_entries(
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let path = path.trim_start_matches("./");
         if path == "index.json" {
-            let index: Index = serde_json::from_reader(io::BufReader::new(entry))
-                .context("its `index.json` is no index")?;
-            roots = Some(index.manifests);
+            let mut bytes = Vec::new();
+            entry.take(LONGEST).read_to_end(&mut bytes)?;
+            roots = Some(oci::roots(&bytes).context("its `index.json` is no index")?);
         } else if let Some(digest) = digest(path).filter(|_| entry.header().entry_type().is_file())
         {
             blob(digest, entry.size(), &mut entry)?;

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use git2::{Config, Repository};
 
-use super::printable::printable;
 use crate::exec::Exec;
+use crate::printable;
 
 /// Where git itself looks for the repository, whatever folder it is asked in. It does not check the owner
 /// of one that is named so (git-config(1), `safe.directory`), and libgit2 does not read them.
@@ -117,7 +117,7 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// What git says, unless it is about the owner: then it names the setting, in every language.
 fn reason(stderr: &[u8]) -> Option<String> {
-    let text = printable(stderr.split(|byte| *byte == b'\n').next()?);
+    let text = printable::bytes(stderr.split(|byte| *byte == b'\n').next()?);
     let is_of_owner = String::from_utf8_lossy(stderr).contains("safe.directory");
     (!is_of_owner).then_some(text)
 }
@@ -140,7 +140,7 @@ fn allowed(config: &Config) -> Result<Vec<String>, git2::Error> {
     let mut values = Vec::new();
     config.multivar("safe.directory", None)?.for_each(|entry| {
         if entry.has_value() {
-            values.push(printable(entry.value_bytes()));
+            values.push(printable::bytes(entry.value_bytes()));
         }
     })?;
     Ok(values)

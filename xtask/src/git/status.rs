@@ -10,7 +10,7 @@ use git2::{
     StatusOptions,
 };
 
-use super::printable::printable;
+use crate::printable;
 
 /// Set for the files that a sparse checkout leaves out.
 const SKIP: u16 = IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
@@ -53,10 +53,10 @@ pub(super) fn differences(repo: &Repository) -> anyhow::Result<Differences> {
             entry.status() != Status::CURRENT
         };
         if differs {
-            found.paths.push(printable(entry.path_bytes()));
+            found.paths.push(printable::bytes(entry.path_bytes()));
         }
         if entry.status() == Status::WT_MODIFIED && is_filtered(repo, path)? {
-            found.filtered.push(printable(entry.path_bytes()));
+            found.filtered.push(printable::bytes(entry.path_bytes()));
         }
     }
     Ok(found)

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use git2::{ErrorClass, ErrorCode, ObjectType, Odb, Oid, Reference, Repository};
 
-use super::printable::printable;
 use crate::exec;
+use crate::printable;
 
 const TAGS: &str = "refs/tags/";
 
@@ -100,7 +100,7 @@ impl<'repo> Reader<'repo> {
         let target = direct.or_else(symbolic).with_context(|| {
             // Symbolic ones are never packed.
             let folder = self.repo.commondir().join(TAGS);
-            broken(name, &folder.join(printable(name)))
+            broken(name, &folder.join(printable::bytes(name)))
         })?;
         Ok(TagRef {
             name: name.to_owned(),
@@ -164,7 +164,7 @@ fn broken(name: &[u8], path: &Path) -> String {
     let remove = exec::quoted("rm", &[&path]);
     format!(
         "the tag `{}` is broken: `{path}` names no object; hint: `{remove} && git fetch --tags`",
-        printable(name)
+        printable::bytes(name)
     )
 }
 
@@ -173,12 +173,12 @@ fn unreadable(name: &[u8], id: Oid) -> String {
     format!(
         "libgit2 cannot read the tag `{}` (object `{id}`); hint: `git pack-refs --all` writes \
          down what it leads to",
-        printable(name)
+        printable::bytes(name)
     )
 }
 
 fn missing(name: &[u8], id: Oid) -> String {
-    let name = printable(name);
+    let name = printable::bytes(name);
     let forget = exec::quoted("git", &["tag", "-d", &name]);
     format!(
         "the tag `{name}` leads to the object `{id}`, which is broken or not here; \

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use git2::{ObjectType, Oid, Repository};
 
-use super::printable::printable;
 use super::tag_refs::{Reader, TagRef};
+use crate::printable;
 use crate::version::latest::outranks;
 use crate::version::{self, TagName, Version, check_taggable};
 
@@ -50,12 +50,14 @@ impl Versions {
             if is_relevant(&name) {
                 let kind = reader.resolve(tag)?;
                 if kind != ObjectType::Commit {
-                    versions.no_commits.insert(printable(&tag.name), kind.str());
+                    versions
+                        .no_commits
+                        .insert(printable::bytes(&tag.name), kind.str());
                     continue;
                 }
             }
             if tag.target == head {
-                versions.at_head.push(printable(&tag.name));
+                versions.at_head.push(printable::bytes(&tag.name));
             }
             versions.add(tag, name);
         }
@@ -72,7 +74,7 @@ impl Versions {
             TagName::NearMiss(why) => why,
             TagName::Other => return,
         };
-        self.near_misses.insert(printable(&tag.name), why);
+        self.near_misses.insert(printable::bytes(&tag.name), why);
     }
 }
 

@@ -1,11 +1,13 @@
 //! Markdown for step summaries and release notes. Text from outside stays text in it: no markup, no
 //! HTML, no link, and nobody is mentioned.
 
+use crate::printable::is_unseen;
+
 /// Text on one line, for a cell or an item of a list, that is shown as it is.
 ///
 /// GitHub looks for names and addresses in what it has rendered, so that a backslash does not keep
 /// `@name` from being a mention: a space of no width does.
-pub(crate) fn text(text: &str) -> String {
+pub fn text(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let mut escaped = String::new();
     let line = words.join(" ");
@@ -21,7 +23,7 @@ pub(crate) fn text(text: &str) -> String {
             '&' => escaped.push_str("&amp;"),
             '@' => escaped.push_str("@&#8203;"),
             ':' if rest.peek() == Some(&'/') => escaped.push_str(":&#8203;"),
-            c if c.is_control() || is_unseen(c) => {
+            c if is_unseen(c) => {
                 escaped.push('\\');
                 escaped.extend(c.escape_unicode());
             }
@@ -33,7 +35,7 @@ pub(crate) fn text(text: &str) -> String {
 
 /// A code span of a name, a digest or a reference; plain text where it would not stay in its span or
 /// its cell.
-pub(crate) fn code(name: &str) -> String {
+pub fn code(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || ":/@.-_+, ()".contains(c);
     if !name.is_empty() && name.chars().all(is_plain) {
         format!("`{name}`")
@@ -66,13 +68,6 @@ pub(crate) fn block(language: &str, text: &str) -> String {
     }
     let text = text.trim_end_matches('\n');
     format!("{fence}{language}\n{text}\n{fence}\n")
-}
-
-/// Characters that take no room and change how others are read (Unicode's bidirectional controls,
-/// zero-width ones and the like).
-fn is_unseen(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

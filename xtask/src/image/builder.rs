@@ -32,7 +32,7 @@ pub(super) fn prepare(
         let create = preflight::CREATE_BUILDER;
         if options.dry_run {
             let create = docker::quoted(&create);
-            anstream::eprintln!("note: first `{create}`");
+            crate::say::errln!("note: first `{create}`");
             docker.builder_error = None;
             docker.builder = Some(Builder::in_container(preflight::BUILDER));
             return Ok(docker);
@@ -53,13 +53,13 @@ pub(super) fn prepare(
         return Ok(docker);
     };
     // The build would start it, too, but what it can build for is not known before.
-    anstream::eprintln!("starting the builder `{}`", builder.name);
+    crate::say::errln!("starting the builder `{}`", builder.name);
     let woken = docker::wake(&ctx.exec, builder);
     let docker = docker::observe(&ctx.exec, request.builder())?;
     let is_ready = |builder: &Builder| builder.lost.is_empty() && !builder.must_start(platforms);
     if docker.builder.as_ref().is_some_and(is_ready) {
         if woken.is_err() {
-            anstream::eprintln!("note: a node that this build does without does not start");
+            crate::say::errln!("note: a node that this build does without does not start");
         }
     } else {
         woken?;
@@ -82,12 +82,12 @@ fn create_builder(ctx: &Ctx, create: &[&str]) -> anyhow::Result<()> {
         if made.is_err()
             && let Err(why) = docker::clean_up(exec, &["buildx", "rm", "--force", name])
         {
-            anstream::eprintln!(
+            crate::say::errln!(
                 "note: `{name}` is half made: {why:#}; hint: `docker buildx rm {name}`"
             );
         }
     } else if exec::check().is_ok() && docker::observe(exec, Some(name))?.builder.is_some() {
-        anstream::eprintln!("note: somebody else has made `{name}` meanwhile");
+        crate::say::errln!("note: somebody else has made `{name}` meanwhile");
         return Ok(());
     }
     match made {

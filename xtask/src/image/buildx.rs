@@ -20,7 +20,7 @@ pub(super) fn build(exec: &Exec, args: &[String]) -> anyhow::Result<()> {
 pub(super) fn attempt(exec: &Exec, args: &[String]) -> anyhow::Result<()> {
     match docker::watch(exec, args) {
         Err(error) if cache::is_in(args) && !error.is::<Stop>() => {
-            anstream::eprintln!(
+            crate::say::errln!(
                 "note: building again without `--cache`, in case the failure is its doing"
             );
             docker::watch(exec, &cache::without(args))

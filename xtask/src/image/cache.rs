@@ -60,7 +60,7 @@ pub(super) fn usable(exec: &Exec, asked: Option<&Cache>) -> Option<Cache> {
         .copied();
     match (asked, lacking) {
         (Some(Cache::Gha), Some(names)) => {
-            anstream::eprintln!(
+            crate::say::errln!(
                 "note: `--cache gha` is not used: `{}` is not set, which GitHub gives to actions \
                  alone; hint: a step `uses: crazy-max/ghaction-github-runtime@v4` before this one \
                  hands it on; elsewhere `--cache registry=REPOSITORY` or `--cache local=DIR`",
@@ -129,7 +129,7 @@ pub(super) fn flags(
             target(cache, &own)
         )),
         Some(why) => {
-            anstream::eprintln!("note: the cache is not written: {why}");
+            crate::say::errln!("note: the cache is not written: {why}");
             None
         }
     };

@@ -6,7 +6,6 @@ use std::collections::btree_map::Entry as Slot;
 use std::io::Read;
 
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
 
 use crate::docker;
 use crate::exec::Exec;
@@ -65,6 +64,7 @@ impl Saved {
         let bytes = self.documents.get(&root.digest);
         let bytes = bytes.context("the archive lacks what it leads to")?;
         ensure!(Digest::of(bytes) == root.digest, "the archive is corrupt");
+        root.document(bytes)?;
         ImageTree::read(bytes.clone(), self)
     }
 }
@@ -74,9 +74,7 @@ impl ManifestStore for Saved {
         Ok(self.documents.get(digest).cloned())
     }
 
-    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>> {
-        let document = self.documents.get(digest);
-        let value = document.map(|bytes| serde_json::from_slice(bytes));
-        Ok(value.transpose()?)
+    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        self.manifest(digest)
     }
 }

@@ -9,12 +9,10 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, ensure};
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::files::{remove_folder, remove_old};
 use crate::image_tree::{Blobs, Content, ImageTree, ManifestStore};
-use crate::oci::{Descriptor, Digest};
+use crate::oci::{Digest, roots};
 
 pub(super) struct Layout {
     folder: PathBuf,
@@ -40,24 +38,21 @@ impl Layout {
 
     /// What the build led to.
     pub(super) fn tree(&self) -> anyhow::Result<ImageTree> {
-        #[derive(Deserialize)]
-        struct Root {
-            manifests: Vec<Descriptor>,
-        }
         let path = self.folder.join("index.json");
         let folder = self.folder.display();
         let of = || format!("bad OCI layout `{folder}`; hint: `rm -r {folder}` and build again");
         let text = fs::read(&path)
             .with_context(|| format!("failed to read `{}`", path.display()))
             .with_context(of)?;
-        let root: Root = serde_json::from_slice(&text).with_context(of)?;
-        let [root] = root.manifests.as_slice() else {
-            let count = root.manifests.len();
+        let roots = roots(&text).with_context(of)?;
+        let [root] = roots.as_slice() else {
+            let count = roots.len();
             return Err(anyhow!("it leads to {count} images, not to one")).with_context(of);
         };
         let bytes = self.read(&root.digest).with_context(of)?;
-        ImageTree::read(bytes.context("its root is missing").with_context(of)?, self)
-            .with_context(of)
+        let bytes = bytes.context("its root is missing").with_context(of)?;
+        root.document(&bytes).with_context(of)?;
+        ImageTree::read(bytes, self).with_context(of)
     }
 
     /// Removes the blobs that neither `tree` nor its `content` name: those of earlier builds.
@@ -114,10 +109,7 @@ impl ManifestStore for Layout {
         self.read(digest)
     }
 
-    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>> {
-        let Some(bytes) = self.read(digest)? else {
-            return Ok(None);
-        };
-        Ok(Some(serde_json::from_slice(&bytes)?))
+    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        self.read(digest)
     }
 }

@@ -160,7 +160,7 @@ impl LocalPlan {
         if json {
             return report::print_json(self);
         }
-        anstream::println!("{}", docker::quoted(&self.command));
+        crate::say::outln!("{}", docker::quoted(&self.command));
         Ok(())
     }
 }
@@ -235,7 +235,7 @@ fn note_dirty(dirty: &[String]) {
         } else {
             format!(" and {} more", rest.len())
         };
-        anstream::eprintln!(
+        crate::say::errln!(
             "note: the tree is dirty (`{first}`{more}): revision `…-dirty`, no `sha-…` tag"
         );
     }
@@ -262,7 +262,7 @@ impl Loaded<'_> {
             Err(why) if why.is::<Stop>() => Err(why),
             // The build is there all the same.
             Err(why) => {
-                anstream::eprintln!("note: its layers cannot be measured: {why:#}");
+                crate::say::errln!("note: its layers cannot be measured: {why:#}");
                 self.inspect(ctx)
             }
         }

@@ -27,7 +27,7 @@ pub(super) fn take(path: &Path) -> anyhow::Result<File> {
     let mut has_said = false;
     while let Err(TryLockError::WouldBlock) = file.try_lock() {
         if !has_said {
-            anstream::eprintln!("waiting for another build, which has `{}`", path.display());
+            crate::say::errln!("waiting for another build, which has `{}`", path.display());
             has_said = true;
         }
         exec::sleep(PAUSE)?;

@@ -231,11 +231,8 @@ mod tests {
             "{refused}"
         );
         // In one part, too.
-        let found = parts([
-            there(&shelf, &amd64),
-            there(&shelf, &[first, second].concat()),
-        ]);
-        let refused = decide(&whole, &found, &TagContent::Absent).unwrap_err();
+        let refused = shelf.read(&[first, second].concat()).unwrap_err();
+        let refused = format!("{refused:#}");
         assert!(
             refused.contains("several images for `linux/arm64`"),
             "{refused}"

@@ -31,7 +31,7 @@ impl Provenance {
 /// rewritten.
 pub(super) fn note_published(provenance: Provenance, published: &ImageTree) {
     if provenance == Provenance::Off && !published.attestations.is_empty() {
-        anstream::eprintln!(
+        crate::say::errln!(
             "note: it was published with attestations, which `--provenance off` does not take away"
         );
     }

@@ -117,7 +117,7 @@ fn observe(
         if let TagContent::There(tree) = look(&whole)?
             && objections(&tree, &whole).is_empty()
         {
-            anstream::eprintln!("note: `{}` is published for all platforms", whole.reference);
+            crate::say::errln!("note: `{}` is published for all platforms", whole.reference);
             (wanted.tag, wanted.reference) = (whole.tag, whole.reference);
             return Ok(Observed {
                 wanted,

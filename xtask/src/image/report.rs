@@ -41,10 +41,10 @@ impl LastBuild {
         if ctx.json {
             report::print_json(self)?;
         } else {
-            anstream::print!("{}", report::table(&self.rows()));
-            anstream::print!("{}", sizes::table(&ctx.root, &self.platforms));
+            crate::say::out!("{}", report::table(&self.rows()));
+            crate::say::out!("{}", sizes::table(&ctx.root, &self.platforms));
             let enter = ctx.testbed.then(|| format!("{} && ", testbed::ENTER));
-            anstream::eprintln!("{}", self.next(&enter.unwrap_or_default()));
+            crate::say::errln!("{}", self.next(&enter.unwrap_or_default()));
         }
         github::write_outputs(
             &ctx.exec,

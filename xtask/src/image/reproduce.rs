@@ -67,7 +67,7 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
             });
         }
         for command in commands {
-            anstream::println!("{}", docker::quoted(&command));
+            crate::say::outln!("{}", docker::quoted(&command));
         }
         return Ok(());
     }
@@ -96,7 +96,7 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     if ctx.json {
         report::print_json(&comparison)?;
     } else {
-        anstream::print!("{}", report::table(&comparison.rows()));
+        crate::say::out!("{}", report::table(&comparison.rows()));
     }
     if !equal {
         let folder = ctx.records().join(FOLDERS[0]);
@@ -114,7 +114,7 @@ fn remove(ctx: &Ctx) {
     for folder in FOLDERS {
         let folder = ctx.records().join(folder);
         if let Err(why) = remove_folder(&folder) {
-            anstream::eprintln!("note: failed to remove `{}`: {why}", folder.display());
+            crate::say::errln!("note: failed to remove `{}`: {why}", folder.display());
         }
     }
 }

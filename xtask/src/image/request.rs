@@ -96,7 +96,7 @@ impl Request<'_> {
         if self.ctx.testbed {
             testbed::enter(self.ctx, self.options.dry_run)?;
             if self.options.dry_run {
-                anstream::eprintln!("note: first `{}`", testbed::ENTER);
+                crate::say::errln!("note: first `{}`", testbed::ENTER);
             }
         }
         Ok(())

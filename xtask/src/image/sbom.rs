@@ -44,7 +44,7 @@ fn without(missing: &str, is_error: bool) -> anyhow::Result<()> {
              another generator"
         );
     }
-    anstream::eprintln!("note: no SBOM: {missing}");
+    crate::say::errln!("note: no SBOM: {missing}");
     Ok(())
 }
 

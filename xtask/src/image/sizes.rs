@@ -23,7 +23,7 @@ impl BuiltPlatform {
     ) -> BuiltPlatform {
         let steps = image.steps();
         let names = build_step::names(&steps);
-        let layers = image.manifest.layers.iter().zip(steps).zip(names);
+        let layers = image.entry.manifest.layers.iter().zip(steps).zip(names);
         let layers: Vec<Layer> = layers
             .map(|((layer, step), name)| Layer {
                 name,

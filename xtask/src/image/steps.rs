@@ -71,7 +71,7 @@ pub(super) fn ask(
     }
     let history = parse(&ended.stderr, ran.platforms).unwrap_or_default();
     for fault in &history.faults {
-        anstream::eprintln!("note: {fault}");
+        crate::say::errln!("note: {fault}");
     }
     Ok(history.steps)
 }

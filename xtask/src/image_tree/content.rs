@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
-use super::broken::broken;
-use super::media_type::media_type;
-use crate::oci::{Descriptor, Digest, Document, Manifest};
+use super::entries::{self, IndexEntry};
+use crate::oci::Digest;
+use crate::registry::Puller;
 use crate::store::ManifestStore;
+use crate::threads;
 
 /// The manifests below an index, attestations included, and the blobs that they name.
 #[derive(Default)]
@@ -37,52 +36,55 @@ impl Content {
     /// Fails with [`super::Broken`] when a manifest is missing or is not one, and with another error when
     /// `store` does not answer.
     pub(crate) fn read(bytes: &[u8], store: &impl ManifestStore) -> anyhow::Result<Content> {
+        Ok(Content::of(entries::read(bytes, store)?.entries))
+    }
+
+    /// What these entries lead to.
+    pub(super) fn of(entries: impl IntoIterator<Item = IndexEntry>) -> Content {
         let mut content = Content::default();
-        match parse(bytes, "it")? {
-            Document::Index(index) => {
-                for entry in index.manifests {
-                    content.read_entry(&entry, store)?;
-                }
-            }
-            Document::Manifest(manifest) => {
-                let document: Value = serde_json::from_slice(bytes)?;
-                let media_type = media_type(&document);
-                content.add(manifest, Digest::of(bytes), media_type, bytes.to_vec());
-            }
+        for entry in entries {
+            let manifest = entry.manifest;
+            content.manifests.push(NamedManifest {
+                digest: entry.descriptor.digest,
+                media_type: manifest.media_type,
+                bytes: entry.bytes,
+            });
+            let named = manifest.layers.into_iter().chain([manifest.config]);
+            content.blobs.extend(named.map(|blob| Blob {
+                digest: blob.digest,
+                size: blob.size,
+            }));
         }
-        Ok(content)
+        content
     }
 
-    fn read_entry(&mut self, entry: &Descriptor, store: &impl ManifestStore) -> anyhow::Result<()> {
-        let digest = entry.digest.clone();
-        let named = format!("its manifest `{digest}`");
-        let bytes = store.manifest(&digest)?;
-        let bytes = bytes.ok_or_else(|| broken(&named, "is missing"))?;
-        match parse(&bytes, &named)? {
-            Document::Manifest(manifest) => {
-                self.add(manifest, digest, entry.media_type.clone(), bytes);
-                Ok(())
-            }
-            Document::Index(_) => Err(broken(named, "is an index")),
-        }
-    }
-
-    fn add(&mut self, manifest: Manifest, digest: Digest, media_type: String, bytes: Vec<u8>) {
-        let named = manifest.layers.into_iter().chain([manifest.config]);
-        self.blobs.extend(named.map(|blob| Blob {
-            digest: blob.digest,
-            size: blob.size,
-        }));
-        self.manifests.push(NamedManifest {
-            digest,
-            media_type,
-            bytes,
-        });
+    /// The blobs that the registry has not, or has with another size, each as a sentence.
+    ///
+    /// Asks for each, some at a time, and reads none.
+    pub(crate) fn lacking(&self, puller: &Puller) -> anyhow::Result<Vec<String>> {
+        let blobs: Vec<&Blob> = self.blobs.iter().collect();
+        let found = threads::each(&blobs, |blob| puller.blob_size(&blob.digest))?;
+        let pairs = blobs.into_iter().zip(found);
+        Ok(pairs
+            .filter_map(|(blob, found)| blob.fault(found))
+            .collect())
     }
 }
 
-fn parse(bytes: &[u8], what: &str) -> anyhow::Result<Document> {
-    Document::parse(bytes).map_err(|why| broken(what, format!("is not a manifest: {why:#}")))
+impl Blob {
+    /// What is wrong with a blob of which the registry says this size.
+    pub(crate) fn fault(&self, found: Option<u64>) -> Option<String> {
+        let Blob { digest, size } = self;
+        match found {
+            None => Some(format!("its blob `{digest}` is missing")),
+            // Some registries do not give the size.
+            Some(0) => None,
+            Some(found) if found == *size => None,
+            Some(found) => Some(format!(
+                "its blob `{digest}` has {found} bytes instead of {size}"
+            )),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -109,7 +111,7 @@ mod tests {
         let named = content.manifests.iter().map(|manifest| &manifest.digest);
         assert_eq!(named.collect::<BTreeSet<_>>(), expected);
         for image in &tree.images {
-            let config = &image.manifest.config;
+            let config = &image.entry.manifest.config;
             assert!(
                 content
                     .blobs
@@ -123,5 +125,23 @@ mod tests {
         let empty = Shelf::default();
         let error = Content::read(&tree.bytes, &empty).err().unwrap();
         assert!(error.is::<Broken>(), "{error:#}");
+    }
+
+    #[test]
+    fn a_blob_of_another_size_is_named() {
+        let blob = Blob {
+            digest: Digest::of(b"x"),
+            size: 5,
+        };
+        for (found, fault) in [
+            (Some(5), None),
+            (Some(0), None),
+            (None, Some("is missing")),
+            (Some(6), Some("has 6 bytes instead of 5")),
+        ] {
+            let why = blob.fault(found);
+            assert_eq!(why.is_some(), fault.is_some(), "{why:?}");
+            assert!(why.unwrap_or_default().ends_with(fault.unwrap_or_default()));
+        }
     }
 }

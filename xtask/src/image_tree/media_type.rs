@@ -1,21 +1,4 @@
-//! The media types of indexes and manifests.
-
-use serde_json::Value;
-
-/// The media type of an OCI index (image-spec 1.1).
-pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// The media type of an OCI manifest (image-spec 1.1).
-pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-
-/// The media type of an index or a manifest: its own `mediaType`, or else OCI's.
-pub(crate) fn media_type(document: &Value) -> String {
-    let usual = if document.get("manifests").is_some() {
-        INDEX
-    } else {
-        MANIFEST
-    };
-    document["mediaType"].as_str().unwrap_or(usual).to_owned()
-}
+//! The media types of what indexes and manifests name, as far as others put it there.
 
 /// Whether an index's entry of this type is a blob and no manifest. BuildKit's cache lists its layers and
 /// its own configuration so (docker/buildx#1007, containers/image#2210).
@@ -49,6 +32,9 @@ pub(crate) fn is_unspecific(media_type: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
     #[test]
     fn the_types_of_blobs_are_known() {

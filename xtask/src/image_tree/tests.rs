@@ -2,16 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use super::media_type::MANIFEST;
+use serde_json::Value;
+
 use super::*;
 
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
 /// Documents by their digests.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Shelf(BTreeMap<Digest, Vec<u8>>);
 
 impl Shelf {
     fn put(&mut self, value: &Value) -> Value {
-        let bytes = serde_json::to_vec(value).unwrap();
+        let mut value = value.clone();
+        if value.get("layers").is_some() {
+            value["schemaVersion"] = 2.into();
+            value["mediaType"] = MANIFEST.into();
+        }
+        let bytes = serde_json::to_vec(&value).unwrap();
         let digest = Digest::of(&bytes);
         let size = bytes.len();
         self.0.insert(digest.clone(), bytes);
@@ -34,8 +42,11 @@ impl Shelf {
         let layer = json!({"digest": Digest::of(content.as_bytes()), "size": content.len(), "mediaType": "l"});
         let mut entry = self.put(&json!({"config": config, "layers": [layer]}));
         entry["platform"] = json!({"os": "linux", "architecture": arch});
+        let statement = json!({
+            "digest": Digest::of(b"{}"), "size": 2, "mediaType": "application/vnd.in-toto+json",
+        });
         let mut attestation =
-            self.put(&json!({"config": config, "layers": [], "of": entry["digest"]}));
+            self.put(&json!({"config": config, "layers": [statement], "of": entry["digest"]}));
         attestation["platform"] = json!({"os": "unknown", "architecture": "unknown"});
         attestation["annotations"] = json!({
             "vnd.docker.reference.type": "attestation-manifest",
@@ -60,12 +71,8 @@ impl ManifestStore for Shelf {
         Ok(self.0.get(digest).cloned())
     }
 
-    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>> {
-        let bytes = self
-            .0
-            .get(digest)
-            .map(|bytes| serde_json::from_slice(bytes));
-        Ok(bytes.transpose()?)
+    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        self.manifest(digest)
     }
 }
 
@@ -75,7 +82,7 @@ impl ManifestStore for Silent {
     fn manifest(&self, _: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
         anyhow::bail!("no answer")
     }
-    fn config(&self, _: &Digest) -> anyhow::Result<Option<Value>> {
+    fn config(&self, _: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
         anyhow::bail!("no answer")
     }
 }
@@ -104,7 +111,8 @@ fn what_is_missing_is_named_and_is_no_silence() {
         error.to_string().ends_with("(linux/arm64) is missing"),
         "{error:#}"
     );
-    let index = json!({"manifests": entries}).to_string().into_bytes();
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+    let index = index.to_string().into_bytes();
     let error = ImageTree::read(index, &Silent).unwrap_err();
     assert!(!error.is::<Broken>(), "{error:#}");
     for nonsense in ["", "{}", "[]", r#"{"manifests":1}"#] {
@@ -146,4 +154,108 @@ fn a_lone_manifest_can_be_an_entry() {
     let again = ImageTree::read(joined.bytes, &shelf).unwrap();
     assert_eq!(*again.images[0].digest(), digest);
     assert!(again.images[0].is_for(Platform::LinuxArm64));
+}
+
+/// Why these entries, some of them changed, are no index of ours.
+fn why(shelf: &Shelf, entries: &[Value]) -> String {
+    let error = shelf.read(entries).unwrap_err();
+    assert!(error.is::<Broken>(), "{error:#}");
+    format!("{error:#}")
+}
+
+#[test]
+fn an_image_under_the_cloak_of_an_attestation_is_an_image() {
+    let mut shelf = Shelf::default();
+    let [good, attestation] = shelf.image("amd64", "r", "a");
+    let [evil, _] = shelf.image("amd64", "r", "evil");
+    // What engines run first.
+    let mut cloaked = evil.clone();
+    cloaked["annotations"] = attestation["annotations"].clone();
+    let found = why(&shelf, &[cloaked.clone(), good.clone()]);
+    assert!(
+        found.contains("several images for `linux/amd64`"),
+        "{found}"
+    );
+    // Without a platform engines look into its configuration.
+    cloaked.as_object_mut().unwrap().remove("platform");
+    let found = why(&shelf, &[cloaked, good.clone()]);
+    assert!(
+        found.contains("several images for `linux/amd64`"),
+        "{found}"
+    );
+    // An image that nobody would run, and nobody has proven.
+    let mut hidden = evil.clone();
+    hidden["platform"] = attestation["platform"].clone();
+    let found = why(&shelf, &[good.clone(), hidden.clone()]);
+    assert!(
+        found.contains("neither an image nor an attestation"),
+        "{found}"
+    );
+    hidden["annotations"] = attestation["annotations"].clone();
+    let found = why(&shelf, &[good.clone(), hidden]);
+    assert!(found.contains("a layer of another kind"), "{found}");
+    let mut strange = attestation.clone();
+    strange["annotations"]["vnd.docker.reference.digest"] = evil["digest"].clone();
+    let found = why(&shelf, &[good, strange]);
+    assert!(found.contains("which is not in the index"), "{found}");
+}
+
+#[test]
+fn two_names_of_one_platform_are_one_platform() {
+    let mut shelf = Shelf::default();
+    let [one, _] = shelf.image("arm64", "r", "a");
+    let [other, _] = shelf.image("arm64", "r", "b");
+    for (architecture, variant) in [("arm64", "v8"), ("aarch64", ""), ("ARM64", "8")] {
+        let mut other = other.clone();
+        other["platform"] = json!({
+            "os": "linux", "architecture": architecture, "variant": variant, "os.version": "1",
+        });
+        let found = why(&shelf, &[one.clone(), other]);
+        assert!(
+            found.contains("several images for `linux/arm64`"),
+            "{found}"
+        );
+    }
+    let mut amd64 = other;
+    amd64["platform"]["architecture"] = "amd64".into();
+    let found = why(&shelf, &[one, amd64]);
+    assert!(
+        found.ends_with("is for `linux/arm64` by its configuration"),
+        "{found}"
+    );
+}
+
+#[test]
+fn an_entry_must_agree_with_its_manifest() {
+    let mut shelf = Shelf::default();
+    let [entry, _] = shelf.image("amd64", "r", "a");
+    for (key, field, expected) in [
+        ("size", json!(1), "bytes instead of 1"),
+        ("size", json!(-1), "is bad"),
+        ("mediaType", json!(INDEX), "what leads to it says"),
+        ("mediaType", json!(null), "is bad"),
+        (
+            "urls",
+            json!(["https://example.org"]),
+            "out of the registry",
+        ),
+        ("Digest", json!("x"), "but for case"),
+    ] {
+        let mut entry = entry.clone();
+        entry[key] = field;
+        let found = why(&shelf, &[entry]);
+        assert!(found.contains(expected), "{found}");
+    }
+    // A store that gives other bytes than it was asked for.
+    let mut wrong = shelf.clone();
+    for bytes in wrong.0.values_mut() {
+        bytes.push(b' ');
+    }
+    let mut longer = entry;
+    longer["size"] = json!(longer["size"].as_u64().unwrap() + 1);
+    let found = why(&wrong, &[longer]);
+    assert!(
+        found.ends_with("has other bytes than its digest says"),
+        "{found}"
+    );
 }

@@ -77,7 +77,7 @@ fn one<B: Blobs>(to: &Pusher, from: &B, blob: &Blob) -> anyhow::Result<Upload> {
         .with_context(|| format!("failed to push blob `{digest}`"))?;
     if upload == Upload::Sent {
         let (size, time) = (report::bytes(blob.size), report::seconds(start.elapsed()));
-        anstream::eprintln!("pushed {size} in {time} ({})", digest.short());
+        crate::say::errln!("pushed {size} in {time} ({})", digest.short());
     }
     Ok(upload)
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::image_tree::{Broken, CREATED, ManifestStore};
+use crate::image_tree::{CREATED, ManifestStore};
 use crate::oci::{Descriptor, Document, Manifest};
 
 /// When an image was made; or why that is not known, so that it is kept.
@@ -59,23 +59,22 @@ fn manifest(
     let Some(bytes) = store.manifest(&entry.digest)? else {
         return Ok(Err("a manifest of it is missing".to_owned()));
     };
-    Ok(match Document::parse(&bytes) {
-        Ok(Document::Manifest(manifest)) => Ok(manifest),
-        Ok(Document::Index(_)) | Err(_) => Err("an entry of it is not an image".to_owned()),
-    })
+    let manifest = entry.manifest(&bytes);
+    Ok(manifest.map_err(|_| "an entry of it is not an image".to_owned()))
 }
 
 fn of_image(manifest: &Manifest, store: &impl ManifestStore) -> anyhow::Result<Made> {
     let config = match store.config(&manifest.config.digest) {
         Ok(Some(config)) => config,
         Ok(None) => return Ok(unknown("a configuration of it is missing")),
-        Err(error) if error.is::<Broken>() => {
-            return Ok(unknown("a configuration of it is not JSON"));
-        }
         Err(error) => return Err(error),
     };
-    let label = &config["config"]["Labels"][CREATED];
-    let times = [&config["created"], label].map(time);
+    let Ok(config) = manifest.config.config(&config) else {
+        return Ok(unknown("a configuration of it cannot be read"));
+    };
+    let label = config.config.labels.get(CREATED).cloned();
+    let label = label.map_or(Value::Null, Value::String);
+    let times = [&config.created, &label].map(time);
     let [own, label] = match times {
         [Ok(own), Ok(label)] => [own, label],
         [Err(why), _] | [_, Err(why)] => return Ok(Err(why)),
@@ -112,21 +111,32 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::oci::Digest;
+    use crate::oci::{Digest, INDEX};
 
     #[derive(Default)]
-    struct Shelf(BTreeMap<Digest, Value>);
+    struct Shelf(BTreeMap<Digest, Vec<u8>>);
+
+    const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+    fn index(entries: &Value) -> Value {
+        json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
+    }
+
+    fn manifest(config: &Value) -> Value {
+        json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": []})
+    }
 
     impl Shelf {
-        fn put(&mut self, document: Value) -> Value {
-            let digest = Digest::of(document.to_string().as_bytes());
-            self.0.insert(digest.clone(), document);
-            json!({"digest": digest, "size": 1})
+        fn put(&mut self, media_type: &str, document: &Value) -> Value {
+            let bytes = document.to_string().into_bytes();
+            let (digest, size) = (Digest::of(&bytes), bytes.len());
+            self.0.insert(digest.clone(), bytes);
+            json!({"mediaType": media_type, "digest": digest, "size": size})
         }
 
-        fn manifest_of(&mut self, config: Value) -> Value {
-            let config = self.put(config);
-            self.put(json!({"config": config, "layers": []}))
+        fn manifest_of(&mut self, config: &Value) -> Value {
+            let config = self.put("c", config);
+            self.put(MANIFEST, &manifest(&config))
         }
 
         /// The time of an index, in seconds since 1970.
@@ -142,11 +152,11 @@ mod tests {
 
     impl ManifestStore for Shelf {
         fn manifest(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
-            Ok(self.0.get(digest).map(|it| it.to_string().into_bytes()))
+            Ok(self.0.get(digest).cloned())
         }
 
-        fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>> {
-            Ok(self.0.get(digest).cloned())
+        fn config(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+            self.manifest(digest)
         }
     }
 
@@ -171,12 +181,11 @@ mod tests {
         ] {
             let mut shelf = Shelf::default();
             let (other, image) = (
-                shelf.manifest_of(json!({"created": DAY[0]})),
-                shelf.manifest_of(config),
+                shelf.manifest_of(&json!({"created": DAY[0]})),
+                shelf.manifest_of(&config),
             );
-            let index = json!({
-                "manifests": [other, image], "annotations": {CREATED: annotation},
-            });
+            let mut index = index(&json!([other, image]));
+            index["annotations"] = json!({CREATED: annotation});
             assert_eq!(shelf.read(&index), Ok(FIRST + day * 86_400), "{index}");
         }
     }
@@ -205,9 +214,9 @@ mod tests {
             ),
         ] {
             let mut shelf = Shelf::default();
-            let known = shelf.manifest_of(json!({"created": DAY[0]}));
-            let image = shelf.manifest_of(config);
-            let index = json!({"manifests": [known, image]});
+            let known = shelf.manifest_of(&json!({"created": DAY[0]}));
+            let image = shelf.manifest_of(&config);
+            let index = index(&json!([known, image]));
             assert_eq!(shelf.read(&index), Err(why.to_owned()), "{index}");
         }
     }
@@ -215,23 +224,17 @@ mod tests {
     #[test]
     fn a_document_that_is_not_whole_has_no_age() {
         let mut shelf = Shelf::default();
-        let known = shelf.manifest_of(json!({"created": DAY[0]}));
-        let gone = json!({"digest": Digest::of(b"gone"), "size": 1});
-        let nested = shelf.put(json!({"manifests": []}));
+        let known = shelf.manifest_of(&json!({"created": DAY[0]}));
+        let gone = json!({"mediaType": "c", "digest": Digest::of(b"gone"), "size": 1});
+        let nested = shelf.put(INDEX, &index(&json!([])));
         for (index, why) in [
+            (index(&json!([known, gone])), "a manifest of it is missing"),
             (
-                json!({"manifests": [known, gone]}),
-                "a manifest of it is missing",
-            ),
-            (
-                json!({"manifests": [known, nested]}),
+                index(&json!([known, nested])),
                 "an entry of it is not an image",
             ),
-            (json!({"manifests": []}), "it names no image"),
-            (
-                json!({"config": gone, "layers": []}),
-                "a configuration of it is missing",
-            ),
+            (index(&json!([])), "it names no image"),
+            (manifest(&gone), "a configuration of it is missing"),
             (
                 json!({"fsLayers": []}),
                 "it is neither an index nor an image",

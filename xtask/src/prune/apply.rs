@@ -101,7 +101,7 @@ impl<'a> Apply<'a> {
         let mut results = Vec::new();
         for (number, removal) in (1..).zip(&plan.remove) {
             let tags: Vec<&str> = removal.tags.iter().map(|tag| &*tag.tag).collect();
-            anstream::eprintln!(
+            crate::say::errln!(
                 "removing {} ({}), {number} of {}",
                 tags.join(", "),
                 removal.digest.short(),

@@ -39,7 +39,7 @@ pub(super) fn report(
             results,
         })?;
     } else {
-        anstream::print!("{text}");
+        crate::say::out!("{text}");
     }
     github::write_summary(&ctx.exec, &format!("### Prune\n\n{}", block("", &text)))
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use anyhow::anyhow;
 use ureq::http::StatusCode;
 
-pub(super) use self::said::{Said, printable};
+pub(super) use self::said::Said;
 use crate::reference::Repository;
 
 /// What is done with a repository.

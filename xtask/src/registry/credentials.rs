@@ -168,7 +168,7 @@ fn note_once(text: String) {
     static PRINTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let mut printed = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
     if !printed.contains(&text) {
-        anstream::eprintln!("note: {text}");
+        crate::say::errln!("note: {text}");
         printed.push(text);
     }
 }

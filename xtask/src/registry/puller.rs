@@ -6,7 +6,7 @@ mod tags;
 use std::io::{self, ErrorKind, Read};
 
 use anyhow::{Context as _, anyhow, ensure};
-use ureq::http::header::HeaderName;
+use ureq::http::header::{CONTENT_TYPE, HeaderName};
 use ureq::http::{Method, StatusCode};
 use url::Url;
 
@@ -18,7 +18,8 @@ use super::transport::{Answer, Body, Request, Transport};
 use super::verified::Verified;
 use super::wire::{self, Time};
 use crate::exec::Exec;
-use crate::oci::Digest;
+use crate::oci::{Digest, Unclear};
+use crate::printable::Printable;
 use crate::reference::Repository;
 use crate::retry::Transient;
 use crate::store::Blobs;
@@ -131,7 +132,8 @@ impl Puller {
     /// and the bytes. None when the registry says that it is absent.
     ///
     /// Fails when `version` is a digest and the bytes have another one, and when what a tag leads to
-    /// is no such document: a login page may answer 200, too.
+    /// is no such document: a login page may answer 200, too. Fails with [`Unclear`] when the registry calls
+    /// it an index or a manifest, and it says itself that it is something else: engines believe either.
     pub fn manifest(&self, version: &str) -> anyhow::Result<Option<(Digest, Vec<u8>)>> {
         let what = self.repository().named(version);
         let url = self.transport().url(&["manifests", version], &what)?;
@@ -140,6 +142,7 @@ impl Puller {
             .send(&self.request(Method::GET, url, MANIFESTS, &what))?;
         let by = address::origin(&answer.url);
         let named = answer.header(DIGEST).map(str::to_owned);
+        let kind = answer.header(CONTENT_TYPE).map(str::to_owned);
         let Some(bytes) = self.document(answer, &what)? else {
             return Ok(None);
         };
@@ -153,11 +156,12 @@ impl Puller {
                  the repository's name and the proxy settings"
             );
         }
+        agrees(kind.as_deref(), &bytes)?;
         Ok(Some((digest, bytes)))
     }
 
-    /// A blob that is JSON; none when the registry says that it is absent.
-    pub fn json(&self, digest: &Digest) -> anyhow::Result<Option<serde_json::Value>> {
+    /// The bytes of a blob that is a document; none when the registry says that it is absent.
+    pub fn small_blob(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
         let what = self.repository().by_digest(digest);
         let url = self.transport().url(&["blobs", digest.as_str()], &what)?;
         let answer = self
@@ -168,9 +172,7 @@ impl Puller {
             return Ok(None);
         };
         check_bytes(&by, digest, &Digest::of(&bytes))?;
-        let json = serde_json::from_slice(&bytes);
-        json.map(Some)
-            .with_context(|| format!("`{what}` is not JSON"))
+        Ok(Some(bytes))
     }
 
     /// The body of an answer; none when the registry says that the thing is absent.
@@ -222,6 +224,22 @@ fn header_digest(answer: &Answer, what: &str) -> anyhow::Result<Option<Digest>> 
             address::origin(&answer.url)
         )
     })
+}
+
+/// Checks that a document is of the kind that the registry says, where that says one.
+fn agrees(kind: Option<&str>, bytes: &[u8]) -> Result<(), Unclear> {
+    let kind = kind.unwrap_or_default().split(';').next();
+    let kind = kind.unwrap_or_default().trim().to_ascii_lowercase();
+    let document = serde_json::from_slice::<serde_json::Value>(bytes).unwrap_or_default();
+    match document["mediaType"].as_str() {
+        Some(own) if own != kind && MANIFESTS.split(", ").any(|known| known == kind) => {
+            let own = Printable(own);
+            Err(Unclear::new(format!(
+                "it says `{own}`, and its registry says `{kind}`"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Fails where the bytes for `asked` are not those of that digest.

@@ -8,13 +8,14 @@ use ureq::http::{Method, StatusCode};
 use url::Url;
 
 use super::address;
-use super::answer::{Access, Said, is_forbidden, printable};
+use super::answer::{Access, Said, is_forbidden};
 use super::endpoint::Endpoint;
 use super::puller::Puller;
 use super::token::Scopes;
 use super::transport::{Answer, Body, Request, Transport};
 use super::wire::Time;
 use crate::oci::Digest;
+use crate::printable::short;
 use crate::reference::Repository;
 use crate::retry::Transient;
 use crate::stop::Stop;
@@ -270,7 +271,7 @@ fn location(begun: &Answer, what: &str) -> anyhow::Result<Url> {
     };
     url.map_err(|why| {
         let by = address::origin(&begun.url);
-        let shown = location.map(|it| format!(" (`{}`)", printable(it)));
+        let shown = location.map(|it| format!(" (`{}`)", short(it)));
         anyhow!(
             "`{by}` begins an upload of `{what}` without an address for it: {why}{}; hint: ask the \
              registry's operator",

@@ -1,6 +1,6 @@
 //! The names that a repository lists, those of tags apart from others.
 
-use super::answer::printable;
+use crate::printable::short;
 use crate::reference;
 
 /// What a repository lists.
@@ -16,7 +16,7 @@ impl TagList {
     pub(super) fn add(&mut self, name: String) {
         match reference::check_tag(&name) {
             Ok(()) => self.tags.push(name),
-            Err(_) => self.odd.push(printable(&name)),
+            Err(_) => self.odd.push(short(&name)),
         }
     }
 }

@@ -18,9 +18,10 @@ use url::Url;
 use self::known::Authorization;
 pub(super) use self::message::{Answer, Body, Request};
 use super::address;
-use super::answer::{Access, Asked, is_busy, printable};
+use super::answer::{Access, Asked, is_busy};
 use super::wire::{self, Wire};
 use crate::exec::{self, Exec};
+use crate::printable::short;
 use crate::reference::Repository;
 use crate::retry::{Retry, Transient};
 
@@ -174,7 +175,7 @@ impl Transport {
             };
             let refused = |why: &str| {
                 let (by, what) = (address::origin(&url), request.what);
-                let location = printable(location);
+                let location = short(location);
                 anyhow!(
                     "`{by}` leads from `{what}` to `{location}`, which is refused: {why}; hint: ask \
                      the registry's operator"

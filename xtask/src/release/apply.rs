@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use super::facts::{self, Destination, LatestPolicy, PublishedVersions};
 use super::plan::{LatestPlan, ReleasePlan, StepKind, TagStep, latest};
 use super::sign::Signer;
-use crate::image_tree::{self, Content, upload};
+use crate::image_tree::{Content, upload};
 use crate::journal::{Journal, JournalEntry, Operation};
-use crate::oci::Digest;
+use crate::oci::{Digest, Document};
 use crate::published;
 use crate::reference::Repository;
 use crate::retry::Retry;
@@ -103,7 +103,7 @@ impl Apply<'_> {
     /// Copies the image from the first repository, without a tag.
     fn copy(&self, target: &Destination) -> anyhow::Result<()> {
         let from = self.targets.first().context("no repository was named")?;
-        anstream::eprintln!("copying {} to `{}`", self.plan.digest, target.repository);
+        crate::say::errln!("copying {} to `{}`", self.plan.digest, target.repository);
         self.retry.run(|| {
             let content = Content::read(self.bytes, &from.puller)?;
             upload(&target.pusher, &[(&from.puller, &content)])?;
@@ -180,7 +180,7 @@ impl Apply<'_> {
                 }
                 LatestPlan::Moves(to, why) => (to, why),
             };
-            anstream::eprintln!("moving `{reference}` to {to}: {why}");
+            crate::say::errln!("moving `{reference}` to {to}: {why}");
             let write = TagWrite {
                 command: Operation::Release,
                 tag: "latest",
@@ -293,10 +293,11 @@ impl Apply<'_> {
                 )
             })?
         };
-        let document =
-            serde_json::from_slice(bytes).context("it is not JSON, so it is not a manifest")?;
-        let media_type = image_tree::media_type(&document);
-        target.pusher.push_manifest(tag, &media_type, bytes)
+        let document = Document::parse(bytes)
+            .with_context(|| format!("`{digest}` is no image that every engine reads alike"))?;
+        target
+            .pusher
+            .push_manifest(tag, document.media_type(), bytes)
     }
 }
 

@@ -1,22 +1,17 @@
 //! What a release depends on besides git: the registries, the receipts and the journals, as plain
 //! data.
 
-use std::collections::BTreeSet;
-
 use anyhow::Context as _;
 use clap::ValueEnum;
 
 use super::sign::Signer;
 use super::source::Source;
-use crate::image_tree::{Broken, ImageTree};
 use crate::journal::{self, JournalEntry};
-use crate::oci::{Digest, Document, Index};
-use crate::platform::Platform;
+use crate::oci::Digest;
 pub(super) use crate::published::Latest;
-use crate::published::{self, Standing, objections};
+use crate::published::{self, Standing, TagContent, inspect, objections};
 use crate::reference::Repository;
 use crate::registry::{Puller, Pusher};
-use crate::threads;
 use crate::verify::{Receipts, ReleaseImage, Unproven};
 use crate::version::Version;
 
@@ -64,7 +59,7 @@ pub(super) enum SourceImage {
     Broken(String),
     /// It is whole, but not the image that is wanted; the reason.
     Other(String),
-    /// It is the image that is wanted, and the registry has every manifest of it.
+    /// It is the image that is wanted, and the registry has every manifest and every blob of it.
     Whole {
         digest: Digest,
         bytes: Vec<u8>,
@@ -157,95 +152,46 @@ pub(super) fn observe(
 
 /// The image, and the platforms that no receipt proves.
 ///
-/// A valid receipt was written for these very digests and names the commit. With one for each
-/// platform it is enough that the registry has the manifests; else everything is read.
+/// What was proven must be there, down to the last blob: a clean-up may have taken something since. And it
+/// must be what its labels say, whether receipts prove it or not.
 fn image(
     source: &Source,
     asked: &ReleaseOptions,
     first: &Destination,
 ) -> anyhow::Result<(SourceImage, Unproven)> {
     let (puller, wanted) = (&first.puller, &source.wanted);
-    let Some((digest, bytes)) = puller.manifest(&wanted.tag)? else {
-        return Ok((SourceImage::Absent, Vec::new()));
-    };
-    let whole = SourceImage::Whole {
-        digest: digest.clone(),
-        bytes: bytes.clone(),
-    };
-    let lacks = |is_index, images: Vec<(Platform, Digest)>| {
-        let candidate = ReleaseImage {
-            name: first.repository.by_digest(&digest),
-            digest: digest.clone(),
-            is_index,
-            images,
-            revision: wanted.revision.clone(),
-        };
-        let mut unproven = asked.receipts.unproven(&[candidate])?;
-        anyhow::Ok(unproven.pop().unwrap_or_default())
-    };
-    let mut lacking = None;
-    if let Ok(Document::Index(index)) = Document::parse(&bytes)
-        && let Some(images) = exactly(&index, &wanted.platforms)
-        && lacking.insert(lacks(true, images)?).is_empty()
-    {
-        let entries = index.manifests.iter().map(|entry| &entry.digest);
-        return Ok(match missing(puller, entries)? {
-            Some(missing) => (SourceImage::Broken(missing), Vec::new()),
-            None => (whole, Vec::new()),
-        });
-    }
-    let tree = match ImageTree::read(bytes, puller) {
-        Ok(tree) => tree,
-        Err(error) if error.is::<Broken>() => {
-            return Ok((SourceImage::Broken(format!("{error:#}")), Vec::new()));
+    let (tree, lacking) = match inspect(puller, &wanted.tag)? {
+        TagContent::Absent => return Ok((SourceImage::Absent, Vec::new())),
+        TagContent::Broken(why) => return Ok((SourceImage::Broken(why), Vec::new())),
+        TagContent::There(tree) => {
+            let lacking = tree.unread().lacking(puller)?;
+            (tree, lacking)
         }
-        Err(error) => return Err(error),
     };
     let objections = objections(&tree, wanted);
     if !objections.is_empty() {
         return Ok((SourceImage::Other(objections.join("; ")), Vec::new()));
     }
-    let attestations = tree.attestations.iter();
-    if let Some(missing) = missing(puller, attestations.map(|one| &one.descriptor.digest))? {
-        return Ok((SourceImage::Broken(missing), Vec::new()));
-    }
-    // The index alone did not give every platform.
-    if let Some(lacking) = lacking {
-        return Ok((whole, lacking));
+    if !lacking.is_empty() {
+        return Ok((SourceImage::Broken(lacking.join("; ")), Vec::new()));
     }
     let images = wanted.platforms.iter().filter_map(|&platform| {
         let image = *tree.images_for(platform).first()?;
         Some((platform, image.digest().clone()))
     });
-    let lacking = lacks(tree.is_index(), images.collect())?;
-    Ok((whole, lacking))
-}
-
-/// The manifest of each platform, if the index has exactly one for each and no other.
-fn exactly(index: &Index, platforms: &[Platform]) -> Option<Vec<(Platform, Digest)>> {
-    let mut images = Vec::new();
-    for entry in index.manifests.iter().filter(|one| !one.is_attestation()) {
-        let named = entry.platform.as_ref()?;
-        let platform = *platforms.iter().find(|platform| named.is(**platform))?;
-        images.push((platform, entry.digest.clone()));
-    }
-    let by_platform: BTreeSet<Platform> = images.iter().map(|(platform, _)| *platform).collect();
-    (images.len() == platforms.len() && by_platform.len() == platforms.len()).then_some(images)
-}
-
-/// A sentence about the first manifest that the registry lacks.
-fn missing<'a>(
-    puller: &Puller,
-    digests: impl Iterator<Item = &'a Digest>,
-) -> anyhow::Result<Option<String>> {
-    let ask = |digest: &'a Digest| {
-        move || {
-            let found = puller.digest(digest.as_str())?;
-            let missing = format!("its manifest `{digest}` is missing");
-            Ok(found.is_none().then_some(missing))
-        }
+    let candidate = ReleaseImage {
+        name: first.repository.by_digest(&tree.digest),
+        digest: tree.digest.clone(),
+        is_index: tree.is_index(),
+        images: images.collect(),
+        revision: wanted.revision.clone(),
     };
-    Ok(threads::all(digests.map(ask))?.into_iter().flatten().next())
+    let mut unproven = asked.receipts.unproven(&[candidate])?;
+    let whole = SourceImage::Whole {
+        digest: tree.digest,
+        bytes: tree.bytes,
+    };
+    Ok((whole, unproven.pop().unwrap_or_default()))
 }
 
 /// Asks a repository for its versions.
@@ -272,32 +218,4 @@ pub(super) fn observe_versions(
         unsigned: Vec::new(),
         rolled_back,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::image_tree::tests::Shelf;
-
-    #[test]
-    fn an_index_has_each_platform_once_and_no_other() {
-        let both = &[Platform::LinuxAmd64, Platform::LinuxArm64];
-        let mut shelf = Shelf::default();
-        let amd64 = shelf.image("amd64", "r", "a");
-        let again = shelf.image("amd64", "r", "b");
-        let arm64 = shelf.image("arm64", "r", "a");
-        for (entries, count) in [
-            (vec![&amd64, &arm64], Some(2)),
-            (vec![&amd64], None),
-            (vec![&amd64, &again], None),
-            (vec![&amd64, &again, &arm64], None),
-        ] {
-            let entries: Vec<_> = entries.into_iter().flatten().cloned().collect();
-            let tree = shelf.read(&entries).unwrap();
-            let Document::Index(index) = Document::parse(&tree.bytes).unwrap() else {
-                panic!("it is no index");
-            };
-            assert_eq!(exactly(&index, both).map(|images| images.len()), count);
-        }
-    }
 }

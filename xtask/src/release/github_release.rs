@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use crate::exec::{self, Ended, Exec};
+use crate::printable::short;
 use crate::refusal::Refusal;
 use crate::report;
 use crate::version::{Version, is_stable};
@@ -134,7 +135,7 @@ impl GithubRelease {
     /// Makes it, unless it is there.
     pub(super) fn publish(&self, notes: &str, is_latest: bool) -> anyhow::Result<()> {
         if !self.must_be_made() {
-            anstream::eprintln!("note: {}", self.describe());
+            crate::say::errln!("note: {}", self.describe());
             return Ok(());
         }
         report::write_whole(&self.notes, notes)
@@ -149,7 +150,7 @@ impl GithubRelease {
                 exec::quoted("gh", &args)
             );
         }
-        anstream::eprintln!(
+        crate::say::errln!(
             "made the GitHub Release `v{}` in `{}`",
             self.version,
             self.place
@@ -182,8 +183,7 @@ fn said(ended: &Ended) -> String {
     }
     let text = String::from_utf8_lossy(&ended.stderr);
     let line = text.lines().find(|line| !line.trim().is_empty());
-    let line = line.unwrap_or("no reason given").trim().chars().take(300);
-    line.map(|c| if c.is_control() { ' ' } else { c }).collect()
+    short(line.unwrap_or("no reason given"))
 }
 
 /// The repository on GitHub: in GitHub Actions the one that the job runs for, else that of `source`.

@@ -33,9 +33,9 @@ pub(super) fn plan(
             github_release,
         });
     }
-    anstream::print!("{}", table(plan));
+    crate::say::out!("{}", table(plan));
     if let Some(GithubPlan { command, notes }) = github_release {
-        anstream::print!("{}\n\n{notes}", exec::quoted("gh", command));
+        crate::say::out!("{}\n\n{notes}", exec::quoted("gh", command));
     }
     Ok(())
 }
@@ -92,9 +92,9 @@ pub(super) fn table(plan: &ReleasePlan) -> String {
 
 /// Says what will be done.
 pub(super) fn announce(release: &Release, plan: &ReleasePlan) {
-    anstream::eprint!("{}", table(plan));
+    crate::say::err!("{}", table(plan));
     if let Some(github) = &release.github {
-        anstream::eprintln!("{}", github.describe());
+        crate::say::errln!("{}", github.describe());
     }
 }
 
@@ -152,7 +152,7 @@ fn report(ctx: &Ctx, plan: &ReleasePlan, given: &[TagResult], summary: &str) -> 
             tags: given,
         })?;
     } else {
-        anstream::print!("{}", report::table(&rows(given)));
+        crate::say::out!("{}", report::table(&rows(given)));
     }
     let ours = given
         .iter()

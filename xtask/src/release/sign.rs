@@ -88,7 +88,7 @@ impl Signer {
     pub(super) fn sign(&self, puller: &Puller, digests: &[Digest]) -> anyhow::Result<()> {
         for digest in digests {
             let name = name(puller, digest);
-            anstream::eprintln!("signing {name}");
+            crate::say::errln!("signing {name}");
             let signed = self.cosign("sign", &self.sign, &name)?;
             ensure!(
                 signed.success(),

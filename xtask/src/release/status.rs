@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::ctx::Ctx;
-use crate::oci::{Digest, Document, Index};
+use crate::oci::{Digest, Document, Unclear};
 use crate::platform::Platform;
 use crate::reference::Repository;
 use crate::registry::Puller;
@@ -61,9 +61,9 @@ pub(super) fn run(ctx: &Ctx, receipts: &Receipts, all: bool) -> anyhow::Result<(
         };
     }
     for status in &found {
-        anstream::print!("{}", status.table(found.len() > 1));
+        crate::say::out!("{}", status.table(found.len() > 1));
         if status.left_out > 0 {
-            anstream::eprintln!(
+            crate::say::errln!(
                 "note: {} lower versions are left out; `--all`",
                 status.left_out
             );
@@ -105,7 +105,9 @@ fn observe(
             && let Some((digest, bytes)) = puller.manifest(&format!("v{version}"))?
         {
             row.is_latest = latest.as_ref() == Some(&digest);
-            row.read(&digest, &bytes, repository);
+            if let Err(why) = row.read(&digest, &bytes, repository) {
+                crate::say::errln!("note: `v{version}` is no image that can be proven: {why}");
+            }
             row.digest = Some(digest);
         }
         Ok(row)
@@ -122,11 +124,19 @@ fn observe(
 
 impl VersionRow {
     /// Reads which platforms an index has.
-    fn read(&mut self, digest: &Digest, bytes: &[u8], repository: &Repository) {
-        let Ok(Document::Index(Index { manifests })) = Document::parse(bytes) else {
-            return;
+    ///
+    /// Fails for what could be read in two ways.
+    fn read(
+        &mut self,
+        digest: &Digest,
+        bytes: &[u8],
+        repository: &Repository,
+    ) -> Result<(), Unclear> {
+        let Document::Index(index) = Document::parse(bytes)? else {
+            return Ok(());
         };
-        let images = manifests.iter().filter(|entry| !entry.is_attestation());
+        let entries = index.manifests.iter();
+        let images = entries.filter(|entry| !entry.is_attestation());
         let mut known = Vec::new();
         for image in images {
             let Some(named) = &image.platform else {
@@ -143,6 +153,7 @@ impl VersionRow {
             images: known,
             revision: revision.clone(),
         });
+        Ok(())
     }
 }
 

@@ -40,7 +40,7 @@ impl About {
         let platforms = first.map(|first| {
             let read = || sizes(&first.puller, facts.bytes(), before);
             release.retry.run(read).unwrap_or_else(|why| {
-                anstream::eprintln!("note: the sizes of the image are not known: {why:#}");
+                crate::say::errln!("note: the sizes of the image are not known: {why:#}");
                 Vec::new()
             })
         });

@@ -7,6 +7,8 @@ use anstyle::Style;
 use super::set::TagSet;
 use crate::exec::Exec;
 use crate::github::markdown::{code, table, text};
+use crate::printable::Printable;
+use crate::say;
 use crate::{github, report};
 
 /// How many entries of a long list are printed.
@@ -20,10 +22,10 @@ impl TagSet {
     /// Prints the references, one a line, and on stderr what is left out.
     pub(super) fn print_plain(&self) {
         for reference in self.references() {
-            anstream::println!("{reference}");
+            crate::say::outln!("{reference}");
         }
         for tag in self.tags.iter().filter(|tag| tag.is_conditional) {
-            anstream::eprintln!(
+            crate::say::errln!(
                 "note: `{}` is left out: {}; hint: `--published` asks the registry",
                 tag.name,
                 tag.why
@@ -32,7 +34,7 @@ impl TagSet {
     }
 
     pub(super) fn print_table(&self) {
-        anstream::print!("{}", self.table());
+        say::styled_out(&self.table());
     }
 
     fn table(&self) -> String {
@@ -160,7 +162,7 @@ fn section(
         indent = "  ";
     }
     for line in lines {
-        let _ = writeln!(text, "{indent}{line}");
+        let _ = writeln!(text, "{indent}{}", Printable(line));
     }
 }
 

@@ -33,7 +33,7 @@ impl Tools {
                 "`python3` is not on PATH; hint: `apt-get install python3-pip`".to_owned(),
             ));
         }
-        anstream::eprintln!("installing what {REQUIREMENTS} names");
+        crate::say::errln!("installing what {REQUIREMENTS} names");
         remove(&folder)?;
         let ran = ctx.exec.output("python3", &pip(&folder, &wanted))?;
         if !ran.status.success() {

@@ -27,8 +27,8 @@ pub(crate) fn good() -> ImageFacts {
         ..descriptor("layer")
     });
     let manifest = Manifest {
-        config: descriptor("config"),
         layers: descriptors.collect(),
+        ..manifest("config")
     };
     let last_release = Release {
         version: "v0.2.12".to_owned(),
@@ -45,6 +45,7 @@ pub(crate) fn good() -> ImageFacts {
         },
         index: IndexFacts::Known {
             index: index(),
+            manifests: BTreeMap::new(),
             broken: Vec::new(),
         },
         last_release: Ok(last_release),
@@ -73,6 +74,16 @@ pub(super) fn descriptor(content: &str) -> Descriptor {
         size: 1000,
         platform: None,
         annotations: BTreeMap::new(),
+    }
+}
+
+/// A manifest without layers.
+pub(super) fn manifest(config: &str) -> Manifest {
+    Manifest {
+        media_type: String::new(),
+        config: descriptor(config),
+        layers: Vec::new(),
+        subject: None,
     }
 }
 
@@ -107,7 +118,10 @@ fn index() -> Index {
     let platforms = ["linux/amd64", "linux/arm64"];
     let mut manifests = platforms.map(manifest_for).to_vec();
     manifests.extend(platforms.map(attestation_of));
-    Index { manifests }
+    Index {
+        media_type: String::new(),
+        manifests,
+    }
 }
 
 fn config() -> Config {
@@ -141,6 +155,7 @@ fn config() -> Config {
         os: "linux".to_owned(),
         config: process(),
         history: history.to_vec(),
+        ..Config::default()
     }
 }
 

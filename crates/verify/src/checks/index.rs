@@ -3,7 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-use xtask::oci::{Descriptor, Index};
+use std::collections::BTreeMap;
+
+use xtask::oci::{Descriptor, EntryKind, Index, attestation_fault};
 use xtask::platform;
 
 use super::inspect::count;
@@ -46,11 +48,10 @@ fn index(facts: &ImageFacts) -> Result<&Index, Verdict> {
     }
 }
 
-/// The platform that the entry is an image for, if it claims to be one. What BuildKit adds is for
-/// `unknown/unknown`.
+/// The platform that the entry is an image for, if engines take it for one.
 fn platform_of(entry: &Descriptor) -> Option<String> {
     let platform = entry.platform.as_ref();
-    let platform = platform.filter(|platform| platform.os != "unknown" && !entry.is_attestation());
+    let platform = platform.filter(|_| entry.kind() == EntryKind::Image);
     platform.map(ToString::to_string)
 }
 
@@ -90,18 +91,24 @@ fn platforms(facts: &ImageFacts) -> Verdict {
 }
 
 fn attestations(facts: &ImageFacts) -> Verdict {
-    let index = match index(facts) {
-        Ok(index) => index,
-        Err(verdict) => return verdict,
+    let (index, manifests) = match (index(facts), &facts.index) {
+        (Ok(index), IndexFacts::Known { manifests, .. }) => (index, manifests),
+        (Ok(index), _) => (index, &BTreeMap::new()),
+        (Err(verdict), _) => return verdict,
     };
     let entries = || index.manifests.iter();
-    let images: Vec<&Descriptor> = entries()
-        .filter(|entry| platform_of(entry).is_some())
-        .collect();
     let others: Vec<&Descriptor> = entries()
         .filter(|entry| platform_of(entry).is_none())
         .collect();
-    let faults = others.iter().filter_map(|entry| fault(entry, &images));
+    let faults = others.iter().filter_map(|entry| match entry.platform {
+        None => {
+            let name = entry.digest.short();
+            Some(format!(
+                "`{name}` (no platform) is neither image nor attestation"
+            ))
+        }
+        Some(_) => attestation_fault(entry, manifests.get(&entry.digest), index),
+    });
     let found: Vec<String> = faults.collect();
     if !found.is_empty() {
         return Verdict::none_of(&found, "attestations of the index's own images alone");
@@ -110,23 +117,6 @@ fn attestations(facts: &ImageFacts) -> Verdict {
         0 => "none beside the images".to_owned(),
         number => count(number, "attestation"),
     })
-}
-
-/// Why the entry is no attestation of one of the images.
-fn fault(entry: &Descriptor, images: &[&Descriptor]) -> Option<String> {
-    let name = entry.digest.short();
-    if !entry.is_attestation() {
-        let platform = entry.platform.as_ref();
-        let platform = platform.map_or("no platform".to_owned(), ToString::to_string);
-        return Some(format!(
-            "`{name}` ({platform}) is neither image nor attestation"
-        ));
-    }
-    let Some(of) = entry.annotations.get("vnd.docker.reference.digest") else {
-        return Some(format!("attestation `{name}` does not say of what"));
-    };
-    let is_here = images.iter().any(|image| image.digest.as_str() == of);
-    (!is_here).then(|| format!("attestation `{name}` is of `{of}`, which is not in the index"))
 }
 
 fn complete(facts: &ImageFacts) -> Verdict {

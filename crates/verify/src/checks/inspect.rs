@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use xtask::build_step;
+use xtask::printable::short;
 
 use super::secrets::words;
 use crate::check::Verdict;
 use crate::facts::ImageFacts;
 use crate::rootfs::{Entry, Image, Kind, Visible};
-use crate::sandbox::{Ran, printable};
+use crate::sandbox::Ran;
 
 /// Links that are followed for one path, as Linux has it.
 const MAX_LINKS: usize = 40;
@@ -151,7 +152,7 @@ pub(super) fn count(number: usize, thing: &str) -> String {
 /// What was said, its lines in one.
 pub(super) fn lines(said: &str) -> String {
     let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
-    let lines = lines.map(|line| format!("`{}`", printable(line)));
+    let lines = lines.map(|line| format!("`{}`", short(line)));
     match lines.collect::<Vec<_>>() {
         lines if lines.is_empty() => "nothing".to_owned(),
         lines => lines.join(", "),

@@ -80,7 +80,8 @@ impl Archive {
     fn config(&self, manifest: &Manifest) -> anyhow::Result<Config> {
         let what = format!("configuration `{}`", manifest.config.digest);
         let bytes = self.bytes(&manifest.config.digest, &what)?;
-        serde_json::from_slice(bytes).with_context(|| format!("{what} is no valid one"))
+        let config = manifest.config.config(bytes);
+        config.with_context(|| format!("{what} is no valid one"))
     }
 
     fn bytes(&self, digest: &Digest, what: &dyn fmt::Display) -> anyhow::Result<&[u8]> {
@@ -135,17 +136,23 @@ mod tests {
         let layer = named(tar_of(&[("etc/passwd", b"root:x:0:0::/root:/bin/sh\n")]));
         let config = named(br#"{"architecture":"amd64"}"#.to_vec());
         let descriptor = |(digest, bytes): &(Digest, Vec<u8>)| {
-            format!(r#"{{"digest":"{digest}","size":{}}}"#, bytes.len())
+            format!(
+                r#"{{"mediaType":"m","digest":"{digest}","size":{}}}"#,
+                bytes.len()
+            )
         };
         let (layer_json, config_json) = (descriptor(&layer), descriptor(&config));
-        let manifest = format!(r#"{{"config":{config_json},"layers":[{layer_json}]}}"#);
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",
+                "config":{config_json},"layers":[{layer_json}]}}"#
+        );
         let manifest = named(manifest.into_bytes());
         (manifest.0.clone(), vec![manifest, config, layer])
     }
 
     /// What `docker save` writes.
     fn saved(root: &Digest, blobs: &[(Digest, Vec<u8>)]) -> Vec<u8> {
-        let index = format!(r#"{{"manifests":[{{"digest":"{root}","size":1}}]}}"#);
+        let index = format!(r#"{{"manifests":[{{"mediaType":"m","digest":"{root}","size":1}}]}}"#);
         let paths = blobs
             .iter()
             .map(|(digest, _)| format!("blobs/sha256/{}", digest.hex()));
@@ -223,7 +230,11 @@ mod tests {
             archive.image(&root)
         };
         assert!(without(3, None).is_ok());
-        let index = || Some(Blob::Document(br#"{"manifests":[]}"#.to_vec()));
+        let index = || {
+            let index = r#"{"schemaVersion":2,"manifests":[],
+                "mediaType":"application/vnd.oci.image.index.v1+json"}"#;
+            Some(Blob::Document(index.into()))
+        };
         let other = || Some(Blob::Other);
         let cases = [
             (0, None, "manifest `{}` is missing"),

@@ -93,8 +93,10 @@ mod tests {
         };
         Image {
             manifest: Manifest {
+                media_type: String::new(),
                 config,
                 layers: Vec::new(),
+                subject: None,
             },
             config: Config::default(),
             layers: layers.iter().map(layer).map(Arc::new).collect(),

@@ -1,9 +1,11 @@
 //! The image that is verified, and how long its programs may take.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use xtask::platform::Platform;
 
+use super::used::Used;
 use super::verify_run::VerifyRun;
 use crate::facts::Expected;
 
@@ -22,6 +24,8 @@ pub(crate) struct Candidate {
     pub(crate) expected: Expected,
     /// The name of the one container, started as the contract has it, that checks share.
     pub(crate) shared: String,
+    /// What the engine has made that container of, once it is started.
+    pub(crate) used: OnceLock<Used>,
 }
 
 impl Candidate {

@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 
 use xtask::exec::Ended;
+use xtask::printable::short;
 
 /// What a command in a container did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Ran {
     pub(crate) fn describe(&self) -> String {
         let last = |text: &'_ str| -> Option<String> {
             let mut lines = text.lines().map(str::trim).rev();
-            lines.find(|line| !line.is_empty()).map(printable)
+            lines.find(|line| !line.is_empty()).map(short)
         };
         match last(&self.stderr).or_else(|| last(&self.stdout)) {
             Some(said) => format!("exit {}, `{said}`", self.code),
@@ -56,19 +57,6 @@ impl Session {
     }
 }
 
-/// A line without what moves a terminal's cursor, and not too long.
-pub(crate) fn printable(line: &str) -> String {
-    const LONGEST: usize = 200;
-    let clean: String = line
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if clean.chars().count() <= LONGEST {
-        return clean;
-    }
-    clean.chars().take(LONGEST).chain(['…']).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,9 +70,9 @@ mod tests {
         };
         assert_eq!(ran("", "").describe(), "exit 3, no output");
         assert_eq!(ran("a\nb\n\n", "").describe(), "exit 3, `b`");
-        assert_eq!(ran("", "x\n\u{1b}[2J\n").describe(), "exit 3, ` [2J`");
+        assert_eq!(ran("", "x\n\u{1b}[2J\n").describe(), r"exit 3, `\u{1b}[2J`");
         let long = ran(&"x".repeat(999), "").describe();
-        assert!(long.chars().count() < 250, "{long}");
+        assert!(long.chars().count() < 350, "{long}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::container::Container;
 use super::docker::Sandbox;
 use super::ran::{Ran, Session};
 use super::trouble::{self, Trouble};
+use super::used::Used;
 
 /// What both ways of the contract have in common, but for user, workspace and command.
 const COMMON: [&str; 25] = [
@@ -95,10 +96,10 @@ impl Sandbox<'_> {
 
     /// Starts the container that checks share.
     pub(crate) fn start_shared(&self) -> anyhow::Result<()> {
-        self.contract()
-            .named(&self.candidate.shared)
-            .start()?
-            .keep();
+        let container = self.contract().named(&self.candidate.shared).start()?;
+        let used = Used::parse(&container.inspect("[{{json .}}]")?)?;
+        let _ = self.candidate.used.set(used);
+        container.keep();
         Ok(())
     }
 }

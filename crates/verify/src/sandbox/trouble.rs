@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::ran::{Ran, printable};
+use super::ran::Ran;
+use xtask::printable::short;
 
 /// A container that did not do what any container of a good image does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub(super) fn of_program(ran: &Ran) -> anyhow::Result<()> {
     // An exit code alone may be the program's own.
     let docker_says = |line: &&str| line.starts_with("docker: ");
     if let (125..=127, Some(line)) = (ran.code, ran.stderr.lines().find(docker_says)) {
-        let why = printable(line.trim_start_matches("docker: "));
+        let why = short(line.trim_start_matches("docker: "));
         return Err(Trouble::DidNotStart(why).into());
     }
     is_there(ran)
@@ -66,7 +67,7 @@ fn engine_answers(ran: &Ran) -> anyhow::Result<()> {
     if ran.code != 0
         && let Some(line) = ran.stderr.lines().find(is_gone)
     {
-        anyhow::bail!("the engine does not answer: {}", printable(line));
+        anyhow::bail!("the engine does not answer: {}", short(line));
     }
     Ok(())
 }
@@ -78,7 +79,7 @@ fn is_there(ran: &Ran) -> anyhow::Result<()> {
     };
     if let (1, Some(line)) = (ran.code, ran.stderr.lines().find(is_gone)) {
         let why = line.trim_start_matches("Error response from daemon: ");
-        return Err(Trouble::Ended(printable(why)).into());
+        return Err(Trouble::Ended(short(why)).into());
     }
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use xtask::github::markdown::{code, text};
+
 use super::next;
 use crate::check::{Outcome, Status};
 use crate::report::{PlatformReport, Report, counted, is_bad, words};
@@ -13,29 +15,29 @@ pub(crate) fn markdown(report: &Report) -> String {
         (true, false) => "proven in part",
         (false, _) => "not proven",
     };
-    let mut text = format!(
-        "### Agent image: {verdict}\n\n`{}` `{}`: {} in {:.1} s\n",
-        report.image,
-        report.digest,
+    let mut page = format!(
+        "### Agent image: {verdict}\n\n{} {}: {} in {:.1} s\n",
+        code(&report.image),
+        code(report.digest.as_str()),
         report.sum(),
         report.seconds
     );
     for one in &report.platforms {
-        platform(&mut text, one);
+        platform(&mut page, one);
     }
     for note in next::notes(report) {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "\n> note: {}", note.replace('\n', " "));
+        let _ = writeln!(page, "\n> note: {}", text(&note));
     }
     if let Some(again) = next::again(report) {
-        let _ = writeln!(text, "\nTo look at these again: `{again}`");
+        let _ = writeln!(page, "\nTo look at these again: {}", code(&again));
     }
-    text
+    page
 }
 
-fn platform(text: &mut String, one: &PlatformReport) {
+fn platform(page: &mut String, one: &PlatformReport) {
     let _ = writeln!(
-        text,
+        page,
         "\n**{}** ({}, {:.1} s)\n\n| group | |\n| --- | --- |",
         one.platform,
         one.execution.as_str(),
@@ -46,12 +48,12 @@ fn platform(text: &mut String, one: &PlatformReport) {
         let counts = counts.into_iter();
         let counts = counts.map(|(status, count)| format!("{count} {}", words(status)));
         let counts: Vec<String> = counts.collect();
-        let _ = writeln!(text, "| {group} | {} |", counts.join(", "));
+        let _ = writeln!(page, "| {group} | {} |", counts.join(", "));
     }
     if one.is_proven() {
         return;
     }
-    text.push_str(
+    page.push_str(
         "\n| check | | seen | expected | what to do |\n| --- | --- | --- | --- | --- |\n",
     );
     for result in one
@@ -59,43 +61,28 @@ fn platform(text: &mut String, one: &PlatformReport) {
         .iter()
         .filter(|one| one.status == Status::Failed)
     {
-        text.push_str(&row(result));
+        page.push_str(&row(result));
     }
     for status in [Status::Unproven, Status::NotExecuted] {
         debug_assert!(is_bad(status));
         for (why, ids) in one.by_reason(status) {
             let names = one.names(&ids).join("`, `");
-            let (status, why) = (words(status), escaped(why));
-            let _ = writeln!(text, "| `{names}` | {status} | {why} | | |");
+            let (status, why) = (words(status), text(why));
+            let _ = writeln!(page, "| `{names}` | {status} | {why} | | |");
         }
     }
 }
 
 fn row(one: &Outcome) -> String {
-    let cell = |text: &Option<String>| text.as_deref().map(escaped).unwrap_or_default();
+    let cell = |cell: &Option<String>| cell.as_deref().map(text).unwrap_or_default();
     format!(
         "| `{}` | {} | {} | {} | {} |\n",
         one.id,
         words(one.status),
-        escaped(&one.seen),
+        text(&one.seen),
         cell(&one.expected),
         cell(&one.remedy)
     )
-}
-
-/// Text that stays in its cell: an image's words are no Markdown, no HTML and no formula of ours.
-/// Spans between backticks would keep backslashes, so they are none, either.
-fn escaped(text: &str) -> String {
-    let text = super::text::line(text);
-    text.chars()
-        .flat_map(|c| match c {
-            '|' | '\\' | '*' | '_' | '[' | ']' | '`' | '~' | '$' | '#' | '!' => vec!['\\', c],
-            '<' => "&lt;".chars().collect(),
-            '>' => "&gt;".chars().collect(),
-            '&' => "&amp;".chars().collect(),
-            c => vec![c],
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -147,12 +134,12 @@ To look at these again: `cargo xtask verify agentgate/agent:dev --only seed-3-no
 
     #[test]
     fn an_images_words_stay_in_their_cell() {
-        for (text, cell) in [
+        for (given, cell) in [
             ("a|b\n<c> [d](e)", r"a\|b &lt;c&gt; \[d\](e)"),
             ("`x` $y$ **z**", r"\`x\` \$y\$ \*\*z\*\*"),
             ("&amp;\u{1b}", r"&amp;amp;\\u{1b}"),
         ] {
-            assert_eq!(escaped(text), cell);
+            assert_eq!(text(given), cell);
         }
     }
 }

@@ -18,7 +18,11 @@ const STATUS: usize = 14;
 /// The table of a run: a line for each group, then everything that needs a look. With `verbose`
 /// every check has its line, too.
 pub(crate) fn table(report: &Report, verbose: bool) -> String {
-    let mut text = format!("image   {}\ndigest  {}\n", report.image, report.digest);
+    let mut text = format!(
+        "image   {}\ndigest  {}\n",
+        text::line(&report.image),
+        report.digest
+    );
     for one in &report.platforms {
         platform(&mut text, one, verbose);
     }

@@ -1,6 +1,8 @@
 //! What an image says, made fit to be shown: nothing in it may move the cursor, colour the
 //! terminal or break a line.
 
+use xtask::printable;
+
 /// The text on one line, without characters that a terminal obeys.
 pub(crate) fn line(text: &str) -> String {
     let words: Vec<String> = text.split_whitespace().map(visible).collect();
@@ -14,21 +16,9 @@ pub(crate) fn block(text: &str, indent: &str) -> String {
     lines.join(&format!("\n{indent}"))
 }
 
+/// A tab is as wide as a terminal likes.
 fn visible(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| match c {
-            '\t' => vec![' '],
-            c if c.is_control() || is_unseen(c) => c.escape_unicode().collect(),
-            c => vec![c],
-        })
-        .collect()
-}
-
-/// Characters that take no room and change how others are read (Unicode's bidirectional
-/// controls, zero-width ones and the like).
-fn is_unseen(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
-        | '\u{feff}')
+    printable::line(&text.replace('\t', " "))
 }
 
 #[cfg(test)]

@@ -67,10 +67,13 @@ pub(super) fn find(exec: &Exec, name: &str, lookup: &str) -> anyhow::Result<Opti
 }
 
 fn subject(inspected: Inspected, platform: Platform) -> Subject {
+    let manifest = inspected.descriptor.map(|descriptor| descriptor.digest);
     Subject {
         platform,
         run: inspected.id.to_string(),
-        manifest: inspected.descriptor.map(|descriptor| descriptor.digest),
+        // What the classic store calls the image is its configuration.
+        config: manifest.is_none().then(|| inspected.id.clone()),
+        manifest,
         labels: inspected.config.unwrap_or_default().labels,
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Subject {
     pub(crate) platform: Platform,
     /// Absent when the engine's classic store keeps no manifest.
     pub(crate) manifest: Option<Digest>,
+    /// Of its configuration, where the registry says it or the engine calls the image so.
+    pub(crate) config: Option<Digest>,
     /// What `docker run --platform` and `docker save --platform` are given: a digest, or a name
     /// with one.
     pub(crate) run: String,
@@ -44,11 +46,6 @@ impl Subject {
     pub(crate) fn revision(&self) -> Option<&str> {
         let label = self.labels.get("org.opencontainers.image.revision");
         label.map(String::as_str)
-    }
-
-    /// What the classic store calls the image: its configuration.
-    pub(crate) fn config(&self) -> Option<Digest> {
-        self.manifest.is_none().then(|| self.run.parse().ok())?
     }
 }
 

@@ -3,8 +3,9 @@
 use anyhow::{Context as _, bail};
 use xtask::docker;
 use xtask::exec::Exec;
-use xtask::oci::{Config, Descriptor, Digest, Document, Index, Manifest};
+use xtask::oci::{Descriptor, Digest, Document, Index, Manifest};
 use xtask::platform::Platform;
+use xtask::reference::Repository;
 use xtask::registry::Puller;
 
 use super::image::{Place, Subject, Target};
@@ -42,26 +43,21 @@ pub(super) fn find(exec: &Exec, name: &str, only: bool) -> anyhow::Result<Target
     let of = || format!("`{name}` ({digest})");
     let (index, subjects) = match Document::parse(&bytes).with_context(of)? {
         Document::Manifest(manifest) => {
-            let run = format!("{repository}@{digest}");
-            let one = subject(&registry, None, digest.clone(), &manifest, run);
+            let one = subject(&registry, &repository, None, digest.clone(), &manifest);
             (None, Vec::from_iter(one.with_context(of)?))
         }
         Document::Index(index) => {
-            let subjects = children(&index)
-                .into_iter()
-                .map(|(platform, child, is_only)| {
-                    // An engine that has two images for a platform gives neither out by the index.
-                    let run = if is_only { &digest } else { &child };
-                    let run = format!("{repository}@{run}");
-                    // What is not there, or is no image, the check `index-complete` of the others says.
-                    let Some((_, bytes)) = registry.manifest(child.as_str())? else {
-                        return Ok(None);
-                    };
-                    let Document::Manifest(manifest) = Document::parse(&bytes)? else {
-                        return Ok(None);
-                    };
-                    subject(&registry, Some(platform), child, &manifest, run)
-                });
+            let subjects = children(&index).into_iter().map(|(platform, child)| {
+                // What is not there, or is no image, the check `index-complete` of the others says.
+                let Some((_, bytes)) = registry.manifest(child.digest.as_str())? else {
+                    return Ok(None);
+                };
+                let Ok(manifest) = child.manifest(&bytes) else {
+                    return Ok(None);
+                };
+                let digest = child.digest.clone();
+                subject(&registry, &repository, Some(platform), digest, &manifest)
+            });
             let subjects: Vec<Option<Subject>> =
                 subjects.collect::<anyhow::Result<_>>().with_context(of)?;
             (
@@ -105,43 +101,43 @@ pub(crate) fn fetch(exec: &Exec, target: &Target) -> anyhow::Result<()> {
 
 /// One image, for the platform that the index says, or else its own configuration; none for a
 /// platform that we do not know.
+///
+/// It is run by the manifest's digest: neither a tag nor an index leaves the engine a choice.
 fn subject(
     registry: &Puller,
+    repository: &Repository,
     platform: Option<Platform>,
     digest: Digest,
     manifest: &Manifest,
-    run: String,
 ) -> anyhow::Result<Option<Subject>> {
+    let descriptor = &manifest.config;
     // What is not there the check `index-complete` says.
-    let Some(config) = registry.json(&manifest.config.digest)? else {
+    let Some(config) = registry.small_blob(&descriptor.digest)? else {
         return Ok(None);
     };
-    let config: Config = serde_json::from_value(config)
-        .with_context(|| format!("`{}` is no image's configuration", manifest.config.digest))?;
-    let own = || {
-        format!("{}/{}", config.os, config.architecture)
-            .parse()
-            .ok()
-    };
+    let config = descriptor.config(&config);
+    let config = config.with_context(|| format!("bad configuration `{}`", descriptor.digest))?;
+    let own = config.platform();
+    let own = || Platform::ALL.into_iter().find(|one| own.is(*one));
     Ok(platform.or_else(own).map(|platform| Subject {
         platform,
+        run: format!("{repository}@{digest}"),
         manifest: Some(digest),
-        run,
+        config: Some(descriptor.digest.clone()),
         labels: config.config.labels.clone(),
     }))
 }
 
-/// The images of an index for platforms that we know, the first of each, and whether it is the only one:
-/// that it is, is for a check to say.
-fn children(index: &Index) -> Vec<(Platform, Digest, bool)> {
+/// The images of an index for platforms that we know, the first of each: that there is one of
+/// each is for a check to say.
+fn children(index: &Index) -> Vec<(Platform, &Descriptor)> {
     let child = |wanted: Platform| {
         let is_wanted = |entry: &&Descriptor| {
             let platform = entry.platform.as_ref();
             !entry.is_attestation() && platform.is_some_and(|platform| platform.is(wanted))
         };
-        let mut entries = index.manifests.iter().filter(is_wanted);
-        let entry = entries.next()?;
-        Some((wanted, entry.digest.clone(), entries.next().is_none()))
+        let entry = index.manifests.iter().find(is_wanted)?;
+        Some((wanted, entry))
     };
     Platform::ALL.into_iter().filter_map(child).collect()
 }

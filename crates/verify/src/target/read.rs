@@ -1,10 +1,11 @@
 //! Reading an image: its files from the engine, its index from where it was found.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use xtask::exec::Exec;
-use xtask::oci::{Descriptor, Digest, Document, Index};
+use xtask::oci::{Descriptor, Digest, Document, Index, Manifest};
 use xtask::registry::Puller;
 
 use super::image::{Place, Subject, Target};
@@ -33,6 +34,15 @@ impl Reader {
             // The classic store has made the manifest up for the archive.
             _ => archive.image(&only_manifest(&archive)?)?,
         };
+        let saved = &image.manifest.config.digest;
+        if let Some(config) = subject.config.as_ref().filter(|config| *config != saved) {
+            bail!(
+                "the engine saves another image for `{}` (configuration `{saved}`) than it was \
+                 asked for (`{config}`); hint: `docker image rm {}`, and verify again",
+                subject.run,
+                subject.run
+            );
+        }
         let index = match (&target.index, &target.place) {
             (None, _) => IndexFacts::None,
             (Some(index), Place::Engine) => of_archive(&archive, index)?,
@@ -94,18 +104,28 @@ fn of_archive(archive: &Archive, digest: &Digest) -> anyhow::Result<IndexFacts> 
             what.unwrap_or_else(|| "no platform".to_owned())
         )));
     }
-    let mut broken = Vec::new();
+    let (mut manifests, mut broken) = (BTreeMap::new(), Vec::new());
     for entry in &index.manifests {
-        if let Some(Ok(Document::Manifest(manifest))) =
-            archive.document(&entry.digest).map(Document::parse)
-        {
-            let blobs = std::iter::once(&manifest.config).chain(&manifest.layers);
-            for blob in blobs.filter(|blob| !archive.has(&blob.digest)) {
-                broken.push(lacks(entry, &blob.digest));
+        let Some(bytes) = archive.document(&entry.digest) else {
+            broken.push(format!("`{}` is no document", entry.digest.short()));
+            continue;
+        };
+        match entry.manifest(bytes) {
+            Ok(manifest) => {
+                let blobs = std::iter::once(&manifest.config).chain(&manifest.layers);
+                for blob in blobs.filter(|blob| !archive.has(&blob.digest)) {
+                    broken.push(lacks(entry, &blob.digest));
+                }
+                manifests.insert(entry.digest.clone(), manifest);
             }
+            Err(why) => broken.push(format!("`{}`: {why}", entry.digest.short())),
         }
     }
-    Ok(IndexFacts::Known { index, broken })
+    Ok(IndexFacts::Known {
+        index,
+        manifests,
+        broken,
+    })
 }
 
 fn lacks(of: &Descriptor, what: &Digest) -> String {
@@ -123,29 +143,37 @@ fn of_registry(registry: &Puller, digest: &Digest) -> anyhow::Result<IndexFacts>
     let Document::Index(index) = Document::parse(&bytes)? else {
         return Ok(IndexFacts::None);
     };
-    let broken = broken(registry, &index)?;
-    Ok(IndexFacts::Known { index, broken })
+    let (manifests, broken) = below(registry, &index)?;
+    Ok(IndexFacts::Known {
+        index,
+        manifests,
+        broken,
+    })
 }
 
-fn broken(registry: &Puller, index: &Index) -> anyhow::Result<Vec<String>> {
-    let mut broken = Vec::new();
+/// Manifests by their digests.
+type Manifests = BTreeMap<Digest, Manifest>;
+
+/// The manifests that an index names, and what is missing below it or can be read in two ways.
+fn below(registry: &Puller, index: &Index) -> anyhow::Result<(Manifests, Vec<String>)> {
+    let (mut manifests, mut broken) = (BTreeMap::new(), Vec::new());
     for entry in &index.manifests {
         let short = entry.digest.short();
         let Some((_, bytes)) = registry.manifest(entry.digest.as_str())? else {
             broken.push(format!("manifest `{short}` is missing"));
             continue;
         };
-        match Document::parse(&bytes) {
-            Ok(Document::Manifest(manifest)) => {
+        match entry.manifest(&bytes) {
+            Ok(manifest) => {
                 for blob in std::iter::once(&manifest.config).chain(&manifest.layers) {
                     if !registry.has_blob(&blob.digest)? {
                         broken.push(lacks(entry, &blob.digest));
                     }
                 }
+                manifests.insert(entry.digest.clone(), manifest);
             }
-            Ok(Document::Index(_)) => broken.push(format!("`{short}` is another index")),
-            Err(error) => broken.push(format!("`{short}`: {error:#}")),
+            Err(why) => broken.push(format!("`{short}`: {why}")),
         }
     }
-    Ok(broken)
+    Ok((manifests, broken))
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
@@ -13,6 +14,7 @@ struct Shelf(BTreeMap<Digest, Vec<u8>>);
 
 impl Shelf {
     fn put(&mut self, kind: &str, document: &Value) -> Value {
+        let document = typed(document);
         let bytes = document.to_string().into_bytes();
         let (digest, size) = (Digest::of(&bytes), bytes.len());
         self.0.insert(digest.clone(), bytes);
@@ -21,7 +23,9 @@ impl Shelf {
 
     /// The entry of an image that is built from the commit `revision`.
     fn image(&mut self, revision: &str) -> Value {
-        let config = json!({"config": {"Labels": {REVISION: revision}}});
+        let config = json!({
+            "os": "linux", "architecture": "amd64", "config": {"Labels": {REVISION: revision}},
+        });
         let config = self.put(CONFIG, &config);
         self.put(
             MANIFEST,
@@ -30,7 +34,7 @@ impl Shelf {
     }
 
     fn survey(&self, document: &Value) -> Survey {
-        survey(document.to_string().as_bytes(), self).unwrap()
+        survey(typed(document).to_string().as_bytes(), self).unwrap()
     }
 }
 
@@ -39,10 +43,21 @@ impl ManifestStore for Shelf {
         Ok(self.0.get(digest).cloned())
     }
 
-    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Value>> {
-        let found = self.0.get(digest);
-        Ok(found.and_then(|bytes| serde_json::from_slice(bytes).ok()))
+    fn config(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        self.manifest(digest)
     }
+}
+
+/// The document with the fields that say what it is, if it is an index or a manifest.
+fn typed(document: &Value) -> Value {
+    let mut document = document.clone();
+    for (field, kind) in [("manifests", INDEX), ("layers", MANIFEST)] {
+        if document.get(field).is_some() {
+            document["schemaVersion"] = 2.into();
+            document["mediaType"] = kind.into();
+        }
+    }
+    document
 }
 
 fn blob(kind: &str, content: &str) -> Value {
@@ -189,7 +204,44 @@ fn layers_that_are_kept_elsewhere_need_not_be_here() {
     });
     let config = blob(CONFIG, "c");
     let found = Shelf::default().survey(&json!({"config": config, "layers": [foreign]}));
-    assert_eq!((found.blobs.len(), found.odd), (1, None));
+    assert_eq!((found.blobs.len(), found.broken), (1, Vec::new()));
+}
+
+#[test]
+fn what_two_programs_could_read_differently_is_no_image_of_ours() {
+    let mut shelf = Shelf::default();
+    let image = shelf.image("one");
+    let entry = |architecture: &str| {
+        let mut entry = image.clone();
+        entry["platform"] = json!({"os": "linux", "architecture": architecture});
+        entry
+    };
+    let (one, other) = (entry("amd64"), entry("x86_64"));
+    for (fields, why) in [
+        (format!(r#""manifests":[{one}]"#), None),
+        (
+            format!(r#""manifests":[{one}],"Manifests":[]"#),
+            Some("equals `manifests` but for case"),
+        ),
+        (
+            format!(r#""manifests":[],"manifests":[{one}]"#),
+            Some("has `manifests` twice"),
+        ),
+        (
+            format!(r#""layers":[],"manifests":[{one}]"#),
+            Some("has `layers` of another kind"),
+        ),
+        (
+            format!(r#""manifests":[{one},{other}]"#),
+            Some("several images for `linux/amd64`"),
+        ),
+    ] {
+        let text = format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}",{fields}}}"#);
+        let found = survey(text.as_bytes(), &shelf).unwrap();
+        assert_eq!(found.odd.is_some(), why.is_some(), "{found:?}");
+        let odd = found.odd.unwrap_or_default();
+        assert!(odd.contains(why.unwrap_or_default()), "{odd}");
+    }
 }
 
 #[test]
@@ -199,7 +251,7 @@ fn a_store_that_does_not_answer_is_an_error() {
         fn manifest(&self, _: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
             anyhow::bail!("no answer")
         }
-        fn config(&self, _: &Digest) -> anyhow::Result<Option<Value>> {
+        fn config(&self, _: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
             anyhow::bail!("no answer")
         }
     }

@@ -221,7 +221,7 @@ impl PushPlan {
             return report::print_json(self);
         }
         for command in &self.commands {
-            anstream::println!("{}", docker::quoted(command));
+            crate::say::outln!("{}", docker::quoted(command));
         }
         let what = match (self.goal, &self.published) {
             (PushGoal::Adopt, Some(digest)) => format!("is published ({digest}): nothing is built"),
@@ -230,17 +230,17 @@ impl PushPlan {
             }
             (PushGoal::Join, _) | (_, None) => "would be pushed".to_owned(),
         };
-        anstream::println!("{} {what}", self.wanted.reference);
+        crate::say::outln!("{} {what}", self.wanted.reference);
         match &self.dev {
-            Dev::Moves { from: None } => anstream::println!("dev would be given"),
+            Dev::Moves { from: None } => crate::say::outln!("dev would be given"),
             Dev::Moves { from } if *from == self.published => {
-                anstream::println!("dev leads there already");
+                crate::say::outln!("dev leads there already");
             }
-            Dev::Moves { from: Some(from) } => anstream::println!("dev would move, from {from}"),
-            Dev::Stays(why) => anstream::println!("dev stays: {why}"),
+            Dev::Moves { from: Some(from) } => crate::say::outln!("dev would move, from {from}"),
+            Dev::Stays(why) => crate::say::outln!("dev stays: {why}"),
         }
         if let Some(tag) = &self.pull_request {
-            anstream::println!("{tag} would lead there, too");
+            crate::say::outln!("{tag} would lead there, too");
         }
         Ok(())
     }

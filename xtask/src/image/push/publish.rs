@@ -29,7 +29,7 @@ pub(in crate::image) struct Publish<'a> {
 impl Publish<'_> {
     pub(super) fn adopt(&self, published: &ImageTree) -> anyhow::Result<LastBuild> {
         let wanted = &self.plan.wanted;
-        anstream::eprintln!(
+        crate::say::errln!(
             "`{}` is published already ({}): nothing is built",
             wanted.reference,
             published.digest
@@ -76,7 +76,7 @@ impl Publish<'_> {
         }
         if let Some(excess) = sizes::over_budget(&sizes(&known), &self.request.ctx.settings) {
             let unpacked = export::unpacked(&exported, known)?;
-            anstream::eprint!(
+            crate::say::err!(
                 "{}",
                 sizes::table(&self.request.ctx.root, &sizes(&unpacked))
             );
@@ -88,11 +88,11 @@ impl Publish<'_> {
         let (unpacked, sent) = threads::beside(count, || self.send(&exported));
         let sent = sent?;
         let sizes = sizes(&unpacked.unwrap_or_else(|why| {
-            anstream::eprintln!("note: unpacked sizes are not known: {why:#}");
+            crate::say::errln!("note: unpacked sizes are not known: {why:#}");
             BTreeMap::new()
         }));
         let (reference, size) = (&wanted.reference, report::bytes(sent.bytes));
-        anstream::eprintln!(
+        crate::say::errln!(
             "{} blobs ({size}) were pushed, {} were there",
             sent.blobs,
             sent.present
@@ -104,7 +104,7 @@ impl Publish<'_> {
             found => {
                 goal(&found, wanted, false).map_err(Stop::Refused)?;
                 if let TagContent::There(theirs) = found {
-                    anstream::eprintln!("note: `{reference}` was pushed meanwhile");
+                    crate::say::errln!("note: `{reference}` was pushed meanwhile");
                     self.compare(&tree, &theirs)?;
                     return self.finish(&theirs, TagState::Present, sizes);
                 }
@@ -164,7 +164,7 @@ impl Publish<'_> {
             ))
             .into());
         }
-        anstream::eprintln!("the same images are published as `{reference}`: nothing was changed");
+        crate::say::errln!("the same images are published as `{reference}`: nothing was changed");
         Ok(())
     }
 
@@ -188,7 +188,7 @@ impl Publish<'_> {
         match self.dev_by_now(tree).map_err(unfinished)? {
             Dev::Stays(why) => {
                 let note = format!("`{dev}` stays: {why}");
-                anstream::eprintln!("note: {note}");
+                crate::say::errln!("note: {note}");
                 github::write_summary(&self.request.ctx.exec, &format!("{note}\n\n"))?;
             }
             Dev::Moves { from: Some(from) } if from == tree.digest => {

@@ -21,7 +21,7 @@ pub(super) fn first_difference(
     if one.digest() == other.digest() {
         return Ok(None);
     }
-    let (mine, theirs) = (&one.manifest.layers, &other.manifest.layers);
+    let (mine, theirs) = (&one.entry.manifest.layers, &other.entry.manifest.layers);
     if mine.len() != theirs.len() {
         return Ok(Some(format!("{} and {} layers", mine.len(), theirs.len())));
     }
@@ -50,7 +50,12 @@ pub(super) fn first_difference(
             what.unwrap_or_else(|| "the same files, stored differently".to_owned())
         )));
     }
-    let config = |layout: &Layout, image: &Image| layout.config(&image.manifest.config.digest);
+    let config = |layout: &Layout, image: &Image| -> anyhow::Result<Option<Value>> {
+        let bytes = layout.config(&image.entry.manifest.config.digest)?;
+        Ok(bytes
+            .map(|bytes| serde_json::from_slice(&bytes))
+            .transpose()?)
+    };
     let configs = [config(layouts[0], one)?, config(layouts[1], other)?];
     let [Some(one), Some(other)] = configs else {
         return Ok(Some("a configuration is missing".to_owned()));

@@ -127,18 +127,26 @@ impl State {
         let size = config.len();
         self.blobs.insert(digest.clone(), config.into_bytes());
         let config = json!({"digest": digest, "size": size, "mediaType": "c"});
-        self.put(&json!({"config": config, "layers": []}))
+        self.put(&json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": config, "layers": [],
+        }))
     }
 
     /// Gives a tag to an index of `manifests`.
     pub(super) fn index(&mut self, tag: &str, manifests: &[Digest]) -> Digest {
         let entries = manifests.iter().map(|digest| {
+            let size = self.manifests.get(digest).map_or(1, Vec::len);
             json!({
-                "digest": digest, "size": 1,
+                "digest": digest, "size": size,
                 "mediaType": "application/vnd.oci.image.manifest.v1+json",
             })
         });
-        let digest = self.put(&json!({"manifests": entries.collect::<Vec<_>>()}));
+        let entries: Vec<Value> = entries.collect();
+        let digest = self.put(&json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": entries,
+        }));
         self.tags.insert(tag.to_owned(), digest.clone());
         digest
     }

@@ -6,8 +6,7 @@ use std::fmt::{self, Write as _};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The longest text that is quoted, in characters.
-const LONGEST: usize = 300;
+use crate::printable::short;
 
 /// What was said, without what a terminal obeys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,14 +25,14 @@ impl Said {
         let Ok(document) = serde_json::from_slice::<Document>(body) else {
             return Said {
                 codes: Vec::new(),
-                words: printable(&other(body)),
+                words: short(&other(body)),
             };
         };
         let code = |error: &Value| Some(error.get("code")?.as_str()?.to_ascii_uppercase());
         let words: Vec<String> = document.errors.iter().map(sentence).collect();
         Said {
             codes: document.errors.iter().filter_map(code).collect(),
-            words: printable(&words.join("; ")),
+            words: short(&words.join("; ")),
         }
     }
 
@@ -112,30 +111,13 @@ fn other(body: &[u8]) -> String {
     title.map_or(String::new(), |(start, end)| text[start..end].to_owned())
 }
 
-/// In one line, as long as an error may be, with what a terminal obeys made visible.
-pub(crate) fn printable(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut printable = String::new();
-    for (number, c) in line.chars().enumerate() {
-        if number == LONGEST {
-            printable.push('…');
-            break;
-        }
-        match c {
-            '\'' | '"' | '\\' => printable.push(c),
-            c => printable.extend(c.escape_debug()),
-        }
-    }
-    printable
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_registrys_words_are_quoted_and_what_a_terminal_obeys_is_not() {
-        let long = "x".repeat(LONGEST + 1);
+        let long = "x".repeat(301);
         let cut = format!(": {}…", &long[1..]);
         for (body, expected) in [
             (

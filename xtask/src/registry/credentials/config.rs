@@ -3,6 +3,7 @@
 //! Read as Go's `encoding/json` reads it for docker: names of fields in any case, `null` as absent,
 //! what follows the first value ignored. Reasons for failures are given without any value.
 
+use crate::printable;
 use std::fmt;
 
 use base64::Engine as _;
@@ -171,7 +172,7 @@ pub(super) fn in_variable(text: &str, key: &str) -> Result<Option<Entry>, String
     only(&whole, "auths")?;
     let mut found = None;
     for (name, value) in object(field(&whole, "auths"), "`auths`")? {
-        let shown = name.escape_debug();
+        let shown = printable::line(&name);
         let entry = object(Some(&value), &format!("`{shown}` in `auths`"))?;
         only(&entry, "auth")?;
         let auth = text_of(&entry, "auth")?;
@@ -245,7 +246,7 @@ fn only(object: &Object, name: &str) -> Result<(), String> {
     match names.find(|other| !other.eq_ignore_ascii_case(name)) {
         Some(other) => Err(format!(
             "`{}` is not known there, only `{name}`",
-            other.escape_debug()
+            printable::line(other)
         )),
         None => Ok(()),
     }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::config::{Credential, text_of};
 use crate::exec::{self, Ended, Exec};
+use crate::printable;
 
 pub(super) const PREFIX: &str = "docker-credential-";
 /// What every helper prints when it has no credentials.
@@ -82,7 +83,7 @@ fn why(stdout: &str, stderr: &str) -> String {
         }
         Some(said) => {
             let start: String = said.chars().take(SHOWN).collect();
-            start.escape_debug().to_string()
+            printable::line(&start)
         }
     }
 }

@@ -9,8 +9,8 @@ use ureq::http::{Method, StatusCode};
 use url::Url;
 
 use super::{JSON, Puller};
+use crate::printable::short;
 use crate::registry::address;
-use crate::registry::answer::printable;
 use crate::registry::link;
 use crate::registry::tag_list::TagList;
 use crate::registry::transport::Answer;
@@ -26,7 +26,7 @@ impl Puller {
     pub fn tags(&self) -> anyhow::Result<Vec<String>> {
         let list = self.tag_list()?;
         if let Some(first) = list.odd.first() {
-            anstream::eprintln!(
+            crate::say::errln!(
                 "note: `{}` lists {} that cannot be a tag, and are ignored: `{first}`",
                 self.repository(),
                 match list.odd.len() {
@@ -113,7 +113,7 @@ fn next_page(answer: &Answer, what: &str) -> anyhow::Result<Option<Url>> {
     let headers = answer.all(&LINK).ok_or_else(|| "it is not text".to_owned());
     let next = headers.and_then(|headers| link::next(headers, &answer.url));
     next.map_err(|why| {
-        let header = answer.header(LINK).map(printable).unwrap_or_default();
+        let header = answer.header(LINK).map(short).unwrap_or_default();
         anyhow!(
             "`{}` lists {what} with a `Link` to more that cannot be followed: {why} (`{header}`); \
              hint: ask the registry's operator",

@@ -144,12 +144,12 @@ fn a_blob_is_there_or_is_not() {
         assert_eq!(result.ok(), there, "{answer}");
         assert_eq!(requests, [format!("HEAD /v2/me/agent/blobs/{digest}")]);
     }
-    let (json, _) =
-        World::new(&["200 OK\r\n\r\n{}"]).ask(|registry| registry.puller().json(&digest));
-    assert_eq!(json.unwrap(), Some(serde_json::json!({})));
-    let (json, _) =
-        World::new(&["200 OK\r\n\r\n[]"]).ask(|registry| registry.puller().json(&digest));
-    assert!(json.unwrap_err().contains("other bytes"));
+    let (blob, _) =
+        World::new(&["200 OK\r\n\r\n{}"]).ask(|registry| registry.puller().small_blob(&digest));
+    assert_eq!(blob.unwrap(), Some(b"{}".to_vec()));
+    let (blob, _) =
+        World::new(&["200 OK\r\n\r\n[]"]).ask(|registry| registry.puller().small_blob(&digest));
+    assert!(blob.unwrap_err().contains("other bytes"));
 }
 
 #[test]

@@ -11,8 +11,8 @@ use url::{Url, form_urlencoded};
 
 use super::Transport;
 use super::message::{Answer, Body, Request};
+use crate::printable::short;
 use crate::registry::address;
-use crate::registry::answer::printable;
 use crate::registry::challenge::{Asks, Challenge};
 use crate::registry::credentials::{self, Credential};
 use crate::registry::token::{Scopes, Token};
@@ -64,7 +64,7 @@ impl Transport {
                 "`{}` asks for `{}` authorization, which is unknown; hint: check the repository's \
                  name and the proxy settings",
                 address::origin(&answer.url),
-                printable(&schemes.join(", "))
+                short(&schemes.join(", "))
             ),
         }
     }
@@ -204,7 +204,7 @@ impl Transport {
 /// docker leaves to the registry, and so do we, over TLS or within this machine.
 fn token_server(registry: &Url, realm: &str) -> anyhow::Result<Url> {
     let by = address::origin(registry);
-    let shown = printable(realm);
+    let shown = short(realm);
     if address::parse(realm).is_ok_and(|url| !address::is_private(&url)) {
         bail!(
             "`{by}` asks for credentials over plain HTTP (`{shown}`); hint: ask its owner for \

@@ -79,7 +79,7 @@ fn a_release_is_absent_only_in_ghs_own_words() {
         ),
         (
             ended(Some(1), "", "\u{1b}[31mx release not found"),
-            " [31mx",
+            r"\u{1b}[31mx",
         ),
         (ended(Some(1), "", ""), "no reason"),
         (ended(None, "", "release not found"), "in time"),

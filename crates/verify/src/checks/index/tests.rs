@@ -82,7 +82,7 @@ fn what_is_no_image_is_an_attestation_of_one() {
         (
             with(|all| all.push(unmarked)),
             format!(
-                "failed: `{}` (unknown/unknown) is neither image nor attestation",
+                "failed: `{}` is neither an image nor an attestation",
                 names[0]
             ),
         ),

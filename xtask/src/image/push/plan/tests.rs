@@ -54,10 +54,6 @@ fn the_same_commits_tag_is_adopted_and_any_other_is_refused() {
         ),
         (&[("amd64", "r")], "it has nothing for `linux/arm64`"),
         (
-            &[("amd64", "r"), ("arm64", "r"), ("arm64", "r")],
-            "it has several images for `linux/arm64`",
-        ),
-        (
             &[("amd64", "r"), ("arm64", "r"), ("riscv64", "r")],
             "it has an image for `linux/riscv64` too",
         ),

@@ -1,23 +1,26 @@
 //! `cargo xtask release`: small made-up images in a real registry, and a real git remote.
 
+mod attacks;
 mod audit;
 mod copies;
 mod faults;
 mod github;
 mod question;
+mod receipt;
 mod rollback;
 mod signing;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::receipt::receipt;
 use crate::common::Ran;
 use crate::push::proxy::Proxy;
 use crate::push::{Workspace, refused};
-use crate::world::{Registry, xtask};
+use crate::world::Registry;
 
 /// A workspace with a remote, a registry behind a proxy, and receipts.
 pub(crate) struct Releases {
@@ -122,11 +125,13 @@ impl Releases {
 
     /// Uploads the provenance of a manifest, as a builder does; its entry in an index.
     fn attestation(&self, of: &str) -> Value {
+        let mut statement = self.blob(of.as_bytes());
+        statement["mediaType"] = "application/vnd.in-toto+json".into();
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": self.blob(b"{}"),
-            "layers": [self.blob(of.as_bytes())],
+            "layers": [statement],
         });
         let named = digest(manifest.to_string().as_bytes());
         self.workspace.put(&named, &manifest);
@@ -188,36 +193,6 @@ impl Releases {
     fn journals(&self) -> PathBuf {
         self.workspace.path("target/xtask/release")
     }
-}
-
-/// Writes what verify would for an image in which every check passes.
-pub(crate) fn receipt(receipts: &Path, index: &str, entry: &Value, revision: &str) {
-    let list = Ran::of(&mut xtask(&["verify", "--list", "--json"])).succeeded();
-    let list: Value = serde_json::from_str(&list.stdout).unwrap();
-    let checks = list["checks"].as_array().unwrap().iter();
-    let results = checks
-        .map(|check| json!({"id": check["id"], "status": "passed", "seen": "x", "seconds": 0.1}));
-    let architecture = entry["platform"]["architecture"].as_str().unwrap();
-    let receipt = json!({
-        "schema": 1,
-        "image": "x",
-        "index": index,
-        "manifest": entry["digest"],
-        "config": index,
-        "platform": format!("linux/{architecture}"),
-        "execution": "native",
-        "revision": revision,
-        "check_set": list["check_set"],
-        "versions": {"xtask": "0", "engine": null, "buildx": null},
-        "started": "2026-11-26T00:00:00Z",
-        "finished": "2026-11-26T00:00:01Z",
-        "seconds": 1.0,
-        "results": results.collect::<Vec<_>>(),
-    });
-    let folder = receipts.join(index.replace(':', "-"));
-    fs::create_dir_all(&folder).unwrap();
-    let file = folder.join(format!("linux-{architecture}.json"));
-    fs::write(file, receipt.to_string()).unwrap();
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn who_writes_nothing_asks_nothing() {
     let mut entries = Vec::new();
     for architecture in ["amd64", "arm64"] {
         let labels = json!({"org.opencontainers.image.revision": revision, "x": architecture});
-        let mut entry = content.image(&labels);
+        let mut entry = content.image_for(architecture, &labels);
         entry["platform"] = json!({"os": "linux", "architecture": architecture});
         entries.push(entry);
     }

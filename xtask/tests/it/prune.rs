@@ -65,7 +65,7 @@ fn nothing_odd_is_removed() {
             "buildcache not one of ours",
             "chart not one of ours",
             "schema-1 not one of ours",
-            "sha-2222222 a configuration of it is not JSON",
+            "sha-2222222 a configuration of it cannot be read",
             "sha-3333333 it is neither an index nor an image",
             "sha-4444444 a manifest of it is missing",
             "sha-5555555 it leads nowhere",

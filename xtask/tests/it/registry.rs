@@ -9,6 +9,7 @@ use std::thread;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub(crate) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -44,8 +45,15 @@ impl Content {
         json!({"mediaType": kind, "digest": digest(bytes), "size": bytes.len()})
     }
 
-    /// Keeps a manifest or an index, and returns its descriptor.
+    /// Keeps a manifest or an index, with the fields that say what it is, and returns its descriptor.
     pub(crate) fn manifest(&mut self, document: &Value) -> Value {
+        let mut document = document.clone();
+        for (field, kind) in [("manifests", INDEX), ("layers", MANIFEST)] {
+            if document.get(field).is_some() {
+                document["schemaVersion"] = 2.into();
+                document["mediaType"] = kind.into();
+            }
+        }
         let kind = document["mediaType"].as_str().unwrap_or(MANIFEST);
         let bytes = document.to_string().into_bytes();
         let entry = json!({"mediaType": kind, "digest": digest(&bytes), "size": bytes.len()});
@@ -55,8 +63,13 @@ impl Content {
 
     /// Keeps an image with these labels, and returns its descriptor.
     pub(crate) fn image(&mut self, labels: &Value) -> Value {
+        self.image_for("amd64", labels)
+    }
+
+    /// The same for another architecture.
+    pub(crate) fn image_for(&mut self, architecture: &str, labels: &Value) -> Value {
         let config = json!({
-            "os": "linux", "architecture": "amd64", "created": "2020-01-02T03:04:05Z",
+            "os": "linux", "architecture": architecture, "created": "2020-01-02T03:04:05Z",
             "config": {"Labels": labels},
         });
         let config = self.blob(CONFIG, config.to_string().as_bytes());

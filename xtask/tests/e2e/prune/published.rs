@@ -72,12 +72,15 @@ impl Repository {
             "config": {"Labels": {"org.opencontainers.image.revision": content}},
         });
         let mut entries = [config.to_string(), "{}".to_owned()].map(|config| {
-            let manifest = json!({
+            let mut manifest = json!({
                 "schemaVersion": 2,
                 "mediaType": MANIFEST,
                 "config": self.blob(&config),
                 "layers": [self.blob(&format!("{architecture} {content} {config}"))],
             });
+            if config == "{}" {
+                manifest["layers"][0]["mediaType"] = "application/vnd.in-toto+json".into();
+            }
             let size = manifest.to_string().len();
             json!({"mediaType": MANIFEST, "digest": self.put(&manifest), "size": size})
         });

@@ -177,7 +177,7 @@ fn what_others_keep_is_a_row_each_in_a_real_registry() {
     for part in [
         "ok: an artifact (application/vnd.cncf.helm.config.v1+json)",
         "ok: an artifact (application/vnd.dev.cosign.simplesigning.v1+json)",
-        "is not that of an image",
+        "cannot be read: it is not JSON",
         "is an index",
     ] {
         assert!(ran.stdout.contains(part), "{part}: {ran:#?}");

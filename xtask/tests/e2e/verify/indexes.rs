@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Image, Verified};
-use crate::world::{Registry, docker, image, unique_name};
+use crate::common::Ran;
+use crate::world::{Registry, docker, image, unique_name, xtask};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
@@ -104,6 +105,34 @@ impl Published {
         format!("{}/{}:{tag}", self.registry.address, self.path)
     }
 
+    /// Publishes these bytes as an index and returns its name.
+    fn raw(&self, tag: &str, index: String) -> String {
+        let request = ureq::put(self.url(tag)).header("content-type", INDEX);
+        request.send(index).unwrap();
+        format!("{}/{}:{tag}", self.registry.address, self.path)
+    }
+
+    /// The entry of an attestation of an image; its statement is the image's own configuration.
+    fn attestation(&self, of: &Value) -> Value {
+        let digest = of["digest"].as_str().unwrap();
+        let kind = of["mediaType"].as_str().unwrap();
+        let request = ureq::get(self.url(digest)).header("accept", kind);
+        let text = request.call().unwrap().body_mut().read_to_string().unwrap();
+        let mut manifest: Value = serde_json::from_str(&text).unwrap();
+        let mut statement = manifest["config"].clone();
+        statement["mediaType"] = "application/vnd.in-toto+json".into();
+        manifest["layers"] = json!([statement]);
+        let request = ureq::put(self.url("attestation")).header("content-type", kind);
+        request.send(manifest.to_string()).unwrap();
+        let mut entry = self.descriptor("attestation", "unknown");
+        entry["platform"]["os"] = "unknown".into();
+        entry["annotations"] = json!({
+            "vnd.docker.reference.type": "attestation-manifest",
+            "vnd.docker.reference.digest": digest,
+        });
+        entry
+    }
+
     fn delete(&self, manifest: &Value) {
         let digest = manifest["digest"].as_str().unwrap();
         ureq::delete(self.url(digest)).call().unwrap();
@@ -152,8 +181,33 @@ fn indexes_are_judged_where_they_are_published() {
         "vnd.docker.reference.type": "attestation-manifest",
         "vnd.docker.reference.digest": good["digest"],
     });
-    let name = published.index("attested", &[good, arm64, &stray]);
+    // Another image under the cloak of an attestation: nobody would prove it.
+    let name = published.index("cloaked", &[good, arm64, &stray]);
+    assert_eq!(failing(&name), ["index-attestations"]);
+    stray["platform"] = other["platform"].clone();
+    let name = published.index("first", &[&stray, good, arm64]);
+    assert_eq!(failing(&name), ["index-platforms"]);
+    let attestation = published.attestation(good);
+    let name = published.index("attested", &[good, arm64, &attestation]);
     assert_eq!(failing(&name), [""; 0]);
+    for twofold in [
+        format!(
+            r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{good},{arm64}],"Manifests":[{other}]}}"#
+        ),
+        format!(
+            r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{other}],"manifests":[{good},{arm64}]}}"#
+        ),
+    ] {
+        let name = published.raw("twofold", twofold);
+        let args = ["verify", "--pull", "--only", "index", &name];
+        let ran = Ran::of(&mut xtask(&args));
+        assert_eq!(ran.code, Some(1), "{ran:#?}");
+        let said = ["has `manifests` twice", "equals `manifests` but for case"];
+        assert!(
+            said.iter().any(|said| ran.stderr.contains(said)),
+            "{ran:#?}"
+        );
+    }
 
     // As a clean-up of untagged manifests does it.
     published.delete(arm64);

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, SystemTime};
 
+use crate::common::Ran;
 use crate::tags::Repo;
 
 /// A repository with a few committed files and what is to be ignored.
@@ -269,4 +270,30 @@ fn a_file_that_only_git_can_compare_differs_until_git_has_compared_it() {
     repo.write("new", "");
     let set = repo.set();
     assert!(!set.has_note("may be unchanged"), "{set:?}");
+}
+
+/// CVE-2021-42574, and what GitHub's runner takes for a command.
+#[test]
+fn a_files_name_is_shown_and_not_obeyed() {
+    let repo = with_files();
+    repo.write("\u{1b}[2J\r\n::add-mask::x\u{202e}##[add-mask]y", "x");
+    for json in [&["--json"][..], &[]] {
+        let mut command = repo.command(&repo.root(), json);
+        let summary = repo.path("summary");
+        command.env("GITHUB_STEP_SUMMARY", &summary);
+        let ran = Ran::of(&mut command).succeeded();
+        let summary = fs::read_to_string(summary).unwrap_or_default();
+        for text in [&ran.stdout, &ran.stderr, &summary] {
+            let is_obeyed = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+            assert!(!text.contains(is_obeyed), "{text:?}");
+            assert!(!text.contains("##["), "{text}");
+            let mut lines = text.lines();
+            assert!(
+                !lines.any(|line| line.trim_start().starts_with("::")),
+                "{text}"
+            );
+        }
+        let all = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(all.contains("add-mask"), "{all}");
+    }
 }

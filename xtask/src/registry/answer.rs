@@ -65,8 +65,9 @@ pub(crate) fn goes_on(error: &anyhow::Error) -> &'static str {
     }
 }
 
-/// A registry gives one thing in a form that is of no use: it is too long, has other bytes than its digest
-/// says, or is of no kind that was asked for. The registry itself is well, and other things can be read.
+/// A registry does not give one thing, or in a form that is of no use: it is too long, has other bytes than
+/// its digest says, or is of no kind that was asked for. The registry itself is well, and other things can be
+/// read.
 #[derive(Debug)]
 pub(crate) struct Unusable(pub(super) String);
 
@@ -117,7 +118,12 @@ impl Asked<'_> {
         let Asked { by, what, .. } = self;
         let is_pushed = self.access == Access::Push;
         if is_forbidden(status) && !(is_pushed && says_immutable(said)) {
-            return anyhow!("{}", self.forbidden(status, said));
+            let text = self.forbidden(status, said);
+            // Who may list tags may be refused one of them, such as one that a scan has found wanting.
+            if status == StatusCode::FORBIDDEN && self.access == Access::Pull {
+                return Unusable(text).into();
+            }
+            return anyhow!("{text}");
         }
         if is_pushed {
             return self.not_taken(status, said);
@@ -235,6 +241,9 @@ fn is_of_one_thing(status: StatusCode) -> bool {
     [
         StatusCode::NOT_ACCEPTABLE,
         StatusCode::GONE,
+        // A rule of the project, at Harbor.
+        StatusCode::PRECONDITION_FAILED,
+        StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         StatusCode::UNPROCESSABLE_ENTITY,
     ]

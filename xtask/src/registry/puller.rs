@@ -5,7 +5,7 @@ mod tags;
 
 use std::io::{self, ErrorKind, Read};
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow};
 use ureq::http::header::{CONTENT_TYPE, HeaderName};
 use ureq::http::{Method, StatusCode};
 use url::Url;
@@ -149,12 +149,12 @@ impl Puller {
         let digest = Digest::of(&bytes);
         if let Ok(asked) = version.parse::<Digest>() {
             check_bytes(&by, &asked, &digest)?;
-        } else {
-            ensure!(
-                named.as_deref() == Some(digest.as_str()) || is_manifest(&bytes),
+        } else if named.as_deref() != Some(digest.as_str()) && !is_manifest(&bytes) {
+            let text = format!(
                 "`{by}` answers for `{what}` in an unknown form, which is no manifest; hint: check \
                  the repository's name and the proxy settings"
             );
+            return Err(Unusable(text).into());
         }
         agrees(kind.as_deref(), &bytes)?;
         Ok(Some((digest, bytes)))

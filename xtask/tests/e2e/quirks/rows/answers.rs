@@ -264,18 +264,36 @@ pub(in super::super) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
-        name: "manifests of docker's types",
+        name: "a type with a parameter",
         source: "concourse/docker-image-resource#40",
         rules: &[on(
             "",
-            "/manifests/",
+            "/manifests/v",
             Does::Set(
                 "Content-Type",
-                "application/vnd.docker.distribution.manifest.list.v2+json; charset=utf-8",
+                "application/vnd.oci.image.index.v1+json; charset=utf-8",
             ),
         )],
         runs: &[(Audit, Works), (Plan, Works)],
         crane: MANIFEST,
+        ..ROW
+    },
+    Row {
+        name: "an index that is said to be a manifest",
+        source: "distribution-spec 1.1: clients should reject a manifest whose mediaType is not its Content-Type",
+        rules: &[on(
+            "",
+            "/manifests/v2.0.0",
+            Does::Set(
+                "Content-Type",
+                "application/vnd.oci.image.manifest.v1+json",
+            ),
+        )],
+        runs: &[(
+            Plan,
+            fails(&["it says `application/vnd.oci.image.index.v1+json`, and its registry says"]),
+        )],
+        crane: Crane::Differs(&["manifest", "{repo}:v2.0.0"], "it prints whatever is there"),
         ..ROW
     },
 ];

@@ -181,8 +181,9 @@ fn read_tag(repository: &Repository, puller: &Puller, name: &str) -> anyhow::Res
     }
 }
 
-/// The size of each blob in the registry; `None` where it is missing, 0 where no size is given.
-type Sizes = BTreeMap<Digest, Option<u64>>;
+/// The size of each blob in the registry; `None` where it is missing, 0 where no size is given, or why it
+/// cannot be read.
+type Sizes = BTreeMap<Digest, Result<Option<u64>, String>>;
 
 /// Asks for the blobs below all tags, for each once.
 fn blob_sizes(
@@ -201,7 +202,10 @@ fn blob_sizes(
     let blobs: Vec<(&Digest, &str)> = blobs.into_iter().collect();
     let sizes = threads::each(&blobs, |(blob, tag)| {
         let below = || below(repository, tag);
-        puller.blob_size(blob).with_context(below)
+        match puller.blob_size(blob) {
+            Err(error) if error.is::<Unusable>() => Ok(Err(format!("{error:#}"))),
+            found => found.map(Ok).with_context(below),
+        }
     })?;
     let blobs = blobs.into_iter().map(|(blob, _)| blob.clone());
     Ok(blobs.zip(sizes).collect())
@@ -210,7 +214,12 @@ fn blob_sizes(
 /// The blobs that are missing or have another size than the tag's manifests say, each as a sentence.
 fn bad_blobs(survey: &Survey, sizes: &Sizes) -> Vec<String> {
     let bad = survey.blobs.iter().filter_map(|(digest, &size)| {
-        match sizes.get(digest).copied().flatten() {
+        let found = match sizes.get(digest) {
+            Some(Err(why)) => return Some(format!("its blob `{digest}` cannot be read: {why}")),
+            Some(Ok(found)) => *found,
+            None => None,
+        };
+        match found {
             None => Some(format!("its blob `{digest}` is missing")),
             // Some registries do not give the size, and some manifests neither.
             Some(found) if found == 0 || size == 0 || found == size => None,

@@ -22,7 +22,8 @@ pub(super) fn of_host(host: &str) -> Result<[Url; 2], String> {
 /// may go there. From HTTPS to plain HTTP of the same host and port it stays HTTPS: behind a proxy some
 /// registries do not know how they are reached (distribution/distribution#479).
 ///
-/// Fails as [`parse`] does, and when it leads from HTTPS to plain HTTP elsewhere, or over plain HTTP to
+/// Fails as [`parse`] does, and when it leads from HTTPS to plain HTTP elsewhere, unless that is within
+/// this machine, or over plain HTTP to
 /// another machine.
 pub(super) fn follow(base: &Url, reference: &str) -> Result<Url, String> {
     if reference.trim().is_empty() {
@@ -33,7 +34,9 @@ pub(super) fn follow(base: &Url, reference: &str) -> Result<Url, String> {
     if url.scheme() == "http" && base.scheme() == "https" {
         let is_same_port = url.port() == base.port() || url.port() == base.port_or_known_default();
         let is_https = url.host() == base.host() && is_same_port && url.set_scheme("https").is_ok();
-        if !is_https || url.set_port(base.port()).is_err() {
+        let is_moved = is_https && url.set_port(base.port()).is_ok();
+        let is_within = is_loopback(base) && is_loopback(&url);
+        if !is_moved && !is_within {
             return Err("it leads from HTTPS to plain HTTP".to_owned());
         }
     }
@@ -111,6 +114,10 @@ mod tests {
             let found = follow(&base, reference).map(String::from);
             assert_eq!(found.as_deref(), Ok(expected), "{reference}");
         }
+        // A token server or a store beside a registry of one's own.
+        let near = parse("https://localhost:5000/v2/").unwrap();
+        let found = follow(&near, "http://127.0.0.1:5001/token").map(String::from);
+        assert_eq!(found.as_deref(), Ok("http://127.0.0.1:5001/token"));
     }
 
     #[test]

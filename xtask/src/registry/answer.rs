@@ -88,11 +88,11 @@ impl fmt::Display for Final {
 impl std::error::Error for Final {}
 
 impl Asked<'_> {
-    /// A 404 without a registry's text: it may come from anything on the way.
-    pub(super) fn unknown(&self, status: StatusCode) -> anyhow::Error {
+    /// A 404 without a registry's code for an absence: it may come from anything on the way.
+    pub(super) fn unknown(&self, status: StatusCode, said: &Said) -> anyhow::Error {
         anyhow!(
-            "`{}` does not answer as an image registry does ({status}) when asked for `{}`; hint: \
-             check the repository's name and the proxy settings",
+            "`{}` does not answer as an image registry does ({status}) when asked for `{}`{said}; \
+             hint: check the repository's name and the proxy settings",
             self.by,
             self.what
         )
@@ -134,7 +134,7 @@ impl Asked<'_> {
             _ => "try again, or check the repository's name",
         };
         let text = format!("`{by}` answers {status} when asked for `{what}`{said}; hint: {hint}");
-        if is_of_one_thing(status) {
+        if is_of_one_thing(status, said) {
             return Unusable(text).into();
         }
         anyhow!("{text}")
@@ -181,7 +181,14 @@ impl Asked<'_> {
     }
 
     fn remedy(&self, status: StatusCode, said: &Said) -> String {
-        if said.has(&["NAME_UNKNOWN", "REPOSITORY_NOT_FOUND", "PROJECT_NOT_FOUND"]) {
+        // `NOT_FOUND` is Harbor's, for a project.
+        let is_absent = [
+            "NAME_UNKNOWN",
+            "NOT_FOUND",
+            "PROJECT_NOT_FOUND",
+            "REPOSITORY_NOT_FOUND",
+        ];
+        if said.has(&is_absent) {
             return format!(
                 "create the repository `{}` first, which not every registry does at the first push \
                  (Amazon's: `aws ecr create-repository --repository-name {0}`)",
@@ -237,17 +244,19 @@ pub(super) fn is_forbidden(status: StatusCode) -> bool {
 
 /// Whether the answer is about what was asked for alone. Registries that have a manifest of an old or unknown
 /// kind, and would have to convert it, answer so.
-fn is_of_one_thing(status: StatusCode) -> bool {
-    [
+/// Harbor answers 412 where its policy keeps an image back (`PROJECTPOLICYVIOLATION`), and the distribution
+/// project's registry 400 for a manifest of Docker's schema 1 (`MANIFEST_INVALID`).
+fn is_of_one_thing(status: StatusCode, said: &Said) -> bool {
+    let is_manifest = said.has(&["MANIFEST_INVALID", "MANIFEST_UNVERIFIED", "UNSUPPORTED"]);
+    let statuses = [
         StatusCode::NOT_ACCEPTABLE,
         StatusCode::GONE,
-        // A rule of the project, at Harbor.
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
         StatusCode::PRECONDITION_FAILED,
         StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
         StatusCode::UNPROCESSABLE_ENTITY,
-    ]
-    .contains(&status)
+    ];
+    is_manifest || statuses.contains(&status)
 }
 
 /// Whether the registry is busy or broken, so that another try may do better.
@@ -268,11 +277,6 @@ pub(super) fn is_busy(status: StatusCode) -> bool {
 /// Amazon's: moby/buildkit#3776; other codes and other words elsewhere).
 fn says_immutable(said: &Said) -> bool {
     let words = said.to_string().to_lowercase();
-    let says = [
-        "immutab",
-        "cannot be overwritten",
-        "cannot overwrite",
-        "not allow updating",
-    ];
+    let says = ["immutab", "overwrit", "already exist", "not allow updating"];
     says.iter().any(|says| words.contains(says))
 }

@@ -48,7 +48,7 @@ impl Deleter {
         let asked = transport.asked(&answer.url, &what, Access::Delete);
         match status {
             StatusCode::NOT_FOUND if said.says_absent() => Ok(Deletion::Absent),
-            StatusCode::NOT_FOUND => Err(asked.unknown(status)),
+            StatusCode::NOT_FOUND => Err(asked.unknown(status, &said)),
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
                 Ok(Deletion::Unsupported(status))
             }

@@ -5,13 +5,13 @@ mod tags;
 
 use std::io::{self, ErrorKind, Read};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use ureq::http::header::{CONTENT_TYPE, HeaderName};
 use ureq::http::{Method, StatusCode};
 use url::Url;
 
 use super::address;
-use super::answer::{Access, Unusable, is_forbidden};
+use super::answer::{Access, Unusable};
 use super::endpoint::Endpoint;
 use super::token::Scopes;
 use super::transport::{Answer, Body, Request, Transport};
@@ -111,11 +111,11 @@ impl Puller {
             .transport()
             .send(&self.request(Method::HEAD, url, MANIFESTS, &what))?;
         let status = answer.status;
-        if is_forbidden(status) {
+        if status == StatusCode::UNAUTHORIZED {
             return Err(self.refused(answer, &what));
         }
         if status.is_success()
-            && let Some(digest) = header_digest(&answer, &what)?
+            && let Some(digest) = header_digest(&answer)
         {
             // Another digest than was asked for: the bytes tell which it is.
             let is_other = version.parse().is_ok_and(|asked: Digest| asked != digest);
@@ -124,7 +124,7 @@ impl Puller {
             }
         }
         // A proxy may answer 404, too: only the text tells, and the answer to a HEAD has none. And
-        // some registries know no HEAD, or give no digest with it.
+        // some registries know no HEAD, forbid it, or give no digest with it.
         Ok(self.manifest(version)?.map(|(digest, _)| digest))
     }
 
@@ -137,13 +137,11 @@ impl Puller {
     pub fn manifest(&self, version: &str) -> anyhow::Result<Option<(Digest, Vec<u8>)>> {
         let what = self.repository().named(version);
         let url = self.transport().url(&["manifests", version], &what)?;
-        let answer = self
-            .transport()
-            .send(&self.request(Method::GET, url, MANIFESTS, &what))?;
+        let (answer, bytes) = self.fetch(&self.request(Method::GET, url, MANIFESTS, &what))?;
         let by = address::origin(&answer.url);
         let named = answer.header(DIGEST).map(str::to_owned);
         let kind = answer.header(CONTENT_TYPE).map(str::to_owned);
-        let Some(bytes) = self.document(answer, &what)? else {
+        let Some(bytes) = self.document(answer, bytes, &what)? else {
             return Ok(None);
         };
         let digest = Digest::of(&bytes);
@@ -164,65 +162,67 @@ impl Puller {
     pub fn small_blob(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
         let what = self.repository().by_digest(digest);
         let url = self.transport().url(&["blobs", digest.as_str()], &what)?;
-        let answer = self
-            .transport()
-            .send(&self.request(Method::GET, url, ANY, &what))?;
+        let (answer, bytes) = self.fetch(&self.request(Method::GET, url, ANY, &what))?;
         let by = address::origin(&answer.url);
-        let Some(bytes) = self.document(answer, &what)? else {
+        let Some(bytes) = self.document(answer, bytes, &what)? else {
             return Ok(None);
         };
         check_bytes(&by, digest, &Digest::of(&bytes))?;
         Ok(Some(bytes))
     }
 
+    /// The answer to a request, and its body where there is one to read. Asks again where the connection
+    /// breaks before its end.
+    fn fetch(&self, request: &Request) -> anyhow::Result<(Answer, Option<Vec<u8>>)> {
+        self.transport().retrying(|| {
+            let mut answer = self.transport().send_once(request)?;
+            let is_there = answer.status == StatusCode::OK;
+            let bytes = is_there.then(|| read(&mut answer, request.what));
+            Ok((answer, bytes.transpose()?))
+        })
+    }
+
     /// The body of an answer; none when the registry says that the thing is absent.
-    fn document(&self, mut answer: Answer, what: &str) -> anyhow::Result<Option<Vec<u8>>> {
-        let status = answer.status;
-        if status == StatusCode::OK {
-            let by = address::origin(&answer.url);
-            let bytes = answer.read(LONGEST).map_err(|error| {
-                if matches!(error, ureq::Error::BodyExceedsLimit(_)) {
-                    let text = format!(
-                        "`{by}` answers for `{what}` with more than {} MiB, which is no document of \
-                         an image; hint: delete it there, or leave it out",
-                        LONGEST >> 20
-                    );
-                    return Unusable(text).into();
-                }
-                let text = format!("`{by}` broke off while it sent `{what}`");
-                if wire::is_transient(&error) {
-                    let text = format!("{text}; hint: check the network and try again");
-                    return anyhow::Error::from(Transient::new(text).caused_by(error));
-                }
-                anyhow!(error).context(format!("{text}; hint: ask the registry's operator"))
-            })?;
-            return Ok(Some(bytes));
+    fn document(
+        &self,
+        mut answer: Answer,
+        bytes: Option<Vec<u8>>,
+        what: &str,
+    ) -> anyhow::Result<Option<Vec<u8>>> {
+        if bytes.is_some() {
+            return Ok(bytes);
         }
+        let status = answer.status;
         if status != StatusCode::NOT_FOUND {
             return Err(self.refused(answer, what));
         }
-        if answer.said().says_absent() {
+        let said = answer.said();
+        if said.says_absent() {
             return Ok(None);
         }
         let asked = self.transport().asked(&answer.url, what, self.access);
-        Err(asked.unknown(status))
+        Err(asked.unknown(status, &said))
     }
 }
 
-/// The digest that the registry gives; none when it gives none, or one of another kind.
-fn header_digest(answer: &Answer, what: &str) -> anyhow::Result<Option<Digest>> {
-    let Some(digest) = answer
-        .header(DIGEST)
-        .filter(|digest| digest.starts_with("sha256:"))
-    else {
-        return Ok(None);
-    };
-    let digest = digest.parse().map_err(anyhow::Error::msg);
-    digest.map(Some).with_context(|| {
-        format!(
-            "`{}` answers for `{what}` in an unknown form",
-            address::origin(&answer.url)
-        )
+/// The body of an answer about `what`.
+fn read(answer: &mut Answer, what: &str) -> anyhow::Result<Vec<u8>> {
+    let by = address::origin(&answer.url);
+    answer.read(LONGEST).map_err(|error| {
+        if matches!(error, ureq::Error::BodyExceedsLimit(_)) {
+            let text = format!(
+                "`{by}` answers for `{what}` with more than {} MiB, which is no document of an \
+                 image; hint: delete it there, or leave it out",
+                LONGEST >> 20
+            );
+            return Unusable(text).into();
+        }
+        let text = format!("`{by}` broke off while it sent `{what}`");
+        if wire::is_transient(&error) {
+            let text = format!("{text}; hint: check the network and try again");
+            return anyhow::Error::from(Transient::new(text).caused_by(error));
+        }
+        anyhow!(error).context(format!("{text}; hint: ask the registry's operator"))
     })
 }
 
@@ -240,6 +240,11 @@ fn agrees(kind: Option<&str>, bytes: &[u8]) -> Result<(), Unclear> {
         }
         _ => Ok(()),
     }
+}
+
+/// The digest that the registry gives; none when it gives none, or one that cannot be read.
+fn header_digest(answer: &Answer) -> Option<Digest> {
+    answer.header(DIGEST)?.parse().ok()
 }
 
 /// Fails where the bytes for `asked` are not those of that digest.

@@ -193,7 +193,7 @@ impl Pusher {
         size: u64,
         open: &'a dyn Fn() -> io::Result<Box<dyn Read + 'a>>,
     ) -> anyhow::Result<()> {
-        url.query_pairs_mut().append_pair("digest", digest.as_str());
+        set_digest(&mut url, digest);
         let request = Request {
             content_type: Some("application/octet-stream"),
             body: Body::Layer { size, open },
@@ -252,6 +252,16 @@ impl Pusher {
         );
         Ok(())
     }
+}
+
+/// Names the digest in an upload's address. What else is in its query may be signed, and stays as it is.
+fn set_digest(url: &mut Url, digest: &Digest) {
+    let query = url.query().unwrap_or_default();
+    let others = query.split('&');
+    let others = others.filter(|pair| pair.split('=').next() != Some("digest"));
+    let others = others.collect::<Vec<_>>().join("&");
+    url.set_query(Some(&*others).filter(|others| !others.is_empty()));
+    url.query_pairs_mut().append_pair("digest", digest.as_str());
 }
 
 /// What became of a mount.

@@ -93,12 +93,13 @@ impl Token {
     pub(super) fn parse(text: &[u8]) -> Option<Token> {
         #[derive(Deserialize)]
         struct Answer {
-            token: Option<String>,
-            access_token: Option<String>,
+            token: Option<Value>,
+            access_token: Option<Value>,
             expires_in: Option<Value>,
         }
         let answer: Answer = serde_json::from_slice(text).ok()?;
         let texts = [answer.token, answer.access_token].into_iter().flatten();
+        let texts = texts.filter_map(|text| text.as_str().map(str::to_owned));
         // A header's value: no control character may be in it.
         let mut texts = texts.filter(|text| !text.is_empty() && text.is_ascii());
         let text = texts.find(|text| !text.contains(|c: char| c.is_ascii_control() || c == ' '))?;
@@ -211,6 +212,7 @@ mod tests {
                 r#"{"token":null,"access_token":"t1","expires_in":-1}"#,
                 Some("t1"),
             ),
+            (r#"{"token":5,"access_token":"t1"}"#, Some("t1")),
             (r#"{"token":"a\r\nX: y"}"#, None),
             (r#"{"token":""}"#, None),
             (r#"{"token":1}"#, None),

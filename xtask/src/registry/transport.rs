@@ -25,8 +25,8 @@ use crate::printable::short;
 use crate::reference::Repository;
 use crate::retry::{Retry, Transient};
 
-/// How many redirects are followed, one after the other.
-const REDIRECTS: usize = 5;
+/// How many redirects are followed, one after the other: as many as Go's client, and so docker's.
+const REDIRECTS: usize = 10;
 
 /// The way to one registry, for one repository in it; threads may share it.
 pub(super) struct Transport {

@@ -2,8 +2,8 @@
 //! token server's, or whatever else it is.
 
 use std::fmt::{self, Write as _};
+use std::slice;
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::printable::short;
@@ -18,20 +18,25 @@ pub(crate) struct Said {
 
 impl Said {
     pub(crate) fn parse(body: &[u8]) -> Said {
-        #[derive(Deserialize)]
-        struct Document {
-            errors: Vec<Value>,
-        }
-        let Ok(document) = serde_json::from_slice::<Document>(body) else {
-            return Said {
-                codes: Vec::new(),
-                words: short(&other(body)),
-            };
+        let document = serde_json::from_slice::<Value>(body).ok();
+        let errors = match document
+            .as_ref()
+            .and_then(|document| document.get("errors"))
+        {
+            Some(Value::Array(errors)) => errors.as_slice(),
+            // Some give one, and not a list of it.
+            Some(error @ (Value::Object(_) | Value::String(_))) => slice::from_ref(error),
+            _ => {
+                return Said {
+                    codes: Vec::new(),
+                    words: short(&other(body, document.as_ref())),
+                };
+            }
         };
         let code = |error: &Value| Some(error.get("code")?.as_str()?.to_ascii_uppercase());
-        let words: Vec<String> = document.errors.iter().map(sentence).collect();
+        let words: Vec<String> = errors.iter().map(sentence).collect();
         Said {
-            codes: document.errors.iter().filter_map(code).collect(),
+            codes: errors.iter().filter_map(code).collect(),
             words: short(&words.join("; ")),
         }
     }
@@ -74,6 +79,9 @@ impl fmt::Display for Said {
 
 /// One error of a registry's document: code, message and detail, as far as they are given.
 fn sentence(error: &Value) -> String {
+    if let Value::String(text) = error {
+        return text.clone();
+    }
     let text = |name: &str| match error.get(name) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
@@ -92,23 +100,47 @@ fn sentence(error: &Value) -> String {
     said
 }
 
-/// The words of what is no registry's document.
-fn other(body: &[u8]) -> String {
-    if let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(body) {
-        // OAuth's names, and those of Docker Hub and others.
-        let names = ["error_description", "error", "message", "details", "detail"];
-        let found = names.iter().find_map(|name| object.get(*name)?.as_str());
-        return found.unwrap_or_default().to_owned();
+/// The words of what is no registry's document; `document` is its JSON, if it is any.
+fn other(body: &[u8], document: Option<&Value>) -> String {
+    if let Some(document) = document {
+        return words(document).unwrap_or_default();
     }
     let text = String::from_utf8_lossy(body);
     if !text.trim_start().starts_with('<') {
         return text.into_owned();
     }
-    // A page: its title says it, if anything.
+    // A page: its title says it, if anything. A store's document has a message.
     let lower = text.to_ascii_lowercase();
-    let title = lower.find("<title>").map(|at| at + "<title>".len());
-    let title = title.and_then(|at| Some((at, at + lower[at..].find("</title>")?)));
-    title.map_or(String::new(), |(start, end)| text[start..end].to_owned())
+    let between = |start: &str, end: &str| {
+        let from = lower.find(start)? + start.len();
+        Some(text[from..from + lower[from..].find(end)?].to_owned())
+    };
+    let title = between("<title>", "</title>");
+    let said = title.or_else(|| between("<message>", "</message>"));
+    said.unwrap_or_default()
+}
+
+/// The words in JSON of another form.
+fn words(document: &Value) -> Option<String> {
+    // OAuth's names, and those of Docker Hub, Google and others.
+    let names = [
+        "error_description",
+        "error",
+        "message",
+        "details",
+        "detail",
+        "msg",
+    ];
+    match document {
+        Value::String(text) => Some(text.clone()),
+        Value::Object(object) => names.iter().find_map(|name| match object.get(*name)? {
+            Value::String(text) => Some(text.clone()),
+            inner @ Value::Object(_) => Some(sentence(inner)),
+            _ => None,
+        }),
+        Value::Array(list) => list.first().map(sentence),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -141,6 +173,20 @@ mod tests {
                 ": Not here",
             ),
             (r#"{"errors":[]}"#, ""),
+            (r#"{"errors":{"code":"A","message":"m"}}"#, ": A: m"),
+            (r#"{"errors":"no"}"#, ": no"),
+            (r#"{"errors":["no","never"]}"#, ": no; never"),
+            (r#"[{"code":"A","message":"m"}]"#, ": A: m"),
+            (r#""no""#, ": no"),
+            (
+                r#"{"error":{"code":403,"message":"no","status":"DENIED"}}"#,
+                ": 403: no",
+            ),
+            (r#"{"code":"A","msg":"no"}"#, ": no"),
+            (
+                "<?xml version=\"1.0\"?><Error><Code>X</Code><Message>No</Message></Error>",
+                ": No",
+            ),
             (
                 r#"{"error":"invalid_grant","error_description":"expired"}"#,
                 ": expired",

@@ -200,3 +200,29 @@ fn what_another_try_may_do_better_is_told_from_what_it_may_not() {
         assert_eq!(is_busy(status), expected, "{status}");
     }
 }
+
+#[test]
+fn what_is_about_one_thing_alone_leaves_the_others() {
+    for (status, code, expected) in [
+        (400, "MANIFEST_INVALID", true),
+        (400, "X", false),
+        (406, "X", true),
+        (410, "X", true),
+        (412, "PROJECTPOLICYVIOLATION", true),
+        (451, "DENIED", true),
+        (501, "UNSUPPORTED", true),
+        (403, "DENIED", true),
+        (401, "UNAUTHORIZED", false),
+    ] {
+        let repository = "r.example.org/me/agent".parse().unwrap();
+        let asked = Asked {
+            by: "https://r.example.org".to_owned(),
+            repository: &repository,
+            what: "r:v1",
+            access: Access::Pull,
+        };
+        let status = StatusCode::from_u16(status).unwrap();
+        let error = asked.refused(status, &Said::parse(said(code, "m").as_bytes()));
+        assert_eq!(error.is::<Unusable>(), expected, "{status} {code}");
+    }
+}

@@ -5,8 +5,6 @@ use ureq::http::{Method, StatusCode};
 
 use super::{ANY, Puller};
 use crate::oci::Digest;
-use crate::registry::address;
-use crate::registry::answer::is_forbidden;
 
 impl Puller {
     /// Whether the registry has the blob, without reading it.
@@ -22,14 +20,13 @@ impl Puller {
         for method in [Method::HEAD, Method::GET] {
             let request = self.request(method.clone(), url.clone(), ANY, &what);
             let answer = self.transport().send(&request)?;
-            let is_elsewhere = !address::is_same_origin(&answer.url, &url);
             match answer.status {
                 status if status.is_success() => {
                     return Ok(Some(answer.length().unwrap_or_default()));
                 }
                 StatusCode::NOT_FOUND => return Ok(None),
-                // Some registries know no HEAD, and a signed address may be good for a GET alone.
-                status if method == Method::HEAD && (is_elsewhere || !is_forbidden(status)) => {}
+                // Some registries know no HEAD or forbid it, and a signed address may be good for a GET alone.
+                _ if method == Method::HEAD => {}
                 _ => return Err(self.refused(answer, &what)),
             }
         }

@@ -20,6 +20,9 @@ const PAGE: &str = "1000";
 /// More pages of tags than this are taken for a loop.
 const PAGES: usize = 1000;
 
+/// More pages without a new name than this, one after the other, are taken for a loop.
+const BARREN: usize = 20;
+
 impl Puller {
     /// Every tag of the repository; an empty list when the repository is absent. What cannot be a
     /// tag's name is left out, with a note: no version and no tag of ours is among that.
@@ -47,15 +50,19 @@ impl Puller {
         let mut page = bare.clone();
         page.set_query(Some(&format!("n={PAGE}")));
         let (mut list, mut seen) = (TagList::default(), BTreeSet::new());
-        let (mut asked, mut is_first) = (BTreeSet::new(), true);
+        let (mut asked, mut is_first, mut barren) = (BTreeSet::new(), true, 0);
         // Where a page leads back to one before, there is no last one.
         while asked.len() < PAGES && asked.insert(page.clone()) {
             let request = self.request(Method::GET, page.clone(), JSON, &what);
-            let answer = self.transport().send(&request)?;
+            let (answer, bytes) = self.fetch(&request)?;
             match answer.status {
                 StatusCode::OK => {}
                 // It gives fewer at a time (`PAGINATION_NUMBER_INVALID`): as many as it likes, then.
-                StatusCode::BAD_REQUEST if is_first && page != bare => {
+                StatusCode::BAD_REQUEST
+                | StatusCode::RANGE_NOT_SATISFIABLE
+                | StatusCode::UNPROCESSABLE_ENTITY
+                    if is_first && page != bare =>
+                {
                     page = bare.clone();
                     continue;
                 }
@@ -64,18 +71,20 @@ impl Puller {
             }
             is_first = false;
             let next = next_page(&answer, &what)?;
-            let (names, before) = (self.names(answer, &what)?, seen.len());
-            let is_empty = names.is_empty();
+            let (names, before) = (names(&answer, bytes, &what)?, seen.len());
             for name in names {
                 if seen.insert(name.clone()) {
                     list.add(name);
                 }
             }
-            match next {
-                None => return Ok(list),
-                // The same names again, and still more to come.
-                Some(_) if !is_empty && seen.len() == before => break,
-                Some(next) => page = next,
+            let Some(next) = next else {
+                return Ok(list);
+            };
+            page = next;
+            // Pages may overlap, and may be empty where only some of the names are shown.
+            barren = if seen.len() == before { barren + 1 } else { 0 };
+            if barren > BARREN {
+                break;
             }
         }
         bail!(
@@ -86,26 +95,26 @@ impl Puller {
 
     /// The list of a repository that is absent, if the registry says so.
     fn no_list(&self, mut answer: Answer, what: &str) -> anyhow::Result<TagList> {
-        if answer.said().says_absent() {
+        let said = answer.said();
+        if said.says_absent() {
             return Ok(TagList::default());
         }
         let asked = self.transport().asked(&answer.url, what, self.access);
-        Err(asked.unknown(answer.status))
+        Err(asked.unknown(answer.status, &said))
     }
+}
 
-    /// The names on one page.
-    fn names(&self, answer: Answer, what: &str) -> anyhow::Result<Vec<String>> {
-        let by = address::origin(&answer.url);
-        let unknown = || {
-            format!(
-                "`{by}` lists {what} in an unknown form; hint: check the repository's name and the \
-                 proxy settings"
-            )
-        };
-        let bytes = self.document(answer, what)?.unwrap_or_default();
-        let page: Page = serde_json::from_slice(&bytes).with_context(unknown)?;
-        Ok(page.tags.unwrap_or_default())
-    }
+/// The names on one page.
+fn names(answer: &Answer, bytes: Option<Vec<u8>>, what: &str) -> anyhow::Result<Vec<String>> {
+    let unknown = || {
+        format!(
+            "`{}` lists {what} in an unknown form; hint: check the repository's name and the proxy \
+             settings",
+            address::origin(&answer.url)
+        )
+    };
+    let page = serde_json::from_slice::<Page>(&bytes.unwrap_or_default());
+    Ok(page.with_context(unknown)?.tags.unwrap_or_default())
 }
 
 /// The page after the one of an answer.

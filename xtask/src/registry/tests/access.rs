@@ -86,7 +86,7 @@ fn dockers_credentials_are_used() {
 fn what_may_not_be_read_says_how_to_log_in() {
     for (answers, status) in [
         (vec![BEARER, TOKEN, BEARER], "401 Unauthorized"),
-        (vec!["403 Forbidden"], "403 Forbidden"),
+        (vec!["403 Forbidden", "403 Forbidden"], "403 Forbidden"),
         (vec![BASIC], "401 Unauthorized"),
         (vec!["401 Unauthorized"], "401 Unauthorized"),
     ] {
@@ -231,10 +231,41 @@ fn a_redirect_that_would_give_something_away_is_refused() {
         assert_eq!(requests, [HEAD]);
     }
     let round = "302 x\r\nLocation: /v2/me/agent/manifests/v1.0.0";
-    let (digest, requests) = World::new(&[round; 9]).digest();
+    let (digest, requests) = World::new(&[round; 11]).digest();
     let error = digest.unwrap_err();
     assert!(error.contains("without an end"), "{error}");
-    assert_eq!(requests.len(), 6);
+    assert_eq!(requests.len(), 11);
+}
+
+#[test]
+fn a_token_server_may_lead_elsewhere_and_the_password_stays() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let elsewhere = other.local_addr().unwrap();
+    let other = thread::spawn(move || serve(&other, &[TOKEN.to_owned()]));
+    let led = format!("302 x\r\nLocation: http://{elsewhere}/t");
+    let (digest, requests) = World::new(&[BEARER, &led, OK]).logged_in().digest();
+    assert_eq!(digest, Ok(Some(D1.to_owned())));
+    assert!(
+        requests[1].ends_with(" [Basic bWU6c2VjcmV0]"),
+        "{requests:?}"
+    );
+    assert_eq!(other.join().unwrap(), ["GET /t"]);
+}
+
+#[test]
+fn who_is_refused_without_a_question_asks_at_the_root_what_it_takes() {
+    let absent = format!("404 Not Found\r\n\r\n{UNKNOWN}");
+    for hiding in ["403 Forbidden", "404 Not Found", "401 Unauthorized"] {
+        let (digest, requests) = World::new(&[hiding, BASIC, OK]).logged_in().digest();
+        assert_eq!(digest, Ok(Some(D1.to_owned())), "{hiding}");
+        assert_eq!(requests[1], "GET /v2/");
+        assert_eq!(requests[2], format!("{HEAD} [Basic bWU6c2VjcmV0]"));
+    }
+    // It asks for nothing there either: once is enough.
+    let world = World::new(&["404 Not Found", "200 OK", &absent]).logged_in();
+    let (digest, requests) = world.digest();
+    assert_eq!(digest, Ok(None));
+    assert_eq!(requests[1], "GET /v2/");
 }
 
 #[test]

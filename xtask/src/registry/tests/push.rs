@@ -30,6 +30,8 @@ fn an_upload_goes_where_the_registry_says_however_it_says_it() {
         ("//ADDRESS/u/1", "/u/1?digest="),
         ("1?x", "/v2/me/agent/blobs/uploads/1?x&digest="),
         ("?x=y", "/v2/me/agent/blobs/uploads/?x=y&digest="),
+        ("/u?digest=&_state=x", "/u?_state=x&digest="),
+        ("/u?digest=sha256:0", "/u?digest="),
         ("../u?x=y#z", "/v2/me/agent/blobs/u?x=y&digest="),
     ] {
         let begun = format!("202 Accepted\r\nLocation: {location}");

@@ -13,6 +13,7 @@ use super::Transport;
 use super::message::{Answer, Body, Request};
 use crate::printable::short;
 use crate::registry::address;
+use crate::registry::answer::Access;
 use crate::registry::challenge::{Asks, Challenge};
 use crate::registry::credentials::{self, Credential};
 use crate::registry::token::{Scopes, Token};
@@ -46,6 +47,7 @@ impl Transport {
         if !address::is_same_origin(&answer.url, &request.url) {
             return Ok(None);
         }
+        let is_hidden = !is_used && is_hiding(answer.status, request.access);
         let is_asking = match answer.status {
             StatusCode::UNAUTHORIZED => true,
             // As RFC 6750 has it; IBM's registry does so (devcontainers/cli#945).
@@ -53,13 +55,13 @@ impl Transport {
             _ => false,
         };
         if !is_asking {
-            return Ok(None);
+            return Ok(is_hidden.then(|| self.greeting(request)).flatten());
         }
         match Asks::of(answer.challenges()) {
             Asks::For(challenge) => Ok(Some(challenge)),
             // Google's refuses some tokens without a word (regclient/regclient#149).
             Asks::Nothing if is_used => Ok(self.authorization.state().challenge.clone()),
-            Asks::Nothing => Ok(None),
+            Asks::Nothing => Ok(self.greeting(request)),
             Asks::Unknown(schemes) => bail!(
                 "`{}` asks for `{}` authorization, which is unknown; hint: check the repository's \
                  name and the proxy settings",
@@ -67,6 +69,41 @@ impl Transport {
                 short(&schemes.join(", "))
             ),
         }
+    }
+
+    /// What the registry asks for at its root, where docker asks first; none when docker has no
+    /// credentials for it. Asks once.
+    ///
+    /// A registry that lets anybody read may hide what it shows to a user: with a 403, or as absent.
+    fn greeting(&self, request: &Request) -> Option<Challenge> {
+        // Whoever comes second waits for the first to know.
+        let found = self.authorization.greeting.get_or_init(|| {
+            // What is wrong with docker's configuration matters where the registry asks.
+            self.credential().ok().flatten()?;
+            let mut url = request.url.clone();
+            url.set_path("/v2/");
+            url.set_query(None);
+            let root = Request {
+                method: Method::GET,
+                url,
+                what: request.what,
+                scopes: Scopes::default(),
+                access: request.access,
+                accept: "application/json, */*",
+                content_type: None,
+                body: Body::None,
+                time: Time::Answer,
+                stays: false,
+            };
+            let answer = self.pass(&root, None).ok()?;
+            let is_asking = answer.status == StatusCode::UNAUTHORIZED
+                && address::is_same_origin(&answer.url, &root.url);
+            match Asks::of(answer.challenges()) {
+                Asks::For(challenge) if is_asking => Some(challenge),
+                _ => None,
+            }
+        });
+        found.clone()
     }
 
     /// The `Authorization` header that answers a challenge, after `refused` did not; none when it asks
@@ -155,7 +192,7 @@ impl Transport {
                 content_type: Some("application/x-www-form-urlencoded"),
                 body: form.map_or(Body::None, |form| Body::Bytes(form.as_bytes())),
                 time: Time::Answer,
-                stays: true,
+                stays: form.is_some(),
             },
             credential.and_then(basic).as_deref(),
         )?;
@@ -217,6 +254,12 @@ fn token_server(registry: &Url, realm: &str) -> anyhow::Result<Url> {
              registry's operator"
         )
     })
+}
+
+/// Whether who asks without credentials may be told so of what only users see. Of who writes, the first write
+/// asks for them.
+fn is_hiding(status: StatusCode, access: Access) -> bool {
+    status == StatusCode::FORBIDDEN || (status == StatusCode::NOT_FOUND && access == Access::Pull)
 }
 
 fn basic(credential: &Credential) -> Option<String> {

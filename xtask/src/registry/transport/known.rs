@@ -12,6 +12,8 @@ pub(super) struct Authorization {
     state: Mutex<State>,
     /// Held while a token is fetched, so that of several threads one does it.
     pub(super) fetching: Mutex<()>,
+    /// What it asks for at its root, once that was asked.
+    pub(super) greeting: OnceLock<Option<Challenge>>,
     pub(super) credential: OnceLock<Option<Credential>>,
     /// Finds docker's configuration.
     pub(super) exec: Mutex<Exec>,
@@ -29,6 +31,7 @@ impl Authorization {
         Authorization {
             state: Mutex::default(),
             fetching: Mutex::default(),
+            greeting: OnceLock::new(),
             credential: OnceLock::new(),
             exec: Mutex::new(exec.clone()),
         }

@@ -194,3 +194,13 @@ fn a_blob_of_other_bytes_is_an_error_when_it_is_read() {
         assert_eq!(read.is_ok(), is_right, "{answer}: {read:?}");
     }
 }
+
+#[test]
+fn a_document_that_is_cut_off_is_asked_for_again() {
+    let cut = "200 OK\r\nX-Cut: y\r\n\r\n{\"tags\":[\"v1\"";
+    let whole = "200 OK\r\n\r\n{\"tags\":[\"v1\"]}";
+    assert_eq!(tags(&[cut, whole]).unwrap(), ["v1"]);
+    assert_eq!(SLEPT.take(), [1]);
+    let error = tags(&[cut; 4]).unwrap_err();
+    assert!(error.contains("broke off"), "{error}");
+}

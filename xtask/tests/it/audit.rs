@@ -271,12 +271,12 @@ fn an_error_of_the_registry_ends_the_audit_and_names_the_tag() {
         let config = content.blob(CONFIG, b"{\"broken\":1}");
         let layer = content.blob(LAYER, b"layer");
         content.tag("chart", &json!({"config": config, "layers": [layer]}));
-        content.answers = vec![(end.to_owned(), "403 Forbidden", "{}")];
+        content.answers = vec![(end.to_owned(), "401 Unauthorized", "{}")];
         let registry = Registry::with(content);
         let ran = audit(&sandbox, &registry, &["--all"]);
         assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{end}: {ran:#?}");
         let named = format!("`{}:chart`", registry.name());
-        for part in [&*named, "403", "hint: "] {
+        for part in [&*named, "401", "hint: "] {
             assert!(ran.stderr.contains(part), "{end}: {ran:#?}");
         }
     }

@@ -233,10 +233,8 @@ impl Pusher {
             body: Body::Bytes(bytes),
             ..self.puller.request(Method::PUT, url, ANY, &what)
         };
-        let answer = self.transport().send(&request)?;
-        if !answer.status.is_success() {
-            return Err(self.puller.refused(answer, &what));
-        }
+        self.transport()
+            .retrying(|| self.put_manifest(&request, &what))?;
         let pushed = Digest::of(bytes);
         let Some(found) = self.puller.digest(version)? else {
             let text = format!(
@@ -251,6 +249,26 @@ impl Pusher {
              between; inspect both before you run this again"
         );
         Ok(())
+    }
+
+    /// Sends an index or a manifest once. What it names was uploaded before.
+    ///
+    /// Fails with [`Transient`] when the registry does not know of that yet: the distribution project's forgets
+    /// a blob for the moment in which somebody else uploads it, too.
+    fn put_manifest(&self, request: &Request, what: &str) -> anyhow::Result<()> {
+        let mut answer = self.transport().send_once(request)?;
+        let status = answer.status;
+        if status.is_success() {
+            return Ok(());
+        }
+        let said = answer.said();
+        if said.has(&["MANIFEST_BLOB_UNKNOWN"]) {
+            let by = address::origin(&answer.url);
+            let text = format!("`{by}` does not take `{what}` yet ({status}){said}");
+            return Err(Transient::new(format!("{text}; hint: run this again")).into());
+        }
+        let asked = self.transport().asked(&answer.url, what, Access::Push);
+        Err(asked.refused(status, &said))
     }
 }
 

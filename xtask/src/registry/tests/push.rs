@@ -192,6 +192,20 @@ fn tag(answers: &[&str]) -> Result<(), String> {
 }
 
 #[test]
+fn a_manifest_is_sent_again_while_the_registry_forgets_a_blob_of_it() {
+    let right = Digest::of(b"{\"manifests\":[]}");
+    let right = format!("200 OK\r\nDocker-Content-Digest: {right}");
+    // As the distribution project's registry says it.
+    let late = "400 Bad Request\r\n\r\n{\"errors\":[{\"code\":\"DIGEST_INVALID\"},\
+                {\"code\":\"MANIFEST_BLOB_UNKNOWN\",\"message\":\"blob unknown to registry\"}]}";
+    assert_eq!(tag(&[late, "201 Created", &right]), Ok(()));
+    assert_eq!(SLEPT.take(), [1]);
+    let error = tag(&[late; 4]).unwrap_err();
+    assert!(error.contains("blob unknown to registry"), "{error}");
+    assert_eq!(SLEPT.take(), [1, 2, 4]);
+}
+
+#[test]
 fn what_was_pushed_is_read_back_whatever_the_success() {
     let right = Digest::of(b"{\"manifests\":[]}");
     let right = format!("200 OK\r\nDocker-Content-Digest: {right}");

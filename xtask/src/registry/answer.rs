@@ -242,8 +242,8 @@ pub(super) fn is_forbidden(status: StatusCode) -> bool {
     [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status)
 }
 
-/// Whether the answer is about what was asked for alone. Registries that have a manifest of an old or unknown
-/// kind, and would have to convert it, answer so.
+/// Whether the answer is about the one thing that was asked for. A registry answers so for a manifest of an
+/// old or unknown kind, which it would have to convert.
 /// Harbor answers 412 where its policy keeps an image back (`PROJECTPOLICYVIOLATION`), and the distribution
 /// project's registry 400 for a manifest of Docker's schema 1 (`MANIFEST_INVALID`).
 fn is_of_one_thing(status: StatusCode, said: &Said) -> bool {

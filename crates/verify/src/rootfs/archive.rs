@@ -81,7 +81,7 @@ impl Archive {
         let what = format!("configuration `{}`", manifest.config.digest);
         let bytes = self.bytes(&manifest.config.digest, &what)?;
         let config = manifest.config.config(bytes);
-        config.with_context(|| format!("{what} is no valid one"))
+        config.with_context(|| format!("{what} cannot be read"))
     }
 
     fn bytes(&self, digest: &Digest, what: &dyn fmt::Display) -> anyhow::Result<&[u8]> {

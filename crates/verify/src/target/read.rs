@@ -107,7 +107,10 @@ fn of_archive(archive: &Archive, digest: &Digest) -> anyhow::Result<IndexFacts> 
     let (mut manifests, mut broken) = (BTreeMap::new(), Vec::new());
     for entry in &index.manifests {
         let Some(bytes) = archive.document(&entry.digest) else {
-            broken.push(format!("`{}` is no document", entry.digest.short()));
+            broken.push(format!(
+                "`{}` is not an index or a manifest",
+                entry.digest.short()
+            ));
             continue;
         };
         match entry.manifest(bytes) {

@@ -66,7 +66,10 @@ impl Puller {
                     page = bare.clone();
                     continue;
                 }
-                StatusCode::NOT_FOUND if is_first => return self.no_list(answer, &what),
+                StatusCode::NOT_FOUND if is_first => {
+                    self.document(answer, None, &what)?;
+                    return Ok(TagList::default());
+                }
                 _ => return Err(self.refused(answer, &what)),
             }
             is_first = false;
@@ -91,16 +94,6 @@ impl Puller {
             "`{}` lists {what} without an end; hint: ask the registry's operator",
             address::origin(&page)
         )
-    }
-
-    /// The list of a repository that is absent, if the registry says so.
-    fn no_list(&self, mut answer: Answer, what: &str) -> anyhow::Result<TagList> {
-        let said = answer.said();
-        if said.says_absent() {
-            return Ok(TagList::default());
-        }
-        let asked = self.transport().asked(&answer.url, what, self.access);
-        Err(asked.unknown(answer.status, &said))
     }
 }
 

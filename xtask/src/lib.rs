@@ -26,6 +26,7 @@ pub mod printable;
 mod prune;
 pub mod published;
 pub mod reference;
+pub mod referrers;
 pub mod refusal;
 pub mod registry;
 mod release;

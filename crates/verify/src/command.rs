@@ -27,8 +27,8 @@ pub(crate) fn run(args: &Args, ctx: &Ctx) -> anyhow::Result<()> {
     if let (Some(run), Some(image)) = (&args.sweep, &args.image) {
         return sandbox::sweep(&ctx.exec, &VerifyRun::named(&ctx.records(), run), image);
     }
-    if let Some(folder) = &args.unproven {
-        return gate::answer(folder);
+    if args.unproven {
+        return gate::answer();
     }
     let choice = choice::choose(&args.only, &args.skip)?;
     if args.list {
@@ -140,6 +140,9 @@ fn show(args: &Args, ctx: &Ctx, report: &Report) -> anyhow::Result<()> {
         xtask::report::print_json(report)?;
     } else {
         xtask::say::styled_out(&show::table(report, ctx.verbose));
+    }
+    if args.table {
+        xtask::say::styled_err(&show::table(report, ctx.verbose));
     }
     for note in show::notes(report) {
         xtask::say::errln!("note: {note}");

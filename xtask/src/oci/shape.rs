@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::printable;
 
 /// What programs take a value for.
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// Text, a number, a map, or what nobody reads.
     Any,
     List(&'static Shape),

@@ -20,6 +20,8 @@ pub use self::descriptor::{Descriptor, EntryKind};
 pub use self::digest::Digest;
 pub use self::document::{Document, Index, Manifest};
 pub(crate) use self::document::{roots, unambiguous};
+pub(crate) use self::json::parse as parse_strictly;
 pub(crate) use self::media_type::INDEX;
 pub use self::platform::OciPlatform;
+pub(crate) use self::shape::{Shape, check as check_shape};
 pub use self::unclear::Unclear;

@@ -22,7 +22,7 @@ pub(crate) const LONGEST: u64 = 4 << 20;
 /// Fails for what is no JSON, is too long or too deep (128 levels), begins with a byte order mark, goes on
 /// after its end, has text that is not UTF-8, has a key twice, at any depth, or has a key that equals a known
 /// one but for case.
-pub(super) fn parse(bytes: &[u8], shape: &Shape) -> Result<Value, Unclear> {
+pub(crate) fn parse(bytes: &[u8], shape: &Shape) -> Result<Value, Unclear> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length > LONGEST) {
         return Err(Unclear::new("it is longer than 4 MiB"));
     }

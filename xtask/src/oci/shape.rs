@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::printable;
 
 /// What programs take a value for.
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// Text, a number, a map, or what nobody reads.
     Any,
     List(&'static Shape),
@@ -121,7 +121,7 @@ const STEP: Shape = Object(&[
 ]);
 
 /// Checks that a value has the shape. The error says which key has not.
-pub(super) fn check(value: &Value, shape: &Shape) -> Result<(), String> {
+pub(crate) fn check(value: &Value, shape: &Shape) -> Result<(), String> {
     named(value, shape, "it")
 }
 

@@ -29,5 +29,5 @@ pub(crate) use self::media_type::{IN_TOTO, INDEX, MANIFEST};
 pub use self::platform::OciPlatform;
 pub use self::referrer_index::Referrer;
 pub(crate) use self::referrer_index::ReferrerIndex;
-pub(crate) use self::shape::Shape;
+pub(crate) use self::shape::{Shape, check as check_shape};
 pub use self::unclear::Unclear;

@@ -11,15 +11,9 @@ use std::env;
 use std::path::PathBuf;
 
 pub(crate) use self::claim::Receipts;
-#[expect(
-    unused_imports,
-    reason = "for a release, which has proofs from elsewhere"
-)]
 pub(crate) use self::claim::unproven;
 pub use self::claim::{Claim, NONE, ReleaseImage, Unproven, read_receipt, receipt_file};
-#[expect(unused_imports, reason = "for a release, which attaches the bundles")]
-pub(crate) use self::prove::{Seen, SeenPlatform};
-pub(crate) use self::prove::{ToProve, prove};
+pub(crate) use self::prove::{Seen, ToProve, prove};
 use crate::ctx::Ctx;
 use crate::exec;
 use crate::platform::Platform;

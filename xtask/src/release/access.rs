@@ -3,22 +3,18 @@
 
 use anyhow::Context as _;
 
-use super::decide::Intent;
-use super::facts::Destination;
-use super::plan::{ReleasePlan, TagStep};
+use super::intent::Release;
+use super::step::{ReleasePlan, TagStep};
 use crate::reference::Repository;
 use crate::write_access;
 
 /// Fails when the account may not write to one of the repositories; nothing was written then.
-pub(super) fn check(
-    plan: &ReleasePlan,
-    intent: &Intent,
-    targets: &[Destination],
-) -> anyhow::Result<()> {
+pub(super) fn check(release: &Release, plan: &ReleasePlan) -> anyhow::Result<()> {
     for repository in asked(plan) {
-        let target = targets.iter().find(|one| one.repository == *repository);
+        let mut targets = release.targets.iter();
+        let target = targets.find(|one| one.repository == *repository);
         let target = target.context("a step names an unknown repository")?;
-        write_access::check(&target.pusher, repository).context(intent.nothing())?;
+        write_access::check(&target.pusher, repository).context(release.intent.nothing())?;
     }
     Ok(())
 }
@@ -29,8 +25,10 @@ fn asked(plan: &ReleasePlan) -> Vec<&Repository> {
     let steps = plan.steps.iter().filter(|step| TagStep::is_write(step));
     let written = steps.map(|step| &step.repository);
     let signed = plan.sign.iter().map(|unsigned| &unsigned.repository);
+    let attached = plan.attach.iter().map(|step| &step.repository);
+    let recorded = plan.records.iter().map(|step| &step.repository);
     let mut all: Vec<&Repository> = Vec::new();
-    for repository in written.chain(signed) {
+    for repository in written.chain(signed).chain(attached).chain(recorded) {
         if !all.contains(&repository) {
             all.push(repository);
         }
@@ -45,7 +43,7 @@ fn asked(plan: &ReleasePlan) -> Vec<&Repository> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::{StepKind, Unsigned};
+    use super::super::step::{StepKind, Unsigned};
     use super::*;
     use crate::oci::Digest;
     use crate::platform::Platform;
@@ -88,8 +86,11 @@ mod tests {
                 revision: "r".to_owned(),
                 digest: Digest::of(b"x"),
                 verify,
+                attach: Vec::new(),
                 sign,
+                records: Vec::new(),
                 steps,
+                notes: Vec::new(),
             };
             let found: Vec<String> = asked(&plan).iter().map(ToString::to_string).collect();
             assert_eq!(found, want, "{plan:?}");

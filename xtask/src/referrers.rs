@@ -8,9 +8,11 @@ mod artifact;
 mod copy;
 mod list;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use self::artifact::{Artifact, Form, Subject};
-pub use self::list::{list, tag};
+pub use self::list::{Listed, list, tag};
 pub use self::read::{Content, Found, find, read, read_tag};
 pub use self::write::{Attached, Writer};

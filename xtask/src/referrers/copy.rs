@@ -1,9 +1,10 @@
 //! Copies what is attached to a manifest to another repository that has the manifest, too.
 
 use super::list::list;
-use super::write::{Attached, Writer};
-use crate::oci::{ArtifactManifest, Digest, Referrer};
+use super::write::{Attached, Observed, Writer};
+use crate::oci::{ArtifactManifest, Digest, EMPTY_BYTES, Referrer};
 use crate::registry::Puller;
+use crate::store::Blobs as _;
 
 /// How many artifacts of one manifest are copied.
 const MOST: usize = 200;
@@ -13,14 +14,16 @@ impl Writer<'_> {
     ///
     /// What dangles there, or cannot be read, is skipped. What is attached to an artifact is not copied.
     pub fn copy(&self, from: &Puller, subject: &Digest) -> anyhow::Result<Attached> {
-        let listed = self.retry.run(|| list(from, subject, None))?;
+        let listed = self.retry.run(|| list(from, subject))?;
         let mut attached = Attached::new(subject, Vec::new(), Vec::new());
-        if listed.is_empty() {
+        attached.skipped.extend(listed.fault);
+        if listed.referrers.is_empty() {
             return Ok(attached);
         }
         let before = self.observe(subject)?;
-        let mut is_listed = matches!(before, super::write::Observed::Api(_));
+        let mut is_listed = matches!(before, Observed::Api(_));
         let left: Vec<&Referrer> = listed
+            .referrers
             .iter()
             .filter(|one| !before.has(one.digest()))
             .collect();
@@ -42,7 +45,7 @@ impl Writer<'_> {
                 .skipped
                 .push(format!("{more} more: only {MOST} are copied"));
         }
-        self.listed(subject, before, is_listed, attached)
+        self.listed(is_listed, attached)
     }
 
     /// Copies one artifact. Returns its entry and whether the registry lists it by itself, or why it is
@@ -67,11 +70,16 @@ impl Writer<'_> {
         let manifest = &artifact.manifest;
         for blob in manifest.layers.iter().chain([&manifest.config]) {
             self.retry.run(|| {
-                let open = || crate::store::Blobs::open(from, &blob.digest);
-                self.pusher.upload(&blob.digest, blob.size, open)
+                // Some registries do not keep it (project-zot/zot#2977).
+                if blob.digest == Digest::of(EMPTY_BYTES) {
+                    return self.pusher.send_empty();
+                }
+                let open = || from.open(&blob.digest);
+                self.pusher.upload(&blob.digest, blob.size, open)?;
+                Ok(())
             })?;
         }
-        let lists = self.put(digest, &manifest.media_type, &bytes)?;
+        let lists = self.put(subject, digest, &manifest.media_type, &bytes)?;
         Ok(Ok((Referrer::of(&artifact, &bytes), lists)))
     }
 }

@@ -1,8 +1,8 @@
 //! Lists the referrers of a manifest: by the registry's API, or else by the tag that clients keep.
 
-use anyhow::Context as _;
+use std::fmt;
 
-use crate::oci::{Digest, Referrer, ReferrerIndex};
+use crate::oci::{Digest, Referrer, ReferrerIndex, Unclear};
 use crate::registry::Puller;
 
 /// The tag of the list that clients keep (distribution-spec 1.1, "Referrers Tag Schema").
@@ -10,38 +10,79 @@ pub fn tag(subject: &Digest) -> String {
     format!("sha256-{}", subject.hex())
 }
 
-/// The referrers of `subject`, as they are listed: what a list says of one may be wrong, and what it
-/// names may be gone. With `artifact_type` the registry may leave out others, and need not.
-///
-/// Whether the registry has a list of its own is asked once. Fails where a list is none that every
-/// program reads alike.
-pub fn list(
-    puller: &Puller,
-    subject: &Digest,
-    artifact_type: Option<&str>,
-) -> anyhow::Result<Vec<Referrer>> {
-    if let Some(found) = puller.referrers(subject, artifact_type)? {
-        return Ok(found);
-    }
-    let kept = kept(puller, subject)?;
-    Ok(kept.map_or_else(Vec::new, |(_, list)| list.referrers().cloned().collect()))
+/// What is listed as the referrers of a manifest. What a list says of one may be wrong, and what it names
+/// may be gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    pub referrers: Vec<Referrer>,
+    /// Why the tag of the list is no list, so that it counts as empty (distribution-spec 1.1, "Listing
+    /// Referrers"); names the tag and the remedy.
+    pub fault: Option<String>,
 }
 
-/// The list that clients keep, and its digest; none where there is none yet.
-pub(super) fn kept(
-    puller: &Puller,
-    subject: &Digest,
-) -> anyhow::Result<Option<(Digest, ReferrerIndex)>> {
+/// Lists the referrers of `subject`, of whatever type: two of them are ours, and of some lists the types are
+/// wrong.
+///
+/// Whether the registry has a list of its own is asked once.
+pub fn list(puller: &Puller, subject: &Digest) -> anyhow::Result<Listed> {
+    if let Some(referrers) = puller.referrers(subject)? {
+        return Ok(Listed {
+            referrers,
+            fault: None,
+        });
+    }
+    Ok(match kept(puller, subject)? {
+        Kept::None => Listed::default(),
+        Kept::List(_, list) => Listed {
+            referrers: list.referrers().cloned().collect(),
+            fault: None,
+        },
+        Kept::Other(fault) => Listed {
+            referrers: Vec::new(),
+            fault: Some(fault),
+        },
+    })
+}
+
+/// What the tag of the list that clients keep leads to.
+#[derive(Clone, Debug)]
+pub(super) enum Kept {
+    None,
+    /// The list and its digest.
+    List(Digest, ReferrerIndex),
+    /// Something else, which is not written over: it may be an image. Why, with the remedy.
+    Other(String),
+}
+
+impl Kept {
+    pub(super) fn has(&self, digest: &Digest) -> bool {
+        matches!(self, Kept::List(_, list) if list.has(digest))
+    }
+}
+
+/// Reads the list that clients keep.
+pub(super) fn kept(puller: &Puller, subject: &Digest) -> anyhow::Result<Kept> {
     let tag = tag(subject);
-    let Some((digest, bytes)) = puller.manifest(&tag)? else {
-        return Ok(None);
+    let place = puller.place();
+    let (digest, bytes) = match puller.manifest(&tag) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(Kept::None),
+        Err(error) if error.is::<Unclear>() => return Ok(other(place, &tag, &error)),
+        Err(error) => return Err(error),
     };
-    let list = ReferrerIndex::parse(&bytes).with_context(|| {
-        let place = puller.place();
-        format!(
-            "`{place}:{tag}` is no list of what is attached to `{subject}`; hint: find out who wrote it, \
-             then delete that tag in the registry"
-        )
-    })?;
-    Ok(Some((digest, list)))
+    // GitLab takes the tag for the digest (oras-project/oras-go#1396).
+    if digest == *subject {
+        return Ok(other(place, &tag, &"it leads to the image itself"));
+    }
+    Ok(match ReferrerIndex::parse(&bytes) {
+        Ok(list) => Kept::List(digest, list),
+        Err(why) => other(place, &tag, &why),
+    })
+}
+
+fn other(place: &str, tag: &str, why: &dyn fmt::Display) -> Kept {
+    Kept::Other(format!(
+        "`{place}:{tag}` is no list of what is attached to an image: {why:#}; hint: find out who wrote \
+         it, then delete that tag in the registry"
+    ))
 }

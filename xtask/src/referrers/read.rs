@@ -27,17 +27,20 @@ pub struct Found {
     pub read: Vec<(Referrer, Content)>,
     /// How many more there are that were not read.
     pub unread: usize,
+    /// As in [`super::Listed`].
+    pub fault: Option<String>,
 }
 
 /// Lists and reads the statements about `subject` whose predicate has the type `predicate_type`, signed or
 /// not; at most 64. Left out without reading are those whose entry names another type.
 pub fn find(puller: &Puller, subject: &Digest, predicate_type: &str) -> anyhow::Result<Found> {
-    let listed = list(puller, subject, None)?;
-    let (wanted, unread) = wanted(listed, predicate_type);
+    let listed = list(puller, subject)?;
+    let (wanted, unread) = wanted(listed.referrers, predicate_type);
     let contents = threads::each(&wanted, |referrer| read(puller, subject, referrer))?;
     Ok(Found {
         read: wanted.into_iter().zip(contents).collect(),
         unread,
+        fault: listed.fault,
     })
 }
 
@@ -70,7 +73,7 @@ fn rank(referrer: &Referrer, predicate_type: &str) -> Option<bool> {
         return (named == predicate_type).then_some(true);
     }
     match referrer.artifact_type.as_deref() {
-        // cosign 3.1 writes the type of the configuration, and no annotations.
+        // cosign writes the type of the configuration, and no annotations (sigstore/cosign#4641).
         None | Some(EMPTY_JSON) => Some(false),
         Some(kind) => kinds
             .iter()

@@ -6,14 +6,16 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 
 use super::artifact::Artifact;
-use super::list::{kept, tag};
+use super::list::{Kept, kept, tag};
 use crate::oci::{Digest, INDEX, Referrer, ReferrerIndex};
 use crate::registry::{Puller, Pusher, Put};
 use crate::retry::{Retry, Transient};
+use crate::stop::Stop;
 
 /// How often the list is written again while others write it, too.
 const ROUNDS: usize = 16;
-/// The longest pause before that, so that two who write at once do not meet again.
+/// The longest pause before that, and half of it the shortest, so that two who write at once do not meet
+/// again. Between reading and writing the list a client has one request at most.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Attaches to the manifests of one repository. `puller` and `pusher` are in steps: each step here is
@@ -44,16 +46,15 @@ pub struct Attached {
 pub(super) enum Observed {
     /// The registry keeps it.
     Api(Vec<Referrer>),
-    /// Clients keep it, as far as it is known; none where there is none yet.
-    Kept(Option<(Digest, ReferrerIndex)>),
+    /// Clients keep it, as far as that is known.
+    Kept(Kept),
 }
 
 impl Observed {
     pub(super) fn has(&self, digest: &Digest) -> bool {
         match self {
             Observed::Api(listed) => listed.iter().any(|one| one.digest() == digest),
-            Observed::Kept(Some((_, list))) => list.has(digest),
-            Observed::Kept(None) => false,
+            Observed::Kept(kept) => kept.has(digest),
         }
     }
 }
@@ -83,20 +84,18 @@ impl Writer<'_> {
         let before = self.observe(subject)?;
         let mut is_listed = matches!(before, Observed::Api(_));
         let mut written = Vec::new();
-        for artifact in artifacts.iter().filter(|it| !before.has(&it.digest)) {
-            is_listed |= self.store(artifact)?;
-            written.push(artifact.digest.clone());
+        for artifact in artifacts {
+            if !self.is_attached(&before, &artifact.digest)? {
+                is_listed |= self.store(artifact)?;
+                written.push(artifact.digest.clone());
+            }
         }
-        self.listed(
-            subject,
-            before,
-            is_listed,
-            Attached::new(subject, entries, written),
-        )
+        self.listed(is_listed, Attached::new(subject, entries, written))
     }
 
-    /// Looks at the list again, and writes it anew while it lacks an entry: somebody who read it before and
-    /// wrote it since has lost that. Returns whether an entry was lost.
+    /// Checks the list again some time after [`Writer::attach`], and writes it anew while it lacks an entry:
+    /// somebody who read it before and wrote it since has lost that. Returns whether an entry was lost. One
+    /// request where nobody wrote.
     pub fn settle(&self, attached: &mut Attached) -> anyhow::Result<bool> {
         let mut was_lost = false;
         let tag = tag(&attached.subject);
@@ -109,7 +108,7 @@ impl Writer<'_> {
                 return Ok(was_lost);
             }
             let now = self.retry.run(|| kept(self.puller, &attached.subject))?;
-            if let Some((digest, list)) = &now
+            if let Kept::List(digest, list) = &now
                 && attached.entries.iter().all(|one| list.has(one.digest()))
             {
                 attached.list = Some(digest.clone());
@@ -126,12 +125,31 @@ impl Writer<'_> {
     pub(super) fn observe(&self, subject: &Digest) -> anyhow::Result<Observed> {
         self.retry.run(|| {
             if self.puller.has_referrers() == Some(true)
-                && let Some(listed) = self.puller.referrers(subject, None)?
+                && let Some(listed) = self.puller.referrers(subject)?
             {
                 return Ok(Observed::Api(listed));
             }
-            kept(self.puller, subject).map(Observed::Kept)
+            let kept = kept(self.puller, subject)?;
+            // What is not written over matters only where the registry has no list of its own.
+            if matches!(kept, Kept::Other(_))
+                && let Some(listed) = self.puller.referrers(subject)?
+            {
+                return Ok(Observed::Api(listed));
+            }
+            if let Kept::Other(why) = kept {
+                return Err(Stop::Refused(why).into());
+            }
+            Ok(Observed::Kept(kept))
         })
+    }
+
+    /// Whether a manifest is listed, and there: an entry of a list that clients keep may dangle.
+    pub(super) fn is_attached(&self, before: &Observed, digest: &Digest) -> anyhow::Result<bool> {
+        if !before.has(digest) || matches!(before, Observed::Api(_)) {
+            return Ok(before.has(digest));
+        }
+        let found = self.retry.run(|| self.puller.digest(digest.as_str()))?;
+        Ok(found.is_some())
     }
 
     /// Sends an artifact. Returns whether the registry lists it by itself.
@@ -140,51 +158,65 @@ impl Writer<'_> {
         let layer = Digest::of(&artifact.layer);
         self.retry
             .run(|| self.pusher.send_blob(&layer, &artifact.layer))?;
-        self.put(&artifact.digest, artifact.media_type(), &artifact.manifest)
+        let Artifact {
+            subject,
+            digest,
+            manifest,
+            ..
+        } = artifact;
+        self.put(subject, digest, artifact.media_type(), manifest)
     }
 
-    /// Sends the manifest of an artifact, and reads it back. Returns whether the registry lists it by
-    /// itself.
+    /// Sends the manifest of an artifact, and reads it back where it is not clear that it was stored. Returns
+    /// whether the registry lists it by itself.
     pub(super) fn put(
         &self,
+        subject: &Digest,
         digest: &Digest,
         media_type: &str,
         bytes: &[u8],
     ) -> anyhow::Result<bool> {
         self.retry.run(|| {
-            let lists = match self.pusher.put(digest.as_str(), media_type, bytes)? {
-                Put::Done { lists } => lists,
+            let (lists, is_created) = match self.pusher.put(digest.as_str(), media_type, bytes)? {
+                Put::Done {
+                    subject: listed,
+                    is_created,
+                } => (listed.as_ref() == Some(subject), is_created),
                 Put::Lacks(late) => return Err(late.into()),
             };
-            if self.puller.digest(digest.as_str())?.is_none() {
+            if !is_created && self.puller.digest(digest.as_str())?.is_none() {
                 let text = format!("`{digest}` is absent right after it was pushed");
                 return Err(Transient::new(format!("{text}; hint: run this again")).into());
+            }
+            if lists {
+                self.puller.learn_referrers();
             }
             Ok(lists || self.puller.has_referrers() == Some(true))
         })
     }
 
-    /// Sees to it that what was written is listed.
+    /// Sees to it that what was written is listed, by the registry or by us.
     pub(super) fn listed(
         &self,
-        subject: &Digest,
-        before: Observed,
         is_listed: bool,
         mut attached: Attached,
     ) -> anyhow::Result<Attached> {
         if attached.written.is_empty() {
             return Ok(attached);
         }
-        match before {
-            Observed::Kept(list) if !is_listed => self.enter(Some(list), &mut attached)?,
-            _ => self.retry.run(|| self.check_listed(subject, &attached))?,
+        if is_listed {
+            self.retry.run(|| self.check_listed(&attached))?;
+        } else {
+            // Read again right before it is written: others write it, too.
+            self.enter(None, &mut attached)?;
         }
         Ok(attached)
     }
 
     /// Fails with [`Transient`] where the registry does not list what it took.
-    fn check_listed(&self, subject: &Digest, attached: &Attached) -> anyhow::Result<()> {
-        let listed = self.puller.referrers(subject, None)?.unwrap_or_default();
+    fn check_listed(&self, attached: &Attached) -> anyhow::Result<()> {
+        let subject = &attached.subject;
+        let listed = self.puller.referrers(subject)?.unwrap_or_default();
         let has = |digest: &&Digest| listed.iter().any(|one| one.digest() == *digest);
         match attached.written.iter().find(|digest| !has(digest)) {
             None => Ok(()),
@@ -199,13 +231,9 @@ impl Writer<'_> {
 
     /// Writes the list with the entries of `attached`, until it has them. `now` is the list as it was just
     /// read.
-    fn enter(
-        &self,
-        mut now: Option<Option<(Digest, ReferrerIndex)>>,
-        attached: &mut Attached,
-    ) -> anyhow::Result<()> {
+    fn enter(&self, mut now: Option<Kept>, attached: &mut Attached) -> anyhow::Result<()> {
+        let mut pruned = BTreeSet::new();
         for _ in 0..ROUNDS {
-            let mut pruned = BTreeSet::new();
             let round = self.retry.run(|| {
                 let found = match now.take() {
                     Some(found) => found,
@@ -228,17 +256,18 @@ impl Writer<'_> {
     /// Writes the list once, and reads it back. What is removed from it is added to `pruned`.
     fn round(
         &self,
-        found: Option<(Digest, ReferrerIndex)>,
+        found: Kept,
         attached: &Attached,
         pruned: &mut BTreeSet<Digest>,
     ) -> anyhow::Result<Round> {
         let entries = &attached.entries;
         let mut list = match found {
-            Some((digest, list)) if entries.iter().all(|one| list.has(one.digest())) => {
+            Kept::List(digest, list) if entries.iter().all(|one| list.has(one.digest())) => {
                 return Ok(Round::Listed(digest));
             }
-            Some((_, list)) => list,
-            None => ReferrerIndex::empty()?,
+            Kept::List(_, list) => list,
+            Kept::None => ReferrerIndex::empty()?,
+            Kept::Other(why) => return Err(Stop::Refused(why).into()),
         };
         entries.iter().try_for_each(|entry| list.add(entry))?;
         let tag = tag(&attached.subject);
@@ -248,7 +277,9 @@ impl Writer<'_> {
             if gone.is_empty() {
                 return Err(late.into());
             }
-            gone.iter().for_each(|digest| list.remove(digest));
+            for digest in &gone {
+                list.remove(digest);
+            }
             bytes = list.to_bytes()?;
             if let Put::Lacks(late) = self.pusher.put(&tag, INDEX, &bytes)? {
                 return Err(late.into());
@@ -279,7 +310,8 @@ impl Writer<'_> {
     }
 
     fn pause(&self) -> anyhow::Result<()> {
-        Ok((self.retry.sleep)(PAUSE.mul_f64((self.retry.random)()))?)
+        let part = 1.0 - (self.retry.random)() / 2.0;
+        Ok((self.retry.sleep)(PAUSE.mul_f64(part))?)
     }
 }
 

@@ -284,11 +284,12 @@ impl Pusher {
         let mut answer = self.transport().send_once(&request)?;
         let status = answer.status;
         if status.is_success() {
-            let lists = answer.header(SUBJECT).is_some();
-            if lists {
-                let _ = self.puller.known().has_referrers.set(true);
-            }
-            return Ok(Put::Done { lists });
+            let subject = answer.header(SUBJECT).and_then(|it| it.trim().parse().ok());
+            let is_created = status == StatusCode::CREATED;
+            return Ok(Put::Done {
+                subject,
+                is_created,
+            });
         }
         let said = answer.said();
         if said.has(&["MANIFEST_BLOB_UNKNOWN"]) {
@@ -306,8 +307,10 @@ impl Pusher {
 /// What became of a manifest that was sent.
 pub(crate) enum Put {
     Done {
-        /// Whether the registry lists it among the referrers of its subject by itself (`OCI-Subject`).
-        lists: bool,
+        /// The manifest of which the registry itself lists it as a referrer (`OCI-Subject`).
+        subject: Option<Digest>,
+        /// Whether it says that it has stored it, and nothing vaguer than that.
+        is_created: bool,
     },
     /// The registry does not know something that it names: that is gone, or the registry is late. The
     /// distribution project's forgets a blob for the moment in which somebody else uploads it, too.

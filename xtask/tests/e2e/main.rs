@@ -25,6 +25,7 @@ mod pid1;
 mod prune;
 mod push;
 mod quirks;
+mod referrers;
 mod release;
 mod specification;
 mod tags;

@@ -10,7 +10,7 @@ use super::Puller;
 use super::tags::next_page;
 use crate::oci::{Digest, INDEX, Referrer, ReferrerIndex};
 use crate::registry::address;
-use crate::registry::transport::Answer;
+use crate::registry::transport::{Answer, LedAway};
 
 /// More pages than this are taken for a loop.
 const PAGES: usize = 100;
@@ -23,13 +23,14 @@ impl Puller {
         self.known().has_referrers.get().copied()
     }
 
-    /// What the registry lists as the referrers of `subject`, of one `artifactType` where the registry
-    /// picks them out; none when the registry has no such list. Asks for that once.
-    pub(crate) fn referrers(
-        &self,
-        subject: &Digest,
-        artifact_type: Option<&str>,
-    ) -> anyhow::Result<Option<Vec<Referrer>>> {
+    /// The registry has said that it lists referrers: it is not asked for that.
+    pub(crate) fn learn_referrers(&self) {
+        let _ = self.known().has_referrers.set(true);
+    }
+
+    /// What the registry lists as the referrers of `subject`; none when the registry has no such list. Asks
+    /// for that once.
+    pub(crate) fn referrers(&self, subject: &Digest) -> anyhow::Result<Option<Vec<Referrer>>> {
         if self.has_referrers() == Some(false) {
             return Ok(None);
         }
@@ -37,23 +38,24 @@ impl Puller {
         let mut page = self
             .transport()
             .url(&["referrers", subject.as_str()], &what)?;
-        if let Some(artifact_type) = artifact_type {
-            page.query_pairs_mut()
-                .append_pair("artifactType", artifact_type);
-        }
         let (mut found, mut asked) = (Vec::new(), BTreeSet::new());
         while asked.len() < PAGES && asked.insert(page.clone()) {
-            let request = self.request(Method::GET, page.clone(), JSON_INDEX, &what);
-            let (answer, bytes) = self.fetch(&request)?;
-            let is_first = asked.len() == 1;
-            if is_first && is_unknown(&answer) {
+            let mut request = self.request(Method::GET, page.clone(), JSON_INDEX, &what);
+            // GitHub's has led from here to a page for people (artifacthub/hub#4785).
+            request.stays = true;
+            let is_first = asked.len() == 1 && self.has_referrers().is_none();
+            let fetched = match self.fetch(&request) {
+                Err(error) if is_first && error.is::<LedAway>() => None,
+                fetched => Some(fetched?).filter(|(answer, _)| !is_first || !is_unknown(answer)),
+            };
+            let Some((answer, bytes)) = fetched else {
                 let _ = self.known().has_referrers.set(false);
                 return Ok(None);
-            }
+            };
             let Some(bytes) = bytes.filter(|_| is_index(&answer)) else {
                 return Err(self.refused(answer, &what));
             };
-            let _ = self.known().has_referrers.set(true);
+            self.learn_referrers();
             let list = ReferrerIndex::parse(&bytes).with_context(|| {
                 let by = address::origin(&answer.url);
                 format!("`{by}` lists {what} in a form that is refused")

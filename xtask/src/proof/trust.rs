@@ -1,6 +1,7 @@
 //! What this project believes, and why not: the settings' policy, applied by cosign and by [`super::judge`].
 
 use std::cell::OnceCell;
+use std::path::Path;
 use std::time::SystemTime;
 
 use super::bundle::{Bundle, Material};
@@ -13,7 +14,9 @@ use super::statement::Statement;
 use super::verification::Verification;
 use crate::ctx::Ctx;
 use crate::exec::Exec;
+use crate::reference::Repository;
 use crate::refusal::Refusal;
+use crate::settings::Settings;
 
 /// The events that may start a workflow whose signature counts: a person with write access, or a clock.
 /// Not `pull_request_target` and its like, which strangers start.
@@ -56,11 +59,20 @@ pub enum Evidence<'a> {
 impl Trust {
     /// The trust of the workspace. Fails for a key or a root that cannot be read.
     pub fn of(ctx: &Ctx) -> anyhow::Result<Trust> {
-        let repositories = ctx.repositories();
-        let proof = ctx.settings.proof.as_ref();
-        let policy = proof.map(|proof| Policy::read(proof, &ctx.root, &repositories));
+        Trust::read(&ctx.exec, &ctx.root, &ctx.settings, &ctx.repositories())
+    }
+
+    /// The trust of the workspace at `root`. `repositories` are believed where its settings name none.
+    pub fn read(
+        exec: &Exec,
+        root: &Path,
+        settings: &Settings,
+        repositories: &[&Repository],
+    ) -> anyhow::Result<Trust> {
+        let proof = settings.proof.as_ref();
+        let policy = proof.map(|proof| Policy::read(proof, root, repositories));
         Ok(Trust {
-            exec: ctx.exec.clone(),
+            exec: exec.clone(),
             policy: policy.transpose()?,
             cosign: OnceCell::new(),
         })

@@ -201,7 +201,7 @@ fn what_a_key_has_signed_is_believed_for_one_start_of_cosign() {
     assert!(refusal.contains("do not name it"), "{refusal}");
     let why = why_no_proof(&others, bundle.bytes());
     assert!(
-        why.starts_with("it is not signed by the key `other.pub`: "),
+        why.starts_with("it is not verified as signed by the key `other.pub`: "),
         "{why}"
     );
     let why = why_no_proof(&scene.trust(""), bundle.bytes());
@@ -247,6 +247,6 @@ fn without_a_cosign_that_can_verify_nothing_is_proven() {
     let rude =
         "#!/bin/sh\necho --digestAlg\nprintf 'Error: \\033[2J::add-mask::x' >&2\n[ $2 = --help ]\n";
     let why = with(&scene.stand_in(rude));
-    let shown = "it is not signed by the key `ours.pub`: \\u{1b}[2J::add-mask::x";
+    let shown = "it is not verified as signed by the key `ours.pub`: \\u{1b}[2J::add-mask::x";
     assert_eq!(why, shown);
 }

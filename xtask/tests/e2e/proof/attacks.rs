@@ -248,8 +248,16 @@ fn a_bundle_that_cosign_reads_in_another_way_is_refused() {
         let signature = it["dsseEnvelope"]["signatures"][0].clone();
         it["dsseEnvelope"]["signatures"] = json!([signature, signature]);
     });
+    let garbage = with(&|it| {
+        it["verificationMaterial"]["tlogEntries"] = json!([{"logindex": 1}]);
+    });
     let cosign_takes = true;
     for (bundle, takes, expected) in [
+        (
+            garbage,
+            !cosign_takes,
+            "signed by the key `ours.pub`: `cosign` cannot read the bundle",
+        ),
         (snake, cosign_takes, "unknown field `dsse_envelope`"),
         (url_safe, cosign_takes, "its payload is empty or not base64"),
         (both, !cosign_takes, "unknown field `dsse_envelope`"),
@@ -290,7 +298,7 @@ fn a_signature_by_any_other_key_is_refused_whatever_it_calls_itself() {
     let ours = hint(&scene, "ours");
     assert_eq!(why("['ours.pub']", "ours", &ours), "");
     assert_eq!(why("['new.pub', 'ours.pub']", "ours", ""), "");
-    let no = "it is not signed by the key `ours.pub`: ";
+    let no = "it is not verified as signed by the key `ours.pub`: ";
     for hint in [&*ours, "", "x"] {
         assert!(
             why("['ours.pub']", "theirs", hint).starts_with(no),
@@ -300,7 +308,7 @@ fn a_signature_by_any_other_key_is_refused_whatever_it_calls_itself() {
     // Rotated out: the key of then does not count today.
     let why = why("['new.pub']", "ours", &ours);
     assert!(
-        why.starts_with("it is not signed by the key `new.pub`: "),
+        why.starts_with("it is not verified as signed by the key `new.pub`: "),
         "{why}"
     );
     // One byte of what is signed is another.

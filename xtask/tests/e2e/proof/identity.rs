@@ -6,7 +6,8 @@ use std::fs;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use xtask::proof::{Bundle, Evidence};
+use xtask::platform::Platform;
+use xtask::proof::{Bundle, Evidence, ProofWanted};
 
 use super::records::{believed, record};
 use super::{IN_TOTO, REVISION, Scene, proof, verification, why_no_proof};
@@ -159,7 +160,7 @@ fn a_proof_is_believed_from_our_workflow_at_a_tag_for_the_images_commit() {
     let fork = VERIFY.replace("/me/", "/evil/");
     let prefix = format!("https://evil.example/{VERIFY}");
     let longer = VERIFY.replace("agent", "agent-evil");
-    let not_by = "it is not signed by the identity `^";
+    let not_by = "it is not verified as signed by the identity `^";
     for (run, expected) in [
         (workflow(&*branch), "expected SAN value to match regex"),
         (workflow(&odd_branch), "expected SAN value"),
@@ -195,6 +196,19 @@ fn a_proof_is_believed_from_our_workflow_at_a_tag_for_the_images_commit() {
     let stranger = scene.keyless("stranger", &GOOD, &statement);
     let why = why_no_proof(&trust, &stranger);
     assert!(why.starts_with(not_by), "{why}");
+    // No commit is no commit at all.
+    let mut verification = verification();
+    verification.receipt["revision"] = json!("");
+    let statement = verification.statement().to_bytes();
+    let bundle = Bundle::parse(&scene.keyless("root", &GOOD, &statement)).unwrap();
+    let wanted = ProofWanted {
+        index: &verification.index,
+        manifest: &verification.manifest,
+        platform: Platform::LinuxAmd64,
+        revision: None,
+    };
+    let reasons = trust.proof(&bundle, &wanted).unwrap().unwrap_err();
+    assert!(reasons[0].contains("names no commit"), "{reasons:?}");
     // An expression that only looks anchored is no setting at all.
     let open = PROOF.replace("[0-9]+$'", "[0-9]+$|x$'");
     let open = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| scene.trust(&open)));
@@ -228,7 +242,10 @@ fn an_identity_is_believed_for_what_it_is_named_for() {
         ..release
     };
     let why = believed(&trust, Evidence::Signed(&bundle(&evil))).unwrap_err();
-    assert!(why.starts_with("it is not signed by the identity"), "{why}");
+    assert!(
+        why.starts_with("it is not verified as signed by the identity"),
+        "{why}"
+    );
     // Keys alone are believed: no certificate is.
     scene.key("ours");
     let keys = scene.trust("keys = ['ours.pub']");

@@ -58,7 +58,7 @@ fn a_record_is_believed_as_it_is_until_the_settings_ask_for_a_signature() {
     assert_eq!(unsigned, Err("it is not signed".to_owned()));
     let why = believed(&trust, Evidence::Signed(&theirs)).unwrap_err();
     assert!(
-        why.starts_with("it is not signed by the key `ours.pub`: "),
+        why.starts_with("it is not verified as signed by the key `ours.pub`: "),
         "{why}"
     );
     // Of another version, image or repository: under our tag it says nothing.

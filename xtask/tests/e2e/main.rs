@@ -22,6 +22,7 @@ mod habits;
 mod health;
 mod hostile;
 mod pid1;
+mod proof;
 mod prune;
 mod push;
 mod quirks;

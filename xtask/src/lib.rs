@@ -23,6 +23,7 @@ pub mod oci;
 pub mod platform;
 pub mod preflight;
 pub mod printable;
+pub mod proof;
 mod prune;
 pub mod published;
 pub mod reference;

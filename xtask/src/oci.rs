@@ -23,5 +23,5 @@ pub(crate) use self::document::{roots, unambiguous};
 pub(crate) use self::json::{LONGEST, parse as parse_strictly};
 pub(crate) use self::media_type::INDEX;
 pub use self::platform::OciPlatform;
-pub(crate) use self::shape::Shape;
+pub(crate) use self::shape::{Shape, check as check_shape};
 pub use self::unclear::Unclear;

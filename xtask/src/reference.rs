@@ -67,6 +67,17 @@ impl Repository {
             path.to_owned()
         }
     }
+
+    /// The one name under which proofs and release records know the repository: its registry is always
+    /// written, in lower case, and Docker Hub's as `docker.io`.
+    pub fn canonical(&self) -> String {
+        let registry = if self.is_on_docker_hub() {
+            DOCKER_HUB.to_owned()
+        } else {
+            self.registry().to_ascii_lowercase()
+        };
+        format!("{registry}/{}", self.path())
+    }
 }
 
 impl fmt::Display for Repository {
@@ -248,6 +259,27 @@ mod tests {
                 &*repository.path(),
             );
             assert_eq!(found, (registry, host, path), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_repository_has_one_canonical_name() {
+        for (name, canonical) in [
+            ("agentgate/agent", "docker.io/agentgate/agent"),
+            ("docker.io/agentgate/agent", "docker.io/agentgate/agent"),
+            (
+                "Index.Docker.io/agentgate/agent",
+                "docker.io/agentgate/agent",
+            ),
+            ("node", "docker.io/library/node"),
+            ("GHCR.io/me/agent", "ghcr.io/me/agent"),
+            ("localhost:5000/a/b", "localhost:5000/a/b"),
+            ("[2001:DB8::1]:5000/x", "[2001:db8::1]:5000/x"),
+        ] {
+            let repository: Repository = name.parse().unwrap();
+            assert_eq!(repository.canonical(), canonical, "{name}");
+            let again: Repository = canonical.parse().unwrap();
+            assert_eq!(again.canonical(), canonical);
         }
     }
 

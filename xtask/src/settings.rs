@@ -1,6 +1,8 @@
 //! `[workspace.metadata.image]` in `Cargo.toml`: the image's settings, read and validated.
 
+mod expression;
 mod packages;
+mod proof;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +13,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 
+pub use self::expression::Expression;
 use self::packages::Packages;
+pub(crate) use self::proof::ProofSettings;
 use crate::platform::Platform;
 use crate::reference::Repository;
 
@@ -42,7 +46,9 @@ pub struct Settings {
     /// Who makes the SBOMs of pushes, an image or `off`. Without it: BuildKit's usual generator.
     pub(crate) sbom_generator: Option<String>,
     /// How every release is signed. Without it: only when `--sign` asks for it.
-    pub(crate) signing: Option<Signing>,
+    pub signing: Option<Signing>,
+    /// Whose proofs and release records are believed. Without it: nobody's proof.
+    pub(crate) proof: Option<ProofSettings>,
     /// The version being worked on: `[workspace.package] version`.
     #[serde(skip)]
     pub version: String,
@@ -51,13 +57,14 @@ pub struct Settings {
 /// What cosign signs with.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "SigningTable")]
-pub(crate) enum Signing {
+pub enum Signing {
     /// A key, as `cosign --key` takes it.
     Key(String),
     /// A certificate for the identity of who signs, as GitHub Actions has one ("keyless").
     Identity {
-        /// A regular expression for the identity.
-        identity: String,
+        /// Whose signatures are recognized.
+        identity: Expression,
+        /// Who says who somebody is, a URL.
         issuer: String,
     },
 }
@@ -66,7 +73,7 @@ pub(crate) enum Signing {
 #[serde(deny_unknown_fields)]
 struct SigningTable {
     key: Option<String>,
-    identity: Option<String>,
+    identity: Option<Expression>,
     issuer: Option<String>,
 }
 

@@ -121,7 +121,7 @@ const STEP: Shape = Object(&[
 ]);
 
 /// Checks that a value has the shape. The error says which key has not.
-pub(super) fn check(value: &Value, shape: &Shape) -> Result<(), String> {
+pub(crate) fn check(value: &Value, shape: &Shape) -> Result<(), String> {
     named(value, shape, "it")
 }
 

@@ -75,7 +75,7 @@ impl Apply<'_> {
         for unsigned in &self.plan.sign {
             let (target, _) = self.target(&unsigned.repository)?;
             let signer = self.signer.context("there is no key to sign with")?;
-            signer.sign(&target.puller, &unsigned.digests)?;
+            signer.sign_images(&target.puller, &unsigned.digests)?;
         }
         let give = |step| self.step(step, &mut journal);
         steps.iter().map(give).collect()

@@ -50,21 +50,92 @@ fn a_signature_is_by_a_key_or_an_identity() {
         Some(Signing::Key("a".into()))
     );
     let identity = Signing::Identity {
-        identity: "i".into(),
+        identity: "^i$".to_owned().try_into().unwrap(),
         issuer: "u".into(),
     };
     assert_eq!(
-        signing("{ identity = \"i\", issuer = \"u\" }").unwrap(),
+        signing("{ identity = \"^i$\", issuer = \"u\" }").unwrap(),
         Some(identity)
     );
     for bad in [
         "{}",
         "{ key = \"\" }",
-        "{ identity = \"i\" }",
+        "{ identity = \"^i$\" }",
         "{ key = \"a\", issuer = \"u\" }",
     ] {
         let error = format!("{:#}", signing(bad).unwrap_err());
         assert!(error.contains("either a `key`"), "{bad}: {error}");
+    }
+    let error = signing("{ identity = \"i@.*\", issuer = \"u\" }").unwrap_err();
+    let error = format!("{error:#}");
+    assert!(error.contains("does not begin with `^`"), "{error}");
+}
+
+#[test]
+fn who_is_believed_is_said_whole_or_not_at_all() {
+    let proof = |value: &str| {
+        let settings = parse(&format!("{GOOD}proof = {value}\n"));
+        settings.map(|settings| settings.proof.unwrap())
+    };
+    let keys = proof("{ keys = [\"a.pub\", \"keys/b.pub\"] }").unwrap();
+    assert_eq!(keys.keys, [Path::new("a.pub"), Path::new("keys/b.pub")]);
+    assert_eq!((keys.repositories, keys.identity), (vec![], None));
+    let whole = proof(
+        "{ identity = \"^a$\", release-identity = \"^b$\", issuer = \"https://i.example\", github-repository = \"me/agent\", \
+         repositories = [\"ghcr.io/me/agent\"], trusted-root = \"root.json\" }",
+    );
+    let whole = whole.unwrap();
+    assert_eq!(whole.release_identity.unwrap().to_string(), "^b$");
+    assert_eq!(whole.trusted_root.unwrap(), Path::new("root.json"));
+    for (bad, why) in [
+        ("{}", "nobody could sign a proof"),
+        ("{ keys = [] }", "nobody could sign a proof"),
+        (
+            "{ release-identity = \"^a$\", issuer = \"https://i\", github-repository = \"me/agent\" }",
+            "nobody could sign a proof",
+        ),
+        (
+            "{ identity = \"^a$\", issuer = \"https://i\", github-repository = \"me/agent\" }",
+            "nobody could sign a release record",
+        ),
+        (
+            "{ identity = \"^a$\", release-identity = \"^a$\" }",
+            "an identity and no `issuer`, or no identity and one",
+        ),
+        (
+            "{ keys = [\"a\"], issuer = \"https://i\", github-repository = \"me/agent\" }",
+            "an identity and no `issuer`, or no identity and one",
+        ),
+        (
+            "{ keys = [\"a\"], identity = \"^a$\", issuer = \"i\", github-repository = \"me/agent\" }",
+            "no `https://` URL: `i`",
+        ),
+        (
+            "{ keys = [\"a\"], identity = \"^a$\", issuer = \"https://i\" }",
+            "an identity and no `github-repository`",
+        ),
+        (
+            "{ keys = [\"a\"], identity = \"^a$\", issuer = \"https://i\", github-repository = \"a\" }",
+            "not OWNER/NAME: `a`",
+        ),
+        (
+            "{ keys = [\"a\"], trusted-root = \"r\" }",
+            "`trusted-root` without an identity",
+        ),
+        ("{ keys = [\"/a\"] }", "names `/a`; a file must be relative"),
+        ("{ keys = [\"\"] }", "a file must be relative"),
+        (
+            "{ keys = [\"a\"], identity = \"^a\", issuer = \"https://i\", github-repository = \"me/agent\" }",
+            "does not end with `$`",
+        ),
+        ("{ keys = [\"a\"], key = \"b\" }", "unknown field `key`"),
+        (
+            "{ keys = [\"a\"], repositories = [\"A/b\"] }",
+            "must be lower case",
+        ),
+    ] {
+        let error = format!("{:#}", proof(bad).unwrap_err());
+        assert!(error.contains(why), "{bad}: {error}");
     }
 }
 

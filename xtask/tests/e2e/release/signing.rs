@@ -84,7 +84,7 @@ fn what_is_released_is_signed_first_and_once() {
 const STAND_IN: &str = r#"#!/bin/sh
 for name; do :; done
 case $1 in
-sign) [ "$2" = --help ] && echo --signing-config && exit ;;
+attest-blob) [ "$2" = --help ] && echo --signing-config && exit ;;
 esac
 echo "$@" >>"$SIGNED/calls"
 digest=${name#*@}
@@ -102,7 +102,7 @@ fn without_a_key_an_identity_signs() {
     let releases = Releases::new();
     let manifest = releases.workspace.path("Cargo.toml");
     let mut text = fs::read_to_string(&manifest).unwrap();
-    text.push_str("signing = { identity = \"me@.*\", issuer = \"https://issuer.example\" }\n");
+    text.push_str("signing = { identity = \"^me@.*$\", issuer = \"https://issuer.example\" }\n");
     fs::write(&manifest, text).unwrap();
     let digest = releases.prepare("1.0.0");
     let folder = tempfile::tempdir().unwrap();
@@ -124,8 +124,7 @@ fn without_a_key_an_identity_signs() {
     assert_eq!(releases.digest("latest").as_ref(), Some(&digest));
     let calls = fs::read_to_string(folder.path().join("calls")).unwrap();
     let name = format!("{}@{digest}", releases.workspace.repository());
-    let certificate =
-        "--certificate-identity-regexp me@.* --certificate-oidc-issuer https://issuer.example";
+    let certificate = "--certificate-identity-regexp ^(?:^me@.*$)$ --certificate-oidc-issuer https://issuer.example";
     for line in [
         format!("sign --yes {name}"),
         format!("verify --output json {certificate} {name}"),

@@ -1,0 +1,260 @@
+//! Starts cosign: the one file that does.
+//!
+//! With a key cosign asks nobody: no transparency log, no timestamp, no roots from elsewhere (measured with
+//! cosign 3.1.1). With an identity it asks its public services, or takes the roots of a file.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+use super::policy::{Root, TrustedIdentity};
+use crate::exec::{Ended, Exec};
+use crate::oci::Digest;
+use crate::printable;
+use crate::refusal::Refusal;
+
+/// How long cosign may take for one signature.
+const LIMIT: Duration = Duration::from_mins(3);
+/// Services that a signature is sent to: none.
+const SERVICES: &str = r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json","rekorTlogConfig":{},"tsaConfig":{}}"#;
+/// Services that are trusted: none, so that cosign fetches no list of them.
+const ROOT: &str = r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}"#;
+
+/// A cosign that has what is needed of it, and a folder for the files that it reads.
+pub(super) struct Cosign {
+    exec: Exec,
+    folder: TempDir,
+}
+
+/// Whose signature is looked for.
+pub(super) enum Who<'a> {
+    /// A file with a public key.
+    Key(&'a Path),
+    Identity {
+        identity: &'a TrustedIdentity,
+        /// The commit that the workflow was of.
+        sha: Option<&'a str>,
+        /// The event that started the workflow.
+        trigger: &'a str,
+    },
+}
+
+impl Cosign {
+    /// The cosign on PATH, or why it will not do. `command` must know `flag`.
+    pub(super) fn find(
+        exec: &Exec,
+        command: &str,
+        flag: &str,
+    ) -> anyhow::Result<Result<Cosign, Refusal>> {
+        const REMEDY: &str = "install cosign 3 (https://docs.sigstore.dev/cosign)";
+        if exec.find("cosign").is_none() {
+            return Ok(Err(Refusal::new("`cosign` is not on PATH", REMEDY)));
+        }
+        let exec = exec.clone();
+        // cosign asks for a password that is not set.
+        let password = exec.var("COSIGN_PASSWORD").unwrap_or_default();
+        exec.set_var("COSIGN_PASSWORD", &password);
+        let folder = tempfile::tempdir().context("failed to make a temporary folder")?;
+        let cosign = Cosign { exec, folder };
+        let help = cosign.run(&[command, "--help"])?;
+        if !String::from_utf8_lossy(&help.stdout).contains(flag) {
+            let why = format!("`cosign` on PATH is too old: its `{command}` has no `{flag}`");
+            return Ok(Err(Refusal::new(why, REMEDY)));
+        }
+        Ok(Ok(cosign))
+    }
+
+    pub(super) fn run(&self, args: &[impl AsRef<str>]) -> anyhow::Result<Ended> {
+        self.exec.within("cosign", args, LIMIT)
+    }
+
+    /// The path of a file of its folder.
+    pub(super) fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Writes a file into its folder; its path.
+    pub(super) fn file(&self, name: &str, bytes: &[u8]) -> anyhow::Result<String> {
+        let path = self.path(name);
+        fs::write(&path, bytes).with_context(|| format!("failed to write `{path}`"))?;
+        Ok(path)
+    }
+
+    /// The arguments that keep a signature by a key from every service.
+    pub(super) fn offline(&self) -> anyhow::Result<Vec<String>> {
+        let services = self.file("services.json", SERVICES.as_bytes())?;
+        let root = self.file("no-root.json", ROOT.as_bytes())?;
+        let args = ["--signing-config", &services, "--trusted-root", &root];
+        Ok(args.map(str::to_owned).to_vec())
+    }
+
+    /// Whether a bundle is a statement of a type about a digest, signed by `who`; if not, what cosign says.
+    ///
+    /// `bundle` is in the one form that [`super::bundle::Bundle`] writes: of a file that it cannot read as such
+    /// cosign up to 3.1.2 believes the key in the file itself (sigstore/cosign#5040). With a root it does not.
+    pub(super) fn verify(
+        &self,
+        bundle: &[u8],
+        digest: &Digest,
+        predicate_type: &str,
+        who: &Who,
+    ) -> anyhow::Result<Result<(), String>> {
+        let bundle = self.file("bundle.json", bundle)?;
+        let no_root = self.file("no-root.json", ROOT.as_bytes())?;
+        let args = verify_args(&bundle, digest, predicate_type, who, &no_root);
+        let ended = self.run(&args)?;
+        Ok(if ended.success() {
+            Ok(())
+        } else {
+            Err(error_line(&ended))
+        })
+    }
+}
+
+fn verify_args(
+    bundle: &str,
+    digest: &Digest,
+    predicate_type: &str,
+    who: &Who,
+    no_root: &str,
+) -> Vec<String> {
+    let common = [
+        "verify-blob-attestation",
+        "--bundle",
+        bundle,
+        "--type",
+        predicate_type,
+    ];
+    let digest = ["--digest", digest.hex(), "--digestAlg", "sha256"];
+    let common = common.into_iter().chain(digest).map(str::to_owned);
+    common.chain(who.args(no_root)).collect()
+}
+
+impl Who<'_> {
+    fn args(&self, no_root: &str) -> Vec<String> {
+        match self {
+            Who::Key(key) => {
+                let key = key.display().to_string();
+                let args = [
+                    "--key",
+                    &key,
+                    "--trusted-root",
+                    no_root,
+                    "--insecure-ignore-tlog",
+                ];
+                args.map(str::to_owned).to_vec()
+            }
+            Who::Identity {
+                identity,
+                sha,
+                trigger,
+            } => {
+                let whole = identity.expression.whole();
+                let mut args = vec!["--certificate-identity-regexp", &whole];
+                args.extend(["--certificate-oidc-issuer", &identity.issuer]);
+                // The identity of a reusable workflow is the same whoever calls it.
+                args.extend([
+                    "--certificate-github-workflow-repository",
+                    &identity.repository,
+                ]);
+                args.extend(["--certificate-github-workflow-trigger", trigger]);
+                if let Some(sha) = sha {
+                    args.extend(["--certificate-github-workflow-sha", sha]);
+                }
+                let args = args.into_iter().map(str::to_owned);
+                let root = identity.root.as_ref().map(Root::args);
+                args.chain(root.into_iter().flatten()).collect()
+            }
+        }
+    }
+}
+
+impl Root {
+    /// What the file does not have is not asked for: whoever chose the file chose that.
+    fn args(&self) -> Vec<String> {
+        let flags = [
+            (!self.has_logs, "--insecure-ignore-tlog"),
+            (!self.has_certificate_logs, "--insecure-ignore-sct"),
+            (self.has_timestamps, "--use-signed-timestamps"),
+        ];
+        let flags = flags.into_iter().filter(|(is_given, _)| *is_given);
+        let path = self.path.display().to_string();
+        let root = ["--trusted-root".to_owned(), path].into_iter();
+        root.chain(flags.map(|(_, flag)| flag.to_owned())).collect()
+    }
+}
+
+/// The first line of cosign's error, which it prints twice, fit to be shown.
+pub(super) fn error_line(ended: &Ended) -> String {
+    if ended.status.is_none() {
+        return "it did not end in time".to_owned();
+    }
+    let text = String::from_utf8_lossy(&ended.stderr);
+    let line = text.lines().find_map(|line| line.strip_prefix("Error: "));
+    let line = line.or_else(|| text.lines().find(|line| !line.trim().is_empty()));
+    printable::short(line.unwrap_or("no reason given"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(root: Option<Root>) -> TrustedIdentity {
+        TrustedIdentity {
+            expression: "^me$".to_owned().try_into().unwrap(),
+            issuer: "https://i.example".to_owned(),
+            repository: "me/agent".to_owned(),
+            root,
+        }
+    }
+
+    #[test]
+    fn cosign_is_asked_for_everything_that_it_can_judge() {
+        let digest = Digest::of(b"manifest");
+        let line = |who: &Who| verify_args("b.json", &digest, "urn:x", who, "no.json").join(" ");
+        let common = format!(
+            "verify-blob-attestation --bundle b.json --type urn:x --digest {} --digestAlg sha256",
+            digest.hex()
+        );
+        assert_eq!(
+            line(&Who::Key(Path::new("/a.pub"))),
+            format!("{common} --key /a.pub --trusted-root no.json --insecure-ignore-tlog")
+        );
+        let who = |root: Option<Root>, sha: Option<&str>| {
+            line(&Who::Identity {
+                identity: &identity(root),
+                sha,
+                trigger: "push",
+            })
+        };
+        let certificate = format!(
+            "{common} --certificate-identity-regexp ^(?:^me$)$ --certificate-oidc-issuer https://i.example \
+             --certificate-github-workflow-repository me/agent --certificate-github-workflow-trigger push"
+        );
+        let sha = " --certificate-github-workflow-sha 1ceb56b";
+        // The public roots: nothing is ignored.
+        assert_eq!(who(None, None), certificate);
+        assert_eq!(who(None, Some("1ceb56b")), format!("{certificate}{sha}"));
+        let root = |has_logs: bool, has_certificate_logs: bool, has_timestamps: bool| Root {
+            path: "/root.json".into(),
+            has_logs,
+            has_certificate_logs,
+            has_timestamps,
+        };
+        for (root, flags) in [
+            (root(true, true, false), ""),
+            (root(true, true, true), " --use-signed-timestamps"),
+            (root(true, false, false), " --insecure-ignore-sct"),
+            (
+                root(false, false, false),
+                " --insecure-ignore-tlog --insecure-ignore-sct",
+            ),
+        ] {
+            let expected = format!("{certificate} --trusted-root /root.json{flags}");
+            assert_eq!(who(Some(root), None), expected);
+        }
+    }
+}

@@ -27,11 +27,12 @@ Examples:
   cargo xtask verify --only seed,health-healthy   some groups or checks (not enough for a release)
   cargo xtask verify --list                       what every check proves, and why
   cargo xtask verify --json | jq .platforms       the whole report as JSON
+  cargo xtask verify --sign=cosign.key --pull agentgate/agent:sha-1ceb56b    and sign what is proven
   cargo xtask verify --check-receipt target/xtask/receipts/…/linux-amd64.json
 
 A receipt for each platform goes to target/xtask/receipts/; docs/verify.md describes it.
 Exit codes: 0 all proven; 1 a check failed, or something could not be proven;
-2 wrong usage; 3 the receipt does not hold; 130 interrupted.";
+2 wrong usage; 3 refused: the receipt does not hold, or nothing could be signed; 130 interrupted.";
 
 /// Prove an image: each platform as AgentGate's server runs it; writes receipts
 #[derive(clap::Args)]
@@ -71,7 +72,12 @@ pub struct Args {
     /// Folder for the receipts [default: target/xtask/receipts]
     #[arg(long, value_name = "DIR")]
     pub receipt_dir: Option<PathBuf>,
-    /// Check whether this receipt still proves the image, and do nothing else
+    /// Sign the receipt of each platform that passes, with cosign and this key [default: `signing` in
+    /// Cargo.toml]
+    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true)]
+    #[arg(conflicts_with_all = ["only", "skip", "list", "check_receipt"])]
+    pub sign: Option<Option<String>>,
+    /// Check whether this receipt, signed or not, still proves the image, and do nothing else
     #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "skip", "list", "junit"])]
     pub check_receipt: Option<PathBuf>,
     /// The commit that the image must be built from [default: HEAD]

@@ -2,6 +2,8 @@
 
 pub(crate) mod validity;
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -102,9 +104,10 @@ impl Receipt {
         })
     }
 
-    /// Writes the receipt below `folder`, atomically.
+    /// Writes the receipt below `folder`, atomically. A bundle that signs an older one is removed first.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<PathBuf> {
         let path = self.path(folder)?;
+        remove(&bundle_file(&path))?;
         let failed = || {
             format!(
                 "failed to write the receipt `{}`; hint: `--receipt-dir DIR` writes it elsewhere",
@@ -118,6 +121,7 @@ impl Receipt {
     }
 
     /// Reads a receipt that this tool wrote.
+    #[cfg(test)]
     pub(crate) fn read(path: &Path) -> anyhow::Result<Receipt> {
         let value = verify::read_receipt(path)?;
         Receipt::parse(value).with_context(|| format!("`{}` is not a receipt", path.display()))
@@ -141,9 +145,25 @@ impl Receipt {
     }
 }
 
+/// Where the bundle is that signs a receipt.
+pub(crate) fn bundle_file(receipt: &Path) -> PathBuf {
+    receipt.with_extension("sigstore.json")
+}
+
+fn remove(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(|| {
+            format!(
+                "failed to remove `{}`, which signs an older receipt; hint: `--receipt-dir DIR` writes elsewhere",
+                path.display()
+            )
+        }),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
@@ -200,15 +220,22 @@ pub(super) mod tests {
         assert_eq!(Receipt::read(&path).unwrap(), receipt);
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o644);
+        let bundle = bundle_file(&path);
+        assert_eq!(bundle, path.with_file_name("linux-amd64.sigstore.json"));
+        fs::write(&bundle, "signs the first").unwrap();
         let again = Receipt {
             seconds: 1.0,
             ..receipt
         };
         again.write(folder.path()).unwrap();
         assert_eq!(Receipt::read(&path).unwrap(), again);
+        assert!(!bundle.exists());
+        fs::write(&bundle, "signs the second").unwrap();
         let mut partial = again.clone();
         partial.results[0].status = Status::Skipped;
         let beside = partial.write(folder.path()).unwrap();
+        assert!(bundle.exists());
+        fs::remove_file(&bundle).unwrap();
         assert_eq!(beside, path.with_file_name("linux-amd64.partial.json"));
         assert_eq!(Receipt::read(&path).unwrap(), again);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);

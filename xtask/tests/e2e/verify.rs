@@ -2,6 +2,7 @@
 
 mod bad;
 mod breakages;
+mod classic;
 mod dying;
 mod good;
 mod indexes;

@@ -23,4 +23,4 @@ pub use self::record::{LatestMove, RELEASE_RECORD, ReleaseRecord, ReleaseState, 
 pub use self::signer::Signer;
 pub use self::statement::Statement;
 pub use self::trust::{Evidence, Trust, TrustedProof, TrustedRecord};
-pub use self::verification::{VERIFICATION, Verification};
+pub use self::verification::{VERIFICATION, Verification, unmet};

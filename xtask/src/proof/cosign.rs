@@ -4,11 +4,13 @@
 //! cosign 3.1.1). With an identity it asks its public services, or takes the roots of a file.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::policy::{Root, TrustedIdentity};
 use crate::exec::{Ended, Exec};
@@ -23,9 +25,9 @@ const SERVICES: &str = r#"{"mediaType":"application/vnd.dev.sigstore.signingconf
 /// Services that are trusted: none, so that cosign fetches no list of them.
 const ROOT: &str = r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}"#;
 
-/// A cosign that has what is needed of it, and a folder for the files that it reads.
+/// A cosign that has what is needed of it, and a folder for the files that it reads. Threads may share it.
 pub(super) struct Cosign {
-    exec: Exec,
+    exec: Mutex<Exec>,
     folder: TempDir,
 }
 
@@ -58,6 +60,7 @@ impl Cosign {
         let password = exec.var("COSIGN_PASSWORD").unwrap_or_default();
         exec.set_var("COSIGN_PASSWORD", &password);
         let folder = tempfile::tempdir().context("failed to make a temporary folder")?;
+        let exec = Mutex::new(exec);
         let cosign = Cosign { exec, folder };
         let help = cosign.run(&[command, "--help"])?;
         if !String::from_utf8_lossy(&help.stdout).contains(flag) {
@@ -68,7 +71,13 @@ impl Cosign {
     }
 
     pub(super) fn run(&self, args: &[impl AsRef<str>]) -> anyhow::Result<Ended> {
-        self.exec.within("cosign", args, LIMIT)
+        // For the length of a copy: cosigns run side by side.
+        let exec = self
+            .exec
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        exec.within("cosign", args, LIMIT)
     }
 
     /// The path of a file of its folder.
@@ -81,6 +90,14 @@ impl Cosign {
         let path = self.path(name);
         fs::write(&path, bytes).with_context(|| format!("failed to write `{path}`"))?;
         Ok(path)
+    }
+
+    /// A file of its own for a bundle: another may be verified at the same time.
+    fn bundle(&self, bytes: &[u8]) -> anyhow::Result<NamedTempFile> {
+        let file = NamedTempFile::new_in(self.folder.path());
+        let mut file = file.context("failed to make a temporary file")?;
+        file.write_all(bytes).context("failed to write a bundle")?;
+        Ok(file)
     }
 
     /// The arguments that keep a signature by a key from every service.
@@ -102,7 +119,8 @@ impl Cosign {
         predicate_type: &str,
         who: &Who,
     ) -> anyhow::Result<Result<(), String>> {
-        let bundle = self.file("bundle.json", bundle)?;
+        let file = self.bundle(bundle)?;
+        let bundle = file.path().display().to_string();
         let no_root = self.file("no-root.json", ROOT.as_bytes())?;
         let args = verify_args(&bundle, digest, predicate_type, who, &no_root);
         let ended = self.run(&args)?;

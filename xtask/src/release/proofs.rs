@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::proof::{Bundle, LONGEST_BUNDLE, ProofWanted, Trust, VERIFICATION};
+use crate::proof::{Bundle, LONGEST_BUNDLE, ProofWanted, Trust, VERIFICATION, unmet};
 use crate::referrers::{self, Content};
 use crate::registry::Puller;
 use crate::verify::{self, Claim, ReleaseImage, Seen, Unproven, receipt_file};
@@ -281,7 +281,7 @@ impl Proofs<'_> {
         candidates: &[Candidate],
     ) -> anyhow::Result<Vec<Option<String>>> {
         if self.is_of_its_day || candidates.is_empty() {
-            return Ok(candidates.iter().map(|_| None).collect());
+            return Ok(candidates.iter().map(|one| unmet(&one.receipt)).collect());
         }
         let claims = candidates.iter().map(|candidate| Claim {
             image: ReleaseImage {

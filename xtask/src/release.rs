@@ -15,6 +15,7 @@ mod plan;
 mod proofs;
 mod rollback;
 mod show;
+mod signatures;
 mod source;
 mod status;
 mod step;

@@ -22,6 +22,8 @@ use crate::refusal::Refusal;
 const LIMIT: Duration = Duration::from_mins(3);
 /// Services that a signature is sent to: none.
 const SERVICES: &str = r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json","rekorTlogConfig":{},"tsaConfig":{}}"#;
+/// The file of [`ROOT`].
+const NO_ROOT: &str = "no-root.json";
 /// Services that are trusted: none, so that cosign fetches no list of them.
 const ROOT: &str = r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}"#;
 
@@ -62,6 +64,8 @@ impl Cosign {
         let folder = tempfile::tempdir().context("failed to make a temporary folder")?;
         let exec = Mutex::new(exec);
         let cosign = Cosign { exec, folder };
+        // Once: another thread's cosign may read it.
+        cosign.file(NO_ROOT, ROOT.as_bytes())?;
         let help = cosign.run(&[command, "--help"])?;
         if !String::from_utf8_lossy(&help.stdout).contains(flag) {
             let why = format!("`cosign` on PATH is too old: its `{command}` has no `{flag}`");
@@ -103,7 +107,7 @@ impl Cosign {
     /// The arguments that keep a signature by a key from every service.
     pub(super) fn offline(&self) -> anyhow::Result<Vec<String>> {
         let services = self.file("services.json", SERVICES.as_bytes())?;
-        let root = self.file("no-root.json", ROOT.as_bytes())?;
+        let root = self.path(NO_ROOT);
         let args = ["--signing-config", &services, "--trusted-root", &root];
         Ok(args.map(str::to_owned).to_vec())
     }
@@ -119,26 +123,35 @@ impl Cosign {
         predicate_type: &str,
         who: &Who,
     ) -> anyhow::Result<Result<(), String>> {
+        let no_root = self.path(NO_ROOT);
+        self.verify_by(bundle, digest, predicate_type, &who.args(&no_root))
+    }
+
+    /// [`Cosign::verify`] with the arguments that say who has signed.
+    pub(super) fn verify_by(
+        &self,
+        bundle: &[u8],
+        digest: &Digest,
+        predicate_type: &str,
+        who: &[String],
+    ) -> anyhow::Result<Result<(), String>> {
         let file = self.bundle(bundle)?;
         let bundle = file.path().display().to_string();
-        let no_root = self.file("no-root.json", ROOT.as_bytes())?;
-        let args = verify_args(&bundle, digest, predicate_type, who, &no_root);
-        let ended = self.run(&args)?;
+        let ended = self.run(&verify_args(&bundle, digest, predicate_type, who))?;
         Ok(if ended.success() {
             Ok(())
         } else {
             Err(error_line(&ended))
         })
     }
+
+    /// The arguments that say that the owner of the public key in a file has signed.
+    pub(super) fn by_key(&self, public: &str) -> Vec<String> {
+        Who::Key(Path::new(public)).args(&self.path(NO_ROOT))
+    }
 }
 
-fn verify_args(
-    bundle: &str,
-    digest: &Digest,
-    predicate_type: &str,
-    who: &Who,
-    no_root: &str,
-) -> Vec<String> {
+fn verify_args(bundle: &str, digest: &Digest, predicate_type: &str, who: &[String]) -> Vec<String> {
     let common = [
         "verify-blob-attestation",
         "--bundle",
@@ -148,7 +161,7 @@ fn verify_args(
     ];
     let digest = ["--digest", digest.hex(), "--digestAlg", "sha256"];
     let common = common.into_iter().chain(digest).map(str::to_owned);
-    common.chain(who.args(no_root)).collect()
+    common.chain(who.iter().cloned()).collect()
 }
 
 impl Who<'_> {
@@ -241,7 +254,8 @@ mod tests {
     #[test]
     fn cosign_is_asked_for_everything_that_it_can_judge() {
         let digest = Digest::of(b"manifest");
-        let line = |who: &Who| verify_args("b.json", &digest, "urn:x", who, "no.json").join(" ");
+        let line =
+            |who: &Who| verify_args("b.json", &digest, "urn:x", &who.args("no.json")).join(" ");
         let common = format!(
             "verify-blob-attestation --bundle b.json --type urn:x --digest {} --digestAlg sha256",
             digest.hex()

@@ -37,6 +37,8 @@ pub(crate) struct RecordChange {
     pub(crate) sequence: u64,
     pub(crate) reason: Option<String>,
     pub(crate) latest: LatestMove,
+    /// What is attached to the version's index at the same time.
+    pub(crate) beside: Vec<Artifact>,
 }
 
 /// What became of a record.
@@ -117,8 +119,14 @@ impl RecordWriter<'_> {
         for _ in 0..ROUNDS {
             let now = self.retry.run(|| self.now(change))?;
             let sequence = match decide(&now, change) {
-                Decision::Done(record) => return Ok(RecordOutcome::Before(record)),
-                Decision::Overruled(record) => return Ok(RecordOutcome::Overruled(record)),
+                Decision::Done(record) => {
+                    self.attach_beside(change)?;
+                    return Ok(RecordOutcome::Before(record));
+                }
+                Decision::Overruled(record) => {
+                    self.attach_beside(change)?;
+                    return Ok(RecordOutcome::Overruled(record));
+                }
                 Decision::Write(sequence) => sequence,
                 Decision::Refused(why) => {
                     return Err(Stop::Refused(format!(
@@ -160,6 +168,14 @@ impl RecordWriter<'_> {
         self.write(change)
     }
 
+    fn attach_beside(&self, change: &RecordChange) -> anyhow::Result<()> {
+        if !change.beside.is_empty() {
+            self.writer()
+                .attach(&change.subject.digest, &change.beside)?;
+        }
+        Ok(())
+    }
+
     /// What the registry says now.
     fn now(&self, change: &RecordChange) -> anyhow::Result<Recorded> {
         let records = &self.records;
@@ -184,9 +200,9 @@ impl RecordWriter<'_> {
         };
         let annotations = record.annotations();
         let artifact = Artifact::new(&change.subject, form, layer, RELEASE_RECORD, annotations);
-        let attached = self
-            .writer()
-            .attach(&change.subject.digest, std::slice::from_ref(&artifact))?;
+        let mut artifacts = change.beside.clone();
+        artifacts.push(artifact.clone());
+        let attached = self.writer().attach(&change.subject.digest, &artifacts)?;
         let tag = ReleaseRecord::tag(&change.version);
         let is_ours = self.retry.run(|| {
             match self
@@ -244,6 +260,7 @@ mod tests {
             sequence,
             reason: None,
             latest: LatestMove::default(),
+            beside: Vec::new(),
         }
     }
 

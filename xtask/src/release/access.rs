@@ -6,11 +6,13 @@ use anyhow::Context as _;
 use super::intent::Release;
 use super::step::{ReleasePlan, TagStep};
 use crate::reference::Repository;
+use crate::settings::Signing;
 use crate::write_access;
 
 /// Fails when the account may not write to one of the repositories; nothing was written then.
 pub(super) fn check(release: &Release, plan: &ReleasePlan) -> anyhow::Result<()> {
-    for repository in asked(plan) {
+    let is_public = matches!(release.signing, Some(Signing::Identity { .. }));
+    for repository in asked(plan, is_public) {
         let mut targets = release.targets.iter();
         let target = targets.find(|one| one.repository == *repository);
         let target = target.context("a step names an unknown repository")?;
@@ -20,8 +22,9 @@ pub(super) fn check(release: &Release, plan: &ReleasePlan) -> anyhow::Result<()>
 }
 
 /// The repositories to ask. The first write to a repository says as much: so where nothing comes before the
-/// only one, no request is spent.
-fn asked(plan: &ReleasePlan) -> Vec<&Repository> {
+/// only one, no request is spent. `is_public` says whether a signature is entered in public logs, which nobody
+/// can take back; one by a key is made here.
+fn asked(plan: &ReleasePlan, is_public: bool) -> Vec<&Repository> {
     let steps = plan.steps.iter().filter(|step| TagStep::is_write(step));
     let written = steps.map(|step| &step.repository);
     let signed = plan.sign.iter().map(|unsigned| &unsigned.repository);
@@ -33,7 +36,8 @@ fn asked(plan: &ReleasePlan) -> Vec<&Repository> {
             all.push(repository);
         }
     }
-    let comes_first = !plan.verify.is_empty() || !plan.sign.is_empty();
+    let is_signed = !plan.sign.is_empty() || !plan.records.is_empty();
+    let comes_first = !plan.verify.is_empty() || (is_signed && is_public);
     if all.len() > 1 || comes_first {
         all
     } else {
@@ -72,14 +76,16 @@ mod tests {
                 digests: Vec::new(),
             }]
         };
-        for (steps, verify, sign, want) in [
-            (one(), vec![], vec![], &[][..]),
-            (half(), vec![], vec![], &[]),
-            (one(), lacking(), vec![], &["a/b"]),
-            (one(), vec![], unsigned(), &["a/b"]),
-            (vec![step("a/b", false)], vec![], unsigned(), &["a/b"]),
-            (two(), vec![], vec![], &["a/b", "ghcr.io/a/b"]),
-            (half(), lacking(), vec![], &["a/b"]),
+        let none = || vec![step("a/b", false)];
+        for (steps, verify, sign, is_public, want) in [
+            (one(), vec![], vec![], true, &[][..]),
+            (half(), vec![], vec![], true, &[]),
+            (one(), lacking(), vec![], false, &["a/b"]),
+            (one(), vec![], unsigned(), false, &[]),
+            (one(), vec![], unsigned(), true, &["a/b"]),
+            (none(), vec![], unsigned(), true, &["a/b"]),
+            (two(), vec![], vec![], false, &["a/b", "ghcr.io/a/b"]),
+            (half(), lacking(), vec![], false, &["a/b"]),
         ] {
             let plan = ReleasePlan {
                 version: Version::new(1, 0, 0),
@@ -92,7 +98,8 @@ mod tests {
                 steps,
                 notes: Vec::new(),
             };
-            let found: Vec<String> = asked(&plan).iter().map(ToString::to_string).collect();
+            let found = asked(&plan, is_public);
+            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
             assert_eq!(found, want, "{plan:?}");
         }
     }

@@ -8,8 +8,6 @@ mod latest;
 mod records;
 mod tag;
 
-use anyhow::Context as _;
-
 use self::attach::AttachedTo;
 pub(super) use self::context::Apply;
 use self::records::Written;
@@ -26,20 +24,14 @@ pub(super) fn run(apply: &Apply) -> anyhow::Result<Vec<TagResult>> {
         attached.extend(apply.copy(target)?);
     }
     // Before any tag moves.
-    for step in &plan.attach {
-        attached.push(apply.attach(step)?);
+    let signature = apply.signature()?;
+    for target in &apply.release.targets {
+        attached.extend(apply.attach(target, signature.as_ref())?);
     }
-    for unsigned in &plan.sign {
-        let (target, _) = apply.target(&unsigned.repository)?;
-        let signer = apply.release.signer.as_ref();
-        let signer = signer.context("there is no key to sign with")?;
-        signer.sign_images(&target.puller, &unsigned.digests)?;
-    }
-    let records = apply.write_records()?;
+    let records = apply.write_records(signature.as_ref())?;
     let results = plan.steps.iter().map(|one| step(apply, one, &records));
     let results = results.collect::<anyhow::Result<Vec<_>>>()?;
-    settle(apply, attached, records)?;
-    Ok(results)
+    settle(apply, attached, records, results)
 }
 
 fn step(apply: &Apply, step: &TagStep, records: &[Written]) -> anyhow::Result<TagResult> {
@@ -61,10 +53,22 @@ fn step(apply: &Apply, step: &TagStep, records: &[Written]) -> anyhow::Result<Ta
 }
 
 /// Looks back once everything is written: somebody who read a list before and wrote it since has lost what
-/// this run wrote.
-fn settle(apply: &Apply, attached: Vec<AttachedTo>, records: Vec<Written>) -> anyhow::Result<()> {
+/// this run wrote, and a rollback may have come between.
+fn settle<'a>(
+    apply: &Apply<'a>,
+    attached: Vec<AttachedTo>,
+    records: Vec<Written<'a>>,
+    mut results: Vec<TagResult>,
+) -> anyhow::Result<Vec<TagResult>> {
     for mut one in attached {
         apply.writer(one.target).settle(&mut one.attached)?;
     }
-    apply.settle_records(records)
+    for target in apply.settle_records(records)? {
+        let latest = target.repository.reference("latest");
+        let mut moved = results.iter_mut();
+        if let Some(moved) = moved.find(|one| one.reference == latest && one.is_written) {
+            *moved = apply.latest_again(target)?;
+        }
+    }
+    Ok(results)
 }

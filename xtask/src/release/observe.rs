@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use super::facts::{Authority, PublishedVersions, ReleaseFacts, SourceImage};
 use super::intent::{Release, Task};
 use super::proofs::{Proofs, Proven};
+use super::signatures;
 use super::target::Destination;
 use crate::published::{self, Depth, TagContent, inspect, objections};
 use crate::records::Records;
@@ -41,8 +42,14 @@ pub(super) fn observe(release: &Release) -> anyhow::Result<(ReleaseFacts, Proven
     if let (Some(signer), SourceImage::Whole { bytes, .. }, Task::Release) =
         (&release.signer, &image, &release.intent.task)
     {
+        let digests = signatures::images(bytes)?;
         for (target, there) in release.targets.iter().zip(&mut published) {
-            there.unsigned = signer.unsigned(&target.puller, bytes)?;
+            // What is published for the first time has no signature yet.
+            there.unsigned = if there.tag().is_some() {
+                signatures::unsigned(signer, &target.puller, &digests)?
+            } else {
+                digests.clone()
+            };
         }
     }
     let by = proven.platforms.iter();

@@ -3,6 +3,7 @@
 mod attacks;
 mod audit;
 mod copies;
+mod cosign;
 mod faults;
 mod github;
 mod question;
@@ -13,10 +14,12 @@ mod signing;
 use std::fs;
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use self::receipt::receipt;
+pub(crate) use self::receipt::{proof, receipt};
 use crate::common::Ran;
 use crate::push::proxy::Proxy;
 use crate::push::{Workspace, refused};
@@ -43,7 +46,19 @@ impl Releases {
         let remote = remote.to_str().unwrap();
         workspace.git(&["init", "--quiet", "--bare", remote]);
         workspace.git(&["remote", "add", "origin", remote]);
+        let manifest = fs::read_to_string(workspace.path("Cargo.toml")).unwrap();
+        let proof = "proof = { keys = [\"cosign.pub\"] }\n";
+        workspace.write("Cargo.toml", &(manifest + proof));
+        workspace.write("cosign.pub", cosign::KEY);
+        cosign::write(&workspace.path("target/cosign"));
         Releases { workspace, proxy }
+    }
+
+    /// `cargo xtask` with the stand-in for cosign.
+    pub(crate) fn xtask(&self, args: &[&str]) -> std::process::Command {
+        let mut command = self.workspace.xtask(args);
+        cosign::before(&self.workspace.path("target/cosign"), &mut command);
+        command
     }
 
     fn receipts(&self) -> PathBuf {
@@ -108,6 +123,9 @@ impl Releases {
         self.workspace.put(&self.workspace.sha_tag(), &index);
         let of = digest(index.to_string().as_bytes());
         for entry in &entries {
+            let repository = self.workspace.repository();
+            proof(&self.receipts(), &repository, &of, entry, &revision);
+            // Which nobody believes.
             receipt(&self.receipts(), &of, entry, &revision);
         }
         of
@@ -150,14 +168,21 @@ impl Releases {
     fn args(&self, more: &[&str]) -> Vec<String> {
         let receipts = self.receipts();
         let receipts = receipts.to_str().unwrap();
-        let args = ["release", "--json", "--yes", "--receipt-dir", receipts];
+        let args = [
+            "release",
+            "--json",
+            "--yes",
+            "--sign=cosign.key",
+            "--receipt-dir",
+            receipts,
+        ];
         args.iter().chain(more).map(ToString::to_string).collect()
     }
 
     pub(crate) fn command(&self, more: &[&str]) -> std::process::Command {
         let args = self.args(more);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        self.workspace.xtask(&args)
+        self.xtask(&args)
     }
 
     pub(crate) fn run(&self, more: &[&str]) -> Ran {
@@ -181,17 +206,38 @@ impl Releases {
         self.workspace.digest(tag)
     }
 
-    /// `release` without `--yes` and receipts, as JSON.
+    /// `release` without `--yes`, a key and proofs, as JSON.
     fn bare(&self, args: &[&str]) -> Ran {
-        Ran::of(
-            &mut self
-                .workspace
-                .xtask(&[&["release", "--json"], args].concat()),
-        )
+        Ran::of(&mut self.xtask(&[&["release", "--json"], args].concat()))
     }
 
-    fn journals(&self) -> PathBuf {
-        self.workspace.path("target/xtask/release")
+    /// `--rollback`, with a reason.
+    fn rollback(&self, more: &[&str]) -> Ran {
+        self.run(&[&["--rollback", "--reason", "it leaks"], more].concat())
+    }
+
+    /// What the record of a version says; none where there is none.
+    fn record(&self, version: &str) -> Option<Value> {
+        self.record_in(self.workspace.path_in_registry(), version)
+    }
+
+    fn record_in(&self, path: &str, version: &str) -> Option<Value> {
+        let tag = format!("state-v{version}");
+        let (_, manifest) = self.workspace.published_in(path, &tag)?;
+        let layer = manifest["layers"][0]["digest"].as_str().unwrap();
+        let layer = self.workspace.blob_in(path, layer);
+        let bundle: Value = serde_json::from_slice(&layer).unwrap();
+        let payload = bundle["dsseEnvelope"]["payload"].as_str().unwrap();
+        let statement = STANDARD.decode(payload).unwrap();
+        let statement: Value = serde_json::from_slice(&statement).unwrap();
+        Some(statement["predicate"].clone())
+    }
+
+    /// What a record says in short: its state and sequence.
+    fn state(&self, version: &str) -> Option<(String, u64)> {
+        let record = self.record(version)?;
+        let state = record["state"].as_str().unwrap().to_owned();
+        Some((state, record["sequence"].as_u64().unwrap()))
     }
 }
 
@@ -221,18 +267,18 @@ fn versions_are_written_once_and_latest_never_goes_down() {
     releases.workspace.git(&["checkout", "--quiet", &old]);
     let backport = releases.release("1.0.1");
     assert_eq!(releases.digest("v1.0.1"), Some(backport));
-    assert_eq!(releases.digest("latest"), Some(second));
+    assert_eq!(releases.digest("latest").as_ref(), Some(&second));
     let ran = releases.run(&["--latest", "require"]);
     refused(&ran, &["the higher version `v2.0.0` is published"]);
-    assert_eq!(releases.digest("v1.0.0"), Some(first));
-    let journal = releases.workspace.path("target/xtask/release/v2.0.0.json");
-    let journal: Value = serde_json::from_str(&fs::read_to_string(journal).unwrap()).unwrap();
-    let entries = journal["entries"].as_array().unwrap();
-    assert!(
-        entries.iter().all(|entry| entry["state"] == "done"),
-        "{journal}"
-    );
-    assert_eq!(entries[1]["before"], releases.digest("v1.0.0").unwrap());
+    assert_eq!(releases.digest("v1.0.0").as_ref(), Some(&first));
+    let record = releases.record("2.0.0").unwrap();
+    assert_eq!(record["state"], "released");
+    assert_eq!(record["digest"], *second);
+    assert_eq!(record["latest"], json!({"before": first, "after": second}));
+    for version in ["1.0.0", "1.0.1", "2.0.0", "2.1.0-rc.1"] {
+        let state = releases.state(version);
+        assert_eq!(state, Some(("released".to_owned(), 1)), "{version}");
+    }
 }
 
 #[test]
@@ -266,8 +312,8 @@ fn all_that_is_wrong_is_said_at_once_and_nothing_is_written() {
     let parts = [
         "the tree differs from the commit (`stray`)",
         "`git push origin v1.0.0`",
-        "no receipt proves linux/amd64",
-        "no receipt proves linux/arm64",
+        "no proof of linux/amd64 is believed: there is no `",
+        "no proof of linux/arm64 is believed: there is no `",
     ];
     refused(&releases.run(&[]), &parts);
     assert_eq!(releases.digest("v1.0.0"), None);
@@ -280,13 +326,17 @@ fn nothing_is_released_without_a_yes() {
     let digest = releases.prepare("1.0.0");
     let receipts = releases.receipts();
     let receipts = receipts.to_str().unwrap();
-    let args = ["release", "--receipt-dir", receipts];
-    let ran = Ran::of(&mut releases.workspace.xtask(&args));
+    let args = ["release", "--sign=cosign.key", "--receipt-dir", receipts];
+    let ran = Ran::of(&mut releases.xtask(&args));
     refused(&ran, &["this is not a terminal"]);
     let dry = releases.run(&["--dry-run"]).succeeded();
     let plan: Value = serde_json::from_str(&dry.stdout).unwrap();
     assert_eq!(plan["steps"][0]["to"], *digest);
     assert_eq!(plan["steps"][1]["tag"], "latest");
+    assert_eq!(plan["attach"].as_array().unwrap().len(), 2, "{plan}");
+    assert_eq!(plan["attach"][0]["by"], "the key `cosign.pub`");
+    assert_eq!(plan["records"][0]["to"], "released");
+    assert_eq!(plan["sign"][0]["digests"][0], *digest);
     assert_eq!(releases.digest("v1.0.0"), None);
 }
 
@@ -345,7 +395,7 @@ fn in_github_actions_a_release_says_what_it_did() {
     ] {
         assert!(summary.contains(part), "`{part}` is not in {summary}");
     }
-    let mut audit = releases.workspace.xtask(&["audit"]);
+    let mut audit = releases.xtask(&["audit"]);
     audit.env("GITHUB_STEP_SUMMARY", path("summary"));
     Ran::of(&mut audit).succeeded();
     let summary = fs::read_to_string(path("summary")).unwrap();

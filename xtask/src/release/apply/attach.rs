@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 
-use super::super::step::AttachStep;
 use super::super::target::Destination;
 use super::context::Apply;
 use crate::image_tree::{Content, upload};
-use crate::oci::Document;
-use crate::proof::VERIFICATION;
-use crate::referrers::{Artifact, Attached, Form};
+use crate::oci::{Digest, Document};
+use crate::proof::{Bundle, SIGNATURE, VERIFICATION};
+use crate::referrers::{Artifact, Attached, Form, Subject};
+
+/// Bundles of one manifest, each with its predicate's type.
+type Bundles<'a> = Vec<(&'static str, &'a Bundle)>;
 
 /// What a run has attached to a repository's image.
 pub(super) struct AttachedTo<'a> {
@@ -50,29 +52,97 @@ impl<'a> Apply<'a> {
         Ok(attached)
     }
 
-    /// Attaches the proof of a platform.
-    pub(super) fn attach(&self, step: &AttachStep) -> anyhow::Result<AttachedTo<'a>> {
-        let (target, _) = self.target(&step.repository)?;
-        let mut proven = self.decided.proven.platforms.iter();
-        let proven = proven.find(|one| one.platform == step.platform);
-        let proven = proven.context("a proof to attach is not there")?;
-        let bundle = proven.bundle.as_ref().context("a proof has no bundle")?;
-        let subject = self.subject(&proven.manifest)?;
-        let artifact = Artifact::new(
-            &subject,
-            Form::Bundle,
-            bundle.bytes().to_owned(),
-            VERIFICATION,
-            BTreeMap::new(),
-        );
-        let attached = self.writer(target).attach(&subject.digest, &[artifact]);
-        let attached = attached.with_context(|| {
-            format!(
-                "the proof of {} is not attached in `{}`; hint: a registry with immutable tags must \
-                 exclude `sha256-*`, which are written again",
-                step.platform, step.repository
-            )
-        })?;
-        Ok(AttachedTo { target, attached })
+    /// The signature over everything that is to be signed anywhere.
+    pub(super) fn signature(&self) -> anyhow::Result<Option<Bundle>> {
+        let mut digests: Vec<Digest> = Vec::new();
+        for digest in self.plan().sign.iter().flat_map(|one| &one.digests) {
+            if !digests.contains(digest) {
+                digests.push(digest.clone());
+            }
+        }
+        if digests.is_empty() {
+            return Ok(None);
+        }
+        let signer = self.release.signer.as_ref();
+        let signer = signer.context("there is no key to sign with")?;
+        crate::say::errln!("signing {} images of {}", digests.len(), self.plan().digest);
+        signer.sign_images(&digests).map(Some)
     }
+
+    /// Attaches what a repository has not yet of proofs and signatures: all of a manifest at once. The signature
+    /// of the index is attached with its record.
+    pub(super) fn attach(
+        &self,
+        target: &'a Destination,
+        signature: Option<&Bundle>,
+    ) -> anyhow::Result<Vec<AttachedTo<'a>>> {
+        let mut attached = Vec::new();
+        for (subject, bundles) in self.bundles(target, signature)? {
+            let bundles = bundles.into_iter();
+            let artifacts = bundles.map(|(kind, bundle)| artifact(&subject, kind, bundle));
+            let artifacts: Vec<Artifact> = artifacts.collect();
+            crate::say::errln!(
+                "attaching to `{}`",
+                target.repository.by_digest(&subject.digest)
+            );
+            let done = self.writer(target).attach(&subject.digest, &artifacts);
+            let done = done.with_context(|| {
+                format!(
+                    "proofs are not attached in `{}`; hint: a registry with immutable tags must exclude \
+                     `sha256-*`, which are written again",
+                    target.repository
+                )
+            })?;
+            attached.push(AttachedTo {
+                target,
+                attached: done,
+            });
+        }
+        Ok(attached)
+    }
+
+    /// What is attached in a repository to each manifest, and its predicate's type.
+    fn bundles<'b>(
+        &'b self,
+        target: &Destination,
+        signature: Option<&'b Bundle>,
+    ) -> anyhow::Result<Vec<(Subject, Bundles<'b>)>> {
+        let plan = self.plan();
+        let mut all: Vec<(Digest, Bundles<'b>)> = Vec::new();
+        let mut add = |digest: &Digest, kind: &'static str, bundle: &'b Bundle| match all
+            .iter_mut()
+            .find(|(one, _)| one == digest)
+        {
+            Some((_, bundles)) => bundles.push((kind, bundle)),
+            None => all.push((digest.clone(), vec![(kind, bundle)])),
+        };
+        let mut steps = plan.attach.iter();
+        let proven = &self.decided.proven.platforms;
+        while let Some(step) = steps.find(|step| step.repository == target.repository) {
+            let of = proven.iter().find(|one| one.platform == step.platform);
+            let of = of.context("a proof to attach is not there")?;
+            let bundle = of.bundle.as_ref().context("a proof has no bundle")?;
+            add(&of.manifest, VERIFICATION, bundle);
+        }
+        let mut unsigned = plan.sign.iter();
+        if let (Some(unsigned), Some(signature)) = (
+            unsigned.find(|one| one.repository == target.repository),
+            signature,
+        ) {
+            let with_record = self.signs_with_record(target);
+            for digest in &unsigned.digests {
+                if *digest != plan.digest || !with_record {
+                    add(digest, SIGNATURE, signature);
+                }
+            }
+        }
+        let with_subject = |(digest, bundles)| Ok((self.subject(&digest)?, bundles));
+        all.into_iter().map(with_subject).collect()
+    }
+}
+
+/// A bundle as it is attached to a manifest; `kind` is its predicate's type.
+pub(super) fn artifact(subject: &Subject, kind: &str, bundle: &Bundle) -> Artifact {
+    let layer = bundle.bytes().to_owned();
+    Artifact::new(subject, Form::Bundle, layer, kind, BTreeMap::new())
 }

@@ -19,23 +19,37 @@ const ROUNDS: usize = 8;
 
 impl Apply<'_> {
     /// Writes `latest`, if it may move, then reads the published versions again: if another release
-    /// has published a higher one meanwhile, `latest` moves to that, and if a rollback has withdrawn this one,
-    /// to where that went.
+    /// has published a higher one meanwhile, `latest` moves to that.
     pub(super) fn latest(
         &self,
         target: &Destination,
         published: &PublishedVersions,
         own: Option<&Written>,
     ) -> anyhow::Result<TagResult> {
+        // The plan is fresh, unless a copy took its time since. Each further round asks again.
+        let is_fresh = !self.copies().any(TagStep::is_write);
+        let known = is_fresh.then(|| published.clone());
+        self.moved(target, known, own, false)
+    }
+
+    /// Puts `latest` right that this run moved to a version which was withdrawn meanwhile: to where the rollback
+    /// went.
+    pub(super) fn latest_again(&self, target: &Destination) -> anyhow::Result<TagResult> {
+        self.moved(target, None, None, true)
+    }
+
+    fn moved(
+        &self,
+        target: &Destination,
+        mut known: Option<PublishedVersions>,
+        own: Option<&Written>,
+        mut is_written: bool,
+    ) -> anyhow::Result<TagResult> {
         let version = &self.plan().version;
         let reference = target.repository.reference("latest");
         let given = |digest: Option<&Digest>, is_written, why: &str| {
             result(target, "latest", digest, is_written, why)
         };
-        // The plan is fresh, unless a copy took its time since. Each further round asks again.
-        let is_fresh = !self.copies().any(TagStep::is_write);
-        let mut known = is_fresh.then(|| published.clone());
-        let mut is_written = false;
         for _ in 0..ROUNDS {
             let (now, is_new) = match known.take() {
                 Some(known) => (known, false),
@@ -72,7 +86,10 @@ impl Apply<'_> {
                 WriteOutcome::Before => {}
                 WriteOutcome::Elsewhere(_) => continue,
             }
-            let is_undone = to == self.plan().digest && self.is_withdrawn(target)?;
+            // A record that this run has written is looked at again when all is done.
+            let is_looked_at = own.is_some_and(Written::is_written);
+            let is_ours = to == self.plan().digest;
+            let is_undone = is_ours && !is_looked_at && self.is_withdrawn(target)?;
             if !is_undone && !self.is_overtaken(target, listed(&now).max(Some(version)))? {
                 return Ok(given(Some(&to), is_written, "moved"));
             }

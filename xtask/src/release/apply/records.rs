@@ -3,9 +3,10 @@
 use super::super::observe;
 use super::super::step::RecordStep;
 use super::super::target::Destination;
+use super::attach::artifact;
 use super::context::Apply;
 use crate::oci::Document;
-use crate::proof::{LatestMove, ReleaseRecord, ReleaseState};
+use crate::proof::{Bundle, LatestMove, ReleaseRecord, ReleaseState, SIGNATURE};
 use crate::records::{RecordChange, RecordOutcome, RecordWriter};
 use crate::reference::Repository;
 use crate::referrers::Subject;
@@ -24,6 +25,10 @@ impl Written<'_> {
         self.target.repository == *repository && self.change.version == *version
     }
 
+    pub(super) fn is_written(&self) -> bool {
+        matches!(self.outcome, RecordOutcome::Written(_))
+    }
+
     /// The record that withdraws the version.
     pub(super) fn withdrawn(&self) -> Option<&ReleaseRecord> {
         Some(self.outcome.record()).filter(|record| !record.counts())
@@ -34,11 +39,17 @@ impl<'a> Apply<'a> {
     /// Writes the records of the plan, in its order.
     ///
     /// Fails where a version was withdrawn meanwhile that is to be restored, or that `latest` is to go back to.
-    pub(super) fn write_records(&self) -> anyhow::Result<Vec<Written<'a>>> {
+    pub(super) fn write_records(
+        &self,
+        signature: Option<&Bundle>,
+    ) -> anyhow::Result<Vec<Written<'a>>> {
         let mut written = Vec::new();
         for step in &self.plan().records {
             let (target, _) = self.target(&step.repository)?;
-            let change = self.change(step, target)?;
+            let mut change = self.change(step, target)?;
+            if let Some(signature) = signature.filter(|_| self.signs_with_record(target)) {
+                change.beside = vec![artifact(&change.subject, SIGNATURE, signature)];
+            }
             crate::say::errln!("recording `v{}` as {}", step.version, step.to);
             let outcome = self.record_writer(target).write(&change)?;
             if let RecordOutcome::Overruled(record) = &outcome {
@@ -56,8 +67,22 @@ impl<'a> Apply<'a> {
         Ok(written)
     }
 
-    /// Looks at the records again at the end.
-    pub(super) fn settle_records(&self, records: Vec<Written>) -> anyhow::Result<()> {
+    /// Whether the signature of the index is attached with its record: one write of the list for both.
+    pub(super) fn signs_with_record(&self, target: &Destination) -> bool {
+        let digest = &self.plan().digest;
+        let mut unsigned = self.plan().sign.iter();
+        let mut records = self.plan().records.iter();
+        let own = &target.repository;
+        unsigned.any(|one| one.repository == *own && one.digests.contains(digest))
+            && records.any(|one| one.repository == *own && one.digest == *digest)
+    }
+
+    /// Looks at the records again at the end. Returns where the version was withdrawn meanwhile.
+    pub(super) fn settle_records(
+        &self,
+        records: Vec<Written<'a>>,
+    ) -> anyhow::Result<Vec<&'a Destination>> {
+        let mut withdrawn = Vec::new();
         for one in records {
             let RecordOutcome::Written(written) = one.outcome else {
                 continue;
@@ -72,9 +97,10 @@ impl<'a> Apply<'a> {
                     record.version,
                     record.time
                 );
+                withdrawn.push(one.target);
             }
         }
-        Ok(())
+        Ok(withdrawn)
     }
 
     fn record_writer<'b>(&'b self, target: &'b Destination) -> RecordWriter<'b> {
@@ -116,6 +142,7 @@ impl<'a> Apply<'a> {
                 before: step.before.clone(),
                 after: step.after.clone(),
             },
+            beside: Vec::new(),
         })
     }
 }

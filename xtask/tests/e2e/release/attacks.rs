@@ -122,7 +122,7 @@ fn no_index_that_engines_read_in_another_way_is_released() {
         releases.put_raw(&text);
         let ran = releases.run(&["--dry-run"]);
         refused(&ran, &[why]);
-        let audited = Ran::of(&mut releases.workspace.xtask(&["audit", "--all"]));
+        let audited = Ran::of(&mut releases.xtask(&["audit", "--all"]));
         assert_eq!(audited.code, Some(1), "{audited:#?}");
         assert!(audited.stdout.contains(why), "{audited:#?}");
     }
@@ -187,7 +187,7 @@ fn what_an_image_says_is_shown_and_not_obeyed() {
         &["prune", "--dry-run"],
         &["tags", "--published"],
     ] {
-        let mut command = releases.workspace.xtask(args);
+        let mut command = releases.xtask(args);
         command.env("GITHUB_STEP_SUMMARY", &summary);
         command.env("GITHUB_OUTPUT", &outputs);
         let ran = Ran::of(&mut command);

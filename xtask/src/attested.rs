@@ -2,16 +2,43 @@
 //!
 //! The registry alone is asked, so that every machine with the same settings sees the same.
 
+use serde::Serialize;
+
 use crate::oci::{Digest, Document, Unclear};
 use crate::platform::Platform;
 use crate::printable;
 use crate::proof::{Bundle, ProofWanted, Trust, VERIFICATION, unmet};
 use crate::records::{ReadRecords, Records};
 use crate::referrers::{self, Content, Form};
+use crate::refusal::Refusal;
 use crate::version::Version;
 
 /// How many reasons against the proofs of one platform are given.
 const MOST_REASONS: usize = 3;
+
+/// Whether what is signed can be judged here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Believed {
+    /// By the settings.
+    Judged,
+    /// There are no `proof` settings.
+    Nobody,
+    /// Why not, with the remedy.
+    Unknown(Refusal),
+}
+
+impl Believed {
+    pub(crate) fn of(trust: &Trust) -> anyhow::Result<Believed> {
+        if !trust.has_policy() {
+            return Ok(Believed::Nobody);
+        }
+        Ok(match trust.unable()? {
+            None => Believed::Judged,
+            Some(refusal) => Believed::Unknown(refusal),
+        })
+    }
+}
 
 /// What is to be read of a published version.
 pub(crate) struct Published<'a> {

@@ -6,8 +6,11 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::Serialize;
 
+use super::kept::{self, Kept};
 use super::survey::{Survey, survey};
+use crate::attested::Believed;
 use crate::oci::{Digest, Unclear};
+use crate::records::Records;
 use crate::reference::Repository;
 use crate::registry::{Puller, TagList, Unusable};
 use crate::tag_kind::Kind;
@@ -23,8 +26,11 @@ pub(super) struct AuditedRepository {
     pub(super) tags: Vec<AuditedTag>,
     /// What the `sha-…` tags of the versions' commits lead to.
     pub(super) commits: BTreeMap<String, Digest>,
-    /// The versions that are withdrawn above the highest that counts.
-    pub(super) withdrawn: BTreeSet<String>,
+    /// Whether proofs and records can be judged, and by whom.
+    #[serde(rename = "proofs")]
+    pub(super) believed: Believed,
+    #[serde(skip)]
+    pub(super) kept: Kept,
 }
 
 /// What a tag leads to.
@@ -88,12 +94,15 @@ impl AuditedTag {
 
 /// Reads a repository. What is missing or is no image is a fact; a registry that does not answer, or
 /// does not let us read, is an error.
-pub(super) fn observe(
-    repository: &Repository,
-    puller: &Puller,
-    all: bool,
-) -> anyhow::Result<AuditedRepository> {
-    let (mut tags, roots) = read_tags(repository, puller, all)?;
+pub(super) fn observe(records: &Records, all: bool) -> anyhow::Result<AuditedRepository> {
+    let Records {
+        repository, puller, ..
+    } = *records;
+    let TagsRead {
+        names,
+        mut tags,
+        roots,
+    } = read_tags(repository, puller, all)?;
     let roots: Vec<(&Digest, &Root)> = roots.iter().collect();
     let surveys = threads::each(&roots, |(_, root)| {
         let below = || below(repository, &root.tag);
@@ -113,10 +122,14 @@ pub(super) fn observe(
             tag.broken.extend(bad_blobs(survey, &sizes));
         }
     }
+    let believed = Believed::of(records.trust)?;
+    let bytes = roots.iter().map(|(digest, root)| (*digest, &*root.bytes));
+    let kept = kept::read(records, &believed, &tags, &names, &bytes.collect(), all)?;
     Ok(AuditedRepository {
         repository: repository.clone(),
         commits: commit_tags(puller, &tags)?,
-        withdrawn: BTreeSet::new(),
+        believed,
+        kept,
         tags,
     })
 }
@@ -140,16 +153,23 @@ enum Found {
     Odd(String),
 }
 
-/// The tags to check, and what they lead to by its digest.
-fn read_tags(
-    repository: &Repository,
-    puller: &Puller,
-    all: bool,
-) -> anyhow::Result<(Vec<AuditedTag>, BTreeMap<Digest, Root>)> {
+/// The tags of a repository.
+struct TagsRead {
+    /// All that are listed.
+    names: Vec<String>,
+    /// Those to check.
+    tags: Vec<AuditedTag>,
+    /// What those lead to, by its digest.
+    roots: BTreeMap<Digest, Root>,
+}
+
+/// Reads the tags to check.
+fn read_tags(repository: &Repository, puller: &Puller, all: bool) -> anyhow::Result<TagsRead> {
     let TagList {
-        tags: mut names,
+        tags: all_names,
         odd,
     } = puller.tag_list()?;
+    let mut names = all_names.clone();
     names.retain(|name| all || version::of_tag(name).is_some() || name == "latest");
     names.sort_by_key(|name| rank(name));
     let found = threads::each(&names, |name| read_tag(repository, puller, name))?;
@@ -168,7 +188,11 @@ fn read_tags(
         }
     }
     tags.extend(odd.into_iter().filter(|_| all).map(AuditedTag::misnamed));
-    Ok((tags, roots))
+    Ok(TagsRead {
+        names: all_names,
+        tags,
+        roots,
+    })
 }
 
 fn read_tag(repository: &Repository, puller: &Puller, name: &str) -> anyhow::Result<Found> {

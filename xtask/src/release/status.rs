@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use self::row::VersionRow;
-use crate::attested::{self, Published, PublishedImage};
+use crate::attested::{self, Believed, Published, PublishedImage};
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::proof::{ReleaseRecord, Trust};
@@ -34,32 +34,6 @@ struct ReleaseStatus {
     versions: Vec<VersionRow>,
     /// How many more there are.
     left_out: usize,
-}
-
-/// Whether what is signed can be judged here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Believed {
-    /// By the settings.
-    Judged,
-    /// There are no `proof` settings.
-    Nobody,
-    /// Why not, with the remedy.
-    Unknown(String),
-}
-
-impl Believed {
-    fn of(trust: &Trust) -> anyhow::Result<Believed> {
-        if !trust.has_policy() {
-            return Ok(Believed::Nobody);
-        }
-        Ok(match trust.unable()? {
-            None => Believed::Judged,
-            Some(refusal) => {
-                Believed::Unknown(format!("{}; hint: {}", refusal.why, refusal.remedy))
-            }
-        })
-    }
 }
 
 pub(super) fn run(ctx: &Ctx, all: bool) -> anyhow::Result<()> {

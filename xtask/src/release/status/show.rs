@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::ReleaseStatus;
 use super::row::VersionRow;
-use super::{Believed, ReleaseStatus};
+use crate::attested::Believed;
 use crate::oci::Digest;
 use crate::{printable, report};
 
@@ -46,8 +47,10 @@ impl ReleaseStatus {
                 "nobody's proof is believed, and records are as they are: there are no `proof` settings; \
                  hint: docs/proof.md has the lines to paste",
             ),
-            Believed::Unknown(why) => {
-                line(&mut text, &format!("state and proofs are unknown: {why}"));
+            Believed::Unknown(refusal) => {
+                let (why, remedy) = (&refusal.why, &refusal.remedy);
+                let note = format!("state and proofs are unknown: {why}; hint: {remedy}");
+                line(&mut text, &note);
             }
         }
         text

@@ -85,6 +85,11 @@ impl Scene {
 
     /// Publishes an image of both platforms under the version's tag, without proofs and a record.
     pub(super) fn publish(&self, version: &str) -> Version {
+        self.publish_under(version, &format!("v{version}"))
+    }
+
+    /// [`Scene::publish`] under another tag, as before its release.
+    pub(super) fn publish_under(&self, version: &str, index_tag: &str) -> Version {
         let workspace = &self.workspace;
         workspace.commit(version);
         let tag = format!("v{version}");
@@ -116,7 +121,7 @@ impl Scene {
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
         Version {
             version: version.to_owned(),
-            index: self.put(&tag, &index),
+            index: self.put(index_tag, &index),
             revision,
             manifests,
         }

@@ -29,5 +29,6 @@ mod referrers;
 mod release;
 mod specification;
 mod tags;
+mod testbed;
 mod verify;
 mod world;

@@ -28,5 +28,6 @@ mod quirks;
 mod release;
 mod specification;
 mod tags;
+mod testbed;
 mod verify;
 mod world;

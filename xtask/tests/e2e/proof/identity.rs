@@ -19,7 +19,6 @@ const PROOF: &str = r"
 identity = '^https://github\.com/me/agent/\.github/workflows/verify\.yml@refs/tags/v[0-9]+\.[0-9]+\.[0-9]+$'
 release-identity = '^https://github\.com/me/agent/\.github/workflows/(release|rollback)\.yml@refs/tags/v[0-9.]+$'
 issuer = 'https://token.actions.githubusercontent.com'
-github-repository = 'me/agent'
 trusted-root = 'root.json'
 ";
 
@@ -31,7 +30,7 @@ struct Run<'a> {
     issuer: &'a str,
     trigger: &'a str,
     sha: &'a str,
-    /// The repository whose run it is, the caller's.
+    /// The repository whose run it is, the caller's; empty where the certificate does not say.
     repository: &'a str,
 }
 
@@ -71,6 +70,9 @@ impl Scene {
             (3, run.sha),
             (5, run.repository),
         ] {
+            if value.is_empty() {
+                continue;
+            }
             let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
             writeln!(config, "1.3.6.1.4.1.57264.1.{number} = DER:{hex}").unwrap();
         }
@@ -146,6 +148,13 @@ fn a_proof_is_believed_from_our_workflow_at_a_tag_for_the_images_commit() {
     }
     let by_cosign = scene.keyless_by_cosign("root", &GOOD, &statement);
     assert_eq!(why_no_proof(&trust, &by_cosign), "");
+    // An authority of one's own need not say whose run it is.
+    let nobodys = Run {
+        repository: "",
+        ..GOOD
+    };
+    let bundle = scene.keyless("root", &nobodys, &statement);
+    assert_eq!(why_no_proof(&trust, &bundle), "");
     let workflow = |workflow| Run { workflow, ..GOOD };
     let trigger = |trigger| Run { trigger, ..GOOD };
     let repository = |repository| Run { repository, ..GOOD };

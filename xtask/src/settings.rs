@@ -124,7 +124,7 @@ struct Metadata {
 
 impl Settings {
     /// Reads the settings of the workspace at `root`.
-    pub(crate) fn read(root: &Path) -> anyhow::Result<Settings> {
+    pub fn read(root: &Path) -> anyhow::Result<Settings> {
         let path = root.join("Cargo.toml");
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("failed to read `{}`", path.display()))?;

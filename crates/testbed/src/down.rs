@@ -8,7 +8,7 @@ use crate::{
     binfmt,
     engine::Engine,
     layout::{self, Layout, RUN_ROOT, remove_dir},
-    net,
+    net::{self, writers},
     registry::Registry,
     state::State,
     tools::Tools,
@@ -42,11 +42,14 @@ impl Args {
 fn stop(layout: &Layout) -> Result<()> {
     let tools = Tools::new(layout);
     Engine::new(layout, &tools).stop()?;
-    Registry::new(layout, &tools).stop()?;
+    let registry = Registry::new(layout, &tools);
+    registry.stop()?;
+    registry.read_only().stop()?;
     // `cargo clean` may have removed the state of a running test bed.
     if let Some(block) = net::current(layout)?.or(State::load(layout)?.block) {
         net::remove(layout, block)?;
     }
+    writers::remove(layout)?;
     // The folder has one entry for each test bed whose engine runs. The last one removes the shared emulator.
     if fs::remove_dir(RUN_ROOT).is_ok() {
         binfmt::remove().context("failed to take back arm64")?;

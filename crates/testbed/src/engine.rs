@@ -104,7 +104,7 @@ impl Engine {
             #[serde(rename = "Version")]
             version: String,
         }
-        let body = http::get_unix(&self.layout.run.join("docker.sock"), "/version")?;
+        let body = http::get_unix(&self.layout.socket(), "/version")?;
         let answer: Answer =
             serde_json::from_str(&body).context("the engine's version is not what is expected")?;
         Ok(answer.version)

@@ -18,6 +18,14 @@ static VERBOSE: AtomicBool = AtomicBool::new(false);
 /// How many of a failed command's last lines go into its error.
 const TAIL_LINES: usize = 20;
 
+/// A script that closes every inherited file but stdin, stdout and stderr, and becomes the program that its arguments
+/// name. Of the shells, bash alone closes those above 9.
+const CLOSE_AND_RUN: &str = r#"for file in /proc/self/fd/*; do
+    file=${file##*/}
+    ((file < 3)) || exec {file}>&-
+done
+exec "$@""#;
+
 /// Turns the echo of every command on or off.
 pub(crate) fn set_verbose(on: bool) {
     VERBOSE.store(on, Ordering::Relaxed);
@@ -94,7 +102,8 @@ impl Cmd {
     }
 
     /// Starts it in a session of its own, so that neither Ctrl-C nor a closing terminal reaches it. What it prints
-    /// is appended to `log`. It runs on when the caller drops the child.
+    /// is appended to `log`. It has no other open file of the caller's: a lock that the caller was given ends with
+    /// the caller. It runs on when the caller drops the child.
     pub(crate) fn daemon(self, log: &Path) -> Result<Child> {
         let file = File::options()
             .create(true)
@@ -104,8 +113,9 @@ impl Cmd {
         let err = file
             .try_clone()
             .with_context(|| format!("failed to share the log `{}`", log.display()))?;
-        // setsid(1) replaces itself with the program, so the child's pid is the program's.
+        // Each replaces itself with the next, so the child's pid is the program's.
         let mut child = Self::new("setsid")
+            .args(["bash", "-p", "-c", CLOSE_AND_RUN, "bash"])
             .arg(self.inner.get_program())
             .args(self.inner.get_args());
         for (key, value) in self.inner.get_envs() {
@@ -289,5 +299,20 @@ mod tests {
             std::fs::read_to_string(log).unwrap(),
             format!("{} y\n", child.id())
         );
+    }
+
+    #[test]
+    fn a_daemon_has_no_file_that_its_starter_was_given() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let path = dir.path().join("lock");
+        let lock = File::create(&path).unwrap();
+        // As a file is that `flock FILE COMMAND` opens.
+        rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty()).unwrap();
+        let show = Cmd::new("sh").args(["-c", "readlink /proc/$$/fd/*"]);
+        show.daemon(&log).unwrap().wait().unwrap();
+        let files = std::fs::read_to_string(&log).unwrap();
+        assert!(files.contains(log.to_str().unwrap()), "{files}");
+        assert!(!files.contains(path.to_str().unwrap()), "{files}");
     }
 }

@@ -43,9 +43,14 @@ impl Layout {
         self.state.join("docker-config")
     }
 
+    /// The engine's socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.run.join("docker.sock")
+    }
+
     /// The engine's socket, as a URL.
     pub(crate) fn docker_host(&self) -> String {
-        format!("unix://{}", self.run.join("docker.sock").display())
+        format!("unix://{}", self.socket().display())
     }
 }
 

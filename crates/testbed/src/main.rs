@@ -40,7 +40,7 @@ Examples:
   cargo xtask testbed down --purge            and remove the images too
 
 Its folders are `target/testbed`, `/run/agentgate-testbed`, and `agentgate-testbed` in the user's cache folder. Outside
-them it installs the few Debian packages that it names when they are missing. While it is up there are a bridge, three
+them it installs the few Debian packages that it names when they are missing. While it is up there are a bridge, five
 firewall rules marked `agentgate-testbed` and an entry in binfmt_misc. It turns IP forwarding on, which stays on.
 TESTBED_DEBIAN_MIRROR names another mirror of Debian than the one in apt's sources.
 

@@ -2,9 +2,11 @@
 //!
 //! The engine leaves the firewall alone: its chains have fixed names, so two engines on one machine would undo each
 //! other's rules. The test bed has a bridge and a block of addresses of its own instead, and three rules, marked as its
-//! own, that let that block out. Ports are still published, by the engine's proxy.
+//! own, that let that block out. Ports are still published, by the engine's proxy. Two more rules say who may write to
+//! the registry: [`writers`].
 
 mod block;
+pub(crate) mod writers;
 
 use std::{fs, path::Path};
 

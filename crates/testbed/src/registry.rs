@@ -1,4 +1,5 @@
-//! The registry on loopback, which is also the engine's mirror of Docker Hub.
+//! The registry on loopback, which is also the engine's mirror of Docker Hub: a process that reads and writes, and one
+//! of the same data that only reads, to which [`crate::net::writers`] leads those who may not write.
 
 use std::{
     net::{Ipv4Addr, TcpListener},
@@ -22,11 +23,12 @@ use crate::{
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// The registry of one test bed.
+/// A process of one test bed's registry.
 #[derive(Debug, Clone)]
 pub(crate) struct Registry {
     layout: Layout,
     tools: Tools,
+    read_only: bool,
 }
 
 impl Registry {
@@ -34,32 +36,48 @@ impl Registry {
         Self {
             layout: layout.clone(),
             tools: tools.clone(),
+            read_only: false,
         }
     }
 
-    /// The registry's process, when it runs.
+    /// The one that only reads.
+    pub(crate) fn read_only(&self) -> Self {
+        Self {
+            read_only: true,
+            ..self.clone()
+        }
+    }
+
+    /// The process, when it runs.
     pub(crate) fn process(&self) -> Result<Option<Process>> {
-        Ok(process::running(&["docker-registry"], &self.layout.state)?
+        Ok(process::running(&["docker-registry"], &self.config_file())?
             .into_iter()
             .next())
     }
 
     /// Makes sure that it runs and answers. Returns its port: the one it had, unless another program has that now.
-    pub(crate) fn ensure(&self, kept: Option<u16>) -> Result<u16> {
+    /// `guard` is called with the port before the process takes connections.
+    pub(crate) fn ensure(
+        &self,
+        kept: Option<u16>,
+        guard: impl FnOnce(u16) -> Result<()>,
+    ) -> Result<u16> {
         if let (Some(port), Some(process)) = (kept, self.process()?)
             && Path::new(&process.argv[0]).starts_with(self.tools.bin())
             && answers(port).is_ok()
         {
+            guard(port)?;
             return Ok(port);
         }
         self.stop()?;
         let port = free_port(kept)?;
+        guard(port)?;
         write(&self.config_file(), &self.config(port))?;
         let daemon = Daemon {
             command: Cmd::new(self.tools.bin().join("docker-registry"))
                 .arg("serve")
                 .arg(self.config_file()),
-            log: self.layout.state.join("registry.log"),
+            log: self.file("log"),
             limit: START_LIMIT,
         };
         daemon.start(|| answers(port))?;
@@ -72,12 +90,21 @@ impl Registry {
     }
 
     fn config_file(&self) -> PathBuf {
-        self.layout.state.join("registry.yml")
+        self.file("yml")
+    }
+
+    fn file(&self, extension: &str) -> PathBuf {
+        let name = if self.read_only {
+            "registry-read-only"
+        } else {
+            "registry"
+        };
+        self.layout.state.join(name).with_extension(extension)
     }
 
     /// JSON is YAML.
     fn config(&self, port: u16) -> String {
-        let config = json!({
+        let mut config = json!({
             "version": 0.1,
             "log": { "level": "warn", "accesslog": { "disabled": true } },
             "storage": {
@@ -86,6 +113,13 @@ impl Registry {
             },
             "http": { "addr": format!("127.0.0.1:{port}"), "secret": self.layout.id },
         });
+        if self.read_only {
+            config["storage"]["maintenance"] = json!({
+                "readonly": { "enabled": true },
+                // The other process removes uploads that were given up.
+                "uploadpurging": { "enabled": false },
+            });
+        }
         format!("{config:#}\n")
     }
 }

@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct State {
     /// The registry's port on loopback.
     pub(crate) port: Option<u16>,
+    /// The port, on loopback too, of the process that only reads.
+    pub(crate) read_only_port: Option<u16>,
     /// The addresses of its networks.
     pub(crate) block: Option<Block>,
 }

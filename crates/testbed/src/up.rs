@@ -14,7 +14,9 @@ use crate::{
     fetch::Fetcher,
     host,
     layout::{self, Layout, make_dir, remove_dir},
-    mounts, net, process,
+    mounts,
+    net::{self, writers},
+    process,
     registry::{self, Registry},
     report::step,
     state::State,
@@ -44,13 +46,23 @@ pub(crate) fn run(layout: &Layout) -> Result<()> {
         net::ensure(layout, block)?;
         Ok((block, format!("{} on {}", block.all(), net::bridge(layout))))
     })?;
-    let port = step("registry", || {
-        let port = registry.ensure(state.port)?;
+    let (port, read_only) = step("registry", || {
+        let read_only = registry
+            .read_only()
+            .ensure(state.read_only_port, |_| Ok(()))?;
+        let guard = |port| writers::ensure(layout, port, read_only);
+        let port = registry.ensure(state.port, guard)?;
         state.port = Some(port);
+        state.read_only_port = Some(read_only);
         state.save(layout)?;
-        Ok((port, format!("answers on 127.0.0.1:{port}")))
+        Ok(((port, read_only), format!("answers on 127.0.0.1:{port}")))
     })?;
-    step("engine", || Ok(((), engine.ensure(block, port)?)))?;
+    step("engine", || {
+        let engine = engine.ensure(block, port)?;
+        // Now its socket is there, whose group may write.
+        writers::ensure(layout, port, read_only)?;
+        Ok(((), engine))
+    })?;
     step("bases", || {
         let sources = Sources {
             fetcher: &fetcher,

@@ -138,14 +138,9 @@ impl Who<'_> {
         match self {
             Who::Key(key) => {
                 let key = key.display().to_string();
-                let args = [
-                    "--key",
-                    &key,
-                    "--trusted-root",
-                    no_root,
-                    "--insecure-ignore-tlog",
-                ];
-                args.map(str::to_owned).to_vec()
+                let root = ["--key", &key, "--trusted-root", no_root];
+                let root = root.into_iter().map(str::to_owned);
+                root.chain(asked_for(false, false, false)).collect()
             }
             Who::Identity {
                 identity,
@@ -156,35 +151,44 @@ impl Who<'_> {
                 let mut args = vec!["--certificate-identity-regexp", &whole];
                 args.extend(["--certificate-oidc-issuer", &identity.issuer]);
                 // The identity of a reusable workflow is the same whoever calls it.
-                args.extend([
-                    "--certificate-github-workflow-repository",
-                    &identity.repository,
-                ]);
+                let repository = "--certificate-github-workflow-repository";
+                args.extend([repository, &identity.repository]);
                 args.extend(["--certificate-github-workflow-trigger", trigger]);
                 if let Some(sha) = sha {
                     args.extend(["--certificate-github-workflow-sha", sha]);
                 }
                 let args = args.into_iter().map(str::to_owned);
-                let root = identity.root.as_ref().map(Root::args);
-                args.chain(root.into_iter().flatten()).collect()
+                args.chain(roots(identity.root.as_ref())).collect()
             }
         }
     }
 }
 
-impl Root {
-    /// What the file does not have is not asked for: whoever chose the file chose that.
-    fn args(&self) -> Vec<String> {
-        let flags = [
-            (!self.has_logs, "--insecure-ignore-tlog"),
-            (!self.has_certificate_logs, "--insecure-ignore-sct"),
-            (self.has_timestamps, "--use-signed-timestamps"),
-        ];
-        let flags = flags.into_iter().filter(|(is_given, _)| *is_given);
-        let path = self.path.display().to_string();
-        let root = ["--trusted-root".to_owned(), path].into_iter();
-        root.chain(flags.map(|(_, flag)| flag.to_owned())).collect()
-    }
+/// What a file of roots does not have is not asked for: whoever chose the file chose that. Sigstore's public
+/// roots have everything.
+fn roots(root: Option<&Root>) -> Vec<String> {
+    let Some(root) = root else {
+        return asked_for(true, true, false).to_vec();
+    };
+    let path = root.path.display().to_string();
+    let flags = asked_for(
+        root.has_logs,
+        root.has_certificate_logs,
+        // A log says when, as well.
+        root.has_timestamps && !root.has_logs,
+    );
+    let root = ["--trusted-root".to_owned(), path].into_iter();
+    root.chain(flags).collect()
+}
+
+/// Each flag is given: without it cosign takes the value of an environment variable, such as
+/// `COSIGN_INSECURE_IGNORE_TLOG`.
+fn asked_for(logs: bool, certificate_logs: bool, timestamps: bool) -> [String; 3] {
+    [
+        format!("--insecure-ignore-tlog={}", !logs),
+        format!("--insecure-ignore-sct={}", !certificate_logs),
+        format!("--use-signed-timestamps={timestamps}"),
+    ]
 }
 
 /// The first line of cosign's error, which it prints twice, fit to be shown.
@@ -195,7 +199,12 @@ pub(super) fn error_line(ended: &Ended) -> String {
     let text = String::from_utf8_lossy(&ended.stderr);
     let line = text.lines().find_map(|line| line.strip_prefix("Error: "));
     let line = line.or_else(|| text.lines().find(|line| !line.trim().is_empty()));
-    printable::short(line.unwrap_or("no reason given"))
+    let line = line.unwrap_or("no reason given");
+    if line.contains("only supported with --new-bundle-format") {
+        // It took the file for one of its older forms.
+        return "`cosign` cannot read the bundle".to_owned();
+    }
+    printable::short(line)
 }
 
 #[cfg(test)]
@@ -219,9 +228,18 @@ mod tests {
             "verify-blob-attestation --bundle b.json --type urn:x --digest {} --digestAlg sha256",
             digest.hex()
         );
+        let asked_for = |logs: bool, certificate_logs: bool, timestamps: bool| {
+            format!(
+                "--insecure-ignore-tlog={} --insecure-ignore-sct={} --use-signed-timestamps={timestamps}",
+                !logs, !certificate_logs
+            )
+        };
         assert_eq!(
             line(&Who::Key(Path::new("/a.pub"))),
-            format!("{common} --key /a.pub --trusted-root no.json --insecure-ignore-tlog")
+            format!(
+                "{common} --key /a.pub --trusted-root no.json {}",
+                asked_for(false, false, false)
+            )
         );
         let who = |root: Option<Root>, sha: Option<&str>| {
             line(&Who::Identity {
@@ -236,24 +254,25 @@ mod tests {
         );
         let sha = " --certificate-github-workflow-sha 1ceb56b";
         // The public roots: nothing is ignored.
-        assert_eq!(who(None, None), certificate);
-        assert_eq!(who(None, Some("1ceb56b")), format!("{certificate}{sha}"));
-        let root = |has_logs: bool, has_certificate_logs: bool, has_timestamps: bool| Root {
-            path: "/root.json".into(),
-            has_logs,
-            has_certificate_logs,
-            has_timestamps,
-        };
-        for (root, flags) in [
-            (root(true, true, false), ""),
-            (root(true, true, true), " --use-signed-timestamps"),
-            (root(true, false, false), " --insecure-ignore-sct"),
-            (
-                root(false, false, false),
-                " --insecure-ignore-tlog --insecure-ignore-sct",
-            ),
+        let all = asked_for(true, true, false);
+        assert_eq!(who(None, None), format!("{certificate} {all}"));
+        let both = format!("{certificate}{sha} {all}");
+        assert_eq!(who(None, Some("1ceb56b")), both);
+        for (has, asked) in [
+            ((true, true, false), (true, true, false)),
+            ((true, true, true), (true, true, false)),
+            ((true, false, false), (true, false, false)),
+            ((false, false, true), (false, false, true)),
+            ((false, false, false), (false, false, false)),
         ] {
-            let expected = format!("{certificate} --trusted-root /root.json{flags}");
+            let root = Root {
+                path: "/root.json".into(),
+                has_logs: has.0,
+                has_certificate_logs: has.1,
+                has_timestamps: has.2,
+            };
+            let flags = asked_for(asked.0, asked.1, asked.2);
+            let expected = format!("{certificate} --trusted-root /root.json {flags}");
             assert_eq!(who(Some(root), None), expected);
         }
     }

@@ -213,7 +213,8 @@ mod tests {
     #[test]
     fn a_root_says_what_can_be_asked_for() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = "identity = '^a$'\nrelease-identity = '^b$'\nissuer = 'https://i.example'\ngithub-repository = 'me/agent'\n\
+        let settings = "identity = '^a$'\nrelease-identity = '^b$'\nissuer = 'https://i.example'\n\
+                        github-repository = 'me/agent'\n\
                         trusted-root = 'root.json'";
         let root = |text: &str| {
             fs::write(folder.path().join("root.json"), text).unwrap();

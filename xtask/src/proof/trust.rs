@@ -1,6 +1,7 @@
 //! What this project believes, and why not: the settings' policy, applied by cosign and by [`super::judge`].
 
 use std::cell::OnceCell;
+use std::path::Path;
 use std::time::SystemTime;
 
 use super::bundle::{Bundle, Material};
@@ -13,7 +14,9 @@ use super::statement::Statement;
 use super::verification::Verification;
 use crate::ctx::Ctx;
 use crate::exec::Exec;
+use crate::reference::Repository;
 use crate::refusal::Refusal;
+use crate::settings::Settings;
 
 /// The events that may start a workflow whose signature counts: a person with write access, or a clock.
 /// Not `pull_request_target` and its like, which strangers start.
@@ -56,11 +59,20 @@ pub enum Evidence<'a> {
 impl Trust {
     /// The trust of the workspace. Fails for a key or a root that cannot be read.
     pub fn of(ctx: &Ctx) -> anyhow::Result<Trust> {
-        let repositories = ctx.repositories();
-        let proof = ctx.settings.proof.as_ref();
-        let policy = proof.map(|proof| Policy::read(proof, &ctx.root, &repositories));
+        Trust::read(&ctx.exec, &ctx.root, &ctx.settings, &ctx.repositories())
+    }
+
+    /// The trust of the workspace at `root`. `repositories` are believed where its settings name none.
+    pub fn read(
+        exec: &Exec,
+        root: &Path,
+        settings: &Settings,
+        repositories: &[&Repository],
+    ) -> anyhow::Result<Trust> {
+        let proof = settings.proof.as_ref();
+        let policy = proof.map(|proof| Policy::read(proof, root, repositories));
         Ok(Trust {
-            exec: ctx.exec.clone(),
+            exec: exec.clone(),
             policy: policy.transpose()?,
             cosign: OnceCell::new(),
         })
@@ -151,8 +163,8 @@ impl Trust {
         Ok(Ok(TrustedRecord { by, record }))
     }
 
-    /// Whether what the signer signs will be believed; if not, why. An identity is known only from what it
-    /// has signed.
+    /// Whether the release records that the signer signs will be believed; if not, why. An identity is known
+    /// only from what it has signed.
     pub fn accepts(&self, signer: &Signer) -> Result<(), Refusal> {
         let Some(policy) = &self.policy else {
             return Ok(());
@@ -256,7 +268,7 @@ impl Signed<'_> {
         let names: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name)).collect();
         let names = names.join(" or ");
         Ok(Err(match reason {
-            Some(why) => format!("it is not signed by the key {names}: {why}"),
+            Some(why) => format!("it is not verified as signed by the key {names}: {why}"),
             None => "it is signed by a key, and the `proof` settings have no `keys`".to_owned(),
         }))
     }
@@ -273,6 +285,12 @@ impl Signed<'_> {
                 TRIGGERS.map(|name| format!("`{name}`")).join(" or ")
             )));
         };
+        // What cosign is given empty it does not ask for.
+        if sha == Some("") {
+            let why =
+                "its receipt names no commit, and an identity's workflow must be of the image's";
+            return Ok(Err(why.to_owned()));
+        }
         let expression = &identity.expression;
         let who = Who::Identity {
             identity,
@@ -282,7 +300,7 @@ impl Signed<'_> {
         Ok(match self.verify(&who)? {
             Ok(()) => Ok(format!("the identity `{expression}`")),
             Err(why) => Err(format!(
-                "it is not signed by the identity `{expression}`: {why}"
+                "it is not verified as signed by the identity `{expression}`: {why}"
             )),
         })
     }
@@ -295,4 +313,44 @@ fn trigger(der: &[u8]) -> Option<&'static str> {
         let value = [TRIGGER, &[length], name.as_bytes()].concat();
         der.windows(value.len()).any(|window| window == value)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_event_is_read_where_sigstore_writes_it() {
+        let der = |value: &[u8]| [b"\x30\x12", TRIGGER, value, b"\x30"].concat();
+        for (value, expected) in [
+            (&b"\x04push"[..], Some("push")),
+            (b"\x08schedule", Some("schedule")),
+            (b"\x11workflow_dispatch", Some("workflow_dispatch")),
+            (b"\x06pushes", None),
+            (b"\x05push", None),
+            (b"\x0cpull_request", None),
+            (b"\x00", None),
+        ] {
+            assert_eq!(trigger(&der(value)), expected, "{value:?}");
+        }
+        // The text alone is no event, wherever it is.
+        assert_eq!(trigger(b"\x04push"), None);
+    }
+
+    #[test]
+    fn a_bundle_names_the_key_that_is_tried_and_cannot_rule_one_out() {
+        let key = |name: &str| TrustedKey {
+            name: name.to_owned(),
+            path: name.into(),
+            hint: name.to_owned(),
+        };
+        let keys = [key("a"), key("b")];
+        let names = |hint: &str| {
+            let keys = candidates(&keys, hint).into_iter();
+            keys.map(|key| &*key.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names("b"), ["b"]);
+        assert_eq!(names(""), ["a", "b"]);
+        assert_eq!(names("x"), ["a", "b"]);
+    }
 }

@@ -92,7 +92,7 @@ impl ProofTable {
             ));
         }
         if let Some(name) = &self.github_repository
-            && name.split('/').filter(|part| !part.is_empty()).count() != 2
+            && !is_owner_and_name(name)
         {
             return Some(format!(
                 "has a `github-repository` that is not OWNER/NAME: `{name}`"
@@ -108,4 +108,14 @@ impl ProofTable {
             "names `{odd}`; a file must be relative to the workspace"
         ))
     }
+}
+
+/// Whether it is OWNER/NAME, as GitHub has it in certificates.
+fn is_owner_and_name(text: &str) -> bool {
+    let is_name = |text: &str| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        !text.is_empty() && text.chars().all(is_part)
+    };
+    text.split_once('/')
+        .is_some_and(|(owner, name)| is_name(owner) && is_name(name))
 }

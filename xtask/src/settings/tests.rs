@@ -119,6 +119,14 @@ fn who_is_believed_is_said_whole_or_not_at_all() {
             "not OWNER/NAME: `a`",
         ),
         (
+            "{ keys = [\"a\"], identity = \"^a$\", issuer = \"https://i\", github-repository = \"a//b\" }",
+            "not OWNER/NAME: `a//b`",
+        ),
+        (
+            "{ keys = [\"a\"], identity = \"^a$\", issuer = \"https://i\", github-repository = \"a/b/c\" }",
+            "not OWNER/NAME: `a/b/c`",
+        ),
+        (
             "{ keys = [\"a\"], trusted-root = \"r\" }",
             "`trusted-root` without an identity",
         ),

@@ -60,7 +60,7 @@ fn with_a_full_disk_it_fails_and_with_room_goes_on() {
 
     disk.resize(ROOM);
     assert_up(&bed);
-    bed.run(&["down"]).is(0, "", "the test bed is down\n");
+    assert_takes_its_rules_along(&bed);
 }
 
 #[track_caller]
@@ -99,6 +99,19 @@ fn assert_up(bed: &Bed) {
             .is_some_and(|bases| !bases.is_empty()),
         "{ran}"
     );
+}
+
+#[track_caller]
+fn assert_takes_its_rules_along(bed: &Bed) {
+    let status = bed.run(&["status", "--json"]).stdout;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let host = Path::new(status["engine"]["host"].as_str().unwrap());
+    let id = host.parent().and_then(Path::file_name).unwrap();
+    let mark = format!("agentgate-testbed[ -]{}", id.display());
+    let rules = || sh(&format!("iptables-save | grep --count '{mark}' || true"));
+    assert_eq!(rules(), "5");
+    bed.run(&["down"]).is(0, "", "the test bed is down\n");
+    assert_eq!(rules(), "0");
 }
 
 /// buildx keeps its builders' containers out of the engine's control group.

@@ -27,6 +27,7 @@ pub mod proof;
 mod prune;
 pub mod published;
 pub mod reference;
+pub mod referrers;
 pub mod refusal;
 pub mod registry;
 mod release;

@@ -29,7 +29,8 @@ pub(crate) use self::answer::{Unusable, goes_on};
 pub(crate) use self::deleter::{Deleter, Deletion};
 use self::endpoint::Endpoint;
 pub use self::puller::Puller;
-pub(crate) use self::pusher::{Pusher, Upload, WriteAccess};
+pub use self::pusher::Pusher;
+pub(crate) use self::pusher::{Put, Upload, WriteAccess};
 pub(crate) use self::tag_list::TagList;
 use crate::exec::Exec;
 use crate::reference::Repository;
@@ -38,26 +39,26 @@ use crate::retry::Retry;
 /// One repository in its registry, for who reads and writes it: both have the same connections and
 /// tokens.
 #[derive(Clone)]
-pub(crate) struct Registry(Endpoint);
+pub struct Registry(Endpoint);
 
 impl Registry {
     /// The registry of `repository`. Each request is tried again by itself. On the test bed its
     /// registry stands for Docker Hub.
-    pub(crate) fn new(exec: &Exec, repository: &Repository) -> Registry {
+    pub fn new(exec: &Exec, repository: &Repository) -> Registry {
         Registry(Endpoint::new(exec, repository))
     }
 
     /// [`Registry::new`] for who tries whole steps again, as `steps` says, and observes anew each time:
     /// a request is sent once, and is answered within the time of a step.
-    pub(crate) fn in_steps(exec: &Exec, repository: &Repository, steps: Retry) -> Registry {
+    pub fn in_steps(exec: &Exec, repository: &Repository, steps: Retry) -> Registry {
         Registry(Endpoint::in_steps(exec, repository, steps))
     }
 
-    pub(crate) fn puller(&self) -> Puller {
+    pub fn puller(&self) -> Puller {
         Puller::of(self.0.clone(), Access::Pull)
     }
 
-    pub(crate) fn pusher(&self) -> Pusher {
+    pub fn pusher(&self) -> Pusher {
         Pusher::of(self.0.clone())
     }
 

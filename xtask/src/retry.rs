@@ -60,7 +60,7 @@ impl Error for Transient {
 
 /// How long a step is tried again.
 #[derive(Clone, Copy)]
-pub(crate) struct Retry {
+pub struct Retry {
     /// How often at most, after the first try.
     pub(crate) times: u32,
     /// How long at most, from the first failure on.
@@ -74,7 +74,7 @@ pub(crate) struct Retry {
 
 impl Retry {
     /// For who has a policy of its own above.
-    pub(crate) const NEVER: Retry = Retry {
+    pub const NEVER: Retry = Retry {
         times: 0,
         time: Duration::ZERO,
         is_announced: false,
@@ -83,14 +83,14 @@ impl Retry {
     };
 
     /// For a single request. Pauses are short and not announced: many requests may wait at once.
-    pub(crate) const BRIEFLY: Retry = Retry {
+    pub const BRIEFLY: Retry = Retry {
         times: 3,
         time: Duration::from_mins(2),
         ..Retry::NEVER
     };
 
     /// For a step of several requests: as often as `time` allows.
-    pub(crate) fn within(time: Duration) -> Retry {
+    pub fn within(time: Duration) -> Retry {
         Retry {
             times: u32::MAX,
             time,

@@ -7,7 +7,7 @@ pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// An in-toto statement, the only layer of an attestation (BuildKit, `attestation-storage.md`).
-pub(super) const IN_TOTO: &str = "application/vnd.in-toto+json";
+pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
 
 /// Whether it is the type of an index.
 pub(super) fn is_index(media_type: &str) -> bool {

@@ -205,6 +205,10 @@ impl Asked<'_> {
                 "where tags cannot be overwritten, let the registry make an exception of \
                  `latest`, or release with `--latest never`"
             }
+            status if self.is_immutable(status, said) && is_kept_anew(self.what) => {
+                "where tags cannot be overwritten, let the registry make an exception of `sha256-*`, \
+                 `state-*` and `latest`"
+            }
             status if self.is_immutable(status, said) => {
                 "a tag is written once there: take another one, or delete it in the registry"
             }
@@ -236,6 +240,12 @@ impl Asked<'_> {
             self.what
         )
     }
+}
+
+/// Whether a tag is one that is written again with each proof or record.
+fn is_kept_anew(what: &str) -> bool {
+    let (_, tag) = what.rsplit_once(':').unwrap_or_default();
+    tag.starts_with("sha256-") || tag.starts_with("state-")
 }
 
 pub(super) fn is_forbidden(status: StatusCode) -> bool {

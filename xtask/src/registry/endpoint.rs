@@ -1,6 +1,6 @@
 //! Where a repository is: what reading, writing and deleting have in common.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::transport::Transport;
@@ -19,6 +19,16 @@ pub(super) struct Endpoint {
     transport: Arc<Transport>,
     /// The repository's name for other programs.
     place: Arc<str>,
+    known: Arc<Known>,
+}
+
+/// What was learned of a registry, so that it is asked once.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Whether it has the referrers API (distribution-spec 1.1, "Listing Referrers").
+    pub(super) has_referrers: OnceLock<bool>,
+    /// Set once the repository has the empty configuration of artifacts.
+    pub(super) has_empty: OnceLock<()>,
 }
 
 impl Endpoint {
@@ -51,11 +61,16 @@ impl Endpoint {
         Endpoint {
             transport: Arc::new(Transport::new(exec, repository, host, retry, limit)),
             place: place.into(),
+            known: Arc::default(),
         }
     }
 
     pub(super) fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    pub(super) fn known(&self) -> &Known {
+        &self.known
     }
 
     /// The repository's name for other programs: on the test bed, in the test bed's registry.

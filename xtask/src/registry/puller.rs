@@ -1,6 +1,7 @@
 //! Reads a repository: tags, manifests and blobs. Asks for permission to pull, and for no more.
 
 mod blob;
+mod referrers;
 mod tags;
 
 use std::io::{self, ErrorKind, Read};
@@ -12,7 +13,7 @@ use url::Url;
 
 use super::address;
 use super::answer::{Access, Unusable};
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Known};
 use super::token::Scopes;
 use super::transport::{Answer, Body, Request, Transport};
 use super::verified::Verified;
@@ -58,6 +59,10 @@ impl Puller {
     /// The repository's name for other programs: on the test bed, in the test bed's registry.
     pub(crate) fn place(&self) -> &str {
         self.endpoint.place()
+    }
+
+    pub(super) fn known(&self) -> &Known {
+        self.endpoint.known()
     }
 
     pub(super) fn transport(&self) -> &Transport {
@@ -160,9 +165,21 @@ impl Puller {
 
     /// The bytes of a blob that is a document; none when the registry says that it is absent.
     pub fn small_blob(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
+        self.blob_within(digest, LONGEST)
+    }
+
+    /// The bytes of a blob; none when the registry says that it is absent.
+    ///
+    /// Fails with [`Unusable`] when they are more than `most`.
+    pub(crate) fn blob_within(
+        &self,
+        digest: &Digest,
+        most: u64,
+    ) -> anyhow::Result<Option<Vec<u8>>> {
         let what = self.repository().by_digest(digest);
         let url = self.transport().url(&["blobs", digest.as_str()], &what)?;
-        let (answer, bytes) = self.fetch(&self.request(Method::GET, url, ANY, &what))?;
+        let request = self.request(Method::GET, url, ANY, &what);
+        let (answer, bytes) = self.fetch_within(&request, most)?;
         let by = address::origin(&answer.url);
         let Some(bytes) = self.document(answer, bytes, &what)? else {
             return Ok(None);
@@ -174,10 +191,19 @@ impl Puller {
     /// The answer to a request, and its body where there is one to read. Asks again where the connection
     /// breaks before its end.
     fn fetch(&self, request: &Request) -> anyhow::Result<(Answer, Option<Vec<u8>>)> {
+        self.fetch_within(request, LONGEST)
+    }
+
+    /// [`Puller::fetch`] of a body of at most `most` bytes.
+    fn fetch_within(
+        &self,
+        request: &Request,
+        most: u64,
+    ) -> anyhow::Result<(Answer, Option<Vec<u8>>)> {
         self.transport().retrying(|| {
             let mut answer = self.transport().send_once(request)?;
             let is_there = answer.status == StatusCode::OK;
-            let bytes = is_there.then(|| read(&mut answer, request.what));
+            let bytes = is_there.then(|| read(&mut answer, request.what, most));
             Ok((answer, bytes.transpose()?))
         })
     }
@@ -206,14 +232,14 @@ impl Puller {
 }
 
 /// The body of an answer about `what`.
-fn read(answer: &mut Answer, what: &str) -> anyhow::Result<Vec<u8>> {
+fn read(answer: &mut Answer, what: &str, most: u64) -> anyhow::Result<Vec<u8>> {
     let by = address::origin(&answer.url);
-    answer.read(LONGEST).map_err(|error| {
+    answer.read(most).map_err(|error| {
         if matches!(error, ureq::Error::BodyExceedsLimit(_)) {
             let text = format!(
                 "`{by}` answers for `{what}` with more than {} MiB, which is no document of an \
                  image; hint: delete it there, or leave it out",
-                LONGEST >> 20
+                most >> 20
             );
             return Unusable(text).into();
         }

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use anyhow::{anyhow, ensure};
-use ureq::http::header::LOCATION;
+use ureq::http::header::{HeaderName, LOCATION};
 use ureq::http::{Method, StatusCode};
 use url::Url;
 
@@ -14,16 +14,18 @@ use super::puller::Puller;
 use super::token::Scopes;
 use super::transport::{Answer, Body, Request, Transport};
 use super::wire::Time;
-use crate::oci::Digest;
+use crate::oci::{Digest, EMPTY_BYTES};
 use crate::printable::short;
 use crate::reference::Repository;
 use crate::retry::Transient;
 use crate::stop::Stop;
 
 const ANY: &str = "*/*";
+/// The subject of a manifest that the registry lists by itself.
+const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 
 /// Writes to one repository; threads may share it.
-pub(crate) struct Pusher {
+pub struct Pusher {
     /// Reads with the permission to push, so that one token does for both.
     puller: Puller,
     /// A repository of the same registry, from which blobs can be mounted.
@@ -217,6 +219,28 @@ impl Pusher {
         Err(asked.refused(status, &said))
     }
 
+    /// Uploads the bytes of a small blob, without asking first whether the registry has it.
+    pub(crate) fn send_blob(&self, digest: &Digest, bytes: &[u8]) -> anyhow::Result<()> {
+        let what = self.puller.repository().by_digest(digest);
+        let open = || -> io::Result<Box<dyn Read + '_>> { Ok(Box::new(bytes)) };
+        let size = u64::try_from(bytes.len())?;
+        self.transport().retrying(|| {
+            let begun = self.begin(&what)?;
+            self.finish(begun, digest, &what, size, &open)
+        })
+    }
+
+    /// Uploads the configuration of artifacts that have none, once for each repository.
+    pub(crate) fn send_empty(&self) -> anyhow::Result<()> {
+        let known = &self.puller.known().has_empty;
+        if known.get().is_none() {
+            let size = u64::try_from(EMPTY_BYTES.len())?;
+            self.upload(&Digest::of(EMPTY_BYTES), size, || Ok(EMPTY_BYTES))?;
+            let _ = known.set(());
+        }
+        Ok(())
+    }
+
     /// Pushes an index or manifest as `version`, a tag or its own digest, and reads the digest back.
     ///
     /// Fails when the registry then has another digest there: another push came between.
@@ -227,14 +251,11 @@ impl Pusher {
         bytes: &[u8],
     ) -> anyhow::Result<()> {
         let what = self.puller.repository().named(version);
-        let url = self.transport().url(&["manifests", version], &what)?;
-        let request = Request {
-            content_type: Some(media_type),
-            body: Body::Bytes(bytes),
-            ..self.puller.request(Method::PUT, url, ANY, &what)
-        };
         self.transport()
-            .retrying(|| self.put_manifest(&request, &what))?;
+            .retrying(|| match self.put(version, media_type, bytes)? {
+                Put::Done { .. } => Ok(()),
+                Put::Lacks(why) => Err(why.into()),
+            })?;
         let pushed = Digest::of(bytes);
         let Some(found) = self.puller.digest(version)? else {
             let text = format!(
@@ -251,25 +272,49 @@ impl Pusher {
         Ok(())
     }
 
-    /// Sends an index or a manifest once. What it names was uploaded before.
-    ///
-    /// Fails with [`Transient`] when the registry does not know of that yet: the distribution project's forgets
-    /// a blob for the moment in which somebody else uploads it, too.
-    fn put_manifest(&self, request: &Request, what: &str) -> anyhow::Result<()> {
-        let mut answer = self.transport().send_once(request)?;
+    /// Sends an index or a manifest once, and reads nothing back.
+    pub(crate) fn put(&self, version: &str, media_type: &str, bytes: &[u8]) -> anyhow::Result<Put> {
+        let what = self.puller.repository().named(version);
+        let url = self.transport().url(&["manifests", version], &what)?;
+        let request = Request {
+            content_type: Some(media_type),
+            body: Body::Bytes(bytes),
+            ..self.puller.request(Method::PUT, url, ANY, &what)
+        };
+        let mut answer = self.transport().send_once(&request)?;
         let status = answer.status;
         if status.is_success() {
-            return Ok(());
+            let subject = answer.header(SUBJECT).and_then(|it| it.trim().parse().ok());
+            let is_created = status == StatusCode::CREATED;
+            return Ok(Put::Done {
+                subject,
+                is_created,
+            });
         }
         let said = answer.said();
         if said.has(&["MANIFEST_BLOB_UNKNOWN"]) {
             let by = address::origin(&answer.url);
             let text = format!("`{by}` does not take `{what}` yet ({status}){said}");
-            return Err(Transient::new(format!("{text}; hint: run this again")).into());
+            return Ok(Put::Lacks(Transient::new(format!(
+                "{text}; hint: run this again"
+            ))));
         }
-        let asked = self.transport().asked(&answer.url, what, Access::Push);
+        let asked = self.transport().asked(&answer.url, &what, Access::Push);
         Err(asked.refused(status, &said))
     }
+}
+
+/// What became of a manifest that was sent.
+pub(crate) enum Put {
+    Done {
+        /// The manifest of which the registry itself lists it as a referrer (`OCI-Subject`).
+        subject: Option<Digest>,
+        /// Whether it says that it has stored it, and nothing vaguer than that.
+        is_created: bool,
+    },
+    /// The registry does not know something that it names: that is gone, or the registry is late. The
+    /// distribution project's forgets a blob for the moment in which somebody else uploads it, too.
+    Lacks(Transient),
 }
 
 /// Names the digest in an upload's address. What else is in its query may be signed, and stays as it is.

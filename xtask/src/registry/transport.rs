@@ -5,6 +5,7 @@ mod authorize;
 mod known;
 mod message;
 
+use std::fmt;
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -176,15 +177,15 @@ impl Transport {
             let refused = |why: &str| {
                 let (by, what) = (address::origin(&url), request.what);
                 let location = short(location);
-                anyhow!(
+                LedAway(format!(
                     "`{by}` leads from `{what}` to `{location}`, which is refused: {why}; hint: ask \
                      the registry's operator"
-                )
+                ))
             };
             let next = address::follow(&url, location).map_err(|why| refused(&why))?;
             if !address::is_same_origin(&url, &next) {
                 if request.stays {
-                    return Err(refused("it is somebody else's"));
+                    return Err(refused("it is somebody else's").into());
                 }
                 authorization = None;
             }
@@ -250,6 +251,18 @@ impl Transport {
         Ok(Answer::new(url.clone(), response))
     }
 }
+
+/// A redirect that is not followed.
+#[derive(Debug)]
+pub(super) struct LedAway(String);
+
+impl fmt::Display for LedAway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for LedAway {}
 
 /// The error for a request without an answer.
 fn unreachable(error: ureq::Error, url: &Url, what: &str) -> anyhow::Error {

@@ -26,6 +26,7 @@ mod proof;
 mod prune;
 mod push;
 mod quirks;
+mod referrers;
 mod release;
 mod specification;
 mod tags;

@@ -111,7 +111,7 @@ fn names(answer: &Answer, bytes: Option<Vec<u8>>, what: &str) -> anyhow::Result<
 }
 
 /// The page after the one of an answer.
-fn next_page(answer: &Answer, what: &str) -> anyhow::Result<Option<Url>> {
+pub(super) fn next_page(answer: &Answer, what: &str) -> anyhow::Result<Option<Url>> {
     let headers = answer.all(&LINK).ok_or_else(|| "it is not text".to_owned());
     let next = headers.and_then(|headers| link::next(headers, &answer.url));
     next.map_err(|why| {

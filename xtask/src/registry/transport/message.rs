@@ -38,7 +38,8 @@ pub(crate) struct Request<'a> {
     pub(crate) content_type: Option<&'a str>,
     pub(crate) body: Body<'a>,
     pub(crate) time: Time,
-    /// Whether it goes to nobody else, whatever the answer says: it has a secret in it.
+    /// Whether it goes to nobody else, whatever the answer says: it has a secret in it, or is one that only
+    /// the registry itself can answer. A redirect elsewhere is [`super::LedAway`].
     pub(crate) stays: bool,
 }
 

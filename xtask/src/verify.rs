@@ -10,13 +10,10 @@ mod prove;
 use std::env;
 use std::path::PathBuf;
 
-pub(crate) use self::claim::Receipts;
-#[expect(
-    unused_imports,
-    reason = "for a release, which has proofs from elsewhere"
-)]
-pub(crate) use self::claim::unproven;
-pub use self::claim::{Claim, NONE, ReleaseImage, Unproven, read_receipt, receipt_file};
+pub use self::claim::{
+    Claim, NONE, ReleaseImage, Unproven, bundle_file, read_receipt, receipt_file,
+};
+pub(crate) use self::claim::{Receipts, read_bundle, unproven};
 #[expect(unused_imports, reason = "for a release, which attaches the bundles")]
 pub(crate) use self::prove::{Seen, SeenPlatform};
 pub(crate) use self::prove::{ToProve, prove};

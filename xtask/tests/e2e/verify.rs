@@ -8,6 +8,7 @@ mod good;
 mod indexes;
 mod killed;
 mod matrix;
+mod signed;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

@@ -8,6 +8,7 @@ mod good;
 mod indexes;
 mod killed;
 mod matrix;
+mod printed;
 mod signed;
 
 use std::path::Path;

@@ -122,7 +122,7 @@ fn what_could_not_be_signed_is_refused_before_any_check() {
     let partial = ["--sign=ours.key", "--only", "seed", &*index];
     let ran = Ran::of(&mut signing.verify(&partial));
     assert_eq!(ran.code, Some(2), "{ran:#?}");
-    assert!(!signing.receipts().exists());
+    assert!(walk(&signing.receipts()).is_empty());
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn what_fails_is_not_signed_and_an_older_bundle_goes() {
     let older = receipt.with_extension("sigstore.json");
     fs::write(&older, "of an older receipt").unwrap();
     assert_eq!(Ran::of(&mut signing.verify(&args)).code, Some(1));
-    assert_eq!(receipts(), [receipt.clone()]);
+    assert_eq!(&receipts(), std::slice::from_ref(receipt));
 }
 
 /// All files below a folder.
@@ -264,10 +264,7 @@ fn the_good_image_gets_a_proof_that_anybody_can_check() {
         &["it is of another image", "it is of the index"],
     );
     signing.set("proof = { keys = ['theirs.pub'] }");
-    refused(
-        &check(&index),
-        &["it is not signed by the key `theirs.pub`"],
-    );
+    refused(&check(&index), &["signed by the key `theirs.pub`"]);
     signing.set("");
     refused(&check(&index), &["nobody's proof is believed"]);
 

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Image;
+use super::indexes::Published;
 use crate::common::{Ran, command};
 use crate::world::{image, root, xtask};
 
@@ -35,21 +36,26 @@ fn hostile() -> Image {
 const ONLY: &str = "seed-1-build,contract-starts,contract-environment,pid1-stdout,pid1-entrypoint,agent-packages,\
                     hardening-setuid,hardening-world-writable,image-revision,image-created";
 
-/// Fails if anything in the text is more than text.
+/// Fails if a terminal would obey anything in the text.
 #[track_caller]
-fn assert_tame(what: &str, text: &str) {
-    // Our own colours and the block's moves are no image's.
+fn assert_shown(what: &str, text: &str) {
     let is_obeyed = |c: char| c.is_control() && !"\n\t".contains(c) || c == '\u{202e}';
     assert!(!text.contains(is_obeyed), "{what}: {text:?}");
+    assert!(
+        text.contains("add-mask"),
+        "{what}: nothing hostile is in it: {text}"
+    );
+}
+
+/// The same, and if GitHub's runner would.
+#[track_caller]
+fn assert_tame(what: &str, text: &str) {
+    assert_shown(what, text);
     for line in text.lines() {
         let line = line.trim_start();
         assert!(!line.starts_with("::"), "{what}: {line:?}");
         assert!(!line.contains("##["), "{what}: {line:?}");
     }
-    assert!(
-        text.contains("add-mask"),
-        "{what}: nothing hostile is in it: {text}"
-    );
 }
 
 #[test]
@@ -72,8 +78,7 @@ fn a_hostile_image_is_shown_and_never_obeyed() {
     assert_tame("stderr", &ran.stderr);
     assert_tame("the summary", &fs::read_to_string(file("summary")).unwrap());
     // No runner reads it as a log.
-    let junit = fs::read_to_string(file("junit.xml")).unwrap();
-    assert_tame("JUnit", &junit.replace("##[", ""));
+    assert_shown("JUnit", &fs::read_to_string(file("junit.xml")).unwrap());
     let outputs = outputs(&file("outputs"));
     let named: Vec<&str> = outputs.iter().map(|(name, _)| &**name).collect();
     assert_eq!(named, ["digest", "proven", "receipts", "bundles"]);
@@ -118,7 +123,27 @@ fn a_terminal_shows_a_hostile_image_as_text() {
     // What we send ourselves: colours, and how a block of lines is drawn anew in its place.
     let own = regex::Regex::new("\u{1b}\\[[0-9;]*[mABKGJ]|\r").unwrap();
     assert!(!shown.contains("\u{1b}[2J"), "{shown:?}");
-    assert_tame("the terminal", &own.replace_all(&shown, ""));
+    // A block of lines is drawn nowhere but on a terminal.
+    assert_shown("the terminal", &own.replace_all(&shown, ""));
+}
+
+#[test]
+fn platforms_of_a_hostile_index_are_shown_as_text() {
+    let published = Published::new(None);
+    let mut evil = published.other.clone();
+    evil["platform"] = json!({ "os": EVIL, "architecture": EVIL, "variant": EVIL });
+    let name = published.index("evil", &[&published.good, &published.arm64, &evil]);
+    let folder = tempfile::tempdir().unwrap();
+    let summary = folder.path().join("summary");
+    let args = ["--pull", "--platform", "linux/amd64", "--only", "index"];
+    let mut verify = xtask(&["verify", &name, "--receipt-dir"]);
+    verify.arg(folder.path()).args(args);
+    verify.env("GITHUB_STEP_SUMMARY", &summary);
+    let ran = Ran::of(&mut verify);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert_tame("stdout", &ran.stdout);
+    assert_tame("stderr", &ran.stderr);
+    assert_tame("the summary", &fs::read_to_string(summary).unwrap());
 }
 
 /// The outputs as the runner reads them (actions/runner, `FileCommandManager.cs`).

@@ -10,6 +10,7 @@ mod dev;
 mod engines;
 mod faults;
 mod held;
+mod killed;
 mod merge;
 mod provenance;
 pub(crate) mod proxy;

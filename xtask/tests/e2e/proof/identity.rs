@@ -264,3 +264,35 @@ fn an_identity_is_believed_for_what_it_is_named_for() {
         "it is signed by a key, and the `proof` settings have no `keys`"
     );
 }
+
+#[test]
+fn what_a_root_has_is_asked_for_whatever_the_environment_says() {
+    let Some(scene) = Scene::with_authorities() else {
+        return;
+    };
+    scene.key("log");
+    let statement = verification().statement().to_bytes();
+    let bundle = scene.keyless("root", &GOOD, &statement);
+    for name in ["TLOG", "SCT"] {
+        scene
+            .exec
+            .set_var(&format!("COSIGN_INSECURE_IGNORE_{name}"), "true");
+    }
+    let log = "url=https://log.example,public-key=log.pub,start-time=2024-01-01T00:00:00Z";
+    for (more, expected) in [
+        (String::new(), ""),
+        (format!("--rekor={log}"), "failed to verify log inclusion"),
+        (
+            format!("--ctfe={log}"),
+            "failed to verify signed certificate timestamp",
+        ),
+    ] {
+        let create = format!(
+            "trusted-root create --fulcio=url=https://root.example,certificate-chain=root.crt {more} --out root.json"
+        );
+        scene.run("cosign", &create).succeeded();
+        let why = why_no_proof(&scene.trust(PROOF), &bundle);
+        assert!(why.contains(expected), "{more}: {why}");
+        assert_eq!(why.is_empty(), expected.is_empty(), "{more}: {why}");
+    }
+}

@@ -39,7 +39,7 @@ use crate::retry::Retry;
 use crate::settings::Signing;
 use crate::stop::Stop;
 use crate::tags;
-use crate::verify::{self, Receipts};
+use crate::verify::{self, Receipts, ToProve};
 use crate::version::Version;
 
 const EXAMPLES: &str = "\
@@ -300,9 +300,14 @@ fn prove(ctx: &Ctx, plan: &ReleasePlan) -> anyhow::Result<()> {
     if plan.verify.is_empty() {
         return Ok(());
     }
-    let name = ctx.settings.repository.by_digest(&plan.digest);
     let platforms: Vec<_> = plan.verify.iter().map(|(platform, _)| *platform).collect();
-    verify::prove(ctx, &name, &platforms, &plan.revision)
+    let wanted = ToProve {
+        digest: &plan.digest,
+        platforms: &platforms,
+        revision: &plan.revision,
+        sign: None,
+    };
+    verify::prove(ctx, &wanted).map(drop)
 }
 
 /// Fails when somebody else released during the question or the verification.

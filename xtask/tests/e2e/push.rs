@@ -18,6 +18,7 @@ mod pull_request;
 mod reproduce;
 mod sbom;
 
+pub(crate) use self::agent::Checkout;
 use std::fs;
 use std::path::PathBuf;
 

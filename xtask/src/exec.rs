@@ -6,6 +6,7 @@ mod cleanup;
 mod ended;
 mod running;
 mod terminal;
+pub(crate) mod tied;
 
 use std::env;
 use std::ffi::OsString;
@@ -106,10 +107,16 @@ impl Exec {
         program: &str,
         args: &[impl AsRef<str>],
     ) -> anyhow::Result<ExitStatus> {
+        self.attend(
+            Command::from(self.cmd(program, args)),
+            &quoted(program, args),
+        )
+    }
+
+    /// Runs `command`, which the user sees as `line`, to its end.
+    fn attend(&self, mut command: Command, line: &str) -> anyhow::Result<ExitStatus> {
         check()?;
-        let line = quoted(program, args);
-        self.echo(&line);
-        let mut command = Command::from(self.cmd(program, args));
+        self.echo(line);
         command.stdin(Stdio::null()).stdout(io::stderr());
         let status = Running::foreground(&mut command)
             .and_then(Running::wait)

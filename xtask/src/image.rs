@@ -15,6 +15,7 @@ mod files;
 mod layout;
 mod local;
 mod lock;
+mod made;
 mod merge;
 mod options;
 mod provenance;
@@ -35,7 +36,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask image                           this machine's platform, as :dev and :sha-…
   cargo xtask --testbed image                 the same on a machine without Docker
-  cargo xtask image --dry-run                 print the docker command line, build nothing
+  cargo xtask image --dry-run                 print the docker command lines, build nothing
   cargo xtask image --platform linux/arm64    another platform (needs emulation or a native node)
   cargo xtask image --node 22 --tag node22    another Node.js, under a tag of its own
   cargo xtask image --tag more --build-arg EXTRA_PACKAGES='make xz'    with more of Alpine's packages

@@ -86,6 +86,8 @@ pub enum Command {
     Testbed(testbed::command::Args),
     Test(test::Args),
     Completions(completions::Args),
+    #[command(hide = true)]
+    Tied(exec::tied::Args),
 }
 
 /// Runs a command as `run` has it, and says what went wrong.
@@ -120,6 +122,7 @@ pub fn run(command: Command, ctx: &Ctx) -> anyhow::Result<()> {
         Command::Doctor(args) => args.run(ctx),
         Command::Testbed(args) => args.run(ctx),
         Command::Test(args) => args.run(ctx),
+        Command::Tied(args) => args.run(&ctx.exec),
         // Completions know the ids of the checks.
         Command::Verify(_) | Command::Completions(_) => verify::become_verify(ctx),
     }

@@ -9,6 +9,8 @@ use crate::version;
 pub(crate) enum Kind {
     /// A version, `latest` or `dev`: what people pull. Never removed.
     Root,
+    /// What the registry keeps about a version, `state-v1.2.3`. Never removed.
+    Record,
     /// A build's own tag: a commit's, `sha-1ceb56b`, or a pull request's, `pr-12`.
     Build,
     /// One platform of a build, `sha-1ceb56b-linux-amd64`, which waits to be merged into `whole`.
@@ -24,6 +26,11 @@ impl Kind {
     pub(crate) fn of(name: &str) -> Kind {
         if version::of_tag(name).is_some() || ["latest", "dev"].contains(&name) {
             return Kind::Root;
+        }
+        if let Some(version) = name.strip_prefix("state-")
+            && version::of_tag(version).is_some()
+        {
+            return Kind::Record;
         }
         if is_build(name) {
             return Kind::Build;
@@ -45,7 +52,8 @@ impl Kind {
             Kind::Root => version::of_tag(name).is_some(),
             // A pull request's tag moves with each push to its branch.
             Kind::Build | Kind::Part { .. } => name.starts_with("sha-"),
-            Kind::Signature { .. } | Kind::Foreign => false,
+            // A version may be withdrawn, and restored.
+            Kind::Record | Kind::Signature { .. } | Kind::Foreign => false,
         }
     }
 }
@@ -108,6 +116,8 @@ mod tests {
             ("v1.2.3-rc.1", Kind::Root),
             ("latest", Kind::Root),
             ("dev", Kind::Root),
+            ("state-v1.2.3", Kind::Record),
+            ("state-v1.2.3-rc.1", Kind::Record),
             ("sha-1ceb56b", Kind::Build),
             (&*crate::tags::sha_name(&hex), Kind::Build),
             ("pr-12", Kind::Build),
@@ -133,6 +143,7 @@ mod tests {
             ("v1.2.3", true),
             ("pr-12", false),
             ("dev", false),
+            ("state-v1.2.3", false),
         ] {
             assert_eq!(Kind::of(name).is_written_once(name), once, "{name}");
         }
@@ -145,6 +156,11 @@ mod tests {
             "1.2.3",
             "v1.2",
             "edge",
+            "state-",
+            "state-1.2.3",
+            "state-latest",
+            "state-v1.2",
+            "state-v1.2.3.sig",
             "pr-",
             "pr-0",
             "pr-07",

@@ -10,9 +10,10 @@ mod prove;
 use std::env;
 use std::path::PathBuf;
 
-pub(crate) use self::claim::Receipts;
-pub(crate) use self::claim::unproven;
-pub use self::claim::{Claim, NONE, ReleaseImage, Unproven, read_receipt, receipt_file};
+pub use self::claim::{
+    Claim, NONE, ReleaseImage, Unproven, bundle_file, read_receipt, receipt_file,
+};
+pub(crate) use self::claim::{Receipts, read_bundle, unproven};
 pub(crate) use self::prove::{Seen, ToProve, prove};
 use crate::ctx::Ctx;
 use crate::exec;

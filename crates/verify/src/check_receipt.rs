@@ -13,10 +13,9 @@ use xtask::verify::{self, Args};
 
 use crate::check_set::check_set;
 use crate::checks::catalogue;
-use crate::command::asked;
 use crate::receipt::Receipt;
 use crate::receipt::validity::{self, Required};
-use crate::target::{self, Target};
+use crate::target::{self, ImageRequest, Target};
 
 /// A receipt, and the bundle that it was found in.
 struct Kept {
@@ -53,7 +52,7 @@ fn bundle(value: &Value) -> anyhow::Result<(Value, Bundle)> {
 
 pub(crate) fn run(args: &Args, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
     let kept = Kept::read(file)?;
-    let target = target::resolve(ctx, &asked(args))?;
+    let target = target::resolve(ctx, &ImageRequest::of(args))?;
     let named = args.revision.as_deref();
     let named = named.map(|name| git::commit(&ctx.root, name)).transpose()?;
     let revision = named.map(|named| named.revision);

@@ -69,7 +69,7 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
             receipts.display()
         )
     })?;
-    let target = target::resolve(ctx, &asked(args))?;
+    let target = target::resolve(ctx, &ImageRequest::of(args))?;
     if signer.is_some() {
         sign::check(&target)?;
     }
@@ -118,15 +118,6 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         platforms,
         seconds: report::tenths(begun.elapsed()),
     })
-}
-
-/// The image that the command line names.
-pub(crate) fn asked(args: &Args) -> ImageRequest<'_> {
-    ImageRequest {
-        image: args.image.as_deref(),
-        platforms: &args.platform,
-        pull: args.pull,
-    }
 }
 
 /// The folder for receipts, relative to the current one if it is below it.

@@ -93,14 +93,9 @@ impl Prover<'_> {
             used.check(&named).map_err(anyhow::Error::msg)?;
         }
         let path = receipt.write(self.receipts)?;
-        // What no engine has run is not signed, whatever the results say.
-        let bundle = match used {
-            Some(_) => self.sign(&receipt, &path)?,
-            None => Err("no container was started".to_owned()),
-        };
-        let (bundle, unsigned) = match bundle {
+        let (bundle, unsigned) = match self.sign(&receipt, used.is_some(), &path)? {
             Ok(bundle) => (bundle, None),
-            Err(why) => (None, self.signer.map(|_| why)),
+            Err(why) => (None, Some(why)),
         };
         Ok(PlatformReport {
             platform: subject.platform,
@@ -158,16 +153,22 @@ impl Prover<'_> {
         }
     }
 
-    /// Signs the receipt, if it is to be signed; or says why it must not be.
+    /// Signs the receipt, if it is to be signed; or says why it must not be. `has_run` says whether the engine
+    /// has told what it ran.
     fn sign(
         &self,
         receipt: &Receipt,
+        has_run: bool,
         path: &Path,
     ) -> anyhow::Result<Result<Option<PathBuf>, String>> {
         let Some(signer) = self.signer else {
             return Ok(Ok(None));
         };
-        Ok(sign::sign(signer, receipt, self.repository(), path)?.map(Some))
+        let verification = match sign::verification(receipt, has_run, self.repository())? {
+            Ok(verification) => verification,
+            Err(why) => return Ok(Err(why.to_owned())),
+        };
+        Ok(Ok(Some(sign::sign(signer, &verification, path)?)))
     }
 
     /// Where the image is published. In CI the settings may name another repository.

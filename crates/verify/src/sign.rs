@@ -58,32 +58,28 @@ fn refused(refusal: Refusal) -> anyhow::Error {
 
 const ONE_MANIFEST: &str = "a proof is of an index, and this is one manifest";
 
-/// Signs a receipt that was written to `path`; where the bundle is, or why there is none.
+/// Signs what a receipt says that was written to `path`; where the bundle is.
 pub(crate) fn sign(
     signer: &Signer,
-    receipt: &Receipt,
-    repository: &Repository,
+    verification: &Verification,
     path: &Path,
-) -> anyhow::Result<Result<PathBuf, String>> {
-    let verification = match verification(receipt, repository)? {
-        Ok(verification) => verification,
-        Err(why) => return Ok(Err(why)),
-    };
+) -> anyhow::Result<PathBuf> {
     let made = signer.sign(&verification.statement().to_bytes());
     let bundle = made.with_context(|| format!("failed to sign `{}`", path.display()))?;
     let file = bundle_file(path);
     let text = std::str::from_utf8(bundle.bytes()).context("a bundle is not UTF-8")?;
     xtask::report::write_whole(&file, text)
         .with_context(|| format!("failed to write the bundle `{}`", file.display()))?;
-    Ok(Ok(file))
+    Ok(file)
 }
 
-/// What is signed of a receipt, or why it must not be.
-fn verification(
+/// What is signed of a receipt, or why it must not be. `has_run` says whether the engine has told what it ran.
+pub(crate) fn verification(
     receipt: &Receipt,
+    has_run: bool,
     repository: &Repository,
-) -> anyhow::Result<Result<Verification, String>> {
-    let why = |why: &str| Ok(Err(why.to_owned()));
+) -> anyhow::Result<Result<Verification, &'static str>> {
+    let why = |why: &'static str| Ok(Err(why));
     let is = |wanted: fn(Status) -> bool| receipt.results.iter().any(|one| wanted(one.status));
     if receipt.execution == Execution::Static {
         return why("nothing was executed");
@@ -93,6 +89,9 @@ fn verification(
     }
     if is(is_bad) {
         return why("not every check passed");
+    }
+    if !has_run {
+        return why("no container was started");
     }
     let (Some(index), Some(manifest)) = (&receipt.index, &receipt.manifest) else {
         return why(ONE_MANIFEST);
@@ -113,11 +112,11 @@ mod tests {
     use super::*;
     use crate::receipt::tests::{digest, good};
 
-    fn judge(change: impl Fn(&mut Receipt)) -> Result<Verification, String> {
+    fn judge(change: impl Fn(&mut Receipt)) -> Result<Verification, &'static str> {
         let mut receipt = good();
         change(&mut receipt);
         let repository = "agentgate/agent".parse().unwrap();
-        verification(&receipt, &repository).unwrap()
+        verification(&receipt, true, &repository).unwrap()
     }
 
     #[test]
@@ -156,6 +155,9 @@ mod tests {
         );
         let judged = judge(|one| one.execution = Execution::Static);
         assert_eq!(judged.unwrap_err(), "nothing was executed");
+        let repository = "agentgate/agent".parse().unwrap();
+        let judged = verification(&good(), false, &repository).unwrap();
+        assert_eq!(judged.unwrap_err(), "no container was started");
         assert_eq!(judge(|one| one.index = None).unwrap_err(), ONE_MANIFEST);
         assert_eq!(judge(|one| one.manifest = None).unwrap_err(), ONE_MANIFEST);
     }

@@ -1,4 +1,6 @@
 //! The command line of `docker buildx build`, decided by what was observed.
+//!
+//! It names no image: a buildx that goes on although xtask was killed has no name to give.
 
 use std::path::Path;
 
@@ -11,7 +13,6 @@ use crate::platform::{self, Platform};
 pub(super) struct Line<'a> {
     /// None: the builder's own.
     pub(super) platforms: &'a [Platform],
-    pub(super) references: &'a [String],
     /// buildx's `--provenance`.
     pub(super) provenance: &'a str,
     /// buildx's `--sbom`.
@@ -35,9 +36,6 @@ impl Line<'_> {
         flag("--file", &settings.dockerfile.display().to_string());
         if !self.platforms.is_empty() {
             flag("--platform", &platform::join(self.platforms));
-        }
-        for reference in self.references {
-            flag("--tag", reference);
         }
         let other_base = request.other_base()?;
         if let (Some(base), Some(other)) = (&request.base, &other_base) {

@@ -106,7 +106,6 @@ impl Export {
             let metadata_file = own.join("build-metadata.json");
             let line = Line {
                 platforms,
-                references: &[],
                 provenance: match purpose {
                     Purpose::Push => options.provenance.flag(),
                     Purpose::Compare(_) => NONE,

@@ -11,7 +11,8 @@ use super::builder::{self, End};
 use super::command::Line;
 use super::diagnosis::Failed;
 use super::docker_save::Saved;
-use super::files::remove_old;
+use super::files::{RunFolder, remove_old};
+use super::made::{self, Made};
 use super::provenance::NONE;
 use super::request::Request;
 use super::steps::{self, Ran};
@@ -26,7 +27,7 @@ use crate::report;
 use crate::stop::Stop;
 use crate::tags::Tag;
 
-/// A build that is decided: everything the command line says.
+/// A build that is decided: everything the command line says, and the names that its image gets then.
 #[derive(Debug, Serialize)]
 pub(super) struct LocalPlan {
     references: Vec<String>,
@@ -55,19 +56,21 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     let tags = tags(request)?;
     request.enter_testbed()?;
     let ctx = request.ctx;
-    let metadata_file = ctx.records().join("build-metadata.json");
-    let plan = |target: Target| plan(request, target, &tags, &metadata_file);
+    let plan = |target: Target, folder: &Path| {
+        plan(request, target, &tags, &folder.join("build-metadata.json"))
+    };
     if request.options.dry_run {
-        return plan(examined(request)?)?.print(ctx.json);
+        return plan(examined(request)?, &ctx.records())?.print(ctx.json);
     }
-    // Two at once would take each other's metadata file and record.
+    // Two at once would take each other's record.
     let _lock = lock::take(&ctx.records().join("local.lock"))?;
+    let folder = RunFolder::new(&ctx.records())?;
     let target = match quick(request) {
         Some(target) => target,
         None => examined(request)?,
     };
     let has_run = target.is_examined;
-    let built = apply(request, &plan(target)?, has_run)?;
+    let built = apply(request, &plan(target, folder.path())?, has_run)?;
     built.report(ctx)?;
     match sizes::over_budget(&built.platforms, &ctx.settings) {
         Some(excess) if built.digest.is_some() => bail!(excess),
@@ -131,7 +134,6 @@ fn plan(
     let references: Vec<String> = tags.iter().map(|tag| tag.reference.clone()).collect();
     let line = Line {
         platforms: &target.platforms,
-        references: &references,
         // They carry a fresh id, which would give every local build of one commit another digest.
         provenance: NONE,
         sbom: NONE,
@@ -161,6 +163,9 @@ impl LocalPlan {
             return report::print_json(self);
         }
         crate::say::outln!("{}", docker::quoted(&self.command));
+        for reference in &self.references {
+            crate::say::outln!("{}", made::naming(&self.metadata_file, reference));
+        }
         Ok(())
     }
 }
@@ -171,9 +176,7 @@ fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<L
     note_dirty(&plan.dirty);
     let previous = LastBuild::read(ctx).ok().flatten();
     let unpacked = export::known(ctx);
-    for file in [&LastBuild::record(ctx), &plan.metadata_file] {
-        remove_old(file)?;
-    }
+    remove_old(&LastBuild::record(ctx))?;
     let start = Instant::now();
     buildx::build(&ctx.exec, &plan.command).map_err(|error| {
         let failed = Failed {
@@ -187,7 +190,11 @@ fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<L
     let seconds = rounded(start.elapsed());
     let text = std::fs::read_to_string(&plan.metadata_file)
         .with_context(|| format!("failed to read `{}`", plan.metadata_file.display()))?;
-    let Made { digest, platform } = Made::parse(&text)?;
+    let made = Made::parse(&text)?;
+    made.name(&ctx.exec, &plan.references)?;
+    let Made {
+        digest, platform, ..
+    } = made;
     let reference = plan.references.first().context("the build has no tag")?;
     let own = match (plan.platforms.as_slice(), platform) {
         ([], None) => Some(docker::image_platform(&ctx.exec, reference)?),
@@ -305,74 +312,5 @@ impl Loaded<'_> {
             platforms.push(BuiltPlatform::unknown(platform, size));
         }
         Ok(platforms)
-    }
-}
-
-/// What buildx's metadata file says of an image.
-#[derive(Debug, PartialEq, Eq)]
-struct Made {
-    /// None from the classic image store, which keeps no manifest: there the file has the
-    /// configuration's digest under both names.
-    digest: Option<Digest>,
-    /// Given for a single manifest, by some versions of buildx.
-    platform: Option<Platform>,
-}
-
-impl Made {
-    fn parse(metadata: &str) -> anyhow::Result<Made> {
-        let metadata: serde_json::Value =
-            serde_json::from_str(metadata).context("buildx's metadata file is not JSON")?;
-        let field = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
-        let digest = field("containerimage.digest")
-            .context("buildx's metadata file names no `containerimage.digest`")?;
-        let is_config = field("containerimage.config.digest") == Some(digest);
-        let digest: Digest = digest
-            .parse()
-            .map_err(anyhow::Error::msg)
-            .context("bad `containerimage.digest` in buildx's metadata file")?;
-        let platform = &metadata["containerimage.descriptor"]["platform"];
-        let os = platform["os"].as_str().unwrap_or_default();
-        let arch = platform["architecture"].as_str().unwrap_or_default();
-        Ok(Made {
-            digest: (!is_config).then_some(digest),
-            platform: Platform::of_machine(os, arch),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_digest_is_never_that_of_the_configuration() {
-        let (image, config) = (Digest::of(b"image"), Digest::of(b"config"));
-        let metadata = |digest: &Digest, more: &str| {
-            format!(r#"{{"containerimage.digest":"{digest}"{more}}}"#)
-        };
-        let of_config = format!(r#","containerimage.config.digest":"{config}""#);
-        let of_platform = r#","containerimage.descriptor":
-            {"platform":{"architecture":"arm64","os":"linux"}}"#;
-        for (metadata, digest, platform) in [
-            (metadata(&image, &of_config), Some(&image), None),
-            (
-                metadata(&image, of_platform),
-                Some(&image),
-                Some(Platform::LinuxArm64),
-            ),
-            (metadata(&config, &of_config), None, None),
-        ] {
-            let digest = digest.cloned();
-            let made = Made { digest, platform };
-            assert_eq!(Made::parse(&metadata).unwrap(), made, "{metadata}");
-        }
-        for wrong in [
-            "",
-            "{}",
-            r#"{"containerimage.digest":1}"#,
-            r#"{"containerimage.digest":"sha256:d"}"#,
-        ] {
-            assert!(Made::parse(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -6,14 +6,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::oci::{Shape, Unclear, parse_strictly};
+use crate::oci::{IN_TOTO, Shape, Unclear, parse_strictly};
 use crate::printable::Printable;
 
 /// The longest bundle in bytes. One with a whole receipt has 15 kB.
 pub const LONGEST_BUNDLE: u64 = 1 << 20;
 /// The form that is read and written; in a registry also the type of the layer that has it.
 pub const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// A bundle with one signed statement.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,10 +98,10 @@ impl Bundle {
         let parsed: Parsed = serde_json::from_value(value)
             .map_err(|why| Unclear::new(format!("it is no bundle with a statement: {why}")))?;
         let envelope = &parsed.dsse_envelope;
-        if envelope.payload_type != PAYLOAD_TYPE {
+        if envelope.payload_type != IN_TOTO {
             let other = Printable(&envelope.payload_type);
             return Err(Unclear::new(format!(
-                "it signs a payload of the type `{other}`, not `{PAYLOAD_TYPE}`"
+                "it signs a payload of the type `{other}`, not `{IN_TOTO}`"
             )));
         }
         let [signature] = &*envelope.signatures else {
@@ -184,7 +183,7 @@ pub(super) mod tests {
             "verificationMaterial": {"publicKey": {"hint": hint}},
             "dsseEnvelope": {
                 "payload": STANDARD.encode(statement.to_bytes()),
-                "payloadType": PAYLOAD_TYPE,
+                "payloadType": IN_TOTO,
                 "signatures": [{"sig": "AAAA"}],
             },
         })

@@ -39,6 +39,8 @@ pub(super) enum Who<'a> {
     Key(&'a Path),
     Identity {
         identity: &'a TrustedIdentity,
+        /// Whether the certificate must say whose run it is of.
+        names_repository: bool,
         /// The commit that the workflow was of.
         sha: Option<&'a str>,
         /// The event that started the workflow.
@@ -175,6 +177,7 @@ impl Who<'_> {
             }
             Who::Identity {
                 identity,
+                names_repository,
                 sha,
                 trigger,
             } => {
@@ -182,8 +185,10 @@ impl Who<'_> {
                 let mut args = vec!["--certificate-identity-regexp", &whole];
                 args.extend(["--certificate-oidc-issuer", &identity.issuer]);
                 // The identity of a reusable workflow is the same whoever calls it.
-                let repository = "--certificate-github-workflow-repository";
-                args.extend([repository, &identity.repository]);
+                if *names_repository {
+                    let repository = "--certificate-github-workflow-repository";
+                    args.extend([repository, &identity.repository]);
+                }
                 args.extend(["--certificate-github-workflow-trigger", trigger]);
                 if let Some(sha) = sha {
                     args.extend(["--certificate-github-workflow-sha", sha]);
@@ -276,6 +281,7 @@ mod tests {
         let who = |root: Option<Root>, sha: Option<&str>| {
             line(&Who::Identity {
                 identity: &identity(root),
+                names_repository: true,
                 sha,
                 trigger: "push",
             })

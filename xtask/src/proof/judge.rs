@@ -9,7 +9,7 @@ use super::time::future;
 use super::verification::Verification;
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::printable::Printable;
+use crate::printable;
 use crate::reference::Repository;
 use crate::version::Version;
 
@@ -85,7 +85,7 @@ fn receipt(verification: &Verification, wanted: &ProofWanted) -> Vec<String> {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        let found = Printable(found);
+        let found = printable::short(&found);
         Some(format!(
             "its receipt's `{field}` is `{found}`, not `{value}`"
         ))

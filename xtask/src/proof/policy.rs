@@ -41,7 +41,7 @@ pub(super) struct TrustedKey {
 pub(super) struct TrustedIdentity {
     pub(super) expression: Expression,
     pub(super) issuer: String,
-    /// `OWNER/NAME` on GitHub.
+    /// `OWNER/NAME` on GitHub: whose runs may sign.
     pub(super) repository: String,
     /// Sigstore's public roots without one.
     pub(super) root: Option<Root>,
@@ -71,10 +71,12 @@ impl Policy {
         let trusted_root = trusted_root.map(|path| Root::read(root.join(path)));
         let trusted_root = trusted_root.transpose()?;
         let identity = |expression: Option<&Expression>| {
+            let expression = expression?.clone();
+            let own = || expression.github_repository();
             Some(TrustedIdentity {
-                expression: expression?.clone(),
                 issuer: settings.issuer.clone()?,
-                repository: settings.github_repository.clone()?,
+                repository: settings.github_repository.clone().or_else(own)?,
+                expression,
                 root: trusted_root.clone(),
             })
         };

@@ -24,6 +24,8 @@ const TRIGGERS: [&str; 3] = ["push", "workflow_dispatch", "schedule"];
 /// The extension of a certificate with the event, 1.3.6.1.4.1.57264.1.2 in DER, up to its value (sigstore/fulcio,
 /// "oid-info").
 const TRIGGER: &[u8] = b"\x06\x0a\x2b\x06\x01\x04\x01\x83\xbf\x30\x01\x02\x04";
+/// The one with the repository whose run it is, 1.3.6.1.4.1.57264.1.5.
+const REPOSITORY: &[u8] = b"\x06\x0a\x2b\x06\x01\x04\x01\x83\xbf\x30\x01\x05";
 
 /// Judges proofs and release records by the settings of a workspace. Threads may share it.
 pub struct Trust {
@@ -305,8 +307,13 @@ impl Signed<'_> {
             return Ok(Err(why.to_owned()));
         }
         let expression = &identity.expression;
+        // Sigstore's authority always says whose run it is; one of one's own may not.
+        let mut windows = certificate.windows(REPOSITORY.len());
+        let names_repository =
+            identity.root.is_none() || windows.any(|window| window == REPOSITORY);
         let who = Who::Identity {
             identity,
+            names_repository,
             sha,
             trigger,
         };

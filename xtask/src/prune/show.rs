@@ -102,11 +102,12 @@ fn kept(plan: &PrunePlan) -> Vec<[String; 3]> {
 fn describe(reason: Reason) -> &'static str {
     match reason {
         Reason::Root => "versions, `latest` and `dev`",
+        Reason::Record => "release records",
         Reason::LedTo => "where one of those leads",
         Reason::InGit => "of a commit that has a version in git",
         Reason::Young => "younger than the limit",
         Reason::AgeUnknown => "of an unknown age (`--json` says why)",
-        Reason::Signature => "signatures of what is kept",
+        Reason::Signature => "signatures and proofs of what is kept",
         Reason::Foreign => "not ours",
         Reason::Nowhere => "that lead nowhere",
     }

@@ -25,7 +25,9 @@ pub(super) struct Question<'a> {
 pub(super) enum Reason {
     /// It is a version, `latest` or `dev`.
     Root,
-    /// A root leads to its image.
+    /// It is a release record.
+    Record,
+    /// A root or a record leads to its image.
     LedTo,
     /// A version of git is at its commit.
     InGit,
@@ -57,6 +59,7 @@ pub(super) fn verdict(tag: &ObservedTag, tags: &[ObservedTag], question: &Questi
     };
     let name = match &tag.kind {
         Kind::Root => return keep(Reason::Root, "a version, `latest` or `dev`"),
+        Kind::Record => return keep(Reason::Record, "a release record"),
         Kind::Foreign => return keep(Reason::Foreign, "not one of ours"),
         Kind::Signature { of } => return Verdict::Follow(of.clone()),
         Kind::Build => &tag.name,
@@ -87,9 +90,11 @@ pub(super) fn verdict(tag: &ObservedTag, tags: &[ObservedTag], question: &Questi
     Verdict::Remove(format!("{days} days old, and no version is at it"))
 }
 
-/// The version, `latest` or `dev` that leads to a digest, or to an index with it.
+/// The version, `latest`, `dev` or record that leads to a digest, or to an index with it. A record is written
+/// before its version's tag.
 fn root_of<'a>(content: &TagContent, tags: &'a [ObservedTag]) -> Option<&'a str> {
-    let mut roots = tags.iter().filter(|tag| tag.kind == Kind::Root);
+    let is_root = |tag: &&ObservedTag| matches!(tag.kind, Kind::Root | Kind::Record);
+    let mut roots = tags.iter().filter(is_root);
     let is_at = |root: &&ObservedTag| {
         let root = root.content.as_ref();
         root.is_some_and(|root| root.needs(&content.digest))

@@ -14,6 +14,10 @@ use self::records::Written;
 pub(super) use self::tag::TagResult;
 use self::tag::result;
 use super::step::{StepKind, TagStep};
+use super::target::Destination;
+
+/// How often records are decided anew while others write them, too.
+const ROUNDS: usize = 8;
 
 /// Does what the plan says.
 pub(super) fn run(apply: &Apply) -> anyhow::Result<Vec<TagResult>> {
@@ -63,12 +67,36 @@ fn settle<'a>(
     for mut one in attached {
         apply.writer(one.target).settle(&mut one.attached)?;
     }
-    for target in apply.settle_records(records)? {
-        let latest = target.repository.reference("latest");
-        let mut moved = results.iter_mut();
-        if let Some(moved) = moved.find(|one| one.reference == latest && one.is_written) {
-            *moved = apply.latest_again(target)?;
+    let mut records = records;
+    for _ in 0..ROUNDS {
+        let (settled, again) = apply.settle_records(records)?;
+        if again.is_empty() {
+            return Ok(results);
+        }
+        records = settled;
+        for target in again {
+            for one in &mut results {
+                if one.reference == target.repository.reference("latest") {
+                    latest_again(apply, target, one)?;
+                }
+            }
         }
     }
-    Ok(results)
+    anyhow::bail!(
+        "others wrote the same records again and again; hint: run this again once they are done"
+    )
+}
+
+/// Moves `latest` to where it belongs after a record of this run was decided anew.
+fn latest_again(apply: &Apply, target: &Destination, result: &mut TagResult) -> anyhow::Result<()> {
+    let (_, published) = apply.target(&target.repository)?;
+    let mut steps = apply.plan().steps.iter();
+    let is_rollback =
+        |step: &&TagStep| step.kind == StepKind::Rollback && step.repository == target.repository;
+    if let Some(step) = steps.find(is_rollback) {
+        *result = apply.rollback(step, target, published)?;
+    } else if result.is_written {
+        *result = apply.latest_again(target)?;
+    }
+    Ok(())
 }

@@ -18,6 +18,21 @@ impl Expression {
     pub(crate) fn whole(&self) -> String {
         format!("^(?:{})$", self.0)
     }
+
+    /// The repository on GitHub that every name begins with, `OWNER/NAME`; none where that is not plain text.
+    pub(crate) fn github_repository(&self) -> Option<String> {
+        let rest = ["^https://github\\.com/", "^https://github.com/"]
+            .into_iter()
+            .find_map(|start| self.0.strip_prefix(start))?;
+        let mut parts = rest.splitn(3, '/');
+        let (owner, name, _) = (parts.next()?, parts.next()?, parts.next()?);
+        let plain = [owner, name].map(|part| part.replace("\\.", ".").replace("\\-", "-"));
+        let is_plain = |part: &String| {
+            let is_letter = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            !part.is_empty() && part.chars().all(is_letter)
+        };
+        plain.iter().all(is_plain).then(|| plain.join("/"))
+    }
 }
 
 impl fmt::Display for Expression {
@@ -105,6 +120,29 @@ mod tests {
 
     fn read(text: &str) -> Result<Expression, String> {
         Expression::try_from(text.to_owned())
+    }
+
+    #[test]
+    fn a_name_on_github_says_whose_runs_it_is_of() {
+        for (text, repository) in [
+            (
+                r"^https://github\.com/me/agent/\.github/x$",
+                Some("me/agent"),
+            ),
+            (
+                r"^https://github.com/me/my\.agent\-x/x$",
+                Some("me/my.agent-x"),
+            ),
+            (r"^https://github\.com/me/(agent|other)/x$", None),
+            (r"^https://github\.com/me/agent.*/x$", None),
+            (r"^https://github\.com/[^/]+/agent/x$", None),
+            (r"^https://github\.com/me/agent$", None),
+            (r"^https://gitlab\.com/me/agent/x$", None),
+            ("^me@example.org$", None),
+        ] {
+            let found = read(text).unwrap().github_repository();
+            assert_eq!(found.as_deref(), repository, "{text}");
+        }
     }
 
     #[test]

@@ -19,8 +19,9 @@ pub(crate) struct ProofSettings {
     pub(crate) release_identity: Option<Expression>,
     /// Who says who somebody is, a URL: needed for both identities.
     pub(crate) issuer: Option<String>,
-    /// The repository on GitHub, `OWNER/NAME`, whose runs may sign: needed for both identities. The identity
-    /// of a reusable workflow is the same whoever calls it (huggingface/kernels#652).
+    /// The repository on GitHub, `OWNER/NAME`, whose runs may sign. Without it: the one that each identity
+    /// begins with. The identity of a reusable workflow is the same whoever calls it
+    /// (huggingface/kernels#652).
     pub(crate) github_repository: Option<String>,
     /// The repositories that a proof may be of. Without it: the image's.
     pub(crate) repositories: Vec<Repository>,
@@ -74,15 +75,20 @@ impl ProofTable {
                     .into(),
             );
         }
-        for (name, value) in [
-            ("issuer", &self.issuer),
-            ("github-repository", &self.github_repository),
-        ] {
-            if value.is_some() != has_identity {
-                return Some(format!(
-                    "has an identity and no `{name}`, or no identity and one"
-                ));
-            }
+        if self.issuer.is_some() != has_identity {
+            return Some("has an identity and no `issuer`, or no identity and one".into());
+        }
+        let mut identities = self.identity.iter().chain(&self.release_identity);
+        if self.github_repository.is_none()
+            && let Some(other) = identities.find(|one| one.github_repository().is_none())
+        {
+            return Some(format!(
+                "does not say whose runs may sign as `{other}`; hint: begin it with \
+                 `^https://github\\.com/OWNER/NAME/`, or add `github-repository = \"OWNER/NAME\"`"
+            ));
+        }
+        if self.github_repository.is_some() && !has_identity {
+            return Some("has a `github-repository` without an identity".into());
         }
         if let Some(issuer) = &self.issuer
             && !issuer.starts_with("https://")

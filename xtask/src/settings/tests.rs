@@ -103,8 +103,12 @@ fn who_is_believed_is_said_whole_or_not_at_all() {
             "an identity and no `issuer`, or no identity and one",
         ),
         (
-            "{ keys = [\"a\"], issuer = \"https://i\", github-repository = \"me/agent\" }",
+            "{ keys = [\"a\"], issuer = \"https://i\" }",
             "an identity and no `issuer`, or no identity and one",
+        ),
+        (
+            "{ keys = [\"a\"], github-repository = \"me/agent\" }",
+            "a `github-repository` without an identity",
         ),
         (
             "{ keys = [\"a\"], identity = \"^a$\", issuer = \"i\", github-repository = \"me/agent\" }",
@@ -112,7 +116,7 @@ fn who_is_believed_is_said_whole_or_not_at_all() {
         ),
         (
             "{ keys = [\"a\"], identity = \"^a$\", issuer = \"https://i\" }",
-            "an identity and no `github-repository`",
+            "does not say whose runs may sign as `^a$`; hint:",
         ),
         (
             "{ keys = [\"a\"], identity = \"^a$\", issuer = \"https://i\", github-repository = \"a\" }",

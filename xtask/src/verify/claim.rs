@@ -1,7 +1,7 @@
 //! Whether receipts prove an image, as verify's own program judges it: it knows the checks.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, ensure};
@@ -12,6 +12,7 @@ use super::program::program;
 use crate::ctx::Ctx;
 use crate::oci::{self, Digest, Shape};
 use crate::platform::Platform;
+use crate::proof::{Bundle, LONGEST_BUNDLE};
 
 /// A published image that is to be released.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -117,6 +118,28 @@ pub fn receipt_file(folder: &Path, digest: &Digest, platform: Platform) -> PathB
     folder
         .join(digest.as_str().replace(':', "-"))
         .join(format!("{platform}.json"))
+}
+
+/// The path below `folder` of the bundle that signs that receipt.
+pub fn bundle_file(folder: &Path, digest: &Digest, platform: Platform) -> PathBuf {
+    receipt_file(folder, digest, platform).with_extension("sigstore.json")
+}
+
+/// Reads a bundle; none where there is no such file.
+///
+/// Fails for a file that cannot be read, and for what is no bundle.
+pub(crate) fn read_bundle(path: &Path) -> anyhow::Result<Option<Bundle>> {
+    let name = path.display();
+    let mut bytes = Vec::new();
+    let limit = LONGEST_BUNDLE + 1;
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        read => read.with_context(|| format!("failed to read `{name}`"))?,
+    };
+    let bundle =
+        Bundle::parse(&bytes).with_context(|| format!("`{name}` is not a signed receipt"))?;
+    Ok(Some(bundle))
 }
 
 /// Reads a file that should be a receipt.

@@ -6,7 +6,6 @@ mod records;
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -189,13 +188,7 @@ fn what_a_key_has_signed_is_believed_for_one_start_of_cosign() {
     let trusted = proof(&trust, bundle.bytes()).unwrap();
     assert_eq!(trusted.by, "the key `ours.pub`");
     assert_eq!(trusted.verification, verification());
-    let start = std::time::Instant::now();
     assert_eq!(why_no_proof(&trust, bundle.bytes()), "");
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        start.elapsed()
-    );
     let calls = calls();
     let calls: Vec<&str> = calls.lines().skip(before).collect();
     let verify = "verify-blob-attestation --bundle";

@@ -154,7 +154,7 @@ fn prune_explains_itself() {
     let ran = |args: &[&str]| Ran::of(&mut repository.workspace.xtask(args));
     let text = ran(&["prune"]).succeeded().stdout;
     for part in [
-        "3 tags would be removed; `--yes` removes them",
+        "4 tags would be removed; `--yes` removes them",
         "merged into `sha-2222222`",
         "100 days old, and no version is at it",
         "not ours",

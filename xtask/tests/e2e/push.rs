@@ -10,6 +10,7 @@ mod dev;
 mod engines;
 mod faults;
 mod held;
+mod killed;
 mod merge;
 mod provenance;
 pub(crate) mod proxy;
@@ -17,6 +18,7 @@ mod pull_request;
 mod reproduce;
 mod sbom;
 
+pub(crate) use self::agent::Checkout;
 use std::fs;
 use std::path::PathBuf;
 

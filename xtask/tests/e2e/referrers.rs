@@ -4,9 +4,10 @@ mod gate;
 mod races;
 mod scene;
 
-use xtask::referrers::{Content, find, list, tag};
+use xtask::referrers::{Content, Writer, find, list, tag};
 
 use self::scene::{Scene, TYPE};
+use crate::push::proxy::{Proxy, When};
 
 /// Whoever has cosign alone can verify what we attach, and crane shows it.
 #[test]
@@ -15,7 +16,7 @@ fn cosign_verifies_and_crane_shows_what_is_attached() {
     let ours = scene.bundle(TYPE, "ours");
     scene
         .writer()
-        .attach(&scene.subject.digest, &[ours.clone()])
+        .attach(&scene.subject.digest, std::slice::from_ref(&ours))
         .unwrap();
     let verified = scene.verify(TYPE).succeeded();
     assert!(!verified.stdout.is_empty(), "{verified:#?}");
@@ -50,7 +51,7 @@ fn cosign_attests_beside_us_before_and_after() {
     let ours = scene.bundle(TYPE, "ours");
     scene
         .writer()
-        .attach(&scene.subject.digest, &[ours.clone()])
+        .attach(&scene.subject.digest, std::slice::from_ref(&ours))
         .unwrap();
     // cosign's entry is as it was, byte for byte.
     let entry =
@@ -96,7 +97,7 @@ fn after_an_attestation_was_deleted_cosign_can_attest_again() {
     let [one, two] = ["one", "two"].map(|name| scene.bundle(TYPE, name));
     scene
         .writer()
-        .attach(&scene.subject.digest, &[one.clone()])
+        .attach(&scene.subject.digest, std::slice::from_ref(&one))
         .unwrap();
     scene.attest("https://example.org/theirs").succeeded();
     scene.delete(&one.digest);
@@ -140,4 +141,31 @@ fn what_is_attached_goes_along_to_another_repository() {
     }
     let listed = list(&to.puller, &to.subject.digest).unwrap();
     assert_eq!(listed.referrers.len(), 2);
+}
+
+/// The list and the empty configuration are asked for, and everything else is sent without a question.
+#[test]
+fn a_first_artifact_takes_ten_requests_and_again_two() {
+    let Some(scene) = Scene::new() else { return };
+    let proxy = Proxy::before(&scene.registry.address);
+    let client = scene.client_at(&proxy.address);
+    let writer = Writer {
+        puller: &client.puller(),
+        pusher: &client.pusher(),
+        ..scene.writer()
+    };
+    let ours = scene.bundle(TYPE, "ours");
+    let attach = || {
+        proxy.reset(When::Never);
+        let attached = writer.attach(&scene.subject.digest, std::slice::from_ref(&ours));
+        let requests = proxy.requests();
+        let methods = requests.iter().map(|line| line.split(' ').next().unwrap());
+        (attached.unwrap(), methods.collect::<Vec<_>>().join(" "))
+    };
+    let (mut attached, first) = attach();
+    assert_eq!(first, "GET HEAD POST PUT POST PUT PUT GET PUT HEAD");
+    assert_eq!(attach().1, "GET HEAD");
+    proxy.reset(When::Never);
+    assert!(!writer.settle(&mut attached).unwrap());
+    assert_eq!(proxy.requests().len(), 1);
 }

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod audit;
+mod beside;
 mod copies;
 mod cosign;
 mod faults;

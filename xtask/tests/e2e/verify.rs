@@ -8,6 +8,8 @@ mod good;
 mod indexes;
 mod killed;
 mod matrix;
+mod printed;
+mod signed;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

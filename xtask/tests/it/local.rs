@@ -5,7 +5,7 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::Ran;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, digest};
 
 /// The output of `docker info` when no engine answers.
 const STOPPED: &str = r#"{"ServerErrors":["Cannot connect"],"ClientInfo":{"Plugins":[{"Name":"buildx","Version":"1"}]}}"#;
@@ -28,7 +28,8 @@ fn it_starts_at_once() {
     sandbox.edit("bin/build", "{", &format!("{{{platform},"));
     sandbox.write("bin/calls", "");
     sandbox.run(&["image"]).succeeded();
-    assert_eq!(asked(&sandbox), ["buildx build"]);
+    let tag = format!("tag {}", digest("d1"));
+    assert_eq!(asked(&sandbox), ["buildx build", &tag, &tag]);
 }
 
 #[test]
@@ -95,4 +96,72 @@ fn an_interruption_while_layers_are_counted_ends_the_run() {
     assert_eq!(ran.code, Some(130), "{ran:#?}");
     assert!(ran.stderr.ends_with("error: interrupted\n"), "{ran:#?}");
     assert!(!sandbox.path("work/target/xtask/image.json").exists());
+}
+
+/// What docker was asked to name.
+fn named(sandbox: &Sandbox) -> Vec<String> {
+    let calls = sandbox.read("bin/calls");
+    let tags = calls.lines().filter_map(|call| call.strip_prefix("tag "));
+    tags.map(str::to_owned).collect()
+}
+
+/// moby/moby#45665: an image without a name is known by a digest, and not by the same one in both stores.
+#[test]
+fn a_name_is_given_by_the_digest_that_the_engine_knows() {
+    let sandbox = Sandbox::new();
+    let name = ["image", "--tag", "one"];
+    sandbox.run(&name).succeeded();
+    let given = format!("{} agentgate/agent:one", digest("d1"));
+    assert_eq!(named(&sandbox), [&*given]);
+    // The classic store, and a builder in a container.
+    sandbox.write("bin/calls", "");
+    sandbox.write("bin/tag", r#"case "$2" in sha256:c*) ;; *) exit 1 ;; esac"#);
+    sandbox.run(&name).succeeded();
+    let of_config = format!("{} agentgate/agent:one", digest("c"));
+    assert_eq!(named(&sandbox), [given, of_config]);
+}
+
+/// kubernetes-sigs/dra-driver-nvidia-gpu#941: `docker tag` replaces a name in two steps.
+#[test]
+fn a_name_that_somebody_else_gives_at_that_moment_is_given_again() {
+    let sandbox = Sandbox::new();
+    let twice = r#"
+        [ "$(grep -c '^tag ' "$here/calls")" -gt 2 ] && exit
+        echo 'Error response from daemon: AlreadyExists: already exists' >&2; exit 1"#;
+    sandbox.write("bin/tag", twice);
+    sandbox.run(&["image", "--tag", "one"]).succeeded();
+    assert_eq!(named(&sandbox).len(), 3);
+    sandbox.write("bin/calls", "");
+    sandbox.edit("bin/tag", "-gt 2", "-gt 99");
+    sandbox.run(&["image", "--tag", "one"]).failed(
+        1,
+        "the image is built, but does not get the name `agentgate/agent:one`: AlreadyExists: \
+         already exists\n  hint: run this again, its steps are cached",
+    );
+    assert!(!sandbox.path("work/target/xtask/image.json").exists());
+}
+
+#[test]
+fn what_the_buildx_of_a_killed_run_writes_later_is_no_other_runs() {
+    let sandbox = Sandbox::new();
+    let records = sandbox.path("work/target/xtask");
+    std::fs::create_dir_all(records.join("run-killed")).unwrap();
+    sandbox.write("work/target/xtask/run-killed/build-metadata.json", "{}");
+    sandbox.run(&["image"]).succeeded();
+    let left = std::fs::read_dir(records).unwrap();
+    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["image.json", "local.lock"]);
+    sandbox.run(&["image"]).succeeded();
+    let builds = sandbox.builds();
+    let files = builds.iter().map(|line| {
+        let mut words = line
+            .split(' ')
+            .skip_while(|word| *word != "--metadata-file");
+        words.nth(1).unwrap()
+    });
+    let [first, second] = files.collect::<Vec<_>>()[..] else {
+        panic!("{builds:?}");
+    };
+    assert_ne!(first, second);
 }

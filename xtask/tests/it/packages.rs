@@ -8,7 +8,7 @@ fn extra_packages_of_the_settings_are_the_commits_own() {
     let more = "default-branch = \"main\"\nextra-packages = [\"make\", \"py3-pip\"]";
     sandbox.edit("work/Cargo.toml", "default-branch = \"main\"", more);
     sandbox.git(&["commit", "--quiet", "--all", "--message", "more"]);
-    let sha = format!("--tag agentgate/agent:sha-{}", &sandbox.revision()[..7]);
+    let sha = format!(" agentgate/agent:sha-{}\n", &sandbox.revision()[..7]);
     let ran = sandbox.run(&["image", "--dry-run"]).succeeded();
     assert!(ran.stdout.contains(&sha), "{ran:#?}");
     let argument = "--build-arg 'EXTRA_PACKAGES=make py3-pip'";

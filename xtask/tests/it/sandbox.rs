@@ -31,6 +31,7 @@ case "$1 $2" in
 "image inspect") [ "$4" = "{{.Size}}" ] && echo 512345678 || echo linux amd64 ;;
 save*) echo "this docker gives no image out" >&2; exit 1 ;;
 "pull --quiet" | "compose --profile") ;;
+"tag "*) [ ! -e "$here/tag" ] || . "$here/tag" ;;
 "buildx build")
     [ "$3" = --check ] && exit
     while [ $# -gt 0 ]; do

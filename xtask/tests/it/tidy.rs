@@ -152,7 +152,7 @@ fn a_command_imports_no_other_command() {
 }
 
 #[test]
-fn only_one_file_starts_docker() {
+fn only_one_file_starts_docker_and_one_cosign() {
     let starts = [
         "output",
         "read",
@@ -174,6 +174,12 @@ fn only_one_file_starts_docker() {
             assert!(
                 !text.contains(&call),
                 "{}: use the functions of docker.rs",
+                path.display()
+            );
+            let call = format!(".{start}(\"cosign\",");
+            assert!(
+                !text.contains(&call) || path.ends_with("proof/cosign.rs"),
+                "{}: use the functions of proof.rs",
                 path.display()
             );
         }

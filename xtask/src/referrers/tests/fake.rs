@@ -23,6 +23,9 @@ pub(super) struct Api {
     pub(super) page: usize,
 }
 
+/// The answer to a request that is done, and whose answer never comes.
+pub(super) const LOST: &str = "lost";
+
 type Hook = Box<dyn FnOnce(&mut State) + Send>;
 
 #[derive(Default)]
@@ -34,7 +37,8 @@ pub(super) struct State {
     pub(super) blobs: BTreeMap<Digest, Vec<u8>>,
     /// The requests, with digests cut short.
     pub(super) log: Vec<String>,
-    /// Status, headers and body of the next answers to requests that begin so.
+    /// Status, headers and body of the next answers to requests that begin so. Without a status the
+    /// connection is closed.
     pub(super) answers: VecDeque<(String, String)>,
     /// What happens right before or after the next requests that begin so.
     pub(super) hooks: Vec<(When, String, Hook)>,
@@ -173,12 +177,13 @@ impl State {
     /// Status with headers, and body.
     fn answer(&mut self, method: &str, path: &str, body: Vec<u8>) -> (String, Vec<u8>) {
         let line = format!("{method} {path}");
-        if let Some(at) = self
-            .answers
-            .iter()
-            .position(|(start, _)| line.starts_with(start))
-        {
+        let mut answers = self.answers.iter();
+        if let Some(at) = answers.position(|(start, _)| line.starts_with(start)) {
             let (_, answer) = self.answers.remove(at).unwrap();
+            if answer == LOST {
+                self.answer(method, path, body);
+                return (String::new(), Vec::new());
+            }
             let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
             return (head.to_owned(), body.as_bytes().to_vec());
         }
@@ -318,6 +323,9 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         state.run(When::After, &line);
         answer
     };
+    if head.is_empty() {
+        return None;
+    }
     // A broken connection: the body is shorter than it should be.
     let length = body.len() + usize::from(head.contains("X-Cut"));
     let head = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");

@@ -209,14 +209,15 @@ fn a_step_that_fails_for_now_is_tried_again() {
         "PUT manifests/sha256-",
         "HEAD manifests/sha256-",
     ] {
-        for answer in ["503 x", "429 x\r\nRetry-After: 0"] {
+        for answer in ["503 x", "429 x\r\nRetry-After: 0", "", fake::LOST] {
             let fake = Fake::new(None);
             let subject = subject(&fake);
             fake.answers(start, answer);
             fake.writer()
                 .attach(&subject.digest, &[artifact(&subject, "1")])
                 .unwrap();
-            assert_eq!(kept(&fake, &subject).len(), 1, "{start}");
+            assert_eq!(kept(&fake, &subject).len(), 1, "{start}: {answer}");
+            assert_eq!(fake.state().answers.len(), 0);
         }
     }
 }

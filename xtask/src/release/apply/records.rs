@@ -1,5 +1,6 @@
 //! The records of a plan.
 
+use super::super::facts::PublishedVersions;
 use super::super::observe;
 use super::super::step::RecordStep;
 use super::super::target::Destination;
@@ -44,13 +45,15 @@ impl<'a> Apply<'a> {
         signature: Option<&Bundle>,
     ) -> anyhow::Result<Vec<Written<'a>>> {
         let mut written = Vec::new();
-        for step in &self.plan().records {
+        for step in self.plan().records.iter().cloned().chain(self.kept()) {
             let (target, _) = self.target(&step.repository)?;
-            let mut change = self.change(step, target)?;
+            let mut change = self.change(&step, target)?;
             if let Some(signature) = signature.filter(|_| self.signs_with_record(target)) {
                 change.beside = vec![artifact(&change.subject, SIGNATURE, signature)];
             }
-            crate::say::errln!("recording `v{}` as {}", step.version, step.to);
+            if step.from != Some(step.to) {
+                crate::say::errln!("recording `v{}` as {}", step.version, step.to);
+            }
             let outcome = self.record_writer(target).write(&change)?;
             if let RecordOutcome::Overruled(record) = &outcome {
                 let is_restored = step.to == ReleaseState::Restored;
@@ -67,6 +70,40 @@ impl<'a> Apply<'a> {
         Ok(written)
     }
 
+    /// The withdrawals that a rollback found: somebody may restore the version that `latest` is at before it
+    /// moves.
+    fn kept(&self) -> Vec<RecordStep> {
+        let published = self.decided.facts.published.iter();
+        let kept = published.filter(|_| self.is_rollback());
+        kept.filter_map(|published| self.kept_in(published))
+            .collect()
+    }
+
+    fn kept_in(&self, published: &PublishedVersions) -> Option<RecordStep> {
+        let at = published.standing.latest.as_ref()?;
+        let version = at.version.as_ref().filter(|_| at.is_published)?;
+        let mut others = published.standing.others.iter();
+        let other = others.find(|one| one.version == *version)?;
+        let record = other.recorded.withdrawn()?;
+        let mut planned = self.plan().records.iter();
+        let own = &published.repository;
+        if planned.any(|step| step.repository == *own && step.version == *version) {
+            return None;
+        }
+        Some(RecordStep {
+            repository: own.clone(),
+            version: version.clone(),
+            digest: record.digest.clone(),
+            from: Some(record.state),
+            to: ReleaseState::Withdrawn,
+            sequence: record.sequence,
+            reason: record.reason.clone(),
+            before: record.latest.before.clone(),
+            after: record.latest.after.clone(),
+            why: String::new(),
+        })
+    }
+
     /// Whether the signature of the index is attached with its record: one write of the list for both.
     pub(super) fn signs_with_record(&self, target: &Destination) -> bool {
         let digest = &self.plan().digest;
@@ -77,30 +114,43 @@ impl<'a> Apply<'a> {
             && records.any(|one| one.repository == *own && one.digest == *digest)
     }
 
-    /// Looks at the records again at the end. Returns where the version was withdrawn meanwhile.
+    /// Looks at the records again at the end. Returns where one was decided anew, as somebody else has written
+    /// it since.
     pub(super) fn settle_records(
         &self,
         records: Vec<Written<'a>>,
-    ) -> anyhow::Result<Vec<&'a Destination>> {
-        let mut withdrawn = Vec::new();
-        for one in records {
-            let RecordOutcome::Written(written) = one.outcome else {
-                continue;
+    ) -> anyhow::Result<(Vec<Written<'a>>, Vec<&'a Destination>)> {
+        let (mut settled, mut again) = (Vec::new(), Vec::new());
+        for Written {
+            target,
+            change,
+            outcome,
+        } in records
+        {
+            let writer = self.record_writer(target);
+            let before = outcome.record().sequence;
+            let outcome = match outcome {
+                RecordOutcome::Written(written) => writer.settle(&change, *written)?,
+                _ if self.is_rollback() => writer.write(&change)?,
+                other => other,
             };
-            let settled = self
-                .record_writer(one.target)
-                .settle(&one.change, *written)?;
-            if let RecordOutcome::Overruled(record) = settled {
-                let reason = record.reason.as_deref().unwrap_or("no reason given");
+            let record = outcome.record();
+            if record.sequence != before {
                 crate::say::errln!(
-                    "note: `v{}` was withdrawn meanwhile ({}): {reason}",
+                    "note: `v{}` was {} meanwhile ({})",
                     record.version,
+                    record.state,
                     record.time
                 );
-                withdrawn.push(one.target);
+                again.push(target);
             }
+            settled.push(Written {
+                target,
+                change,
+                outcome,
+            });
         }
-        Ok(withdrawn)
+        Ok((settled, again))
     }
 
     fn record_writer<'b>(&'b self, target: &'b Destination) -> RecordWriter<'b> {

@@ -19,7 +19,6 @@ const PROOF: &str = r"
 identity = '^https://github\.com/me/agent/\.github/workflows/verify\.yml@refs/tags/v[0-9]+\.[0-9]+\.[0-9]+$'
 release-identity = '^https://github\.com/me/agent/\.github/workflows/(release|rollback)\.yml@refs/tags/v[0-9.]+$'
 issuer = 'https://token.actions.githubusercontent.com'
-github-repository = 'me/agent'
 trusted-root = 'root.json'
 ";
 
@@ -31,7 +30,7 @@ struct Run<'a> {
     issuer: &'a str,
     trigger: &'a str,
     sha: &'a str,
-    /// The repository whose run it is, the caller's.
+    /// The repository whose run it is, the caller's; empty where the certificate does not say.
     repository: &'a str,
 }
 
@@ -71,6 +70,9 @@ impl Scene {
             (3, run.sha),
             (5, run.repository),
         ] {
+            if value.is_empty() {
+                continue;
+            }
             let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
             writeln!(config, "1.3.6.1.4.1.57264.1.{number} = DER:{hex}").unwrap();
         }
@@ -146,6 +148,13 @@ fn a_proof_is_believed_from_our_workflow_at_a_tag_for_the_images_commit() {
     }
     let by_cosign = scene.keyless_by_cosign("root", &GOOD, &statement);
     assert_eq!(why_no_proof(&trust, &by_cosign), "");
+    // An authority of one's own need not say whose run it is.
+    let nobodys = Run {
+        repository: "",
+        ..GOOD
+    };
+    let bundle = scene.keyless("root", &nobodys, &statement);
+    assert_eq!(why_no_proof(&trust, &bundle), "");
     let workflow = |workflow| Run { workflow, ..GOOD };
     let trigger = |trigger| Run { trigger, ..GOOD };
     let repository = |repository| Run { repository, ..GOOD };
@@ -263,4 +272,36 @@ fn an_identity_is_believed_for_what_it_is_named_for() {
         why,
         "it is signed by a key, and the `proof` settings have no `keys`"
     );
+}
+
+#[test]
+fn what_a_root_has_is_asked_for_whatever_the_environment_says() {
+    let Some(scene) = Scene::with_authorities() else {
+        return;
+    };
+    scene.key("log");
+    let statement = verification().statement().to_bytes();
+    let bundle = scene.keyless("root", &GOOD, &statement);
+    for name in ["TLOG", "SCT"] {
+        scene
+            .exec
+            .set_var(&format!("COSIGN_INSECURE_IGNORE_{name}"), "true");
+    }
+    let log = "url=https://log.example,public-key=log.pub,start-time=2024-01-01T00:00:00Z";
+    for (more, expected) in [
+        (String::new(), ""),
+        (format!("--rekor={log}"), "failed to verify log inclusion"),
+        (
+            format!("--ctfe={log}"),
+            "failed to verify signed certificate timestamp",
+        ),
+    ] {
+        let create = format!(
+            "trusted-root create --fulcio=url=https://root.example,certificate-chain=root.crt {more} --out root.json"
+        );
+        scene.run("cosign", &create).succeeded();
+        let why = why_no_proof(&scene.trust(PROOF), &bundle);
+        assert!(why.contains(expected), "{more}: {why}");
+        assert_eq!(why.is_empty(), expected.is_empty(), "{more}: {why}");
+    }
 }

@@ -125,6 +125,41 @@ impl Repository {
         name
     }
 
+    /// Attaches a manifest to `of`, as clients do where the registry has no list of its own: the tag of the
+    /// list, and the digest of the manifest, which has no tag.
+    pub(super) fn attach(&self, of: &str, name: &str) -> [String; 2] {
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": name,
+            "config": self.blob("{}"),
+            "layers": [self.blob(name)],
+            "subject": {"mediaType": MANIFEST, "digest": of, "size": 1},
+        });
+        let (digest, size) = (self.put(&manifest), manifest.to_string().len());
+        let list = of.replace(':', "-");
+        self.tag(
+            &list,
+            &[json!({"mediaType": MANIFEST, "digest": digest, "size": size})],
+        );
+        [list, digest]
+    }
+
+    /// Gives a release record's tag to a manifest of `index`.
+    fn record(&self, index: &str, version: &str) -> String {
+        let kind = "application/vnd.oci.image.index.v1+json";
+        let record = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": self.blob("{}"),
+            "layers": [self.blob(version)],
+            "subject": {"mediaType": kind, "digest": index, "size": 1},
+        });
+        let name = format!("state-{version}");
+        self.workspace.put(&name, &record);
+        name
+    }
+
     pub(super) fn has(&self, tag: &str) -> bool {
         self.workspace.digest(tag).is_some()
     }
@@ -154,6 +189,8 @@ pub(super) struct Published {
     /// The tags that are removed.
     pub(super) tags: Vec<String>,
     pub(super) kept: Vec<String>,
+    /// The digests of what is attached to what is kept.
+    attached: Vec<String>,
 }
 
 impl Repository {
@@ -163,6 +200,9 @@ impl Repository {
             self.tag(tag, &entries);
         }
         let signatures = [self.sign(&released), self.sign(named(&entries[0]))];
+        let [list, proof] = self.attach(named(&entries[0]), "proof");
+        let [of_index, note] = self.attach(&released, "note");
+        let record = self.record(&released, "v1.0.0");
         let (_, merged) = self.commit("sha-2222222", 1);
         self.tag("dev", &merged);
         let part = self.tag("sha-2222222-linux-amd64", &merged[..2]);
@@ -171,10 +211,15 @@ impl Repository {
         self.tag("edge", &gone[..2]);
         let signed = self.sign(&old);
         let signature = self.workspace.digest(&signed).unwrap();
+        let [old_list, old_proof] = self.attach(&old, "old proof");
+        let old_list_digest = self.workspace.digest(&old_list).unwrap();
         let gone = gone.drain(2..).map(|entry| named(&entry).to_owned());
         Published {
-            gone: gone.chain([part, old, signature]).collect(),
-            tags: ["sha-2222222-linux-amd64", "sha-3333333", &signed]
+            gone: gone
+                .chain([part, old, signature, old_list_digest, old_proof])
+                .collect(),
+            attached: vec![proof, note],
+            tags: ["sha-2222222-linux-amd64", "sha-3333333", &old_list, &signed]
                 .map(str::to_owned)
                 .to_vec(),
             kept: [
@@ -188,6 +233,7 @@ impl Repository {
             .map(str::to_owned)
             .into_iter()
             .chain(signatures)
+            .chain([list, of_index, record])
             .collect(),
         }
     }
@@ -198,7 +244,7 @@ impl Repository {
         for name in gone {
             assert!(!self.has(name), "{name} is there");
         }
-        for name in &published.kept {
+        for name in published.kept.iter().chain(&published.attached) {
             assert!(self.has(name), "{name} is gone");
         }
         self.is_whole();

@@ -62,8 +62,7 @@ impl Scene {
         for (name, text) in FILES {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let exec = Exec::new(folder.path(), false).unwrap();
-        let client = Registry::in_steps(&exec, &repository.parse().unwrap(), Retry::BRIEFLY);
+        let client = client(&folder, &repository);
         let image = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).to_string();
         let scene = Scene {
             subject: Subject {
@@ -81,6 +80,12 @@ impl Scene {
         assert_eq!(put.send(image).unwrap().status(), 201);
         Ran::of(&mut scene.cosign(&["generate-key-pair"])).succeeded();
         Some(scene)
+    }
+
+    /// A client that knows nothing yet, and the registry as `address`.
+    pub(super) fn client_at(&self, address: &str) -> Registry {
+        let repository = self.repository.replace(&self.registry.address, address);
+        client(&self.folder, &repository)
     }
 
     pub(super) fn writer(&self) -> Writer<'_> {
@@ -189,6 +194,11 @@ impl Scene {
             202
         );
     }
+}
+
+fn client(folder: &TempDir, repository: &str) -> Registry {
+    let exec = Exec::new(folder.path(), false).unwrap();
+    Registry::in_steps(&exec, &repository.parse().unwrap(), Retry::BRIEFLY)
 }
 
 const SIGN: [&str; 7] = [

@@ -14,7 +14,7 @@ pub(super) struct Published {
     path: String,
     pub(super) good: Value,
     pub(super) arm64: Value,
-    other: Value,
+    pub(super) other: Value,
 }
 
 impl Published {

@@ -30,7 +30,7 @@ pub(super) const OURS: &str = "ours";
 pub(super) const THEIRS: &str = "theirs";
 
 /// An image of a version, published.
-pub(super) struct Version {
+pub(super) struct PublishedVersion {
     pub(super) version: String,
     pub(super) index: Subject,
     pub(super) revision: String,
@@ -84,12 +84,12 @@ impl Scene {
     }
 
     /// Publishes an image of both platforms under the version's tag, without proofs and a record.
-    pub(super) fn publish(&self, version: &str) -> Version {
+    pub(super) fn publish(&self, version: &str) -> PublishedVersion {
         self.publish_under(version, &format!("v{version}"))
     }
 
     /// [`Scene::publish`] under another tag, as before its release.
-    pub(super) fn publish_under(&self, version: &str, index_tag: &str) -> Version {
+    pub(super) fn publish_under(&self, version: &str, index_tag: &str) -> PublishedVersion {
         let workspace = &self.workspace;
         workspace.commit(version);
         let tag = format!("v{version}");
@@ -119,7 +119,7 @@ impl Scene {
             manifests.insert(platform, subject);
         }
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
-        Version {
+        PublishedVersion {
             version: version.to_owned(),
             index: self.put(index_tag, &index),
             revision,
@@ -128,7 +128,7 @@ impl Scene {
     }
 
     /// Publishes an image with everything that a release keeps with it.
-    pub(super) fn release(&self, version: &str) -> Version {
+    pub(super) fn release(&self, version: &str) -> PublishedVersion {
         let released = self.publish(version);
         for platform in ["linux/amd64", "linux/arm64"] {
             self.prove(&released, platform);
@@ -149,7 +149,7 @@ impl Scene {
     }
 
     /// What verify signs of a platform.
-    pub(super) fn verification(&self, of: &Version, platform: &str) -> Verification {
+    pub(super) fn verification(&self, of: &PublishedVersion, platform: &str) -> Verification {
         let check_set = Digest::of(b"the checks of some day");
         let (index, manifest) = (&of.index.digest, &of.manifests[platform].digest);
         Verification {
@@ -167,7 +167,7 @@ impl Scene {
         }
     }
 
-    pub(super) fn prove(&self, of: &Version, platform: &str) -> Digest {
+    pub(super) fn prove(&self, of: &PublishedVersion, platform: &str) -> Digest {
         let statement = self.verification(of, platform).statement();
         self.attach_proof(of, platform, &statement, OURS)
     }
@@ -175,7 +175,7 @@ impl Scene {
     /// Attaches a statement to a platform, signed by a key; the artifact's digest.
     pub(super) fn attach_proof(
         &self,
-        of: &Version,
+        of: &PublishedVersion,
         platform: &str,
         statement: &Statement,
         key: &str,
@@ -204,7 +204,7 @@ impl Scene {
 
     pub(super) fn recorded(
         &self,
-        of: &Version,
+        of: &PublishedVersion,
         state: ReleaseState,
         sequence: u64,
     ) -> (ReleaseRecord, Subject) {
@@ -239,7 +239,7 @@ impl Scene {
     }
 
     /// Gives the tag of a version to another version's image.
-    pub(super) fn move_tag(&self, tag: &str, to: &Version) {
+    pub(super) fn move_tag(&self, tag: &str, to: &PublishedVersion) {
         let (_, index) = self.workspace.published(to.index.digest.as_str()).unwrap();
         assert_eq!(self.put(tag, &index).digest, to.index.digest);
     }

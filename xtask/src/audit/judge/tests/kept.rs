@@ -14,13 +14,13 @@ fn two() -> ReleaseRecord {
 
 #[test]
 fn a_record_that_is_missing_is_a_note_until_there_are_some() {
-    let none = |facts: &mut AuditedRepository| {
+    let no_record = |facts: &mut AuditedRepository| {
         for version in ["1.0.0", "2.0.0", "2.1.0-rc.1"] {
             facts.recorded(version, Recorded::Absent);
         }
     };
     let note = "note: a/b has no release record: its versions were published before there were any";
-    assert_eq!(found(none), [note]);
+    assert_eq!(found(no_record), [note]);
     let missing = |facts: &mut AuditedRepository| facts.recorded("1.0.0", Recorded::Absent);
     only(
         &found(missing),

@@ -102,13 +102,11 @@ pub(super) fn read(
         read.transpose()
             .with_context(|| format!("failed to read what is kept with `v{version}`"))
     })?;
-    let lists = lists(records.puller, names, |subject| {
-        let mut manifests = images.iter().flat_map(|(.., digest, image)| {
-            let platforms = image.platforms.iter().map(|one| &one.manifest);
-            platforms.chain([*digest])
-        });
-        all || manifests.any(|one| one == subject)
-    })?;
+    let manifests = images.iter().flat_map(|(.., digest, image)| {
+        let platforms = image.platforms.iter().map(|one| &one.manifest);
+        platforms.chain([*digest])
+    });
+    let lists = lists(records.puller, names, &manifests.collect(), all)?;
     let images = images.into_iter().zip(attested);
     let versions = images.filter_map(|((version, .., image), attested)| {
         let attested = attested?;
@@ -121,24 +119,30 @@ pub(super) fn read(
     })
 }
 
-/// The faulty ones of the lists that clients keep, for the subjects that are asked about.
+/// The faulty ones of the lists that clients keep: of those for `manifests`, or of every one.
 fn lists(
     puller: &Puller,
     names: &[String],
-    is_asked: impl Fn(&Digest) -> bool,
+    manifests: &BTreeSet<&Digest>,
+    all: bool,
 ) -> anyhow::Result<Vec<FaultyList>> {
     let subjects = names.iter().filter_map(|name| match Kind::of(name) {
         Kind::Signature { of } if referrers::tag(&of) == *name => Some(of),
         _ => None,
     });
-    let subjects: Vec<Digest> = subjects.filter(|of| is_asked(of)).collect();
-    let read = threads::each(&subjects, |subject| list(puller, subject))?;
+    let subjects = subjects.map(|of| (manifests.contains(&of), of));
+    let subjects: Vec<(bool, Digest)> = subjects.filter(|(is_ours, _)| all || *is_ours).collect();
+    let read = threads::each(&subjects, |(is_ours, of)| list(puller, of, *is_ours))?;
     Ok(read.into_iter().flatten().collect())
 }
 
 /// What is wrong with the list for `subject`; none for nothing, or where the registry keeps the lists and reads
-/// no tag of ours.
-fn list(puller: &Puller, subject: &Digest) -> anyhow::Result<Option<FaultyList>> {
+/// no tag of ours. A version whose manifest is gone is broken, and what is attached to that is to be kept.
+fn list(
+    puller: &Puller,
+    subject: &Digest,
+    is_of_version: bool,
+) -> anyhow::Result<Option<FaultyList>> {
     let Listed { referrers, fault } = referrers::list(puller, subject)?;
     if puller.has_referrers() == Some(true) {
         return Ok(None);
@@ -153,7 +157,8 @@ fn list(puller: &Puller, subject: &Digest) -> anyhow::Result<Option<FaultyList>>
             found.dangling.push(referrer.digest().clone());
         }
     }
-    found.is_subject_gone = found.fault.is_none() && puller.digest(subject.as_str())?.is_none();
+    found.is_subject_gone =
+        !is_of_version && found.fault.is_none() && puller.digest(subject.as_str())?.is_none();
     let is_faulty = found.fault.is_some() || found.is_subject_gone || !found.dangling.is_empty();
     Ok(is_faulty.then_some(found))
 }

@@ -208,7 +208,8 @@ fn wrong(list: &FaultyList) -> Vec<(String, String)> {
     }
     if list.is_subject_gone {
         let why = "lists what is attached to a manifest that is gone".to_owned();
-        wrong.push((why, DELETE.to_owned()));
+        let remedy = "delete that tag in the registry, unless the manifest comes back from a copy";
+        wrong.push((why, remedy.to_owned()));
     }
     wrong
 }

@@ -41,12 +41,24 @@ impl Records<'_> {
         digest: &Digest,
         is_tagged: bool,
     ) -> anyhow::Result<Recorded> {
-        let tagged = if is_tagged {
-            self.tagged(version)?
-        } else {
-            Recorded::Absent
+        let tagged = match self.tagged_if(version, is_tagged)? {
+            Recorded::Believed(record) if record.digest != *digest => {
+                return Ok(Recorded::Doubted(format!(
+                    "it is of `{}`, and `v{version}` leads to `{digest}`",
+                    record.digest
+                )));
+            }
+            tagged => tagged,
         };
         Ok(newest(tagged, self.attached(version, digest)?))
+    }
+
+    fn tagged_if(&self, version: &Version, is_tagged: bool) -> anyhow::Result<Recorded> {
+        if is_tagged {
+            self.tagged(version)
+        } else {
+            Ok(Recorded::Absent)
+        }
     }
 
     /// The records among the referrers of an index that are believed. Others may be anybody's.

@@ -4,7 +4,7 @@ mod attacks;
 mod audit;
 mod beside;
 mod copies;
-mod cosign;
+pub(crate) mod cosign;
 mod faults;
 mod github;
 mod question;

@@ -79,7 +79,13 @@ impl Records<'_> {
         };
         let others = self.referring(version, digest, tagged.artifact.as_ref())?;
         let records = others.iter().map(|one| one.record.clone());
-        let newest = newest(tagged.recorded.clone(), records);
+        let newest = match &tagged.recorded {
+            Recorded::Believed(record) if record.digest != *digest => Recorded::Doubted(format!(
+                "it is of `{}`, and `v{version}` leads to `{digest}`",
+                record.digest
+            )),
+            recorded => newest(recorded.clone(), records),
+        };
         let by = match &newest {
             Recorded::Displaced(record) => {
                 let own = others.into_iter().find(|one| one.record == *record);

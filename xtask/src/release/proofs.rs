@@ -1,18 +1,14 @@
 //! What proves the platforms of an image: the verification of this very run, or bundles that are believed.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
-use std::path::{Path, PathBuf};
-
-use anyhow::Context as _;
+use std::path::Path;
 
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::proof::{Bundle, LONGEST_BUNDLE, ProofWanted, Trust, VERIFICATION, unmet};
+use crate::proof::{Bundle, ProofWanted, Trust, VERIFICATION, unmet};
 use crate::referrers::{self, Content};
 use crate::registry::Puller;
-use crate::verify::{self, Claim, ReleaseImage, Seen, Unproven, receipt_file};
+use crate::verify::{self, Claim, ReleaseImage, Seen, Unproven, bundle_file, read_bundle};
 
 /// Where proofs are looked for, and how they are judged.
 pub(super) struct Proofs<'a> {
@@ -308,23 +304,4 @@ fn wanted<'a>(
         platform,
         revision: Some(&image.revision),
     }
-}
-
-/// The path below `folder` of the bundle for a platform of the image `digest`.
-fn bundle_file(folder: &Path, digest: &Digest, platform: Platform) -> PathBuf {
-    receipt_file(folder, digest, platform).with_extension("sigstore.json")
-}
-
-/// The bundle in a file; none where there is no such file.
-fn read_bundle(path: &Path) -> anyhow::Result<Option<Bundle>> {
-    let name = path.display();
-    let mut bytes = Vec::new();
-    let read =
-        File::open(path).and_then(|file| file.take(LONGEST_BUNDLE + 1).read_to_end(&mut bytes));
-    match read {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        read => read.with_context(|| format!("failed to read `{name}`"))?,
-    };
-    let bundle = Bundle::parse(&bytes).with_context(|| format!("`{name}` is no bundle"))?;
-    Ok(Some(bundle))
 }

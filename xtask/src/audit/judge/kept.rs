@@ -96,12 +96,15 @@ fn record(
         "find out who did that; `cargo xtask release --version {version}` writes the newest under its tag \
          again, and leaves `latest` where a withdrawal puts it"
     );
-    let newest = match (&read.tagged, &read.newest) {
-        (_, Recorded::Absent) => {
+    if let Some(other) = read.tagged.believed().filter(|one| one.digest != *digest) {
+        return Some(other_digest(digest, other, place));
+    }
+    let newest = match &read.newest {
+        Recorded::Absent => {
             let why = "has no release record, and other versions have one".to_owned();
             return all.has_records().then(|| (why, adopt(version)));
         }
-        (_, Recorded::Doubted(why)) => {
+        Recorded::Doubted(why) => {
             let why = printable::short(why);
             return Some((
                 format!("has a record that is not believed: {why}"),
@@ -112,14 +115,9 @@ fn record(
                 ),
             ));
         }
-        (_, Recorded::Believed(newest) | Recorded::Displaced(newest)) => newest,
+        Recorded::Believed(_) => return None,
+        Recorded::Displaced(newest) => newest,
     };
-    if newest.digest != *digest {
-        return Some(other_digest(digest, newest, place));
-    }
-    if matches!(read.newest, Recorded::Believed(_)) {
-        return None;
-    }
     let (sequence, state) = (newest.sequence, newest.state);
     let why = match read.tagged.believed() {
         Some(old) => format!(

@@ -146,12 +146,12 @@ impl Apply<'_> {
             return Ok(None);
         };
         let records = observe::records(self.release, target);
-        let recorded = self
-            .release
-            .retry
-            .run(|| records.newest(&highest, &digest, true))?;
-        let counts = recorded.counting().is_some();
-        Ok((!counts).then(|| format!("`v{highest}` is withdrawn")))
+        let counts = self.release.retry.run(|| {
+            let recorded = records.newest(&highest, &digest, true)?;
+            let tag = published::digest(&target.puller, &format!("v{highest}"))?;
+            Ok(tag.as_ref() == Some(to) && recorded.counting().is_some())
+        })?;
+        Ok((!counts).then(|| format!("`v{highest}` does not count any more")))
     }
 
     /// Whether the version was withdrawn meanwhile.

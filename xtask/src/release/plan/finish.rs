@@ -1,6 +1,6 @@
 //! What every plan ends with: what proves the image, who signs, and all refusals at once.
 
-use super::super::facts::{ReleaseFacts, SourceImage};
+use super::super::facts::{Authority, ReleaseFacts, SourceImage};
 use super::super::step::{AttachStep, RecordStep, ReleasePlan, TagStep, Unsigned};
 use super::record;
 use crate::oci::Digest;
@@ -37,6 +37,13 @@ pub(super) fn finish(
     // What writes nothing needs no proof.
     if !plan.is_done() {
         plan.verify.clone_from(&facts.lacking);
+    }
+    if facts.authority == Authority::Unset && !plan.is_done() {
+        plan.notes.push(
+            "Cargo.toml has no `proof` settings: this run believes its own verification alone, and \
+             whoever may push can write a release record; docs/proof.md has the lines to add"
+                .to_owned(),
+        );
     }
     if facts.are_receipts_given {
         for (platform, why) in plan.verify.drain(..) {

@@ -131,16 +131,6 @@ impl VersionRow {
             Recorded::Doubted(why) => return self.doubt(why),
             Recorded::Believed(record) | Recorded::Displaced(record) => record,
         };
-        if let Some(digest) = self
-            .digest
-            .clone()
-            .filter(|digest| *digest != record.digest)
-        {
-            let (of, tag) = (record.digest.short(), digest.short());
-            return self.doubt(&format!(
-                "it is of `{of}`, and the version's tag leads to `{tag}`"
-            ));
-        }
         self.state = record.state.into();
         self.note_reason(record);
         if matches!(read.newest, Recorded::Displaced(_)) {

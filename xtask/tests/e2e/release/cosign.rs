@@ -16,7 +16,7 @@ use xtask::proof::BUNDLE_TYPE;
 /// What everybody takes for a good signature who has the stand-in.
 const GOOD: &str = "Z29vZA==";
 /// The one public key that the stand-in knows.
-pub(super) const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEevOSNpzU5ofIGv9hL/SyvkAttzWg\n\
+pub(crate) const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEevOSNpzU5ofIGv9hL/SyvkAttzWg\n\
     e4UH1wip+EdmC941cA/fXzCxoJDseqzkLe0+ej6XY075roImWTlZ+4zkDQ==\n-----END PUBLIC KEY-----\n";
 
 const STAND_IN: &str = r#"#!/bin/sh
@@ -55,7 +55,7 @@ pub(super) fn bundle(statement: &[u8]) -> Value {
 }
 
 /// Writes the stand-in into a folder.
-pub(super) fn write(folder: &Path) {
+pub(crate) fn write(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     fs::write(folder.join("cosign.pub"), KEY).unwrap();
     let program = folder.join("cosign");
@@ -64,7 +64,7 @@ pub(super) fn write(folder: &Path) {
 }
 
 /// Puts a folder before all others of PATH.
-pub(super) fn before(folder: &Path, command: &mut Command) {
+pub(crate) fn before(folder: &Path, command: &mut Command) {
     let of_command = command.get_envs().find(|(name, _)| *name == "PATH");
     let path = of_command.and_then(|(_, path)| path.map(OsString::from));
     let path = path.or_else(|| std::env::var_os("PATH")).unwrap();

@@ -115,7 +115,8 @@ fn a_record_that_is_not_believed_or_not_signed_is_refused() {
     // Where nobody is named, nobody must sign.
     facts.published[0].standing.recorded = Recorded::Absent;
     facts.authority = Authority::Unset;
-    release(&facts).unwrap();
+    let notes = release(&facts).unwrap().notes;
+    assert!(notes[0].contains("no `proof` settings"), "{notes:?}");
 }
 
 #[test]

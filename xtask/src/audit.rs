@@ -5,6 +5,7 @@ mod judge;
 mod kept;
 mod observe;
 mod survey;
+mod tag;
 
 use std::fmt::Write as _;
 
@@ -12,7 +13,8 @@ use anyhow::bail;
 use serde::Serialize;
 
 use self::judge::{Finding, Severity, judge};
-use self::observe::{AuditedRepository, AuditedTag};
+use self::observe::AuditedRepository;
+use self::tag::AuditedTag;
 use crate::ctx::Ctx;
 use crate::github::markdown::block;
 use crate::oci::Digest;

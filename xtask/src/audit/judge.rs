@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::observe::{AuditedRepository, AuditedTag};
+use super::observe::AuditedRepository;
+use super::tag::AuditedTag;
 use crate::oci::Digest;
 use crate::tags::sha_name;
 use crate::version::Version;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::observe::AuditedTag;
+use super::tag::AuditedTag;
 use crate::attested::{self, Attested, Believed, Published, PublishedImage};
 use crate::oci::Digest;
 use crate::proof::ReleaseRecord;

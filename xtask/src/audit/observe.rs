@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::kept::{self, Kept};
 use super::survey::{Survey, survey};
+use super::tag::AuditedTag;
 use crate::attested::Believed;
 use crate::oci::{Digest, Unclear};
 use crate::records::Records;
@@ -31,65 +32,6 @@ pub(super) struct AuditedRepository {
     pub(super) believed: Believed,
     #[serde(skip)]
     pub(super) kept: Kept,
-}
-
-/// What a tag leads to.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct AuditedTag {
-    /// Safe to print.
-    pub(super) name: String,
-    /// `None` when the tag is listed and leads nowhere.
-    pub(super) digest: Option<Digest>,
-    /// How many manifests there are below it, attestations included.
-    pub(super) manifests: usize,
-    /// How many blobs they name, each counted once.
-    pub(super) blobs: usize,
-    /// What is missing below it, or wrong.
-    pub(super) broken: Vec<String>,
-    /// The commits in the labels of its images.
-    pub(super) revisions: BTreeSet<String>,
-    /// What it is or has that an image of ours is not or has not.
-    pub(super) odd: Option<String>,
-    /// It was deleted after it was listed.
-    #[serde(rename = "gone")]
-    pub(super) is_gone: bool,
-}
-
-impl AuditedTag {
-    /// Before anything below it is read.
-    fn of(name: &str, found: &Found, is_gone: bool) -> AuditedTag {
-        let (digest, odd) = match found {
-            Found::There((digest, _)) => (Some(digest.clone()), None),
-            Found::Nothing => (None, None),
-            Found::Odd(why) => (None, Some(why.clone())),
-        };
-        AuditedTag {
-            name: name.to_owned(),
-            digest,
-            odd,
-            is_gone,
-            ..AuditedTag::default()
-        }
-    }
-
-    /// A name that is listed and cannot be a tag's.
-    fn misnamed(name: String) -> AuditedTag {
-        AuditedTag {
-            name,
-            broken: vec!["its name cannot be a tag's".to_owned()],
-            ..AuditedTag::default()
-        }
-    }
-
-    /// The version that the tag's name is.
-    pub(super) fn version(&self) -> Option<Version> {
-        version::of_tag(&self.name)
-    }
-
-    /// Whether the tag must lead to an image that this project builds.
-    pub(super) fn is_ours(&self) -> bool {
-        Kind::of(&self.name).is_ours()
-    }
 }
 
 /// Reads a repository. What is missing or is no image is a fact; a registry that does not answer, or
@@ -132,6 +74,22 @@ pub(super) fn observe(records: &Records, all: bool) -> anyhow::Result<AuditedRep
         kept,
         tags,
     })
+}
+
+/// A tag before anything below it is read.
+fn unread(name: &str, found: &Found, is_gone: bool) -> AuditedTag {
+    let (digest, odd) = match found {
+        Found::There((digest, _)) => (Some(digest.clone()), None),
+        Found::Nothing => (None, None),
+        Found::Odd(why) => (None, Some(why.clone())),
+    };
+    AuditedTag {
+        name: name.to_owned(),
+        digest,
+        odd,
+        is_gone,
+        ..AuditedTag::default()
+    }
 }
 
 fn below(repository: &Repository, tag: &str) -> String {
@@ -182,7 +140,7 @@ fn read_tags(repository: &Repository, puller: &Puller, all: bool) -> anyhow::Res
     let (mut tags, mut roots) = (Vec::new(), BTreeMap::new());
     for (name, found) in names.into_iter().zip(found) {
         let is_gone = matches!(found, Found::Nothing) && !still.contains(&name);
-        tags.push(AuditedTag::of(&name, &found, is_gone));
+        tags.push(unread(&name, &found, is_gone));
         if let Found::There((digest, bytes)) = found {
             roots.entry(digest).or_insert(Root { tag: name, bytes });
         }

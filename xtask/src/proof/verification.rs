@@ -8,7 +8,7 @@ use super::statement::{Statement, sha256};
 use super::summary_shape::{RECEIPT, SUMMARY};
 use super::time::parse_time;
 use crate::oci::{Digest, Unclear};
-use crate::printable::{self, Printable};
+use crate::printable::Printable;
 use crate::reference::Repository;
 
 /// The type of the predicate.
@@ -17,8 +17,6 @@ const VERIFIER: &str = "urn:agentgate:xtask-verify";
 const POLICY: &str = "urn:agentgate:check-set";
 const NATIVE: &str = "AGENTGATE_VERIFIED_NATIVE";
 const EMULATED: &str = "AGENTGATE_VERIFIED_EMULATED";
-/// The ends of a check that a release may have.
-const MET: [&str; 2] = ["passed", "not-applicable"];
 
 /// That one platform of an image passed every check.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,27 +134,6 @@ impl Verification {
     }
 }
 
-/// Why the results in a receipt prove nothing, by the checks of its own day; none when each check has passed or
-/// does not apply. Whether they are the checks of today is for verify to judge.
-pub fn unmet(receipt: &Value) -> Option<String> {
-    let results = receipt["results"].as_array();
-    let Some(results) = results.filter(|results| !results.is_empty()) else {
-        return Some("its receipt has no results".to_owned());
-    };
-    let is_met = |result: &&Value| {
-        let status = result["status"].as_str();
-        status.is_some_and(|status| MET.contains(&status))
-    };
-    let result = results.iter().find(|result| !is_met(result))?;
-    let [check, status] = ["id", "status"].map(|field| match &result[field] {
-        Value::String(text) => printable::short(text),
-        _ => "nothing".to_owned(),
-    });
-    Some(format!(
-        "its receipt says `{status}` of the check `{check}`"
-    ))
-}
-
 /// The canonical name and the digest in `oci://NAME@DIGEST`.
 fn resource(uri: &str) -> Result<(String, Digest), Unclear> {
     let parts = uri
@@ -224,44 +201,6 @@ pub(super) mod tests {
             let statement = Statement::parse(&bytes).unwrap();
             assert_eq!(Verification::parse(&statement), Ok(verification));
         }
-    }
-
-    #[test]
-    fn a_receipt_proves_what_all_of_its_checks_say() {
-        let result = |status: &str| json!({"id": "seed-3-node", "status": status});
-        for (results, expected) in [
-            (json!([result("passed"), result("not-applicable")]), None),
-            (json!([]), Some("its receipt has no results")),
-            (json!(null), Some("its receipt has no results")),
-            (
-                json!({"0": result("passed")}),
-                Some("its receipt has no results"),
-            ),
-            (
-                json!([result("passed"), result("failed\n::add-mask::\u{1b}")]),
-                Some("its receipt says `failed ::add-mask::\\u{1b}` of the check `seed-3-node`"),
-            ),
-            (
-                json!([result("unproven")]),
-                Some("its receipt says `unproven` of the check `seed-3-node`"),
-            ),
-            (
-                json!([result("Passed")]),
-                Some("its receipt says `Passed` of the check `seed-3-node`"),
-            ),
-            (
-                json!(["passed"]),
-                Some("its receipt says `nothing` of the check `nothing`"),
-            ),
-            (
-                json!([{"id": 7, "status": ["passed"]}]),
-                Some("its receipt says `nothing` of the check `nothing`"),
-            ),
-        ] {
-            let found = unmet(&json!({"results": results}));
-            assert_eq!(found.as_deref(), expected, "{results}");
-        }
-        assert_eq!(unmet(&good().receipt), None);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use super::{Finding, Severity};
 use crate::attested::Believed;
 use crate::audit::kept::{FaultyList, Kept, KeptVersion};
-use crate::audit::observe::{AuditedRepository, AuditedTag};
+use crate::audit::observe::AuditedRepository;
+use crate::audit::tag::AuditedTag;
 use crate::oci::Digest;
 use crate::printable;
 use crate::proof::{ReleaseRecord, ReleaseState};

@@ -14,9 +14,7 @@ pub use self::claim::{
     Claim, NONE, ReleaseImage, Unproven, bundle_file, read_receipt, receipt_file,
 };
 pub(crate) use self::claim::{Receipts, read_bundle, unproven};
-#[expect(unused_imports, reason = "for a release, which attaches the bundles")]
-pub(crate) use self::prove::{Seen, SeenPlatform};
-pub(crate) use self::prove::{ToProve, prove};
+pub(crate) use self::prove::{Seen, ToProve, prove};
 use crate::ctx::Ctx;
 use crate::exec;
 use crate::platform::Platform;

@@ -138,6 +138,18 @@ impl Workspace {
         Some((digest, serde_json::from_str(&text).unwrap()))
     }
 
+    /// The bytes of a blob of a repository of the same registry.
+    pub(crate) fn blob_in(&self, path: &str, digest: &str) -> Vec<u8> {
+        let address = &self.registry.address;
+        let url = format!("http://{address}/v2/{path}/blobs/{digest}");
+        ureq::get(url)
+            .call()
+            .unwrap()
+            .body_mut()
+            .read_to_vec()
+            .unwrap()
+    }
+
     pub(crate) fn digest(&self, tag: &str) -> Option<String> {
         self.published(tag).map(|(digest, _)| digest)
     }

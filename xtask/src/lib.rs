@@ -24,6 +24,7 @@ pub mod platform;
 pub mod preflight;
 pub mod printable;
 pub mod proof;
+mod proven;
 mod prune;
 pub mod published;
 mod records;

@@ -12,7 +12,6 @@ mod intent;
 mod notes;
 mod observe;
 mod plan;
-mod proofs;
 mod rollback;
 mod show;
 mod signatures;

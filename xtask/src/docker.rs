@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use self::builder::Builder;
 use self::run::read;
 pub(crate) use self::run::watch_tied;
-pub use self::run::{clean_up, is_installed, output, quoted, typed, watch, within};
+pub use self::run::{clean_up, is_installed, output, quoted, typed, watch, watch_stdout, within};
 pub use self::save::{read_archive, save};
 use crate::exec::Exec;
 use crate::platform::Platform;

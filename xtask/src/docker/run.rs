@@ -33,6 +33,11 @@ pub fn watch(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<()> {
     exec.watch(DOCKER, args)
 }
 
+/// See [`Exec::watch_stdout`].
+pub fn watch_stdout(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<()> {
+    exec.watch_stdout(DOCKER, args)
+}
+
 /// See [`Exec::watch_tied`].
 pub(crate) fn watch_tied(exec: &Exec, args: &[impl AsRef<str>]) -> anyhow::Result<()> {
     exec.watch_tied(DOCKER, args)

@@ -131,6 +131,33 @@ impl Exec {
         Ok((ended(status)?, printed))
     }
 
+    /// [`Exec::watch`] for a program whose stderr quotes strangers, as `docker pull` quotes a registry: on
+    /// success it is printed as any other text from outside, else it becomes the error's text.
+    pub(crate) fn watch_stdout(
+        &self,
+        program: &str,
+        args: &[impl AsRef<str>],
+    ) -> anyhow::Result<()> {
+        running::check()?;
+        let line = quoted(program, args);
+        self.echo(&line);
+        let mut command = Command::from(self.cmd(program, args));
+        command.stdin(Stdio::null()).stdout(io::stderr());
+        command.stderr(Stdio::piped());
+        let failed = || format!("failed to run `{line}`");
+        let mut running = Running::foreground(&mut command).with_context(failed)?;
+        let said = keep(running.0.stderr.take());
+        let status = ended(running.wait().with_context(failed)?)?;
+        let said = String::from_utf8_lossy(&said);
+        if !status.success() {
+            anyhow::bail!("`{line}` failed ({status}): {}", said.trim());
+        }
+        for one in said.lines() {
+            crate::say::errln!("{one}");
+        }
+        Ok(())
+    }
+
     /// A command that leads a process group of its own, and whose output comes to us.
     fn piped(&self, program: &str, args: &[impl AsRef<str>]) -> Command {
         let mut command = Command::from(self.cmd(program, args));
@@ -204,6 +231,15 @@ mod tests {
             (&ended.stdout[..], &ended.stderr[..]),
             (&b"out\n"[..], &b"err\n"[..])
         );
+    }
+
+    #[test]
+    fn what_a_program_says_of_its_failure_is_the_errors_text() {
+        let script = "echo '::add-mask::x' >&2; exit 1";
+        let error = exec().watch_stdout("sh", &["-c", script]).unwrap_err();
+        let error = error.to_string();
+        assert!(error.ends_with("(exit status: 1): ::add-mask::x"), "{error}");
+        exec().watch_stdout("true", &[] as &[&str]).unwrap();
     }
 
     #[test]

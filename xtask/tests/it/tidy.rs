@@ -158,6 +158,8 @@ fn only_one_file_starts_docker_and_one_cosign() {
         "read",
         "watch",
         "watch_status",
+        "watch_stdout",
+        "watch_tied",
         "within",
         "stream",
         "typed",

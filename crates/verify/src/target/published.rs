@@ -94,7 +94,7 @@ pub(crate) fn fetch(exec: &Exec, target: &Target) -> anyhow::Result<()> {
             subject.platform.as_str(),
             &subject.run,
         ];
-        docker::watch(exec, &pull)?;
+        docker::watch_stdout(exec, &pull)?;
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ fn every_file_says_what_it_is_for_and_is_short_enough_to_read() {
 
 /// The commands: each is a file and a folder of xtask/src, and verify's checks are a crate besides. What two
 /// of them need is in a file below both.
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "audit",
     "completions",
     "doctor",
@@ -54,6 +54,7 @@ const COMMANDS: [&str; 9] = [
     "release",
     "tags",
     "test",
+    "update",
     "verify",
 ];
 

@@ -6,31 +6,34 @@ mod npm;
 mod package;
 mod plan;
 mod row;
-mod swap;
+mod staged;
 mod versions;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use self::locks::{ARCHES, Arch, LOCK, MANIFEST};
 use self::plan::Plan;
-use self::row::{Row, State};
-use self::swap::{Change, Swap};
+use self::row::Row;
+use self::staged::Staged;
 use self::versions::{Packages, Ripe, days};
 use crate::base::Base;
 use crate::ctx::Ctx;
 use crate::oci::Digest;
-use crate::reference::Repository;
+use crate::platform::Platform;
+use crate::reference::{Repository, check_tag};
 use crate::refusal::Refusal;
 use crate::registry::Puller;
 use crate::stop::Stop;
 use crate::version::Version;
-use crate::{git, report};
+use crate::{git, printable, report};
+
+/// Where the locks are, relative to the workspace.
+const HOME: &str = "docker/claude";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,10 +82,10 @@ struct Check<'a> {
 
 /// What a move prints with `--json`.
 #[derive(Serialize)]
-struct Moved<'a> {
+struct Outcome {
     schema: u32,
     #[serde(flatten)]
-    plan: &'a Plan,
+    plan: Plan,
     /// Whether the files were changed.
     moved: bool,
     committed: bool,
@@ -100,66 +103,93 @@ impl Args {
         }
         // One subject is all there is yet.
         let (None | Some(Subject::Claude)) = self.subject;
-        let records = ctx.records().join("update");
-        let swap = if self.dry_run {
+        let staged = if self.dry_run {
             None
         } else {
-            Some(begin(ctx, &records)?)
+            Some(begin(ctx)?)
         };
-        let pinned = locks::pinned(&ctx.root)?;
-        let packages = observe(ctx, &pinned, self.claude.as_ref())?;
-        let plan =
-            plan::plan(&pinned, self.claude.as_ref(), &packages, &ripe(ctx)).map_err(Stop::from)?;
-        let (moved, message) = match &swap {
-            _ if plan.is_current() => (false, None),
-            None => (false, Some(plan.message())),
-            Some(swap) => {
-                let changes = make(ctx, &records, swap, &plan.to, &packages)?;
-                swap.replace(&changes)?;
-                if self.commit {
-                    commit(ctx, &plan, &changes)?;
-                }
-                (true, Some(plan.message()))
+        let (pinned, packages) = observe(ctx, self.claude.as_ref())?;
+        let plan = plan::plan(&pinned, self.claude.as_ref(), &packages, &ripe(ctx));
+        let plan = plan.map_err(Stop::from)?;
+        let staged = staged.filter(|_| !plan.is_current());
+        if let Some(staged) = &staged {
+            make(ctx, staged, &plan.to, &packages)?;
+            staged.replace(|file| committed(ctx, file))?;
+            if self.commit {
+                commit(ctx, &plan)?;
             }
+        }
+        let moved = staged.is_some();
+        let outcome = Outcome {
+            schema: 1,
+            moved,
+            committed: moved && self.commit,
+            message: (!plan.is_current()).then(|| plan.message()),
+            plan,
         };
-        let committed = moved && self.commit;
+        for remark in outcome.plan.remarks() {
+            crate::say::errln!("note: {}", printable::line(&remark));
+        }
         if ctx.json {
-            let schema = 1;
-            return report::print_json(&Moved {
-                schema,
-                plan: &plan,
-                moved,
-                committed,
-                message,
-            });
+            return report::print_json(&outcome);
         }
-        for remark in plan.remarks() {
-            crate::say::errln!("note: {}", crate::printable::line(&remark));
-        }
-        show(&plan, message.as_deref(), moved, committed);
+        outcome.show();
         Ok(())
     }
 }
 
-/// Takes the right to change files, undoes what a killed run has left, and refuses a tree with other changes.
-fn begin<'a>(ctx: &'a Ctx, records: &Path) -> anyhow::Result<Swap<'a>> {
-    let swap = Swap::start(&ctx.root, records)?;
-    if swap.recover()? {
+impl Outcome {
+    fn show(&self) {
+        let Some(message) = &self.message else {
+            crate::say::outln!("Claude Code {} is current", self.plan.from);
+            return;
+        };
+        let done = match (self.moved, self.committed) {
+            (false, _) => "nothing: a dry run",
+            (true, false) => "both locks, not committed",
+            (true, true) => "both locks, committed",
+        };
+        let rows = [
+            ("from", self.plan.from.to_string()),
+            ("to", self.plan.to.to_string()),
+            (
+                "age",
+                self.plan.to_age_days.map_or("unknown".to_owned(), days),
+            ),
+            ("changes", self.plan.changes.clone()),
+            ("moved", done.to_owned()),
+        ];
+        crate::say::out!("{}", report::table(&rows));
+        if !self.committed {
+            crate::say::out!("\n{message}");
+        }
+    }
+}
+
+/// Takes the right to move, undoes what a killed run has left, and refuses a tree with other changes.
+fn begin(ctx: &Ctx) -> anyhow::Result<Staged> {
+    let records = ctx.records().join("update");
+    let staged = Staged::start(ctx.root.join(HOME), &records, locks::files())?;
+    if staged.recover(|file| committed(ctx, file))? {
         crate::say::errln!("note: an update was cut off half-way; it is undone");
     }
     let dirty = git::read_head(&ctx.root)?.dirty;
     if let Some(first) = dirty.first() {
-        let why = match dirty.len() {
-            1 => format!("the tree differs from the commit: `{first}`"),
-            count => format!(
-                "the tree differs from the commit: `{first}` and {} more",
-                count - 1
-            ),
-        };
+        let more = dirty.len() - 1;
+        let why = format!(
+            "nothing was moved: the tree differs from the commit: `{first}` and {more} more"
+        );
         let remedy = "`git commit` or `git stash -u`, then update again";
-        return Err(Stop::from(Refusal::new(format!("nothing was moved: {why}"), remedy)).into());
+        return Err(Stop::from(Refusal::new(why.replace(" and 0 more", ""), remedy)).into());
     }
-    Ok(swap)
+    Ok(staged)
+}
+
+/// A file of the locks as HEAD has it.
+fn committed(ctx: &Ctx, file: &Path) -> anyhow::Result<Vec<u8>> {
+    let path = Path::new(HOME).join(file);
+    let content = git::file(&ctx.root, "HEAD", &path)?;
+    content.with_context(|| format!("`{}` is not in git", path.display()))
 }
 
 fn ripe(ctx: &Ctx) -> Ripe {
@@ -169,147 +199,104 @@ fn ripe(ctx: &Ctx) -> Ripe {
     }
 }
 
-/// What the registry has from `pinned` on; or of that and the version that is named.
-fn observe(ctx: &Ctx, pinned: &Version, named: Option<&Version>) -> anyhow::Result<Packages> {
+/// What is pinned, and what the registry has from there on; or of that and the version that is named.
+fn observe(ctx: &Ctx, named: Option<&Version>) -> anyhow::Result<(Version, Packages)> {
+    let pinned = locks::pinned(&ctx.root)?;
     let range = match named {
         Some(named) => format!("{pinned} || {named}"),
         None => format!(">={pinned}"),
     };
     crate::say::errln!("asking npm for Claude Code");
-    let [amd64, arm64] = ARCHES
-        .each_ref()
-        .map(|arch| npm::view(&ctx.exec, arch, &range));
+    let [amd64, arm64] = Platform::ALL.map(|platform| npm::view(&ctx.exec, platform, &range));
     let packages = [amd64?, arm64?];
     ensure!(
         packages.iter().any(|package| !package.builds.is_empty()),
         "npm's registry has no version {range} of Claude Code; hint: `npm view {}` shows what it has",
-        ARCHES[0].package()
+        locks::package(Platform::LinuxAmd64)
     );
-    Ok(packages)
+    Ok((pinned, packages))
 }
 
-/// Lets npm make both locks in a folder of the records, and checks them.
-fn make(
-    ctx: &Ctx,
-    records: &Path,
-    swap: &Swap,
-    version: &Version,
-    packages: &Packages,
-) -> anyhow::Result<Vec<Change>> {
-    let folder = records.join("new");
-    // What a killed run has left there is of no use.
-    clear(&folder)?;
-    let mut changes = Vec::new();
-    for (arch, package) in ARCHES.iter().zip(packages) {
-        let made = folder.join(arch.docker);
-        let build = package.builds.get(version);
-        let integrity = build
-            .and_then(|build| build.integrity.as_deref())
-            .unwrap_or_default();
-        changes.extend(
-            make_one(ctx, &made, swap, arch, version, integrity).with_context(|| {
-                format!(
-                    "npm made no lock for {} that may take its place; nothing was changed",
-                    arch.docker
-                )
-            })?,
-        );
+/// Lets npm make both locks, and checks them.
+fn make(ctx: &Ctx, staged: &Staged, version: &Version, packages: &Packages) -> anyhow::Result<()> {
+    for (platform, package) in Platform::ALL.into_iter().zip(packages) {
+        let arch = locks::arch(platform);
+        let integrity = package
+            .builds
+            .get(version)
+            .and_then(|build| build.integrity.as_deref());
+        let folder = staged.folder.join(arch);
+        make_one(
+            ctx,
+            &folder,
+            platform,
+            version,
+            integrity.unwrap_or_default(),
+        )
+        .with_context(|| {
+            format!("npm made no lock for {arch} that may take its place; nothing was changed")
+        })?;
     }
-    clear(&folder)?;
-    Ok(changes)
-}
-
-fn clear(folder: &Path) -> anyhow::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        result => result.with_context(|| format!("failed to remove `{}`", folder.display())),
-    }
+    Ok(())
 }
 
 fn make_one(
     ctx: &Ctx,
-    made: &Path,
-    swap: &Swap,
-    arch: &Arch,
+    folder: &Path,
+    platform: Platform,
     version: &Version,
     integrity: &str,
-) -> anyhow::Result<[Change; 2]> {
-    let failed = || format!("failed to write in `{}`", made.display());
-    fs::create_dir_all(made).with_context(failed)?;
-    let paths: [PathBuf; 2] = [MANIFEST, LOCK].map(|name| arch.folder().join(name));
-    let [old_manifest, old_lock] = [swap.read(&paths[0])?, swap.read(&paths[1])?];
+) -> anyhow::Result<()> {
+    let [manifest, lock] = locks::FILES;
     // Without the old lock: npm keeps what is wrong in one (npm/cli#4460).
-    fs::write(made.join(MANIFEST), &old_manifest).with_context(failed)?;
-    npm::lock(&ctx.exec, made, arch, version)?;
+    let old = ctx
+        .root
+        .join(HOME)
+        .join(locks::arch(platform))
+        .join(manifest);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::copy(&old, folder.join(manifest)))
+        .with_context(|| {
+            format!(
+                "failed to copy `{}` to `{}`",
+                old.display(),
+                folder.display()
+            )
+        })?;
+    npm::lock(&ctx.exec, folder, platform, version)?;
     let read = |name: &str| {
-        fs::read_to_string(made.join(name)).with_context(|| format!("npm wrote no `{name}`"))
+        fs::read_to_string(folder.join(name)).with_context(|| format!("npm wrote no `{name}`"))
     };
-    let (manifest, lock) = (read(MANIFEST)?, read(LOCK)?);
-    locks::check(arch, version, integrity, &manifest, &lock)?;
-    let [path, lock_path] = paths;
-    Ok([
-        Change {
-            path,
-            old: old_manifest,
-            new: manifest,
-        },
-        Change {
-            path: lock_path,
-            old: old_lock,
-            new: lock,
-        },
-    ])
+    locks::check(
+        platform,
+        version,
+        integrity,
+        [&read(manifest)?, &read(lock)?],
+    )
 }
 
-fn commit(ctx: &Ctx, plan: &Plan, changes: &[Change]) -> anyhow::Result<()> {
-    let paths = changes
-        .iter()
-        .map(|change| change.path.display().to_string());
-    let message = plan.message();
-    git::commit_files(&ctx.exec, &message, &paths.collect::<Vec<_>>()).context(
+fn commit(ctx: &Ctx, plan: &Plan) -> anyhow::Result<()> {
+    let path = |file: &Path| Path::new(HOME).join(file).display().to_string();
+    let paths: Vec<String> = locks::files().iter().map(|file| path(file)).collect();
+    git::commit_files(&ctx.exec, &plan.message(), &paths).context(
         "the locks are moved, but not committed; hint: commit them yourself, or `git checkout -- docker/claude`",
     )
 }
 
-fn show(plan: &Plan, message: Option<&str>, moved: bool, committed: bool) {
-    let Some(message) = message else {
-        crate::say::outln!("Claude Code {} is current", plan.from);
-        return;
-    };
-    let age = plan.to_age_days.map_or("unknown".to_owned(), days);
-    let done = match (moved, committed) {
-        (false, _) => "nothing: a dry run",
-        (true, false) => "both locks, not committed",
-        (true, true) => "both locks, committed",
-    };
-    crate::say::out!(
-        "{}",
-        report::table(&[
-            ("from", plan.from.to_string()),
-            ("to", plan.to.to_string()),
-            ("age", age),
-            ("changes", plan.changes()),
-            ("moved", done.to_owned()),
-        ])
-    );
-    if !committed {
-        crate::say::out!("\n{message}");
-    }
-}
-
 fn check(ctx: &Ctx) -> anyhow::Result<()> {
     let pinned = locks::pinned(&ctx.root)?;
-    let plan = observe(ctx, &pinned, None).and_then(|packages| {
-        plan::plan(&pinned, None, &packages, &ripe(ctx))
-            .map_err(|refusal| Stop::from(refusal).into())
-    });
-    if let Err(error) = &plan
-        && error.downcast_ref::<Stop>().is_some()
-    {
-        return plan.map(drop);
-    }
-    let known = plan.as_ref().map_err(|error| format!("{error:#}"));
-    let mut rows = vec![Row::claude(pinned.to_string(), known)];
+    let plan = match observe(ctx, None) {
+        // An interruption is no row.
+        Err(error) if error.is::<Stop>() => return Err(error),
+        Err(error) => Err(format!("{error:#}")),
+        Ok((_, packages)) => {
+            Ok(plan::plan(&pinned, None, &packages, &ripe(ctx)).map_err(Stop::from)?)
+        }
+    };
+    let mut rows = vec![Row::claude(
+        pinned.to_string(),
+        plan.as_ref().map_err(Clone::clone),
+    )];
     if let Some(base) = Base::read(&ctx.root, &ctx.settings.dockerfile, None)? {
         let newest = base_digest(ctx, &base).map_err(|error| format!("{error:#}"));
         rows.push(Row::base(&base, newest));
@@ -322,15 +309,11 @@ fn check(ctx: &Ctx) -> anyhow::Result<()> {
     } else {
         crate::say::out!("{}", row::text(&rows));
     }
-    let behind = rows.iter().filter(|row| row.state == State::Behind);
-    let behind: Vec<String> = behind
-        .map(|row| {
-            format!(
-                "{} is behind; hint: {}",
-                row.what,
-                row.remedy.as_deref().unwrap_or("see above")
-            )
-        })
+    let remedies = rows
+        .iter()
+        .filter_map(|row| Some((row.what, row.remedy.as_ref()?)));
+    let behind: Vec<String> = remedies
+        .map(|(what, remedy)| format!("{what} is behind; hint: {remedy}"))
         .collect();
     if !behind.is_empty() {
         return Err(Stop::Behind(behind.join("\n")).into());
@@ -347,7 +330,7 @@ fn base_digest(ctx: &Ctx, base: &Base) -> anyhow::Result<Digest> {
     let name = base.name();
     let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
     let repository: Repository = repository.parse().map_err(anyhow::Error::msg)?;
-    crate::reference::check_tag(tag).map_err(anyhow::Error::msg)?;
+    check_tag(tag).map_err(anyhow::Error::msg)?;
     crate::say::errln!("asking for `{name}`");
     let digest = Puller::new(&ctx.exec, &repository).digest(tag)?;
     digest.with_context(|| format!("its registry has no `{name}`"))

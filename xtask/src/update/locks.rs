@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use crate::claude_lock;
@@ -13,39 +11,32 @@ use crate::refusal::Refusal;
 use crate::stop::Stop;
 use crate::version::Version;
 
-/// An architecture by its two names.
-#[derive(Debug)]
-pub(super) struct Arch {
-    /// Docker's, which is that of the folder.
-    pub(super) docker: &'static str,
-    /// npm's.
-    pub(super) cpu: &'static str,
+/// What is replaced for each architecture.
+pub(super) const FILES: [&str; 2] = ["package.json", "package-lock.json"];
+
+/// Docker's name of the architecture, which is that of the folder.
+pub(super) fn arch(platform: Platform) -> &'static str {
+    platform.as_str().trim_start_matches("linux/")
 }
 
-pub(super) const ARCHES: [Arch; 2] = [
-    Arch {
-        docker: "amd64",
-        cpu: "x64",
-    },
-    Arch {
-        docker: "arm64",
-        cpu: "arm64",
-    },
-];
-
-pub(super) const MANIFEST: &str = "package.json";
-pub(super) const LOCK: &str = "package-lock.json";
-
-impl Arch {
-    /// The package with the program.
-    pub(super) fn package(&self) -> String {
-        format!("@anthropic-ai/claude-code-linux-{}-musl", self.cpu)
+/// npm's name of it.
+pub(super) fn cpu(platform: Platform) -> &'static str {
+    match platform {
+        Platform::LinuxAmd64 => "x64",
+        Platform::LinuxArm64 => "arm64",
     }
+}
 
-    /// The folder of its lock, relative to the workspace.
-    pub(super) fn folder(&self) -> PathBuf {
-        Path::new("docker/claude").join(self.docker)
-    }
+/// The package with the program.
+pub(super) fn package(platform: Platform) -> String {
+    format!("@anthropic-ai/claude-code-linux-{}-musl", cpu(platform))
+}
+
+/// Every file that is replaced, relative to `docker/claude`.
+pub(super) fn files() -> Vec<PathBuf> {
+    let folders = Platform::ALL.map(arch).into_iter();
+    let of = |folder: &'static str| FILES.map(|name| Path::new(folder).join(name));
+    folders.flat_map(of).collect()
 }
 
 /// The version that both locks pin.
@@ -55,75 +46,60 @@ pub(super) fn pinned(root: &Path) -> anyhow::Result<Version> {
     let [amd64, arm64] = Platform::ALL.map(|platform| claude_lock::version(root, platform, None));
     let (amd64, arm64) = (amd64?, arm64?);
     if amd64 != arm64 {
-        return Err(Stop::from(Refusal::new(
-            format!("the locks disagree: amd64 pins {amd64}, arm64 pins {arm64}"),
-            "`git checkout -- docker/claude` brings back those of the commit",
-        ))
-        .into());
+        let why = format!("the locks disagree: amd64 pins {amd64}, arm64 pins {arm64}");
+        let remedy = "`git checkout -- docker/claude` brings back those of the commit";
+        return Err(Stop::from(Refusal::new(why, remedy)).into());
     }
-    amd64
-        .parse()
-        .with_context(|| format!("the locks pin `{amd64}`, which is not a version"))
+    let version = amd64.parse();
+    version.with_context(|| format!("the locks pin `{amd64}`, which is not a version"))
 }
 
-/// Whether a lock's hash is a SHA-512 in full.
-pub(super) fn is_sha512(integrity: &str) -> bool {
-    let bytes = integrity
-        .strip_prefix("sha512-")
-        .and_then(|hash| BASE64_STANDARD.decode(hash).ok());
-    bytes.is_some_and(|bytes| bytes.len() == 64)
-}
-
-/// Checks what npm made for `arch`: it pins `version` of the one package, with the hash that the registry
-/// gave, and names no address. npm drops hashes (npm/cli#6301, npm/cli#4460) and packages of other
-/// platforms (npm/cli#4828), and writes down the address of a registry that only this machine knows
-/// (dependabot/dependabot-core#4922); it ends well each time.
+/// Checks what npm made: it pins `version` of the one package, with the hash that the registry gave before, and
+/// names no address. npm drops hashes (npm/cli#6301, npm/cli#4460) and packages of other platforms (npm/cli#4828),
+/// and writes down a registry that only this machine knows (dependabot/dependabot-core#4922); it ends well each time.
 ///
 /// Fails with the first thing that is wrong.
 pub(super) fn check(
-    arch: &Arch,
+    platform: Platform,
     version: &Version,
     integrity: &str,
-    manifest: &str,
-    lock: &str,
+    [manifest, lock]: [&str; 2],
 ) -> anyhow::Result<()> {
-    let package = arch.package();
-    let wanted = json!({ &package: version.to_string() });
+    let version = version.to_string();
+    let wanted = json!({ package(platform): version });
     let manifest: Value = serde_json::from_str(manifest).context("its manifest is not JSON")?;
-    ensure!(
-        manifest["dependencies"] == wanted,
-        "its manifest does not pin {version} of the one package"
-    );
     let lock: Value = serde_json::from_str(lock).context("the lock is not JSON")?;
-    ensure!(lock["lockfileVersion"] == 3, "its lock is not of version 3");
-    let packages = lock["packages"].as_object();
-    let packages = packages.context("the lock has no `packages`")?;
-    let key = format!("node_modules/{package}");
-    let Some(locked) = packages.get(&key) else {
-        bail!("the lock lacks the package for {}", arch.docker);
-    };
-    ensure!(packages.len() == 2, "the lock has other packages, too");
-    ensure!(
-        packages
-            .get("")
-            .is_some_and(|root| root["dependencies"] == wanted),
-        "the lock asks for something else than the manifest"
-    );
-    ensure!(
-        locked["version"] == version.to_string(),
-        "the lock has another version"
-    );
-    ensure!(
-        locked.get("resolved").is_none(),
-        "the lock names a registry (`resolved`), which other machines may not have; hint: npm 10 or later"
-    );
-    let found = locked["integrity"].as_str().unwrap_or_default();
-    ensure!(is_sha512(found), "the lock has no SHA-512");
-    ensure!(
-        found == integrity,
-        "the lock has another hash than the registry gave before"
-    );
-    Ok(())
+    let packages = &lock["packages"];
+    let locked = &packages[format!("node_modules/{}", package(platform))];
+    let rules = [
+        (
+            manifest["dependencies"] == wanted,
+            "its manifest pins something else",
+        ),
+        (lock["lockfileVersion"] == 3, "its lock is not of version 3"),
+        (locked.is_object(), "the lock lacks the package"),
+        (
+            packages.as_object().is_some_and(|all| all.len() == 2),
+            "the lock has other packages, too",
+        ),
+        (
+            packages[""]["dependencies"] == wanted,
+            "the lock asks for something else",
+        ),
+        (locked["version"] == version, "the lock has another version"),
+        (
+            locked["resolved"].is_null(),
+            "the lock names a registry (`resolved`), which other machines may not have; hint: use npm 10 or later",
+        ),
+        (
+            locked["integrity"] == integrity,
+            "the lock has another hash than the registry gave, or none",
+        ),
+    ];
+    match rules.iter().find(|(holds, _)| !holds) {
+        Some((_, why)) => bail!("{why}"),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -132,17 +108,17 @@ mod tests {
 
     #[test]
     fn only_a_whole_lock_takes_the_place() {
-        let hash = format!("sha512-{}==", "A".repeat(86));
-        let package = "@anthropic-ai/claude-code-linux-x64-musl";
+        let package = package(Platform::LinuxAmd64);
         let manifest = format!(r#"{{"dependencies":{{"{package}":"1.2.3"}}}}"#);
         let lock = format!(
-            r#"{{"lockfileVersion":3,"packages":{{"":{manifest},"node_modules/{package}":{{"version":"1.2.3","integrity":"{hash}"}}}}}}"#
+            r#"{{"lockfileVersion":3,"packages":{{"":{manifest},"node_modules/{package}":{{"version":"1.2.3","integrity":"I"}}}}}}"#
         );
         let check = |manifest: &str, lock: &str| {
-            let checked = check(&ARCHES[0], &Version::new(1, 2, 3), &hash, manifest, lock);
-            checked.map_err(|error| format!("{error:#}"))
+            let version = Version::new(1, 2, 3);
+            let checked = check(Platform::LinuxAmd64, &version, "I", [manifest, lock]);
+            checked.err().map(|error| format!("{error:#}"))
         };
-        assert_eq!(check(&manifest, &lock), Ok(()));
+        assert_eq!(check(&manifest, &lock), None);
         for (from, to, why) in [
             (
                 "\"lockfileVersion\":3",
@@ -152,22 +128,29 @@ mod tests {
             (
                 "node_modules/@anthropic",
                 "node_modules/@other",
-                "lacks the package for amd64",
+                "lacks the package",
             ),
             (
                 "\"packages\":{",
-                "\"packages\":{\"node_modules/x\":{},",
+                "\"packages\":{\"x\":{},",
                 "other packages",
             ),
-            ("\"\":{\"dependencies\"", "\"\":{\"x\"", "something else"),
+            (
+                "\"\":{\"dependencies\"",
+                "\"\":{\"x\"",
+                "asks for something else",
+            ),
             (
                 "\"version\":\"1.2.3\"",
                 "\"version\":\"1.2.4\"",
                 "another version",
             ),
-            ("\"integrity\"", "\"was\"", "no SHA-512"),
-            ("sha512-AA", "sha1-AA", "no SHA-512"),
-            ("sha512-AA", "sha512-BA", "another hash"),
+            (
+                "\"integrity\"",
+                "\"was\"",
+                "another hash than the registry gave, or none",
+            ),
+            ("\"I\"", "\"J\"", "another hash"),
             (
                 "\"integrity\"",
                 "\"resolved\":\"x\",\"integrity\"",
@@ -175,14 +158,14 @@ mod tests {
             ),
             ("{", "", "not JSON"),
         ] {
-            let bad = lock.replacen(from, to, 1);
-            assert_ne!(bad, lock, "{from}");
-            let error = check(&manifest, &bad).unwrap_err();
+            let error = check(&manifest, &lock.replacen(from, to, 1)).unwrap();
             assert!(error.contains(why), "{to}: {error}");
         }
         for bad in [manifest.replace("1.2.3", "^1.2.3"), "{}".to_owned()] {
-            let error = check(&bad, &lock).unwrap_err();
-            assert!(error.contains("does not pin 1.2.3"), "{bad}: {error}");
+            assert_eq!(
+                check(&bad, &lock).unwrap(),
+                "its manifest pins something else"
+            );
         }
     }
 }

@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
-use super::locks::{ARCHES, is_sha512};
+use super::locks::arch;
 use super::package::{Build, Package};
+use crate::platform::Platform;
 use crate::version::{Version, is_stable};
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// What a registry has of Claude Code, in the order of [`ARCHES`].
+/// What a registry has of Claude Code, in the order of [`Platform::ALL`].
 pub(super) type Packages = [Package; 2];
 
 /// When a version is old enough.
@@ -21,68 +24,48 @@ pub(super) struct Ripe {
     pub(super) minimum_age: u32,
 }
 
-/// The newest version that may be moved to, and the newer ones that may not.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Choice {
-    /// None when no version above the pinned one may be moved to.
-    pub(super) newest: Option<Version>,
-    pub(super) passed_over: Vec<PassedOver>,
-}
-
 /// A newer version that is not moved to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct PassedOver {
     pub(super) version: Version,
     pub(super) why: String,
 }
 
-/// Chooses among the versions above `pinned`.
-pub(super) fn choose(pinned: &Version, packages: &Packages, ripe: &Ripe) -> Choice {
+/// The newest version above `pinned` that may be moved to, if any, and the newer ones that may not.
+pub(super) fn choose(
+    pinned: &Version,
+    packages: &Packages,
+    ripe: &Ripe,
+) -> (Option<Version>, Vec<PassedOver>) {
     let all = packages.iter().flat_map(|package| package.builds.keys());
     let newer: BTreeSet<&Version> = all.filter(|version| *version > pinned).collect();
     let mut passed_over = Vec::new();
-    for version in newer.into_iter().rev() {
-        let why = fault(version, packages).or_else(|| doubt(version, packages, ripe));
-        let Some(why) = why else {
-            return Choice {
-                newest: Some(version.clone()),
-                passed_over,
-            };
-        };
-        let version = version.clone();
-        passed_over.push(PassedOver { version, why });
+    for version in newer.into_iter().rev().cloned() {
+        match fault(&version, packages).or_else(|| doubt(&version, packages, ripe)) {
+            Some(why) => passed_over.push(PassedOver { version, why }),
+            None => return (Some(version), passed_over),
+        }
     }
-    Choice {
-        newest: None,
-        passed_over,
-    }
+    (None, passed_over)
 }
 
-/// Why nobody should move to a version, even one who names it.
+/// Why nobody should move to a version, even who names it.
 pub(super) fn fault(version: &Version, packages: &Packages) -> Option<String> {
     let builds = builds(version, packages);
-    let lacking: Vec<&str> = ARCHES
-        .iter()
-        .zip(builds)
-        .filter(|(_, build)| build.is_none())
-        .map(|(arch, _)| arch.docker)
-        .collect();
-    if lacking.len() == ARCHES.len() {
+    if builds.iter().all(Option::is_none) {
         return Some("the registry does not have it".to_owned());
     }
-    if let [arch] = lacking[..] {
-        return Some(format!("it is not published for {arch}"));
-    }
-    for (arch, build) in ARCHES.iter().zip(builds) {
-        let build = build?;
-        if let Some(why) = &build.deprecated {
-            return Some(format!("npm marks it as deprecated: {why}"));
-        }
-        if !build.integrity.as_deref().is_some_and(is_sha512) {
-            return Some(format!("it has no SHA-512 for {}", arch.docker));
-        }
-    }
-    None
+    Platform::ALL
+        .map(arch)
+        .iter()
+        .zip(builds)
+        .find_map(|(arch, build)| match build {
+            None => Some(format!("it is not published for {arch}")),
+            Some(build) => match &build.deprecated {
+                Some(why) => Some(format!("npm marks it as deprecated: {why}")),
+                None => (!has_sha512(build)).then(|| format!("it has no SHA-512 for {arch}")),
+            },
+        })
 }
 
 /// Why a version is not moved to unless it is named.
@@ -90,33 +73,43 @@ pub(super) fn doubt(version: &Version, packages: &Packages, ripe: &Ripe) -> Opti
     if !is_stable(version) {
         return Some("it is a prerelease".to_owned());
     }
-    let latest = packages
-        .iter()
-        .filter_map(|package| package.latest.as_ref());
-    if let Some(latest) = latest.min().filter(|latest| version > *latest) {
+    if let Some(latest) = latest(packages).filter(|latest| version > *latest) {
         return Some(format!("it is above npm's `latest`, {latest}"));
     }
-    match age(version, packages, ripe.now) {
+    let minimum = u64::from(ripe.minimum_age);
+    match published(version, packages).map(|time| age(time, ripe.now)) {
         None => Some("the registry does not say when it was published".to_owned()),
-        Some(age) if age < u64::from(ripe.minimum_age) => Some(format!(
+        Some(age) if age < minimum => Some(format!(
             "it is {} old, and `minimum-age` is {}",
             days(age),
-            days(ripe.minimum_age.into())
+            days(minimum)
         )),
         Some(_) => None,
     }
 }
 
-/// The age in whole days of the younger package; none where the registry does not say both.
-pub(super) fn age(version: &Version, packages: &Packages, now: SystemTime) -> Option<u64> {
-    let builds = builds(version, packages);
-    let published = |build: Option<&Build>| build?.published;
-    let [one, other] = builds.map(published);
-    // What is published in the future, by this machine's clock, has no age yet.
-    let age = now
-        .duration_since(one?.max(other?))
-        .unwrap_or(Duration::ZERO);
-    Some(age.as_secs() / DAY)
+/// The lower of both packages' `latest`.
+pub(super) fn latest(packages: &Packages) -> Option<&Version> {
+    packages
+        .iter()
+        .filter_map(|package| package.latest.as_ref())
+        .min()
+}
+
+/// When the package that came last was published; none where the registry does not say it of both.
+pub(super) fn published(version: &Version, packages: &Packages) -> Option<SystemTime> {
+    let [one, other] = builds(version, packages).map(|build| build?.published);
+    Some(one?.max(other?))
+}
+
+/// Whole days since a time. What comes later, by this machine's clock, has no age yet.
+pub(super) fn age(time: SystemTime, now: SystemTime) -> u64 {
+    now.duration_since(time).unwrap_or(Duration::ZERO).as_secs() / DAY
+}
+
+/// `1 day`, `2 days`.
+pub(super) fn days(count: u64) -> String {
+    format!("{count} day{}", if count == 1 { "" } else { "s" })
 }
 
 fn builds<'a>(version: &Version, packages: &'a Packages) -> [Option<&'a Build>; 2] {
@@ -125,155 +118,115 @@ fn builds<'a>(version: &Version, packages: &'a Packages) -> [Option<&'a Build>; 
         .map(|package| package.builds.get(version))
 }
 
-/// `1 day`, `2 days`.
-pub(super) fn days(count: u64) -> String {
-    match count {
-        1 => "1 day".to_owned(),
-        count => format!("{count} days"),
-    }
+fn has_sha512(build: &Build) -> bool {
+    let hash = build
+        .integrity
+        .as_deref()
+        .and_then(|text| text.strip_prefix("sha512-"));
+    let bytes = hash.and_then(|hash| BASE64_STANDARD.decode(hash).ok());
+    bytes.is_some_and(|bytes| bytes.len() == 64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A version with the day of its publication in November; `None`: it is not there, 0: no time.
-    type Row = (&'static str, [Option<u64>; 2], &'static str);
-
-    fn sha512() -> Option<String> {
-        Some(format!("sha512-{}==", "A".repeat(86)))
+    fn at(day: &str) -> Option<SystemTime> {
+        humantime::parse_rfc3339(&format!("2026-11-{day}T12:00:00Z")).ok()
     }
 
-    fn at(day: u64) -> SystemTime {
-        let day = format!("2026-11-{day:02}T12:00:00Z");
-        humantime::parse_rfc3339(&day).unwrap()
-    }
-
-    fn packages(latest: &str, rows: &[Row]) -> Packages {
+    /// Packages from words: a version, and the day in November of each package; `no`: it is not there, `?`: no time,
+    /// a `!` behind it: deprecated.
+    fn packages(latest: &str, versions: &str) -> Packages {
+        let words: Vec<&str> = versions.split(' ').collect();
         let mut packages = Packages::default();
         for (number, package) in packages.iter_mut().enumerate() {
             package.latest = latest.parse().ok();
-            for (version, days, deprecated) in rows {
-                let Some(day) = days[number] else { continue };
+            for words in words.chunks(3).filter(|words| words[number + 1] != "no") {
                 let build = Build {
-                    published: (day > 0).then(|| at(day)),
-                    deprecated: Some((*deprecated).to_owned()).filter(|why| !why.is_empty()),
-                    integrity: sha512(),
+                    published: at(words[number + 1].trim_end_matches('!')),
+                    deprecated: words[number + 1]
+                        .strip_suffix('!')
+                        .map(|_| "broken".to_owned()),
+                    integrity: Some(format!("sha512-{}==", "A".repeat(86))),
                     unpacked: None,
                 };
-                package.builds.insert(version.parse().unwrap(), build);
+                package.builds.insert(words[0].parse().unwrap(), build);
             }
         }
         packages
     }
 
-    const RIPE: fn() -> Ripe = || Ripe {
-        now: at(29),
-        minimum_age: 2,
-    };
-
-    const PINNED: Row = ("1.0.0", [Some(1), Some(1)], "");
-
     #[test]
     fn the_newest_that_is_allowed_is_chosen() {
-        let both = |day| [Some(day), Some(day)];
-        for (latest, rows, newest, reasons) in [
-            ("1.0.0", vec![], None, vec![]),
+        for (latest, versions, newest, why) in [
+            ("1.0.0", "1.0.0 01 01", "", ""),
+            ("1.0.1", "1.0.0 01 01 1.0.1 27 27", "1.0.1", ""),
+            ("1.0.10", "1.0.9 20 20 1.0.10 21 21", "1.0.10", ""),
+            ("", "1.0.1 20 20", "1.0.1", ""),
+            // The age is that of the package that came last.
             (
                 "1.0.1",
-                vec![("1.0.1", both(27), "")],
-                Some("1.0.1"),
-                vec![],
-            ),
-            // Numbers, not letters: 10 is above 9.
-            (
-                "1.0.10",
-                vec![("1.0.9", both(20), ""), ("1.0.10", both(21), "")],
-                Some("1.0.10"),
-                vec![],
-            ),
-            // The age is that of the package that was published last.
-            (
-                "1.0.1",
-                vec![("1.0.1", [Some(20), Some(28)], "")],
-                None,
-                vec!["it is 1 day old, and `minimum-age` is 2 days"],
+                "1.0.1 20 28",
+                "",
+                "it is 1 day old, and `minimum-age` is 2 days",
             ),
             (
                 "1.0.2",
-                vec![("1.0.1", both(20), ""), ("1.0.2", both(28), "")],
-                Some("1.0.1"),
-                vec!["it is 1 day old"],
-            ),
-            // Published after now: a clock is wrong.
-            (
+                "1.0.1 20 20 1.0.2 28 28",
                 "1.0.1",
-                vec![("1.0.1", both(30), "")],
-                None,
-                vec!["it is 0 days old"],
+                "it is 1 day old",
             ),
-            // Where the registry gives no time, Renovate waits for ever without a word
-            // (renovatebot/renovate#41955).
-            (
-                "1.0.1",
-                vec![("1.0.1", [Some(0), Some(20)], "")],
-                None,
-                vec!["the registry does not say when it was published"],
-            ),
-            // npm-check-updates moves to deprecated versions (raineorshine/npm-check-updates#1591).
+            ("1.0.1", "1.0.1 30 30", "", "it is 0 days old"),
+            // Where there is no time, Renovate waits for ever without a word (renovatebot/renovate#41955).
+            ("1.0.1", "1.0.1 ? 20", "", "the registry does not say when"),
+            // npm-check-updates moves to what is deprecated (raineorshine/npm-check-updates#1591).
             (
                 "1.0.2",
-                vec![("1.0.1", both(20), ""), ("1.0.2", both(21), "broken")],
-                Some("1.0.1"),
-                vec!["npm marks it as deprecated: broken"],
-            ),
-            // A release that stopped half way: one package lacks it (bgauryy/octocode#452).
-            (
+                "1.0.1 20 20 1.0.2 21 21!",
                 "1.0.1",
-                vec![("1.0.1", [Some(20), None], "")],
-                None,
-                vec!["it is not published for arm64"],
+                "as deprecated: broken",
             ),
-            // `latest` may be a prerelease (raineorshine/npm-check-updates#131).
-            (
-                "1.1.0-rc.1",
-                vec![("1.1.0-rc.1", both(20), "")],
-                None,
-                vec!["it is a prerelease"],
-            ),
+            // A release that stopped half way (bgauryy/octocode#452).
+            ("1.0.1", "1.0.1 20 no", "", "it is not published for arm64"),
+            // A prerelease under `latest` (raineorshine/npm-check-updates#131).
+            ("1.1.0-rc.1", "1.1.0-rc.1 20 20", "", "it is a prerelease"),
             // Renovate proposed what was above `latest` (renovatebot/renovate#4800).
             (
                 "1.0.1",
-                vec![("1.0.1", both(20), ""), ("2.0.0", both(20), "")],
-                Some("1.0.1"),
-                vec!["it is above npm's `latest`, 1.0.1"],
+                "1.0.1 20 20 2.0.0 20 20",
+                "1.0.1",
+                "it is above npm's `latest`, 1.0.1",
             ),
-            // A registry without tags has no such limit.
-            ("", vec![("1.0.1", both(20), "")], Some("1.0.1"), vec![]),
         ] {
-            let packages = packages(latest, &[&[PINNED][..], &rows].concat());
-            let choice = choose(&Version::new(1, 0, 0), &packages, &RIPE());
-            let found = choice.newest.map(|version| version.to_string());
-            assert_eq!(found.as_deref(), newest, "{rows:?}");
-            assert_eq!(choice.passed_over.len(), reasons.len(), "{rows:?}");
-            for (passed, reason) in choice.passed_over.iter().zip(reasons) {
-                assert!(passed.why.contains(reason), "{rows:?}: {passed:?}");
-            }
+            let ripe = Ripe {
+                now: at("29").unwrap(),
+                minimum_age: 2,
+            };
+            let (found, passed) =
+                choose(&Version::new(1, 0, 0), &packages(latest, versions), &ripe);
+            let found = found.map_or(String::new(), |version| version.to_string());
+            assert_eq!(found, newest, "{versions}");
+            let passed = passed.first().map_or("", |passed| &passed.why);
+            assert!(
+                passed.contains(why) && passed.is_empty() == why.is_empty(),
+                "{versions}: {passed}"
+            );
         }
     }
 
     #[test]
-    fn a_package_without_a_hash_is_refused_even_by_name() {
+    fn what_has_no_whole_hash_is_never_moved_to() {
         let version = Version::new(1, 0, 0);
         for integrity in [None, Some("sha1-AAAA"), Some("sha512-AAAA")] {
-            let mut packages = packages("1.0.0", &[PINNED]);
+            let mut packages = packages("1.0.0", "1.0.0 01 01");
             assert_eq!(fault(&version, &packages), None);
             let build = packages[1].builds.get_mut(&version).unwrap();
             build.integrity = integrity.map(str::to_owned);
-            let why = fault(&version, &packages).unwrap();
-            assert_eq!(why, "it has no SHA-512 for arm64");
+            assert_eq!(
+                fault(&version, &packages).unwrap(),
+                "it has no SHA-512 for arm64"
+            );
         }
-        let why = fault(&Version::new(9, 9, 9), &packages("", &[PINNED])).unwrap();
-        assert_eq!(why, "the registry does not have it");
     }
 }

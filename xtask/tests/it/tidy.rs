@@ -153,7 +153,7 @@ fn a_command_imports_no_other_command() {
 }
 
 #[test]
-fn only_one_file_starts_docker_and_one_cosign() {
+fn only_one_file_starts_docker_one_cosign_and_one_npm() {
     let starts = [
         "output",
         "read",
@@ -181,6 +181,12 @@ fn only_one_file_starts_docker_and_one_cosign() {
             assert!(
                 !text.contains(&call) || path.ends_with("proof/cosign.rs"),
                 "{}: use the functions of proof.rs",
+                path.display()
+            );
+            let call = format!(".{start}(\"npm\",");
+            assert!(
+                !text.contains(&call) || path.ends_with("update/npm.rs"),
+                "{}: use the functions of update/npm.rs",
                 path.display()
             );
         }

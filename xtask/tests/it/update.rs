@@ -16,7 +16,7 @@ const ARCHES: [(&str, &str); 2] = [("amd64", "x64"), ("arm64", "arm64")];
 /// A clean repository with the locks of this checkout, which pin `pinned`, and git on PATH.
 fn sandbox(pinned: &str) -> Sandbox {
     let sandbox = Sandbox::new();
-    for (arch, cpu) in ARCHES {
+    for (arch, _) in ARCHES {
         let folder = format!("docker/claude/{arch}");
         fs::create_dir_all(sandbox.path(&format!("work/{folder}"))).unwrap();
         let own = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -24,7 +24,7 @@ fn sandbox(pinned: &str) -> Sandbox {
             .join(&folder);
         for name in ["package.json", "package-lock.json"] {
             let text = fs::read_to_string(own.join(name)).unwrap();
-            let text = text.lines().map(|line| repinned(line, cpu, pinned) + "\n");
+            let text = text.lines().map(|line| repinned(line, pinned) + "\n");
             sandbox.write(&format!("work/{folder}/{name}"), &text.collect::<String>());
         }
     }
@@ -37,7 +37,7 @@ fn sandbox(pinned: &str) -> Sandbox {
 }
 
 /// A line of a manifest or a lock, for another version.
-fn repinned(line: &str, cpu: &str, version: &str) -> String {
+fn repinned(line: &str, version: &str) -> String {
     let start = |until: &str| &line[..line.find(until).unwrap() + until.len()];
     if line.contains("-musl\": \"") {
         return format!("{}{version}\"", start("-musl\": \""));
@@ -46,7 +46,7 @@ fn repinned(line: &str, cpu: &str, version: &str) -> String {
         return format!("{}{version}\",", start(": \""));
     }
     if line.trim_start().starts_with("\"integrity\"") {
-        let hash = npm_registry::integrity(version, cpu);
+        let hash = npm_registry::integrity(version);
         return format!("{}{hash}\",", start(": \""));
     }
     line.to_owned()

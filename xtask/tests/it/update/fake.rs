@@ -2,59 +2,46 @@
 
 use std::fs;
 
-use super::{is_untouched, npm_registry, pins, program, sandbox};
+use serde_json::{Value, json};
+
+use super::npm_registry::integrity;
+use super::{ARCHES, is_untouched, pins, program, sandbox};
 use crate::common::{Ran, set_author};
 use crate::registry::{Content, Registry};
 use crate::sandbox::{Sandbox, digest};
 
-/// Answers `view` from the file `view`, and `install` as the file `install` says: it is run with `$to`, the folder,
-/// `$cpu` and `$version`.
+/// `view` prints the file `view`; `install` copies the locks of the repository for `$version`, and does what the file
+/// `wrong` says in the folder.
 const NPM: &str = r#"echo "$*" >>"$here/calls"
-case $1 in
-view)
-    cpu=${2#*linux-}
-    sed "s/CPU/${cpu%%-*}/" "$here/view" ;;
-install)
-    to=$3
-    for last; do :; done
-    version=${last##*@} cpu=${last#*linux-}
-    cpu=${cpu%%-*}
-    . "$here/install" ;;
-esac
-"#;
-
-/// What npm should write: the locks of the repository, for another version.
-const GOOD: &str = r#"case $cpu in x64) arch=amd64 hash=HASH-x64 ;; *) arch=arm64 hash=HASH-arm64 ;; esac
+[ "$1" = install ] || exec cat "$here/view"
+for last; do :; done
+version=${last##*@}
+case $last in *x64*) arch=amd64 ;; *) arch=arm64 ;; esac
 for name in package.json package-lock.json; do
-    sed -E "s/1\.0\.0/$version/; s|sha512-[^\"]*|$hash|" "docker/claude/$arch/$name" >"$to/$name.made"
-    mv "$to/$name.made" "$to/$name"
+    sed -E "s/1\.0\.0/$version/; s|sha512-[^\"]*|HASH|" "docker/claude/$arch/$name" >"$3/made"
+    mv "$3/made" "$3/$name"
 done
+cd "$3"
+. "$here/wrong"
 "#;
 
-fn good() -> String {
-    let hash = |cpu: &str| npm_registry::integrity("1.0.1", cpu);
-    GOOD.replace("HASH-x64", &hash("x64"))
-        .replace("HASH-arm64", &hash("arm64"))
-}
-
-/// One version, 1.0.1, with a deprecation and a hash where they are given.
-fn view(deprecated: &str, integrity: &str) -> String {
-    format!(
-        r#"[{{"version":"1.0.0","dist":{{"integrity":"{integrity}"}}}},{{"version":"1.0.1","dist":{{"integrity":"{integrity}"}},
-        "deprecated":"{deprecated}","dist-tags":{{"latest":"1.0.1"}},"time":{{"1.0.1":"2020-01-01T00:00:00Z"}}}}]"#
-    )
+/// Two versions, of which the newer has this hash and is deprecated for this reason.
+fn view(integrity: &str, deprecated: &str) -> String {
+    let version = |version: &str| {
+        json!({
+            "version": version, "dist": {"integrity": integrity}, "deprecated": deprecated,
+            "dist-tags": {"latest": "1.0.1"}, "time": {version: "2020-01-01T00:00:00Z"},
+        })
+    };
+    json!([version("1.0.0"), version("1.0.1")]).to_string()
 }
 
 fn world() -> Sandbox {
     let sandbox = sandbox("1.0.0");
-    program(&sandbox, "npm", NPM);
-    // The hash is of both architectures alike here: `GOOD` must write the same.
-    let hash = npm_registry::integrity("1.0.1", "x64");
-    sandbox.write("bin/view", &view("", &hash));
-    sandbox.write(
-        "bin/install",
-        &good().replace(&npm_registry::integrity("1.0.1", "arm64"), &hash),
-    );
+    let hash = integrity("1.0.1");
+    program(&sandbox, "npm", &NPM.replace("HASH", &hash));
+    sandbox.write("bin/view", &view(&hash, ""));
+    sandbox.write("bin/wrong", "");
     sandbox
 }
 
@@ -65,170 +52,110 @@ fn update(sandbox: &Sandbox, args: &[&str]) -> Ran {
 }
 
 #[test]
-fn npm_is_asked_and_told_what_the_configuration_might_say_otherwise() {
+fn npm_is_told_what_the_configuration_might_have_otherwise() {
     let sandbox = world();
     let ran = update(&sandbox, &["--json"]).succeeded();
-    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(
-        (&report["from"], &report["to"]),
-        (&"1.0.0".into(), &"1.0.1".into())
-    );
-    assert_eq!(
-        (&report["moved"], &report["committed"]),
-        (&true.into(), &false.into())
-    );
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let fields = ["from", "to", "moved", "committed"].map(|field| report[field].clone());
+    let expected: [Value; 4] = ["1.0.0".into(), "1.0.1".into(), true.into(), false.into()];
+    assert_eq!(fields, expected);
     assert_eq!(pins(&sandbox), ["1.0.1"; 2]);
-    let records = fs::canonicalize(sandbox.path("work"))
-        .unwrap()
-        .join("target/xtask/update");
+    let records = fs::canonicalize(sandbox.path("work/target/xtask/update")).unwrap();
     let calls = sandbox
         .read("bin/calls")
         .replace(records.to_str().unwrap(), "RECORDS");
-    let view = |cpu: &str| {
-        format!(
-            "view @anthropic-ai/claude-code-linux-{cpu}-musl@>=1.0.0 --json version dist deprecated dist-tags time\n"
-        )
-    };
-    let install = |arch: &str, cpu: &str| {
+    let views = ARCHES.map(|(_, cpu)| {
+        format!("view @anthropic-ai/claude-code-linux-{cpu}-musl@>=1.0.0 --json version dist deprecated dist-tags time\n")
+    });
+    let installs = ARCHES.map(|(arch, cpu)| {
         format!(
             "install --prefix RECORDS/new/{arch} --package-lock-only --save-prod --save-exact --force --ignore-scripts \
-             --omit-lockfile-registry-resolved --lockfile-version=3 --no-audit --no-fund --os=linux --cpu={cpu} \
-             --libc=musl @anthropic-ai/claude-code-linux-{cpu}-musl@1.0.1\n"
+             --omit-lockfile-registry-resolved --lockfile-version=3 --no-audit --no-fund --os=linux --libc=musl \
+             --cpu={cpu} @anthropic-ai/claude-code-linux-{cpu}-musl@1.0.1\n"
         )
-    };
-    let expected = [
-        view("x64"),
-        view("arm64"),
-        install("amd64", "x64"),
-        install("arm64", "arm64"),
-    ];
-    assert_eq!(calls, expected.concat());
-    assert!(!records.join("new").exists());
-    // Both differ now, so that another move is refused.
+    });
+    assert_eq!(calls, [views, installs].concat().concat());
     let ran = update(&sandbox, &[]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
-    assert!(
-        ran.stderr
-            .contains("nothing was moved: the tree differs from the commit"),
-        "{ran:#?}"
-    );
+    assert!(ran.stderr.contains(
+        "the tree differs from the commit: `docker/claude/amd64/package-lock.json` and 3"
+    ));
 }
 
 #[test]
 fn whatever_npm_does_wrong_nothing_is_changed() {
-    let arm64 = |script: &str| {
-        format!(
-            "{}\n[ $cpu = x64 ] || {{ {script} }}\n",
-            world().read("bin/install")
-        )
-    };
-    for (install, why) in [
+    for (wrong, why) in [
         (
-            "echo 'npm error ENOSPC' >&2; exit 228".to_owned(),
-            "for amd64 that may take its place",
-        ),
-        (
-            arm64("echo 'npm error ENOSPC' >&2; exit 228;"),
+            "echo 'npm error ENOSPC' >&2; exit 228",
             "`npm install` failed: npm error ENOSPC",
         ),
-        (arm64("kill -9 $$;"), "for arm64 that may take its place"),
-        (
-            arm64("rm \"$to/package-lock.json\";"),
-            "npm wrote no `package-lock.json`",
-        ),
+        ("kill -9 $$", "`npm install` failed"),
+        ("rm package-lock.json", "npm wrote no `package-lock.json`"),
         // It ends well, without the hash (npm/cli#6301).
         (
-            arm64("sed -i /integrity/d \"$to/package-lock.json\";"),
-            "the lock has no SHA-512",
+            "sed -i /integrity/d package-lock.json",
+            "another hash than the registry gave, or none",
         ),
         (
-            arm64("sed -i 's/-musl/-gnu/' \"$to/package-lock.json\";"),
-            "the lock lacks the package for arm64",
+            "sed -i 's/-musl/-gnu/' package-lock.json",
+            "the lock lacks the package",
         ),
         (
-            arm64(
-                "sed -i 's|\"integrity\"|\"resolved\": \"https://npm.example/a.tgz\", &|' \"$to/package-lock.json\";",
-            ),
-            "the lock names a registry",
-        ),
-        (
-            arm64("sed -i 's/1.0.1/1.0.2/' \"$to/package-lock.json\";"),
-            "something else than the manifest",
-        ),
-        (
-            arm64("echo '<html>' >\"$to/package-lock.json\";"),
-            "the lock is not JSON",
+            "sed -i 's|\"integrity\"|\"resolved\": \"https://a.example\", &|' package-lock.json",
+            "names a registry",
         ),
     ] {
         let sandbox = world();
-        sandbox.write("bin/install", &install);
+        sandbox.write(
+            "bin/wrong",
+            &format!("[ $arch = amd64 ] || {{ {wrong}; }}\n"),
+        );
         let ran = update(&sandbox, &["--commit"]);
-        assert_eq!(
-            (ran.code, &*ran.stdout),
-            (Some(1), ""),
-            "{install}: {ran:#?}"
+        assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{wrong}: {ran:#?}");
+        assert!(
+            ran.stderr
+                .contains("for arm64 that may take its place; nothing was changed"),
+            "{ran:#?}"
         );
         assert!(ran.stderr.contains(why), "{why}: {ran:#?}");
-        assert!(ran.stderr.contains("nothing was changed"), "{ran:#?}");
         is_untouched(&sandbox);
         // What it left is no hindrance.
-        sandbox.write("bin/install", &world().read("bin/install"));
+        sandbox.write("bin/wrong", "");
         update(&sandbox, &["--commit"]).succeeded();
         assert_eq!(pins(&sandbox), ["1.0.1"; 2]);
     }
 }
 
 #[test]
-fn what_nobody_should_move_to_is_passed_over_or_refused() {
-    let hash = npm_registry::integrity("1.0.1", "x64");
-    for (answer, why) in [
-        (
-            view("it deletes files", &hash),
-            "npm marks it as deprecated: it deletes files",
-        ),
-        (view("", "sha1-AAAA"), "it has no SHA-512 for amd64"),
-    ] {
-        let sandbox = world();
-        sandbox.write("bin/view", &answer);
-        let ran = update(&sandbox, &[]).succeeded();
-        assert_eq!(ran.stdout, "Claude Code 1.0.0 is current\n");
-        assert!(
-            ran.stderr
-                .contains(&format!("1.0.1 is passed over: {why}\n")),
-            "{ran:#?}"
-        );
-        let ran = update(&sandbox, &["--claude", "1.0.1"]);
-        assert_eq!(ran.code, Some(3), "{ran:#?}");
-        assert!(
-            ran.stderr
-                .contains(&format!("1.0.1 is not moved to: {why}\n")),
-            "{ran:#?}"
-        );
-        is_untouched(&sandbox);
-    }
-}
-
-#[test]
-fn what_a_registry_says_is_shown_and_not_obeyed() {
+fn what_nobody_should_move_to_is_passed_over_and_refused_by_name() {
     let sandbox = world();
-    let hash = npm_registry::integrity("1.0.1", "x64");
-    sandbox.write("bin/view", &view("\\u001b[2J\\n::error::x", &hash));
-    let ran = update(&sandbox, &["--check"]);
+    let shown = "npm marks it as deprecated: it \\u{1b}[2J deletes\\n::files::";
+    sandbox.write(
+        "bin/view",
+        &view(&integrity("1.0.1"), "it \u{1b}[2J deletes\n::files::"),
+    );
+    let ran = update(&sandbox, &[]).succeeded();
+    assert_eq!(ran.stdout, "Claude Code 1.0.0 is current\n");
     assert!(
-        ran.stdout.contains("deprecated: \\u{1b}[2J\\n::error::x\n"),
+        ran.stderr
+            .contains(&format!("note: 1.0.1 is passed over: {shown}\n")),
         "{ran:#?}"
     );
+    let ran = update(&sandbox, &["--claude", "1.0.1"]);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    assert!(
+        ran.stderr
+            .contains("Claude Code 1.0.1 is not moved to: npm marks it as deprecated"),
+        "{ran:#?}"
+    );
+    is_untouched(&sandbox);
 }
 
 #[test]
 fn a_hook_that_refuses_leaves_both_locks_moved_and_says_so() {
     let sandbox = world();
     fs::create_dir_all(sandbox.path("work/.git/hooks")).unwrap();
-    program(
-        &sandbox,
-        "../work/.git/hooks/pre-commit",
-        "echo no >&2; exit 1\n",
-    );
+    program(&sandbox, "../work/.git/hooks/pre-commit", "exit 1\n");
     let ran = update(&sandbox, &["--commit"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(
@@ -241,25 +168,33 @@ fn a_hook_that_refuses_leaves_both_locks_moved_and_says_so() {
 }
 
 #[test]
-fn a_registry_that_cannot_be_asked_is_a_row_and_npm_an_error_besides() {
+fn a_registry_that_cannot_be_asked_is_a_row_and_without_npm_nothing_is_current() {
     let sandbox = world();
-    let mut content = Content::default();
-    content.answers = vec![("manifests/1".to_owned(), "403 Forbidden", "{}")];
-    let registry = Registry::with(content);
-    let from = format!("FROM {}:1@{}\n", registry.name(), digest("1"));
-    sandbox.write("work/docker/Dockerfile.agent", &from);
+    let answers = vec![("manifests/1".to_owned(), "403 Forbidden", "{}")];
+    let registry = Registry::with(Content {
+        answers,
+        ..Content::default()
+    });
+    sandbox.write(
+        "work/docker/Dockerfile.agent",
+        &format!("FROM {}:1\n", registry.name()),
+    );
     let ran = update(&sandbox, &["--check"]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(
         ran.stdout
-            .contains("note: base image: it could not be asked: "),
+            .contains("note: base image: its registry could not be asked: "),
         "{ran:#?}"
     );
 
     program(&sandbox, "npm", "echo 'npm error network' >&2; exit 1\n");
     let ran = update(&sandbox, &["--check"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
-    assert!(ran.stdout.contains("Claude Code  1.0.0"), "{ran:#?}");
+    assert!(
+        ran.stdout
+            .contains("note: Claude Code: npm could not be asked: "),
+        "{ran:#?}"
+    );
     assert!(
         ran.stderr
             .ends_with("npm could not be asked, so Claude Code may be behind\n"),
@@ -275,7 +210,6 @@ fn a_registry_that_cannot_be_asked_is_a_row_and_npm_an_error_besides() {
         "{ran:#?}"
     );
     let ran = sandbox.run(&["doctor"]).succeeded();
-    assert!(ran.stdout.contains("\nnpm      none\n"), "{ran:#?}");
     assert!(
         ran.stdout.contains("warning  there is no `npm` on PATH"),
         "{ran:#?}"
@@ -283,25 +217,21 @@ fn a_registry_that_cannot_be_asked_is_a_row_and_npm_an_error_besides() {
 }
 
 #[test]
-fn a_base_that_moved_on_is_behind() {
+fn a_base_that_moved_on_is_behind_when_its_digest_is_pinned() {
     let sandbox = world();
-    sandbox.write("bin/view", &view("", "").replace("1.0.1", "1.0.0"));
+    sandbox.write("bin/view", &view("", ""));
     let mut content = Content::default();
-    let image = content.image(&serde_json::json!({}));
+    let image = content.image(&json!({}));
     content.lead("20", &image);
     let registry = Registry::with(content);
-    let now = image["digest"].as_str().unwrap();
-    for (pin, code) in [
-        (String::new(), 0),
-        (format!("@{now}"), 0),
-        (format!("@{}", digest("1")), 4),
-    ] {
+    let now = format!("@{}", image["digest"].as_str().unwrap());
+    for (pin, code) in [("", 0), (&now, 0), (&format!("@{}", digest("1")), 4)] {
         let from = format!("FROM {}:20{pin}\n", registry.name());
         sandbox.write("work/docker/Dockerfile.agent", &from);
         let ran = update(&sandbox, &["--check"]);
         assert_eq!(ran.code, Some(code), "{ran:#?}");
         assert_eq!(
-            ran.stdout.contains("is not pinned by a digest"),
+            ran.stdout.contains("no digest is pinned"),
             pin.is_empty(),
             "{ran:#?}"
         );
@@ -311,22 +241,13 @@ fn a_base_that_moved_on_is_behind() {
 #[test]
 fn what_a_killed_run_has_left_is_undone_by_the_next() {
     let sandbox = world();
-    let path = "docker/claude/amd64/package.json";
-    let old = sandbox.read(&format!("work/{path}"));
-    let new = old.replace("1.0.0", "1.0.1");
-    let other = "docker/claude/arm64/package.json";
-    let text = sandbox.read(&format!("work/{other}"));
-    let journal = serde_json::json!([
-        {"path": path, "old": old, "new": new},
-        {"path": other, "old": text, "new": text.replace("1.0.0", "1.0.1")},
-    ]);
-    fs::create_dir_all(sandbox.path("work/target/xtask/update")).unwrap();
-    sandbox.write(
-        "work/target/xtask/update/journal.json",
-        &journal.to_string(),
-    );
-    sandbox.write(&format!("work/{path}"), &new);
-    sandbox.write(&format!("work/{other}.new"), "{");
+    let new = "work/target/xtask/update/new";
+    fs::create_dir_all(sandbox.path(&format!("{new}/arm64"))).unwrap();
+    sandbox.write(&format!("{new}/moving"), "");
+    for folder in [new, "work/docker/claude"] {
+        sandbox.write(&format!("{folder}/arm64/package.json"), "{}");
+    }
+    sandbox.write("work/docker/claude/amd64/package.json.new", "{");
     let ran = update(&sandbox, &["--commit"]).succeeded();
     assert!(
         ran.stderr

@@ -108,7 +108,7 @@ fn who_names_a_young_version_gets_it_and_npms_own_rule_holds() {
     let ran = run(&sandbox, &registry, &["--claude", "2.0.11"]).succeeded();
     assert!(
         ran.stderr
-            .contains("note: 2.0.11 is taken although it is 0 days old"),
+            .contains("note: 2.0.11 is taken, since it is named, although it is 0 days old"),
         "{ran:#?}"
     );
     assert_eq!(pins(&sandbox), ["2.0.11"; 2]);
@@ -189,7 +189,7 @@ fn what_is_behind_is_said_with_an_exit_code_of_its_own() {
         (&row["pinned"], &row["newest"]),
         (&"2.0.9".into(), &"2.0.10".into())
     );
-    assert_eq!(row["state"], "behind");
+    assert_eq!(row["is_behind"], true);
     assert!(row["age_days"].as_u64().unwrap() > 2000, "{row}");
     // A check does not mind a tree that differs.
     let registry = NpmRegistry::with(&VERSIONS[..1]);

@@ -1,5 +1,5 @@
 //! `cargo xtask audit`: checks that published images are complete, and agree with git and the
-//! journals. Changes nothing; meant for a nightly job.
+//! release records. Changes nothing; meant for a nightly job.
 
 mod judge;
 mod observe;
@@ -14,8 +14,10 @@ use self::judge::{Finding, judge};
 use self::observe::{AuditedRepository, AuditedTag};
 use crate::ctx::Ctx;
 use crate::github::markdown::block;
-use crate::journal;
 use crate::oci::Digest;
+use crate::proof::Trust;
+use crate::published::{Depth, Listing};
+use crate::records::Records;
 use crate::registry::Puller;
 use crate::tag_kind::short;
 use crate::{git, github, report};
@@ -29,11 +31,11 @@ Examples:
   cargo xtask audit --json | jq .findings
 
 Every manifest and blob below a tag must be there. A version must be built from the commit of its
-git tag, and must have the digest of the commit's `sha-…` tag and of the journal. `latest` must be at
-the highest stable version, unless it was rolled back. More: docs/audit.md.
+git tag, and must have the digest of the commit's `sha-…` tag. `latest` must be at the highest
+stable version that is not withdrawn. More: docs/audit.md.
 Exit codes: 0 all is well; 1 something is wrong, or could not be checked.";
 
-/// Check that published images are complete, and agree with git and the journals
+/// Check that published images are complete, and agree with git and the release records
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -56,15 +58,26 @@ impl Args {
             crate::testbed::enter(ctx, true)?;
         }
         let versions = git::read_facts(&ctx.root)?.versions;
-        let history = journal::history(&ctx.records().join("release"))?;
+        let trust = Trust::of(ctx)?;
         let mut repositories = Vec::new();
         for repository in ctx.repositories() {
             crate::say::errln!("reading `{repository}`");
             let puller = Puller::new(&ctx.exec, repository);
-            repositories.push(observe::observe(repository, &puller, self.all)?);
+            let mut facts = observe::observe(repository, &puller, self.all)?;
+            let records = Records {
+                repository,
+                puller: &puller,
+                trust: &trust,
+            };
+            let recorded = Listing::read(&puller)?.recorded(&records, None, Depth::Counting)?;
+            let withdrawn = recorded
+                .iter()
+                .filter(|one| one.recorded.withdrawn().is_some());
+            facts.withdrawn = withdrawn.map(|one| one.version.to_string()).collect();
+            repositories.push(facts);
         }
         let of_git = observe::commits(&ctx.root, &versions, &repositories)?;
-        let findings = judge(&repositories, &of_git, &history);
+        let findings = judge(&repositories, &of_git);
         let report = AuditReport {
             schema: 1,
             repositories,

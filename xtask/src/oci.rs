@@ -24,7 +24,7 @@ pub use self::descriptor::{Descriptor, EntryKind};
 pub use self::digest::Digest;
 pub use self::document::{Document, Index, Manifest};
 pub(crate) use self::document::{roots, unambiguous};
-pub(crate) use self::json::parse as parse_strictly;
+pub(crate) use self::json::{LONGEST, parse as parse_strictly};
 pub(crate) use self::media_type::{IN_TOTO, INDEX, MANIFEST};
 pub use self::platform::OciPlatform;
 pub use self::referrer_index::Referrer;

@@ -18,6 +18,7 @@ mod trust;
 mod verification;
 
 pub use self::bundle::{BUNDLE_TYPE, Bundle, LONGEST_BUNDLE};
+pub use self::images::SIGNATURE;
 pub use self::judge::{ProofWanted, RecordWanted};
 pub use self::record::{LatestMove, RELEASE_RECORD, ReleaseRecord, ReleaseState, check_reason};
 pub use self::signer::Signer;

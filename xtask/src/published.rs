@@ -1,15 +1,18 @@
 //! What a repository has published: its versions, what a tag leads to, and whether that is what it must be.
 
-use anyhow::{Context as _, bail};
+use std::cmp::Reverse;
+
+use anyhow::bail;
 use serde::Serialize;
 
 use crate::image_tree::{Image, ImageTree, is_broken};
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::printable::Printable;
+use crate::proof::ReleaseRecord;
+use crate::records::{Recorded, RecordedVersion, Records};
 use crate::reference::Repository;
 use crate::registry::{Puller, TagList};
-use crate::version::latest::highest;
 use crate::version::{self, Version};
 
 /// What a tag leads to in the registry.
@@ -87,8 +90,10 @@ pub(crate) fn versions(puller: &Puller) -> anyhow::Result<Vec<Version>> {
 pub(crate) struct Standing {
     /// What the version's own tag leads to, if it is listed.
     pub(crate) tag: Option<Digest>,
-    /// The highest stable version besides that one.
-    pub(crate) highest: Option<(Version, Digest)>,
+    /// What the repository says about the version.
+    pub(crate) recorded: Recorded,
+    /// The stable versions besides that one, from the highest down as far as they were asked for.
+    pub(crate) others: Vec<RecordedVersion>,
     pub(crate) latest: Option<Latest>,
 }
 
@@ -96,51 +101,170 @@ pub(crate) struct Standing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Latest {
     pub(crate) digest: Digest,
-    /// The version whose tag leads there too, or else the version that the image's label gives.
+    /// The version whose tag or record leads there too, or else the version that the image's label gives.
     pub(crate) version: Option<Version>,
+    /// Whether that version is published as this digest.
+    pub(crate) is_published: bool,
+}
+
+/// How many of the other versions are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth<'a> {
+    /// Those down to the first that counts, by their tags alone: an older record that was put back keeps
+    /// `latest` where it is, and nothing moves to such a version before it is read again.
+    Counting,
+    /// All above this one.
+    Above(&'a Version),
+    /// Those down to the first that counts below this one.
+    Below(&'a Version),
+}
+
+impl Depth<'_> {
+    /// Whether another version is read after `version`, the lowest that was.
+    fn goes_on(self, last: &RecordedVersion) -> bool {
+        let counts = last.recorded.counting().is_some();
+        match self {
+            Depth::Counting => !counts,
+            Depth::Above(_) => true,
+            Depth::Below(version) => !(counts && last.version < *version),
+        }
+    }
+
+    fn begins(self, version: &Version) -> bool {
+        match self {
+            Depth::Above(lowest) => version > lowest,
+            Depth::Counting | Depth::Below(_) => true,
+        }
+    }
+}
+
+/// What a repository lists.
+pub(crate) struct Listing {
+    /// Sorted.
+    tags: Vec<String>,
+}
+
+impl Listing {
+    pub(crate) fn read(puller: &Puller) -> anyhow::Result<Listing> {
+        let mut tags = puller.tags()?;
+        tags.sort_unstable();
+        Ok(Listing { tags })
+    }
+
+    fn has(&self, tag: &str) -> bool {
+        self.tags.binary_search_by(|one| (**one).cmp(tag)).is_ok()
+    }
+
+    fn has_record(&self, version: &Version) -> bool {
+        self.has(&ReleaseRecord::tag(version))
+    }
+
+    /// The stable versions, the highest first.
+    fn stable(&self) -> Vec<Version> {
+        let mut versions = version::stable(&self.tags);
+        versions.sort_unstable_by_key(|version| Reverse(version.clone()));
+        versions
+    }
+
+    /// The stable versions besides `version`, as deep as they are asked for.
+    pub(crate) fn recorded(
+        &self,
+        records: &Records,
+        version: Option<&Version>,
+        depth: Depth,
+    ) -> anyhow::Result<Vec<RecordedVersion>> {
+        let mut found: Vec<RecordedVersion> = Vec::new();
+        for other in self.stable() {
+            if Some(&other) == version || !depth.begins(&other) {
+                continue;
+            }
+            let recorded = match depth {
+                Depth::Counting if self.has_record(&other) => records.tagged(&other)?,
+                Depth::Counting => Recorded::Absent,
+                Depth::Above(_) | Depth::Below(_) => self.of(records, &other)?,
+            };
+            let one = RecordedVersion {
+                version: other,
+                recorded,
+            };
+            let goes_on = depth.goes_on(&one);
+            found.push(one);
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// What counts of all records of a version that is listed.
+    fn of(&self, records: &Records, version: &Version) -> anyhow::Result<Recorded> {
+        match digest(records.puller, &format!("v{version}"))? {
+            Some(digest) => records.newest(version, &digest, self.has_record(version)),
+            None => Ok(Recorded::Absent),
+        }
+    }
 }
 
 /// Asks a repository what it has besides `version`: whatever it lists counts, and not what git knows.
 pub(crate) fn standing(
-    repository: &Repository,
-    puller: &Puller,
+    records: &Records,
     version: &Version,
+    depth: Depth,
 ) -> anyhow::Result<Standing> {
-    let versions = versions(puller)?;
-    let others = versions.iter().filter(|other| *other != version);
-    let highest = match highest(others) {
-        Some(highest) => {
-            let found = digest(puller, &format!("v{highest}"))?;
-            let found = found.with_context(|| {
-                format!(
-                    "`{repository}` lists `v{highest}` and has nothing under it; hint: delete the \
-                     tag, or ask the registry's operator"
-                )
-            })?;
-            Some((highest.clone(), found))
-        }
-        None => None,
-    };
-    let tag = if versions.contains(version) {
-        digest(puller, &format!("v{version}"))?
+    let listing = Listing::read(records.puller)?;
+    let tag = if listing.has(&format!("v{version}")) {
+        digest(records.puller, &format!("v{version}"))?
     } else {
         None
     };
-    let latest = match digest(puller, "latest")? {
-        Some(at) => Some(Latest {
-            version: match &highest {
-                _ if Some(&at) == tag.as_ref() => Some(version.clone()),
-                Some((highest, theirs)) if *theirs == at => Some(highest.clone()),
-                _ => labelled(puller, &at)?,
-            },
+    let recorded = match &tag {
+        Some(tag) => records.newest(version, tag, listing.has_record(version))?,
+        None if listing.has_record(version) => records.tagged(version)?,
+        None => Recorded::Absent,
+    };
+    let others = listing.recorded(records, Some(version), depth)?;
+    let latest = match digest(records.puller, "latest")? {
+        Some(at) if Some(&at) == tag.as_ref() => Some(Latest {
             digest: at,
+            version: Some(version.clone()),
+            is_published: true,
         }),
+        Some(at) => Some(latest(records.puller, &listing, at, &others)?),
         None => None,
     };
     Ok(Standing {
         tag,
-        highest,
+        recorded,
+        others,
         latest,
+    })
+}
+
+/// What `latest`, which leads to `at`, is: by the records, or else by the image's label.
+pub(crate) fn latest(
+    puller: &Puller,
+    listing: &Listing,
+    at: Digest,
+    others: &[RecordedVersion],
+) -> anyhow::Result<Latest> {
+    let is_it = |one: &&RecordedVersion| one.recorded.believed().is_some_and(|it| it.digest == at);
+    if let Some(recorded) = others.iter().find(is_it) {
+        return Ok(Latest {
+            digest: at,
+            version: Some(recorded.version.clone()),
+            is_published: true,
+        });
+    }
+    let version = labelled(puller, &at)?;
+    let tag = version.as_ref().map(|version| format!("v{version}"));
+    let is_published = match tag.filter(|tag| listing.has(tag)) {
+        Some(tag) => digest(puller, &tag)?.as_ref() == Some(&at),
+        None => false,
+    };
+    Ok(Latest {
+        digest: at,
+        version,
+        is_published,
     })
 }
 
@@ -167,9 +291,9 @@ pub(crate) fn names(repository: &Repository, puller: &Puller) -> anyhow::Result<
     Ok(tags)
 }
 
-/// The stable versions that a repository lists.
-pub(crate) fn stable(puller: &Puller) -> anyhow::Result<Vec<Version>> {
-    Ok(version::stable(&puller.tags()?))
+/// The highest stable version that a repository lists.
+pub(crate) fn highest(puller: &Puller) -> anyhow::Result<Option<Version>> {
+    Ok(version::stable(&puller.tags()?).into_iter().max())
 }
 
 fn of_tags(tags: &[String]) -> Vec<Version> {

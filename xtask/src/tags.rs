@@ -21,7 +21,9 @@ pub(crate) use self::set::{Tag, TagSet};
 use crate::ctx::Ctx;
 use crate::git::{self, Facts};
 use crate::github::Ci;
-use crate::published::{self, Standing};
+use crate::proof::Trust;
+use crate::published::{self, Depth, Standing};
+use crate::records::{self, Records};
 use crate::refusal::Refusal;
 use crate::registry::Puller;
 use crate::settings;
@@ -157,11 +159,15 @@ fn ask_registry(ctx: &Ctx, facts: &Facts, question: &Question) -> anyhow::Result
         return Ok(Published::Unknown);
     };
     let puller = Puller::new(&ctx.exec, &question.repository);
-    let Standing {
-        highest, latest, ..
-    } = published::standing(&question.repository, &puller, &version)?;
+    let trust = Trust::of(ctx)?;
+    let records = Records {
+        repository: &question.repository,
+        puller: &puller,
+        trust: &trust,
+    };
+    let Standing { others, latest, .. } = published::standing(&records, &version, Depth::Counting)?;
     Ok(Published::Known {
-        highest: highest.map(|(version, _)| version),
+        highest: records::highest(&others).map(|(version, _)| version),
         latest: latest.and_then(|latest| latest.version),
     })
 }

@@ -6,29 +6,26 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use xtask::ctx::Ctx;
-use xtask::stop::Stop;
 use xtask::verify::Args;
-use xtask::{docker, git, github, preflight, testbed};
+use xtask::{docker, github, preflight, testbed};
 
 use crate::check_set::check_set;
 use crate::checks::catalogue;
 use crate::choice::Choice;
 use crate::live::Live;
 use crate::prove::Prover;
-use crate::receipt::Receipt;
-use crate::receipt::validity::{self, Required};
 use crate::report::{PlatformReport, Report};
 use crate::sandbox::VerifyRun;
 use crate::show::Catalogue;
 use crate::target::{ImageRequest, Reader};
-use crate::{choice, gate, junit, report, sandbox, show, target};
+use crate::{check_receipt, choice, gate, junit, report, sandbox, show, sign, target};
 
 pub(crate) fn run(args: &Args, ctx: &Ctx) -> anyhow::Result<()> {
     if let (Some(run), Some(image)) = (&args.sweep, &args.image) {
         return sandbox::sweep(&ctx.exec, &VerifyRun::named(&ctx.records(), run), image);
     }
-    if let Some(folder) = &args.unproven {
-        return gate::answer(folder);
+    if args.unproven {
+        return gate::answer();
     }
     let choice = choice::choose(&args.only, &args.skip)?;
     if args.list {
@@ -38,7 +35,7 @@ pub(crate) fn run(args: &Args, ctx: &Ctx) -> anyhow::Result<()> {
         testbed::enter(ctx, false)?;
     }
     if let Some(file) = &args.check_receipt {
-        return check(args, ctx, file);
+        return check_receipt::run(args, ctx, file);
     }
     let report = prove(args, ctx, &choice)?;
     show(args, ctx, &report)?;
@@ -61,6 +58,8 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
     if let Some(lack) = preflight::no_engine(&docker) {
         bail!("{lack}");
     }
+    let asked_key = args.sign.as_ref().map(Option::as_deref);
+    let signer = asked_key.map(|key| sign::signer(ctx, key)).transpose()?;
     // Before any work: without the folder the work would be lost.
     let receipts = receipts(args, ctx);
     std::fs::create_dir_all(&receipts).with_context(|| {
@@ -70,8 +69,11 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
             receipts.display()
         )
     })?;
-    let target = target::resolve(ctx, &asked(args))?;
-    if !ctx.json {
+    let target = target::resolve(ctx, &ImageRequest::of(args))?;
+    if signer.is_some() {
+        sign::check(&target)?;
+    }
+    if !ctx.json || args.table {
         xtask::say::errln!("proving {} ({})", target.name, target.digest);
     }
     target::fetch(&ctx.exec, &target)?;
@@ -94,6 +96,7 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         live: &live,
         revision: args.revision.as_deref(),
         receipts: &receipts,
+        signer: signer.as_ref(),
     };
     let platforms = target.subjects.iter().map(|one| prover.prove(one));
     let platforms = platforms.collect::<anyhow::Result<Vec<_>>>();
@@ -117,14 +120,6 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
     })
 }
 
-fn asked(args: &Args) -> ImageRequest<'_> {
-    ImageRequest {
-        image: args.image.as_deref(),
-        platforms: &args.platform,
-        pull: args.pull,
-    }
-}
-
 /// The folder for receipts, relative to the current one if it is below it.
 fn receipts(args: &Args, ctx: &Ctx) -> PathBuf {
     let own = || ctx.records().join("receipts");
@@ -141,6 +136,9 @@ fn show(args: &Args, ctx: &Ctx, report: &Report) -> anyhow::Result<()> {
     } else {
         xtask::say::styled_out(&show::table(report, ctx.verbose));
     }
+    if args.table {
+        xtask::say::styled_err(&show::table(report, ctx.verbose));
+    }
     for note in show::notes(report) {
         xtask::say::errln!("note: {note}");
     }
@@ -155,62 +153,10 @@ fn show(args: &Args, ctx: &Ctx, report: &Report) -> anyhow::Result<()> {
             ("digest", report.digest.to_string()),
             ("proven", report.proven.to_string()),
             ("receipts", receipts(args, ctx).display().to_string()),
+            ("bundles", report.bundles().join("\n")),
         ],
     )?;
     github::write_summary(&ctx.exec, &show::markdown(report))
-}
-
-/// Checks whether a receipt holds for the image.
-fn check(args: &Args, ctx: &Ctx, file: &Path) -> anyhow::Result<()> {
-    let receipt = Receipt::read(file)?;
-    let target = target::resolve(ctx, &asked(args))?;
-    let named = args.revision.as_deref();
-    let named = named.map(|name| git::commit(&ctx.root, name)).transpose()?;
-    let revision = named.map(|named| named.revision);
-    let checks: Vec<&str> = catalogue().map(|check| check.id).collect();
-    let mut subjects = target.subjects.iter();
-    let own = subjects.find(|one| one.platform == receipt.platform);
-    let subject = own.or(target.subjects.first());
-    let wanted = Required {
-        name: &target.name,
-        index: target.index.as_ref(),
-        manifest: subject.and_then(|one| one.manifest.as_ref()),
-        platform: subject.map(|one| one.platform),
-        revision: revision.as_deref(),
-        check_set: check_set(),
-        checks: &checks,
-    };
-    let objections = validity::objections(&receipt, &wanted);
-    if ctx.json {
-        xtask::report::print_json(&serde_json::json!({
-            "schema": 2,
-            "receipt": file,
-            "image": target.name,
-            "digest": target.digest,
-            "platform": receipt.platform,
-            "holds": objections.is_empty(),
-            "objections": objections,
-        }))?;
-    }
-    if !objections.is_empty() {
-        return Err(Stop::Refused(format!(
-            "`{}` does not hold for `{}`:{}",
-            file.display(),
-            target.name,
-            validity::describe(&objections)
-        ))
-        .into());
-    }
-    if !ctx.json {
-        xtask::say::outln!(
-            "`{}` holds for `{}` ({}) on {}",
-            file.display(),
-            target.name,
-            target.digest,
-            receipt.platform
-        );
-    }
-    Ok(())
 }
 
 fn list(ctx: &Ctx, choice: &Choice) -> anyhow::Result<()> {

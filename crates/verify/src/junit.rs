@@ -94,6 +94,7 @@ fn properties(
         ("execution", Some(one.execution.as_str())),
         ("check_set", Some(report.check_set.as_str())),
         ("receipt", Some(&one.receipt)),
+        ("bundle", one.bundle.as_deref()),
     ];
     let property = |writer: &mut Writer<Vec<u8>>, name: &str, value: &str| {
         let element = writer.create_element("property");

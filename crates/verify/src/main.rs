@@ -3,6 +3,7 @@
 //! xtask becomes this program (`xtask/src/verify.rs`). Its command line is xtask's own.
 
 mod check;
+mod check_receipt;
 mod check_set;
 mod checks;
 mod choice;
@@ -19,6 +20,7 @@ mod rootfs;
 mod run;
 mod sandbox;
 mod show;
+mod sign;
 mod target;
 #[cfg(test)]
 mod tests;

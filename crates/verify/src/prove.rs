@@ -1,6 +1,6 @@
 //! Verifies one platform of an image and writes its receipt.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
 
@@ -9,6 +9,8 @@ use xtask::docker::{self, Docker};
 use xtask::exec::Exec;
 use xtask::oci::Digest;
 use xtask::platform::Platform;
+use xtask::proof::Signer;
+use xtask::reference::Repository;
 
 use super::check::{Outcome, Status};
 use super::check_set::check_set;
@@ -21,6 +23,7 @@ use super::receipt::{Execution, Receipt, ToolVersions};
 use super::report::{PlatformReport, tenths};
 use super::run::{self, Event, Work};
 use super::sandbox::{Candidate, Named, VerifyRun};
+use super::sign;
 use super::target::{Place, Reader, Subject, Target};
 
 /// What the platforms of an image have in common.
@@ -36,10 +39,12 @@ pub(crate) struct Prover<'a> {
     pub(crate) revision: Option<&'a str>,
     /// The folder for receipts.
     pub(crate) receipts: &'a Path,
+    pub(crate) signer: Option<&'a Signer>,
 }
 
 impl Prover<'_> {
-    /// Runs every check and writes the receipt.
+    /// Runs every check, writes the receipt, and signs it if it is to be signed: a run that is killed leaves what
+    /// is proven so far.
     ///
     /// Fails when the run was interrupted, when the engine ran another image than was read, and when the
     /// receipt cannot be written.
@@ -78,7 +83,8 @@ impl Prover<'_> {
             config: config.into_inner().or_else(|| subject.config.clone()),
             ..self.receipt(subject, execution, started, begun, results)
         };
-        if let Some(used) = candidate.used.get() {
+        let used = candidate.used.get();
+        if let Some(used) = used {
             let named = Named {
                 index: receipt.index.as_ref(),
                 manifest: receipt.manifest.as_ref(),
@@ -87,11 +93,17 @@ impl Prover<'_> {
             used.check(&named).map_err(anyhow::Error::msg)?;
         }
         let path = receipt.write(self.receipts)?;
+        let (bundle, unsigned) = match self.sign(&receipt, used.is_some(), &path)? {
+            Ok(bundle) => (bundle, None),
+            Err(why) => (None, Some(why)),
+        };
         Ok(PlatformReport {
             platform: subject.platform,
             manifest: receipt.manifest,
             execution,
             receipt: path.display().to_string(),
+            bundle: bundle.map(|bundle| bundle.display().to_string()),
+            unsigned,
             seconds: receipt.seconds,
             results: receipt.results,
         })
@@ -120,11 +132,7 @@ impl Prover<'_> {
     ) -> impl FnOnce() -> anyhow::Result<ImageFacts> + Send {
         let exec = self.ctx.exec.clone();
         let (reader, target) = (self.reader, self.target);
-        // In CI the settings may name another than the one that is published to.
-        let repository = match &target.place {
-            Place::Registry(repository) => repository.clone(),
-            Place::Engine => self.ctx.settings.repository.clone(),
-        };
+        let repository = self.repository().clone();
         // Not what an engine's classic store has made of it.
         let is_as_published = subject.manifest.is_some();
         move || {
@@ -142,6 +150,32 @@ impl Prover<'_> {
                     Err(UNPACKED.to_owned())
                 },
             })
+        }
+    }
+
+    /// Signs the receipt, if it is to be signed; or says why it must not be. `has_run` says whether the engine
+    /// has told what it ran.
+    fn sign(
+        &self,
+        receipt: &Receipt,
+        has_run: bool,
+        path: &Path,
+    ) -> anyhow::Result<Result<Option<PathBuf>, String>> {
+        let Some(signer) = self.signer else {
+            return Ok(Ok(None));
+        };
+        let verification = match sign::verification(receipt, has_run, self.repository())? {
+            Ok(verification) => verification,
+            Err(why) => return Ok(Err(why.to_owned())),
+        };
+        Ok(Ok(Some(sign::sign(signer, &verification, path)?)))
+    }
+
+    /// Where the image is published. In CI the settings may name another repository.
+    fn repository(&self) -> &Repository {
+        match &self.target.place {
+            Place::Registry(repository) => repository,
+            Place::Engine => &self.ctx.settings.repository,
         }
     }
 

@@ -2,19 +2,18 @@
 
 pub(crate) mod validity;
 
-use std::fs::File;
-use std::io::Read as _;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use xtask::oci::Digest;
 use xtask::platform::Platform;
+use xtask::verify;
 
 use super::check::{Outcome, Status};
-
-/// Bytes that are read at most, in case the file is not a receipt.
-const LONGEST: u64 = 16 << 20;
 
 /// How the checks ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +94,7 @@ impl Receipt {
                 self.image
             );
         };
-        let file = file(folder, digest, self.platform);
+        let file = verify::receipt_file(folder, digest, self.platform);
         let mut statuses = self.results.iter().map(|one| one.status);
         let is_partial = statuses.any(|status| status == Status::Skipped);
         Ok(if is_partial {
@@ -105,9 +104,10 @@ impl Receipt {
         })
     }
 
-    /// Writes the receipt below `folder`, atomically.
+    /// Writes the receipt below `folder`, atomically. A bundle that signs an older one is removed first.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<PathBuf> {
         let path = self.path(folder)?;
+        remove(&bundle_file(&path))?;
         let failed = || {
             format!(
                 "failed to write the receipt `{}`; hint: `--receipt-dir DIR` writes it elsewhere",
@@ -121,53 +121,55 @@ impl Receipt {
     }
 
     /// Reads a receipt that this tool wrote.
+    #[cfg(test)]
     pub(crate) fn read(path: &Path) -> anyhow::Result<Receipt> {
-        let name = path.display();
-        let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes));
-        read.with_context(|| {
-            format!("failed to read the receipt `{name}`; hint: `cargo xtask verify` writes one")
-        })?;
-        parse(&bytes).with_context(|| format!("`{name}` is not a receipt"))
+        let value = verify::read_receipt(path)?;
+        Receipt::parse(value).with_context(|| format!("`{}` is not a receipt", path.display()))
+    }
+
+    /// Takes JSON for a receipt that this tool wrote.
+    pub(crate) fn parse(value: Value) -> anyhow::Result<Receipt> {
+        const HINT: &str = "hint: `cargo xtask verify` writes one";
+        ensure!(value.is_object(), "it is JSON, but no object; {HINT}");
+        let schema = value.get("schema").and_then(Value::as_u64);
+        let Some(schema) = schema else {
+            bail!("it has no `schema`; {HINT}");
+        };
+        ensure!(
+            schema == u64::from(Receipt::SCHEMA),
+            "it is written in schema {schema}, and this xtask reads {}; hint: `cargo xtask verify` \
+         writes a new one",
+            Receipt::SCHEMA
+        );
+        serde_json::from_value(value).map_err(|error| anyhow::anyhow!("{error}; {HINT}"))
     }
 }
 
-/// The path below `folder` of the receipt for a platform of the image `digest`.
-pub(crate) fn file(folder: &Path, digest: &Digest, platform: Platform) -> PathBuf {
-    let platform = platform.as_str().replace('/', "-");
-    folder
-        .join(digest.as_str().replace(':', "-"))
-        .join(format!("{platform}.json"))
+/// Where the bundle is that signs a receipt.
+pub(crate) fn bundle_file(receipt: &Path) -> PathBuf {
+    receipt.with_extension("sigstore.json")
 }
 
-fn parse(bytes: &[u8]) -> anyhow::Result<Receipt> {
-    const HINT: &str = "hint: `cargo xtask verify` writes one";
-    let text = |error: serde_json::Error| anyhow::anyhow!("{error}; {HINT}");
-    let value: serde_json::Value = serde_json::from_slice(bytes)
-        .map_err(|error| anyhow::anyhow!("it is not JSON: {error}; {HINT}"))?;
-    ensure!(value.is_object(), "it is JSON, but no object; {HINT}");
-    let schema = value.get("schema").and_then(serde_json::Value::as_u64);
-    let Some(schema) = schema else {
-        bail!("it has no `schema`; {HINT}");
-    };
-    ensure!(
-        schema == u64::from(Receipt::SCHEMA),
-        "it is written in schema {schema}, and this xtask reads {}; hint: `cargo xtask verify` \
-         writes a new one",
-        Receipt::SCHEMA
-    );
-    serde_json::from_value(value).map_err(text)
+fn remove(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(|| {
+            format!(
+                "failed to remove `{}`, which signs an older receipt; hint: `--receipt-dir DIR` writes elsewhere",
+                path.display()
+            )
+        }),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
     use crate::check::Status;
 
-    pub(super) fn digest(text: &str) -> Digest {
+    pub(crate) fn digest(text: &str) -> Digest {
         Digest::of(text.as_bytes())
     }
 
@@ -218,15 +220,22 @@ pub(super) mod tests {
         assert_eq!(Receipt::read(&path).unwrap(), receipt);
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o644);
+        let bundle = bundle_file(&path);
+        assert_eq!(bundle, path.with_file_name("linux-amd64.sigstore.json"));
+        fs::write(&bundle, "signs the first").unwrap();
         let again = Receipt {
             seconds: 1.0,
             ..receipt
         };
         again.write(folder.path()).unwrap();
         assert_eq!(Receipt::read(&path).unwrap(), again);
+        assert!(!bundle.exists());
+        fs::write(&bundle, "signs the second").unwrap();
         let mut partial = again.clone();
         partial.results[0].status = Status::Skipped;
         let beside = partial.write(folder.path()).unwrap();
+        assert!(bundle.exists());
+        fs::remove_file(&bundle).unwrap();
         assert_eq!(beside, path.with_file_name("linux-amd64.partial.json"));
         assert_eq!(Receipt::read(&path).unwrap(), again);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
@@ -253,6 +262,13 @@ pub(super) mod tests {
         assert!(error.contains("hint: `--receipt-dir DIR`"), "{error}");
     }
 
+    /// Reads a file of this text.
+    fn read(text: &str) -> anyhow::Result<Receipt> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, text).unwrap();
+        Receipt::read(file.path())
+    }
+
     #[test]
     fn what_is_no_receipt_is_told_so() {
         let mut other = serde_json::to_value(good()).unwrap();
@@ -267,6 +283,7 @@ pub(super) mod tests {
             ("", "it is not JSON"),
             ("<xml/>", "it is not JSON"),
             ("[]", "no object"),
+            (r#"{"schema":1,"schema":1}"#, "twice"),
             ("{}", "it has no `schema`"),
             (r#"{"schema":"1"}"#, "it has no `schema`"),
             (r#"{"schema":2}"#, "it is written in schema 2"),
@@ -274,11 +291,11 @@ pub(super) mod tests {
             (&no_results, "missing field `results`"),
             (&other.to_string(), "bad digest `sha256:12`"),
         ] {
-            let error = parse(text.as_bytes()).unwrap_err().to_string();
+            let error = format!("{:#}", read(text).unwrap_err());
             assert!(error.contains(words), "{text}: {error}");
             assert!(error.contains("hint: "), "{text}: {error}");
         }
-        assert_eq!(parse(no_manifest.as_bytes()).unwrap().manifest, None);
+        assert_eq!(read(&no_manifest).unwrap().manifest, None);
         let error = format!("{:#}", Receipt::read(Path::new("/nowhere")).unwrap_err());
         assert!(error.contains("`/nowhere`"), "{error}");
         assert!(Receipt::read(Path::new("/")).is_err());

@@ -36,6 +36,11 @@ pub(crate) struct PlatformReport {
     pub(crate) execution: Execution,
     /// Where the receipt is.
     pub(crate) receipt: String,
+    /// Where the bundle is that signs it; absent where nobody asked for one, or nothing is to be signed.
+    pub(crate) bundle: Option<String>,
+    /// Why it is not signed although somebody asked for it.
+    #[serde(skip)]
+    pub(crate) unsigned: Option<String>,
     pub(crate) seconds: f64,
     pub(crate) results: Vec<Outcome>,
 }
@@ -134,6 +139,12 @@ impl PlatformReport {
 impl Report {
     pub(crate) const SCHEMA: u32 = 1;
 
+    /// Where the bundles are.
+    pub(crate) fn bundles(&self) -> Vec<&str> {
+        let platforms = self.platforms.iter();
+        platforms.filter_map(|one| one.bundle.as_deref()).collect()
+    }
+
     /// One sentence: how it ended.
     pub(crate) fn sum(&self) -> String {
         let all = self.platforms.iter().flat_map(|one| &one.results);
@@ -177,6 +188,8 @@ pub(crate) mod samples {
             manifest: Some(digest(1)),
             execution: Execution::Native,
             receipt: format!("target/xtask/receipts/sha256-0/{file}.json"),
+            bundle: None,
+            unsigned: None,
             seconds: 1.25,
             results,
         }

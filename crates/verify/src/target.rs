@@ -12,6 +12,7 @@ use xtask::last_build::LastBuild;
 use xtask::oci::Digest;
 use xtask::platform::{self, Platform};
 use xtask::printable;
+use xtask::verify::Args;
 
 pub(crate) use self::image::{Place, Subject, Target};
 pub(crate) use self::published::fetch;
@@ -23,6 +24,16 @@ pub(crate) struct ImageRequest<'a> {
     pub(crate) platforms: &'a [Platform],
     /// Whether to ignore the engine's store.
     pub(crate) pull: bool,
+}
+
+impl ImageRequest<'_> {
+    pub(crate) fn of(args: &Args) -> ImageRequest<'_> {
+        ImageRequest {
+            image: args.image.as_deref(),
+            platforms: &args.platform,
+            pull: args.pull,
+        }
+    }
 }
 
 /// Finds the image that is asked for: in the engine's store, else in its registry. The last build

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::observe::{AuditedRepository, AuditedTag};
-use crate::journal::{self, JournalEntry};
 use crate::oci::Digest;
 use crate::tags::sha_name;
+use crate::version::Version;
 use crate::version::latest::highest;
-use crate::version::{self, Version};
 
 /// Something that is wrong with a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,7 +23,6 @@ pub(super) struct Finding {
 pub(super) fn judge(
     repositories: &[AuditedRepository],
     of_git: &BTreeMap<Version, String>,
-    history: &[JournalEntry],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for facts in repositories {
@@ -34,8 +32,7 @@ pub(super) fn judge(
                 commit(facts, tag, of_git.get(&version), &mut findings);
             }
         }
-        latest(facts, history, &mut findings);
-        journals(facts, history, &mut findings);
+        latest(facts, &mut findings);
     }
     agree(repositories, &mut findings);
     findings
@@ -103,8 +100,8 @@ fn commit(
                 reference: reference.clone(),
                 why: format!("is not `{own}`, which is `{other}`"),
                 remedy: format!(
-                    "one of them was overwritten: `cargo xtask verify --pull {}` and the journals \
-                     say which",
+                    "one of them was overwritten: `cargo xtask verify --pull {}` and the release \
+                     records say which",
                     facts.repository.reference(&own)
                 ),
             });
@@ -112,20 +109,19 @@ fn commit(
     }
 }
 
-/// Checks that `latest` is the highest stable version, unless it was rolled back.
-fn latest(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Vec<Finding>) {
+/// Checks that `latest` is the highest stable version that is not withdrawn.
+fn latest(facts: &AuditedRepository, findings: &mut Vec<Finding>) {
     let reference = facts.repository.reference("latest");
     let at = facts.tags.iter().find(|tag| tag.name == "latest");
     let at = at.and_then(|tag| tag.digest.as_ref());
     let versions = facts.tags.iter().filter_map(|tag| {
         let version = tag.version()?;
-        Some((version, tag.digest.as_ref()))
+        let is_withdrawn = facts.withdrawn.contains(&version.to_string());
+        (!is_withdrawn).then_some((version, tag.digest.as_ref()))
     });
     let versions: BTreeMap<Version, Option<&Digest>> = versions.collect();
     let highest = highest(versions.keys()).and_then(|highest| versions.get_key_value(highest));
-    let is_rolled_back = journal::rollback(history, &reference, at).is_some();
     let (why, remedy) = match (at, highest) {
-        _ if is_rolled_back => return,
         (None, None) => return,
         (Some(_), None) => (
             "is there, and no stable version is published".to_owned(),
@@ -148,50 +144,6 @@ fn latest(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Ve
         why,
         remedy,
     });
-}
-
-/// Checks that versions are what the journals say.
-fn journals(facts: &AuditedRepository, history: &[JournalEntry], findings: &mut Vec<Finding>) {
-    let mut given: BTreeMap<Version, &JournalEntry> = BTreeMap::new();
-    for entry in history {
-        let tag = entry
-            .reference
-            .strip_prefix(&facts.repository.reference(""));
-        if let Some(version) = tag.and_then(version::of_tag) {
-            given.insert(version, entry);
-        }
-    }
-    for (version, entry) in given {
-        let found = facts
-            .tags
-            .iter()
-            .find(|tag| tag.version().as_ref() == Some(&version));
-        let found: Option<&Digest> = found.and_then(|tag| tag.digest.as_ref());
-        if found == Some(&entry.after) {
-            continue;
-        }
-        let (why, remedy) = match found {
-            Some(found) => (
-                format!(
-                    "is `{found}`, and the journal ({}) says `{}`",
-                    entry.time, entry.after
-                ),
-                "somebody overwrote it: find out who, and release a higher version".to_owned(),
-            ),
-            None => (
-                format!(
-                    "is absent, and the journal ({}) says that it was written",
-                    entry.time
-                ),
-                format!("`cargo xtask release --version {version}` goes on where it ended"),
-            ),
-        };
-        findings.push(Finding {
-            reference: entry.reference.clone(),
-            why,
-            remedy,
-        });
-    }
 }
 
 /// Checks that a version is the same in every repository that has it.

@@ -23,6 +23,8 @@ pub(super) struct AuditedRepository {
     pub(super) tags: Vec<AuditedTag>,
     /// What the `sha-…` tags of the versions' commits lead to.
     pub(super) commits: BTreeMap<String, Digest>,
+    /// The versions that are withdrawn above the highest that counts.
+    pub(super) withdrawn: BTreeSet<String>,
 }
 
 /// What a tag leads to.
@@ -114,6 +116,7 @@ pub(super) fn observe(
     Ok(AuditedRepository {
         repository: repository.clone(),
         commits: commit_tags(puller, &tags)?,
+        withdrawn: BTreeSet::new(),
         tags,
     })
 }

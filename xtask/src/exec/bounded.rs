@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal};
 
 use super::ended::Ended;
 use super::running::{self, Running};
-use super::{Exec, quoted};
+use super::{Exec, ended, quoted};
 
 /// What is kept of each output stream; a program that prints more is still read to its end.
 pub(super) const KEPT: usize = 16 << 20;
@@ -110,6 +110,25 @@ impl Exec {
             anyhow::bail!("`{line}` failed ({status}): {}", said.trim());
         }
         result
+    }
+
+    /// Runs a program whose progress the user watches, as [`Exec::watch_status`] does, and whose stdout is
+    /// kept: 16 MiB of it.
+    pub(crate) fn watch_read(
+        &self,
+        program: &str,
+        args: &[impl AsRef<str>],
+    ) -> anyhow::Result<(ExitStatus, Vec<u8>)> {
+        running::check()?;
+        let line = quoted(program, args);
+        self.echo(&line);
+        let mut command = Command::from(self.cmd(program, args));
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let failed = || format!("failed to run `{line}`");
+        let mut running = Running::foreground(&mut command).with_context(failed)?;
+        let printed = keep(running.0.stdout.take());
+        let status = running.wait().with_context(failed)?;
+        Ok((ended(status)?, printed))
     }
 
     /// A command that leads a process group of its own, and whose output comes to us.

@@ -5,6 +5,7 @@
 
 mod dev;
 mod plan;
+mod proven;
 mod publish;
 
 use std::time::Instant;

@@ -104,25 +104,35 @@ impl Cosign {
         predicate_type: &str,
         who: &Who,
     ) -> anyhow::Result<Result<(), String>> {
-        let bundle = self.file("bundle.json", bundle)?;
         let no_root = self.file("no-root.json", ROOT.as_bytes())?;
-        let args = verify_args(&bundle, digest, predicate_type, who, &no_root);
-        let ended = self.run(&args)?;
+        self.verify_by(bundle, digest, predicate_type, &who.args(&no_root))
+    }
+
+    /// [`Cosign::verify`] with the arguments that say who has signed.
+    pub(super) fn verify_by(
+        &self,
+        bundle: &[u8],
+        digest: &Digest,
+        predicate_type: &str,
+        who: &[String],
+    ) -> anyhow::Result<Result<(), String>> {
+        let bundle = self.file("bundle.json", bundle)?;
+        let ended = self.run(&verify_args(&bundle, digest, predicate_type, who))?;
         Ok(if ended.success() {
             Ok(())
         } else {
             Err(error_line(&ended))
         })
     }
+
+    /// The arguments that say that the owner of the public key in a file has signed.
+    pub(super) fn by_key(&self, public: &str) -> anyhow::Result<Vec<String>> {
+        let no_root = self.file("no-root.json", ROOT.as_bytes())?;
+        Ok(Who::Key(Path::new(public)).args(&no_root))
+    }
 }
 
-fn verify_args(
-    bundle: &str,
-    digest: &Digest,
-    predicate_type: &str,
-    who: &Who,
-    no_root: &str,
-) -> Vec<String> {
+fn verify_args(bundle: &str, digest: &Digest, predicate_type: &str, who: &[String]) -> Vec<String> {
     let common = [
         "verify-blob-attestation",
         "--bundle",
@@ -132,7 +142,7 @@ fn verify_args(
     ];
     let digest = ["--digest", digest.hex(), "--digestAlg", "sha256"];
     let common = common.into_iter().chain(digest).map(str::to_owned);
-    common.chain(who.args(no_root)).collect()
+    common.chain(who.iter().cloned()).collect()
 }
 
 impl Who<'_> {
@@ -228,7 +238,8 @@ mod tests {
     #[test]
     fn cosign_is_asked_for_everything_that_it_can_judge() {
         let digest = Digest::of(b"manifest");
-        let line = |who: &Who| verify_args("b.json", &digest, "urn:x", who, "no.json").join(" ");
+        let line =
+            |who: &Who| verify_args("b.json", &digest, "urn:x", &who.args("no.json")).join(" ");
         let common = format!(
             "verify-blob-attestation --bundle b.json --type urn:x --digest {} --digestAlg sha256",
             digest.hex()

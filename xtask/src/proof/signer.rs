@@ -18,9 +18,9 @@ const TOKENS: [&str; 2] = ["SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"];
 /// Signs with one key or identity.
 pub struct Signer {
     pub(super) cosign: Cosign,
-    /// The arguments of `cosign sign` and of `cosign attest-blob`.
+    /// The arguments of `cosign attest-blob`.
     pub(super) sign: Vec<String>,
-    /// The arguments of `cosign verify`.
+    /// Those of `cosign verify-blob-attestation` that say who has signed.
     pub(super) verify: Vec<String>,
     /// The command with which anybody verifies an image, without its name.
     pub(super) line: Vec<String>,
@@ -89,17 +89,11 @@ fn by_key(cosign: Cosign, key: &str) -> anyhow::Result<Result<Signer, Refusal>> 
     let public = cosign.file("key.pub", &public.stdout)?;
     let sign = ["--yes", "--key", key].map(str::to_owned).into_iter();
     let sign = sign.chain(cosign.offline()?).collect();
-    let verify = [
-        "--insecure-ignore-tlog",
-        "--output",
-        "json",
-        "--key",
-        &public,
-    ];
+    let verify = cosign.by_key(&public)?;
     let line = ["verify", "--insecure-ignore-tlog", "--key", "cosign.pub"];
     Ok(Ok(Signer {
         line: line.map(str::to_owned).to_vec(),
-        verify: verify.map(str::to_owned).to_vec(),
+        verify,
         sign,
         hint: Some(hint),
         cosign,
@@ -129,7 +123,7 @@ fn by_identity(
     };
     Ok(Signer {
         line: args(&["verify"], &identity.to_string()),
-        verify: args(&["--output", "json"], &identity.whole()),
+        verify: args(&[], &identity.whole()),
         sign: vec!["--yes".to_owned()],
         hint: None,
         cosign,

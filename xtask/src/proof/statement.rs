@@ -7,7 +7,7 @@ use crate::oci::Shape::{self, Any, List, Object};
 use crate::oci::{Digest, Unclear, check_shape, parse_strictly};
 use crate::printable::Printable;
 
-const TYPE: &str = "https://in-toto.io/Statement/v1";
+pub(super) const TYPE: &str = "https://in-toto.io/Statement/v1";
 
 /// Keys that are unknown are ignored, as in-toto's parsing rules ask for, but not in another case.
 const STATEMENT: Shape = Object(&[

@@ -1,10 +1,12 @@
 //! Where a repository is: what reading, writing and deleting have in common.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use super::transport::Transport;
 use crate::exec::Exec;
+use crate::oci::Digest;
 use crate::reference::Repository;
 use crate::retry::Retry;
 
@@ -29,6 +31,8 @@ pub(super) struct Known {
     pub(super) has_referrers: OnceLock<bool>,
     /// Set once the repository has the empty configuration of artifacts.
     pub(super) has_empty: OnceLock<()>,
+    /// Blobs that were uploaded.
+    pub(super) sent: Mutex<BTreeSet<Digest>>,
 }
 
 impl Endpoint {

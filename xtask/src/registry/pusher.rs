@@ -1,6 +1,7 @@
 //! Writes to a repository: blobs, and the manifests that name them (distribution spec, "Push").
 
 use std::io::{self, Read};
+use std::sync::PoisonError;
 
 use anyhow::{anyhow, ensure};
 use ureq::http::header::{HeaderName, LOCATION};
@@ -219,15 +220,22 @@ impl Pusher {
         Err(asked.refused(status, &said))
     }
 
-    /// Uploads the bytes of a small blob, without asking first whether the registry has it.
+    /// Uploads the bytes of a small blob once, without asking first whether the registry has it.
     pub(crate) fn send_blob(&self, digest: &Digest, bytes: &[u8]) -> anyhow::Result<()> {
+        let sent = &self.puller.known().sent;
+        let lock = || sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock().contains(digest) {
+            return Ok(());
+        }
         let what = self.puller.repository().by_digest(digest);
         let open = || -> io::Result<Box<dyn Read + '_>> { Ok(Box::new(bytes)) };
         let size = u64::try_from(bytes.len())?;
         self.transport().retrying(|| {
             let begun = self.begin(&what)?;
             self.finish(begun, digest, &what, size, &open)
-        })
+        })?;
+        lock().insert(digest.clone());
+        Ok(())
     }
 
     /// Uploads the configuration of artifacts that have none, once for each repository.

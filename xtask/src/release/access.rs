@@ -3,39 +3,41 @@
 
 use anyhow::Context as _;
 
-use super::decide::Intent;
-use super::facts::Destination;
-use super::plan::{ReleasePlan, TagStep};
+use super::intent::Release;
+use super::step::{ReleasePlan, TagStep};
 use crate::reference::Repository;
+use crate::settings::Signing;
 use crate::write_access;
 
 /// Fails when the account may not write to one of the repositories; nothing was written then.
-pub(super) fn check(
-    plan: &ReleasePlan,
-    intent: &Intent,
-    targets: &[Destination],
-) -> anyhow::Result<()> {
-    for repository in asked(plan) {
-        let target = targets.iter().find(|one| one.repository == *repository);
+pub(super) fn check(release: &Release, plan: &ReleasePlan) -> anyhow::Result<()> {
+    let is_public = matches!(release.signing, Some(Signing::Identity { .. }));
+    for repository in asked(plan, is_public) {
+        let mut targets = release.targets.iter();
+        let target = targets.find(|one| one.repository == *repository);
         let target = target.context("a step names an unknown repository")?;
-        write_access::check(&target.pusher, repository).context(intent.nothing())?;
+        write_access::check(&target.pusher, repository).context(release.intent.nothing())?;
     }
     Ok(())
 }
 
 /// The repositories to ask. The first write to a repository says as much: so where nothing comes before the
-/// only one, no request is spent.
-fn asked(plan: &ReleasePlan) -> Vec<&Repository> {
+/// only one, no request is spent. `is_public` says whether a signature is entered in public logs, which nobody
+/// can take back; one by a key is made here.
+fn asked(plan: &ReleasePlan, is_public: bool) -> Vec<&Repository> {
     let steps = plan.steps.iter().filter(|step| TagStep::is_write(step));
     let written = steps.map(|step| &step.repository);
     let signed = plan.sign.iter().map(|unsigned| &unsigned.repository);
+    let attached = plan.attach.iter().map(|step| &step.repository);
+    let recorded = plan.records.iter().map(|step| &step.repository);
     let mut all: Vec<&Repository> = Vec::new();
-    for repository in written.chain(signed) {
+    for repository in written.chain(signed).chain(attached).chain(recorded) {
         if !all.contains(&repository) {
             all.push(repository);
         }
     }
-    let comes_first = !plan.verify.is_empty() || !plan.sign.is_empty();
+    let is_signed = !plan.sign.is_empty() || !plan.records.is_empty();
+    let comes_first = !plan.verify.is_empty() || (is_signed && is_public);
     if all.len() > 1 || comes_first {
         all
     } else {
@@ -45,7 +47,7 @@ fn asked(plan: &ReleasePlan) -> Vec<&Repository> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::{StepKind, Unsigned};
+    use super::super::step::{StepKind, Unsigned};
     use super::*;
     use crate::oci::Digest;
     use crate::platform::Platform;
@@ -74,24 +76,30 @@ mod tests {
                 digests: Vec::new(),
             }]
         };
-        for (steps, verify, sign, want) in [
-            (one(), vec![], vec![], &[][..]),
-            (half(), vec![], vec![], &[]),
-            (one(), lacking(), vec![], &["a/b"]),
-            (one(), vec![], unsigned(), &["a/b"]),
-            (vec![step("a/b", false)], vec![], unsigned(), &["a/b"]),
-            (two(), vec![], vec![], &["a/b", "ghcr.io/a/b"]),
-            (half(), lacking(), vec![], &["a/b"]),
+        let none = || vec![step("a/b", false)];
+        for (steps, verify, sign, is_public, want) in [
+            (one(), vec![], vec![], true, &[][..]),
+            (half(), vec![], vec![], true, &[]),
+            (one(), lacking(), vec![], false, &["a/b"]),
+            (one(), vec![], unsigned(), false, &[]),
+            (one(), vec![], unsigned(), true, &["a/b"]),
+            (none(), vec![], unsigned(), true, &["a/b"]),
+            (two(), vec![], vec![], false, &["a/b", "ghcr.io/a/b"]),
+            (half(), lacking(), vec![], false, &["a/b"]),
         ] {
             let plan = ReleasePlan {
                 version: Version::new(1, 0, 0),
                 revision: "r".to_owned(),
                 digest: Digest::of(b"x"),
                 verify,
+                attach: Vec::new(),
                 sign,
+                records: Vec::new(),
                 steps,
+                notes: Vec::new(),
             };
-            let found: Vec<String> = asked(&plan).iter().map(ToString::to_string).collect();
+            let found = asked(&plan, is_public);
+            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
             assert_eq!(found, want, "{plan:?}");
         }
     }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::decide::Release;
 use super::facts::ReleaseFacts;
-use super::plan::ReleasePlan;
+use super::intent::Release;
+use super::step::ReleasePlan;
 use super::summary::About;
 use crate::ctx::Ctx;
 use crate::git::{self, Changes};
@@ -106,8 +106,11 @@ mod tests {
             revision: "r".to_owned(),
             digest: Digest::of(b"x"),
             verify: Vec::new(),
+            attach: Vec::new(),
             sign: Vec::new(),
+            records: Vec::new(),
             steps: Vec::new(),
+            notes: Vec::new(),
         };
         let repository = "ghcr.io/me/agent".parse().unwrap();
         markdown(&plan, &repository, &About::default(), changes)

@@ -3,13 +3,15 @@
 use serde::Serialize;
 
 use super::apply::TagResult;
-use super::decide::Release;
 use super::facts::ReleaseFacts;
+use super::intent::Release;
 use super::notes::{GithubPlan, notes};
-use super::plan::ReleasePlan;
+use super::step::ReleasePlan;
 use super::summary::{self, About};
 use crate::ctx::Ctx;
 use crate::oci::Digest;
+use crate::proof::{ReleaseRecord, ReleaseState};
+use crate::reference::Repository;
 use crate::{exec, github, report};
 
 /// A plan as `--dry-run --json` prints it.
@@ -34,6 +36,7 @@ pub(super) fn plan(
         });
     }
     crate::say::out!("{}", table(plan));
+    notes_of(plan);
     if let Some(GithubPlan { command, notes }) = github_release {
         crate::say::out!("{}\n\n{notes}", exec::quoted("gh", command));
     }
@@ -43,13 +46,30 @@ pub(super) fn plan(
 /// A row for each step.
 pub(super) fn table(plan: &ReleasePlan) -> String {
     let digest = |digest: Option<&Digest>| digest.map_or("none", Digest::short).to_owned();
+    let mut others = plan.steps.iter().skip(1);
+    let is_one = others.all(|step| step.repository == plan.steps[0].repository);
+    let named = |repository: &Repository, tag: &str| {
+        if is_one {
+            tag.to_owned()
+        } else {
+            repository.reference(tag)
+        }
+    };
     let mut rows = vec![["step", "from", "to", "why"].map(str::to_owned)];
     for (platform, _) in &plan.verify {
         rows.push([
             format!("verify {platform}"),
             String::new(),
             String::new(),
-            "no receipt proves it".to_owned(),
+            "nothing proves it".to_owned(),
+        ]);
+    }
+    for step in &plan.attach {
+        rows.push([
+            format!("attach {}", named(&step.repository, step.platform.as_str())),
+            String::new(),
+            String::new(),
+            format!("proven by {}", step.by),
         ]);
     }
     for unsigned in &plan.sign {
@@ -61,21 +81,24 @@ pub(super) fn table(plan: &ReleasePlan) -> String {
             format!("{count} digests are not signed"),
         ]);
     }
-    let mut others = plan.steps.iter().skip(1);
-    let is_one = others.all(|step| step.repository == plan.steps[0].repository);
+    for step in &plan.records {
+        let tag = ReleaseRecord::tag(&step.version);
+        let from = step.from.map_or("none", ReleaseState::as_str);
+        rows.push([
+            format!("record {}", named(&step.repository, &tag)),
+            from.to_owned(),
+            step.to.to_string(),
+            step.why.clone(),
+        ]);
+    }
     for step in &plan.steps {
         let verb = if step.is_write() { "write" } else { "keep" };
         let to = match &step.to {
             Some(to) => digest(Some(to)),
             None => "stays".to_owned(),
         };
-        let name = if is_one {
-            step.tag.clone()
-        } else {
-            step.repository.reference(&step.tag)
-        };
         rows.push([
-            format!("{verb} {name}"),
+            format!("{verb} {}", named(&step.repository, &step.tag)),
             digest(step.from.as_ref()),
             to,
             step.why.clone(),
@@ -93,8 +116,15 @@ pub(super) fn table(plan: &ReleasePlan) -> String {
 /// Says what will be done.
 pub(super) fn announce(release: &Release, plan: &ReleasePlan) {
     crate::say::err!("{}", table(plan));
+    notes_of(plan);
     if let Some(github) = &release.github {
         crate::say::errln!("{}", github.describe());
+    }
+}
+
+fn notes_of(plan: &ReleasePlan) {
+    for note in &plan.notes {
+        crate::say::errln!("note: {note}");
     }
 }
 

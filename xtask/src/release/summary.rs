@@ -2,9 +2,9 @@
 //! Release has, too. Sizes are read from the registry only where somebody reads them.
 
 use super::apply::TagResult;
-use super::decide::Release;
 use super::facts::ReleaseFacts;
-use super::plan::ReleasePlan;
+use super::intent::Release;
+use super::step::ReleasePlan;
 use crate::github::markdown::{code, commands, table, text};
 use crate::image_tree::{Image, ImageTree};
 use crate::oci::Digest;

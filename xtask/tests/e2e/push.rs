@@ -18,6 +18,7 @@ mod pull_request;
 mod reproduce;
 mod sbom;
 
+pub(crate) use self::agent::Checkout;
 use std::fs;
 use std::path::PathBuf;
 
@@ -135,6 +136,18 @@ impl Workspace {
         let digest = digest.to_owned();
         let text = answer.body_mut().read_to_string().unwrap();
         Some((digest, serde_json::from_str(&text).unwrap()))
+    }
+
+    /// The bytes of a blob of a repository of the same registry.
+    pub(crate) fn blob_in(&self, path: &str, digest: &str) -> Vec<u8> {
+        let address = &self.registry.address;
+        let url = format!("http://{address}/v2/{path}/blobs/{digest}");
+        ureq::get(url)
+            .call()
+            .unwrap()
+            .body_mut()
+            .read_to_vec()
+            .unwrap()
     }
 
     pub(crate) fn digest(&self, tag: &str) -> Option<String> {

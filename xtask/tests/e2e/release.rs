@@ -2,198 +2,25 @@
 
 mod attacks;
 mod audit;
+mod beside;
 mod copies;
+pub(crate) mod cosign;
 mod faults;
 mod github;
 mod question;
 mod receipt;
 mod rollback;
+mod scene;
 mod signing;
 
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
-pub(crate) use self::receipt::receipt;
+pub(crate) use self::receipt::{proof, receipt};
+pub(crate) use self::scene::{Releases, digest};
 use crate::common::Ran;
-use crate::push::proxy::Proxy;
-use crate::push::{Workspace, refused};
-use crate::world::Registry;
-
-/// A workspace with a remote, a registry behind a proxy, and receipts.
-pub(crate) struct Releases {
-    pub(crate) workspace: Workspace,
-    pub(crate) proxy: Proxy,
-}
-
-pub(crate) fn digest(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
-}
-
-impl Releases {
-    pub(crate) fn new() -> Releases {
-        let registry = Registry::start();
-        let proxy = Proxy::before(&registry.address);
-        let workspace = Workspace::with(registry, Some(&proxy.address));
-        let remote = workspace.path("target/remote.git");
-        let remote = remote.to_str().unwrap();
-        workspace.git(&["init", "--quiet", "--bare", remote]);
-        workspace.git(&["remote", "add", "origin", remote]);
-        Releases { workspace, proxy }
-    }
-
-    fn receipts(&self) -> PathBuf {
-        self.workspace.path("target/given")
-    }
-
-    /// Commits and tags a version; nothing of it is published yet.
-    fn commit(&self, version: &str) {
-        let path = self.workspace.path("Cargo.toml");
-        let text = fs::read_to_string(&path).unwrap();
-        let start = text.find("version = \"").unwrap() + 11;
-        let end = start + text[start..].find('"').unwrap();
-        let text = format!("{}{version}{}", &text[..start], &text[end..]);
-        self.workspace.write("Cargo.toml", &text);
-        self.workspace.commit(version);
-        let tag = format!("v{version}");
-        self.workspace
-            .git(&["tag", "--annotate", "--message", "x", &tag]);
-        self.workspace.git(&["push", "--quiet", "origin", &tag]);
-    }
-
-    /// Publishes an image of HEAD for both platforms as `sha-…`, with receipts; its digest.
-    fn publish(&self, version: &str) -> String {
-        let revision = self.workspace.revision();
-        let blob = |bytes: &[u8]| self.blob(bytes);
-        let layer = blob(b"a layer");
-        let (mut entries, mut attestations) = (Vec::new(), Vec::new());
-        for architecture in ["amd64", "arm64"] {
-            let labels = json!({
-                "org.opencontainers.image.revision": revision,
-                "org.opencontainers.image.version": version,
-            });
-            let config = json!({
-                "architecture": architecture,
-                "os": "linux",
-                "config": {"Labels": labels},
-                "rootfs": {"type": "layers", "diff_ids": [digest(b"a layer")]},
-            });
-            let manifest = json!({
-                "schemaVersion": 2,
-                "mediaType": "application/vnd.oci.image.manifest.v1+json",
-                "config": blob(config.to_string().as_bytes()),
-                "layers": [layer],
-            });
-            let bytes = manifest.to_string();
-            let named = digest(bytes.as_bytes());
-            self.workspace.put(&named, &manifest);
-            entries.push(json!({
-                "mediaType": "application/vnd.oci.image.manifest.v1+json",
-                "digest": named,
-                "size": bytes.len(),
-                "platform": {"architecture": architecture, "os": "linux"},
-            }));
-            attestations.push(self.attestation(&named));
-        }
-        let all = [entries.clone(), attestations].concat();
-        let index = json!({
-            "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.index.v1+json",
-            "manifests": all,
-        });
-        self.workspace.put(&self.workspace.sha_tag(), &index);
-        let of = digest(index.to_string().as_bytes());
-        for entry in &entries {
-            receipt(&self.receipts(), &of, entry, &revision);
-        }
-        of
-    }
-
-    /// Uploads a blob; its descriptor.
-    fn blob(&self, bytes: &[u8]) -> Value {
-        self.workspace.put_blob(bytes);
-        json!({
-            "mediaType": "application/octet-stream",
-            "digest": digest(bytes),
-            "size": bytes.len(),
-        })
-    }
-
-    /// Uploads the provenance of a manifest, as a builder does; its entry in an index.
-    fn attestation(&self, of: &str) -> Value {
-        let mut statement = self.blob(of.as_bytes());
-        statement["mediaType"] = "application/vnd.in-toto+json".into();
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": self.blob(b"{}"),
-            "layers": [statement],
-        });
-        let named = digest(manifest.to_string().as_bytes());
-        self.workspace.put(&named, &manifest);
-        json!({
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "digest": named,
-            "size": manifest.to_string().len(),
-            "platform": {"architecture": "unknown", "os": "unknown"},
-            "annotations": {
-                "vnd.docker.reference.type": "attestation-manifest",
-                "vnd.docker.reference.digest": of,
-            },
-        })
-    }
-
-    fn args(&self, more: &[&str]) -> Vec<String> {
-        let receipts = self.receipts();
-        let receipts = receipts.to_str().unwrap();
-        let args = ["release", "--json", "--yes", "--receipt-dir", receipts];
-        args.iter().chain(more).map(ToString::to_string).collect()
-    }
-
-    pub(crate) fn command(&self, more: &[&str]) -> std::process::Command {
-        let args = self.args(more);
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        self.workspace.xtask(&args)
-    }
-
-    pub(crate) fn run(&self, more: &[&str]) -> Ran {
-        Ran::of(&mut self.command(more))
-    }
-
-    /// Commits and publishes a version that is yet to be released; its digest.
-    pub(crate) fn prepare(&self, version: &str) -> String {
-        self.commit(version);
-        self.publish(version)
-    }
-
-    /// Commits, publishes and releases a version; its digest.
-    fn release(&self, version: &str) -> String {
-        let digest = self.prepare(version);
-        self.run(&[]).succeeded();
-        digest
-    }
-
-    fn digest(&self, tag: &str) -> Option<String> {
-        self.workspace.digest(tag)
-    }
-
-    /// `release` without `--yes` and receipts, as JSON.
-    fn bare(&self, args: &[&str]) -> Ran {
-        Ran::of(
-            &mut self
-                .workspace
-                .xtask(&[&["release", "--json"], args].concat()),
-        )
-    }
-
-    fn journals(&self) -> PathBuf {
-        self.workspace.path("target/xtask/release")
-    }
-}
+use crate::push::refused;
 
 #[test]
 fn versions_are_written_once_and_latest_never_goes_down() {
@@ -221,18 +48,18 @@ fn versions_are_written_once_and_latest_never_goes_down() {
     releases.workspace.git(&["checkout", "--quiet", &old]);
     let backport = releases.release("1.0.1");
     assert_eq!(releases.digest("v1.0.1"), Some(backport));
-    assert_eq!(releases.digest("latest"), Some(second));
+    assert_eq!(releases.digest("latest").as_ref(), Some(&second));
     let ran = releases.run(&["--latest", "require"]);
     refused(&ran, &["the higher version `v2.0.0` is published"]);
-    assert_eq!(releases.digest("v1.0.0"), Some(first));
-    let journal = releases.workspace.path("target/xtask/release/v2.0.0.json");
-    let journal: Value = serde_json::from_str(&fs::read_to_string(journal).unwrap()).unwrap();
-    let entries = journal["entries"].as_array().unwrap();
-    assert!(
-        entries.iter().all(|entry| entry["state"] == "done"),
-        "{journal}"
-    );
-    assert_eq!(entries[1]["before"], releases.digest("v1.0.0").unwrap());
+    assert_eq!(releases.digest("v1.0.0").as_ref(), Some(&first));
+    let record = releases.record("2.0.0").unwrap();
+    assert_eq!(record["state"], "released");
+    assert_eq!(record["digest"], *second);
+    assert_eq!(record["latest"], json!({"before": first, "after": second}));
+    for version in ["1.0.0", "1.0.1", "2.0.0", "2.1.0-rc.1"] {
+        let state = releases.state(version);
+        assert_eq!(state, Some(("released".to_owned(), 1)), "{version}");
+    }
 }
 
 #[test]
@@ -266,8 +93,8 @@ fn all_that_is_wrong_is_said_at_once_and_nothing_is_written() {
     let parts = [
         "the tree differs from the commit (`stray`)",
         "`git push origin v1.0.0`",
-        "no receipt proves linux/amd64",
-        "no receipt proves linux/arm64",
+        "no proof of linux/amd64 is believed: there is no `",
+        "no proof of linux/arm64 is believed: there is no `",
     ];
     refused(&releases.run(&[]), &parts);
     assert_eq!(releases.digest("v1.0.0"), None);
@@ -280,13 +107,17 @@ fn nothing_is_released_without_a_yes() {
     let digest = releases.prepare("1.0.0");
     let receipts = releases.receipts();
     let receipts = receipts.to_str().unwrap();
-    let args = ["release", "--receipt-dir", receipts];
-    let ran = Ran::of(&mut releases.workspace.xtask(&args));
+    let args = ["release", "--sign=cosign.key", "--receipt-dir", receipts];
+    let ran = Ran::of(&mut releases.xtask(&args));
     refused(&ran, &["this is not a terminal"]);
     let dry = releases.run(&["--dry-run"]).succeeded();
     let plan: Value = serde_json::from_str(&dry.stdout).unwrap();
     assert_eq!(plan["steps"][0]["to"], *digest);
     assert_eq!(plan["steps"][1]["tag"], "latest");
+    assert_eq!(plan["attach"].as_array().unwrap().len(), 2, "{plan}");
+    assert_eq!(plan["attach"][0]["by"], "the key `cosign.pub`");
+    assert_eq!(plan["records"][0]["to"], "released");
+    assert_eq!(plan["sign"][0]["digests"][0], *digest);
     assert_eq!(releases.digest("v1.0.0"), None);
 }
 
@@ -345,7 +176,7 @@ fn in_github_actions_a_release_says_what_it_did() {
     ] {
         assert!(summary.contains(part), "`{part}` is not in {summary}");
     }
-    let mut audit = releases.workspace.xtask(&["audit"]);
+    let mut audit = releases.xtask(&["audit"]);
     audit.env("GITHUB_STEP_SUMMARY", path("summary"));
     Ran::of(&mut audit).succeeded();
     let summary = fs::read_to_string(path("summary")).unwrap();

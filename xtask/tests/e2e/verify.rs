@@ -2,11 +2,14 @@
 
 mod bad;
 mod breakages;
+mod classic;
 mod dying;
 mod good;
 mod indexes;
 mod killed;
 mod matrix;
+mod printed;
+mod signed;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

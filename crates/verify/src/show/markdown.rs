@@ -50,6 +50,9 @@ fn platform(page: &mut String, one: &PlatformReport) {
         let counts: Vec<String> = counts.collect();
         let _ = writeln!(page, "| {group} | {} |", counts.join(", "));
     }
+    if let Some(bundle) = &one.bundle {
+        let _ = writeln!(page, "\nSigned: {}", code(bundle));
+    }
     if one.is_proven() {
         return;
     }

@@ -56,6 +56,12 @@ pub(crate) fn notes(report: &Report) -> Vec<String> {
                 one.platform
             ));
         }
+        if let Some(why) = &one.unsigned {
+            notes.push(format!(
+                "the receipt for {} is not signed: {why}",
+                one.platform
+            ));
+        }
         if one.manifest.is_none() {
             notes.push(format!(
                 "the engine's classic image store keeps no manifest, so the receipt for {} opens \
@@ -104,13 +110,17 @@ mod tests {
     #[test]
     fn what_opens_no_release_is_noted() {
         type Change = fn(&mut Report);
-        let table: [(Change, &[&str]); 5] = [
+        let table: [(Change, &[&str]); 6] = [
             (|_| {}, &[]),
             (
                 |r| r.complete = false,
                 &["leave `--only` and `--skip` away"],
             ),
             (|r| r.platforms[0].manifest = None, &["`--pull`"]),
+            (
+                |r| r.platforms[0].unsigned = Some("not every check passed".to_owned()),
+                &["linux/amd64 is not signed: not every check passed"],
+            ),
             (
                 |r| {
                     r.proven = false;

@@ -66,7 +66,14 @@ fn platform(text: &mut String, one: &PlatformReport, verbose: bool) {
             );
         }
     }
-    let _ = writeln!(text, "  {:width$}  {}", "receipt", one.receipt);
+    for (name, file) in [
+        ("receipt", Some(&one.receipt)),
+        ("bundle", one.bundle.as_ref()),
+    ] {
+        if let Some(file) = file {
+            let _ = writeln!(text, "  {name:width$}  {}", text::line(file));
+        }
+    }
     let mut looks = String::new();
     for result in &one.results {
         failure(&mut looks, result);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use xtask::exec::Exec;
 use xtask::oci::{Descriptor, Digest, Document, Index, Manifest};
 use xtask::registry::Puller;
@@ -29,11 +29,12 @@ impl Reader {
         subject: &Subject,
     ) -> anyhow::Result<(Image, IndexFacts)> {
         let archive = self.archive(exec, target, subject)?;
-        let image = match &subject.manifest {
-            Some(manifest) if archive.has(manifest) => archive.image(manifest)?,
+        let root = match &subject.manifest {
+            Some(manifest) if archive.has(manifest) => manifest.clone(),
             // The classic store has made the manifest up for the archive.
-            _ => archive.image(&only_manifest(&archive)?)?,
+            _ => only_manifest(&archive)?,
         };
+        let mut image = archive.image(&root)?;
         let saved = &image.manifest.config.digest;
         if let Some(config) = subject.config.as_ref().filter(|config| *config != saved) {
             bail!(
@@ -42,6 +43,12 @@ impl Reader {
                 subject.run,
                 subject.run
             );
+        }
+        if let (Some(manifest), Place::Registry(repository)) = (&subject.manifest, &target.place)
+            && *manifest != root
+        {
+            let puller = Puller::new(exec, repository);
+            image.manifest = published(&puller, manifest, &image.manifest)?;
         }
         let index = match (&target.index, &target.place) {
             (None, _) => IndexFacts::None,
@@ -77,6 +84,22 @@ impl Reader {
         *whole = Some(Arc::clone(&archive));
         Ok(archive)
     }
+}
+
+/// The manifest that the registry has of the image that a classic store has saved: its layers are as large
+/// as they are there, not unpacked.
+fn published(registry: &Puller, digest: &Digest, saved: &Manifest) -> anyhow::Result<Manifest> {
+    let found = registry.manifest(digest.as_str())?;
+    let (_, bytes) = found.with_context(|| format!("manifest `{digest}` is gone"))?;
+    let Document::Manifest(manifest) = Document::parse(&bytes)? else {
+        bail!("`{digest}` is an index, not a manifest");
+    };
+    ensure!(
+        manifest.config.digest == saved.config.digest
+            && manifest.layers.len() == saved.layers.len(),
+        "the engine saves other layers than the manifest `{digest}` has"
+    );
+    Ok(manifest)
 }
 
 fn only_manifest(archive: &Archive) -> anyhow::Result<Digest> {

@@ -1,7 +1,6 @@
 //! Made-up repositories, each with one thing wrong.
 
 use super::*;
-use crate::journal::Operation;
 
 fn digest(text: &str) -> Digest {
     Digest::of(text.as_bytes())
@@ -28,6 +27,7 @@ fn repository(name: &str, tags: Vec<AuditedTag>) -> AuditedRepository {
     AuditedRepository {
         repository: name.parse().unwrap(),
         commits: commits.collect(),
+        withdrawn: std::collections::BTreeSet::new(),
         tags,
     }
 }
@@ -49,22 +49,11 @@ fn of_git() -> BTreeMap<Version, String> {
     versions.map(own).into()
 }
 
-fn entry(command: Operation, tag: &str, before: Option<&str>, after: &str) -> JournalEntry {
-    JournalEntry {
-        time: "then".to_owned(),
-        command,
-        reference: format!("a/b:{tag}"),
-        before: before.map(digest),
-        after: digest(after),
-        state: journal::EntryState::Done,
-    }
-}
-
 /// The findings after a change, as `reference why`.
-fn found(change: impl FnOnce(&mut AuditedRepository), history: &[JournalEntry]) -> Vec<String> {
+fn found(change: impl FnOnce(&mut AuditedRepository)) -> Vec<String> {
     let mut facts = good();
     change(&mut facts);
-    let findings = judge(&[facts], &of_git(), history);
+    let findings = judge(&[facts], &of_git());
     let findings = findings.iter();
     findings
         .map(|one| format!("{} {}", one.reference, one.why))
@@ -81,33 +70,19 @@ fn only(found: &[String], part: &str) {
 
 #[test]
 fn a_good_repository_has_no_findings() {
-    let release = |tag: &str, after| entry(Operation::Release, tag, None, after);
-    let history = [
-        release("v1.0.0", "one"),
-        release("v2.0.0", "two"),
-        release("latest", "two"),
-    ];
-    assert_eq!(found(|_| {}, &history), [""; 0]);
-    assert_eq!(found(|_| {}, &[]), [""; 0]);
-    // Of another repository.
-    let mut other = release("v1.0.0", "other");
-    other.reference = "a/bc:v1.0.0".to_owned();
-    assert_eq!(found(|_| {}, &[other]), [""; 0]);
+    assert_eq!(found(|_| {}), [""; 0]);
     // Nothing is published, and git's tags may be elsewhere.
-    assert_eq!(found(|facts| facts.tags.clear(), &[]), [""; 0]);
-    assert_eq!(judge(&[good()], &BTreeMap::new(), &[]), []);
+    assert_eq!(found(|facts| facts.tags.clear()), [""; 0]);
+    assert_eq!(judge(&[good()], &BTreeMap::new()), []);
 }
 
 #[test]
 fn what_is_missing_is_named() {
     let gone = |facts: &mut AuditedRepository| facts.tags[3].digest = None;
-    only(&found(gone, &[]), "a/b:v1.0.0 is listed, and leads nowhere");
+    only(&found(gone), "a/b:v1.0.0 is listed, and leads nowhere");
     let broken =
         |facts: &mut AuditedRepository| facts.tags[3].broken.push("its blob is missing".to_owned());
-    only(
-        &found(broken, &[]),
-        "a/b:v1.0.0 is broken: its blob is missing",
-    );
+    only(&found(broken), "a/b:v1.0.0 is broken: its blob is missing");
 }
 
 #[test]
@@ -119,51 +94,45 @@ fn a_version_is_gits_commit_and_the_commits_own_tag() {
             .insert("sha-other".to_owned(), digest("other"));
     };
     only(
-        &found(moved, &[]),
+        &found(moved),
         "built from commit `other`, and the git tag is at `one`",
     );
     let overwritten = |facts: &mut AuditedRepository| {
         facts.commits.insert("sha-one".to_owned(), digest("other"));
     };
-    only(&found(overwritten, &[]), "is not `sha-one`");
+    only(&found(overwritten), "is not `sha-one`");
     // A clean-up of old builds is allowed.
-    assert_eq!(found(|facts| facts.commits.clear(), &[]), [""; 0]);
+    assert_eq!(found(|facts| facts.commits.clear()), [""; 0]);
 }
 
 #[test]
-fn latest_is_the_highest_stable_version_unless_it_was_rolled_back() {
+fn latest_is_the_highest_stable_version_that_is_not_withdrawn() {
     let back = |facts: &mut AuditedRepository| facts.tags[0] = tag("latest", "one");
-    only(&found(back, &[]), "the highest stable version is `v2.0.0`");
-    let rollback = entry(Operation::Rollback, "latest", Some("two"), "one");
-    assert_eq!(found(back, std::slice::from_ref(&rollback)), [""; 0]);
-    // A later release moved it, or should have.
-    let release = entry(Operation::Release, "latest", Some("one"), "two");
-    assert_eq!(found(back, &[rollback, release]).len(), 1);
-    only(
-        &found(|facts| drop(facts.tags.remove(0)), &[]),
-        "is not there",
-    );
+    only(&found(back), "the highest stable version is `v2.0.0`");
+    let withdrawn = |facts: &mut AuditedRepository| {
+        facts.withdrawn.insert("2.0.0".to_owned());
+    };
+    let rolled_back = |facts: &mut AuditedRepository| {
+        back(facts);
+        withdrawn(facts);
+    };
+    assert_eq!(found(rolled_back), [""; 0]);
+    only(&found(withdrawn), "the highest stable version is `v1.0.0`");
+    only(&found(|facts| drop(facts.tags.remove(0))), "is not there");
     let alone = |facts: &mut AuditedRepository| facts.tags.truncate(2);
-    only(&found(alone, &[]), "no stable version is published");
+    only(&found(alone), "no stable version is published");
 }
 
 #[test]
-fn versions_are_what_the_journals_and_the_other_repositories_say() {
-    let history = [entry(Operation::Release, "v1.0.0", None, "other")];
-    only(&found(|_| {}, &history), "the journal (then) says");
-    let history = [entry(Operation::Release, "v3.0.0", None, "three")];
-    only(
-        &found(|_| {}, &history),
-        "a/b:v3.0.0 is absent, and the journal (then) says that it was written",
-    );
+fn versions_are_what_the_other_repositories_say() {
     let other = repository("c/d", vec![tag("latest", "one"), tag("v1.0.0", "one")]);
-    assert_eq!(judge(&[good(), other], &of_git(), &[]), []);
+    assert_eq!(judge(&[good(), other], &of_git()), []);
     let mut other = repository("c/d", vec![tag("latest", "one"), tag("v1.0.0", "one")]);
     for tag in &mut other.tags {
         tag.digest = Some(digest("x"));
     }
     other.commits.clear();
-    let findings = judge(&[good(), other], &of_git(), &[]);
+    let findings = judge(&[good(), other], &of_git());
     assert_eq!(findings.len(), 1);
     assert!(
         findings[0].why.contains("and in `a/b` it is"),
@@ -177,7 +146,7 @@ fn what_is_no_image_is_wrong_under_a_name_of_ours_alone() {
         let mut other = tag(name, "other");
         other.revisions.clear();
         other.odd = Some("an artifact (x)".to_owned());
-        found(|facts| facts.tags.push(other), &[])
+        found(|facts| facts.tags.push(other))
     };
     let wrong = "is not an image of this project: an artifact (x)";
     for name in ["v0.9.0-rc.1", "dev", "sha-1ceb56b", "pr-7"] {
@@ -196,8 +165,8 @@ fn a_tag_that_was_deleted_meanwhile_is_not_wrong() {
         is_gone: true,
         ..AuditedTag::default()
     };
-    assert_eq!(found(|facts| facts.tags.push(gone.clone()), &[]), [""; 0]);
+    assert_eq!(found(|facts| facts.tags.push(gone.clone())), [""; 0]);
     gone.is_gone = false;
-    let nowhere = found(|facts| facts.tags.push(gone), &[]);
+    let nowhere = found(|facts| facts.tags.push(gone));
     assert_eq!(nowhere, ["a/b:pr-7 is listed, and leads nowhere"]);
 }

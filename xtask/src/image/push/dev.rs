@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::proven;
 use crate::git::{self, Head};
 use crate::github::Ci;
 use crate::image::request::Request;
@@ -11,7 +12,7 @@ use crate::platform::Platform;
 use crate::published::{TagContent, inspect};
 use crate::registry::Puller;
 use crate::tags;
-use crate::verify::{Receipts, ReleaseImage, Unproven};
+use crate::verify::{ReleaseImage, Unproven};
 
 /// What becomes of `dev`.
 #[derive(Clone, Debug, Serialize)]
@@ -42,7 +43,7 @@ pub(in crate::image) fn decide(
     ) {
         return Ok(Dev::Stays(why));
     }
-    if let Some(why) = unproven(&lacking(request, index)?, &again(request)) {
+    if let Some(why) = unproven(&lacking(request, puller, index)?, &again(request)) {
         return Ok(Dev::Stays(why));
     }
     let tree = match inspect(puller, "dev")? {
@@ -63,19 +64,17 @@ pub(in crate::image) fn decide(
     })
 }
 
-/// The platforms that no receipt proves, each with the reason.
-fn lacking(request: &Request, index: Option<&ImageTree>) -> anyhow::Result<Unproven> {
+/// The platforms that nothing proves, each with the reason.
+fn lacking(
+    request: &Request,
+    puller: &Puller,
+    index: Option<&ImageTree>,
+) -> anyhow::Result<Unproven> {
     let (ctx, all) = (request.ctx, &request.ctx.settings.platforms);
     let all_lack = |why: String| all.iter().map(|&one| (one, why.clone())).collect();
     let Some(index) = index else {
         return Ok(all_lack("it is not published yet".to_owned()));
     };
-    let own = ctx.records().join("receipts");
-    let folder = request.options.receipt_dir.as_ref().unwrap_or(&own);
-    // verify need not be compiled to find nothing.
-    if !folder.exists() {
-        return Ok(all_lack(format!("`{}` is missing", folder.display())));
-    }
     let images = all.iter().filter_map(|&platform| {
         let image = *index.images_for(platform).first()?;
         Some((platform, image.digest().clone()))
@@ -87,8 +86,9 @@ fn lacking(request: &Request, index: Option<&ImageTree>) -> anyhow::Result<Unpro
         images: images.collect(),
         revision: request.head.revision.clone(),
     };
-    let mut unproven = Receipts { ctx, folder }.unproven(&[candidate])?;
-    Ok(unproven.pop().unwrap_or_default())
+    let own = ctx.records().join("receipts");
+    let folder = request.options.receipt_dir.as_ref().unwrap_or(&own);
+    proven::unproven(ctx, puller, folder, candidate)
 }
 
 /// What to type so that `dev` moves.
@@ -98,7 +98,16 @@ fn again(request: &Request) -> String {
     let named = request.ctx.named.first();
     let named = named.map(|repository| format!(" --repository {repository}"));
     let named = named.unwrap_or_default();
-    format!("`cargo xtask verify --pull {reference}`, then `cargo xtask image --merge{named}`")
+    // Without settings nobody's signature counts for more than a file.
+    let sign = request
+        .ctx
+        .settings
+        .proof
+        .as_ref()
+        .map_or("", |_| " --sign");
+    format!(
+        "`cargo xtask verify{sign} --pull {reference}`, then `cargo xtask image --merge{named}`"
+    )
 }
 
 /// Why the index may not be `dev`, as far as receipts prove it.

@@ -1,10 +1,21 @@
 //! Plans over made-up facts.
 
+mod adopt;
 mod latest;
+mod record;
+mod rollback;
 
-use super::super::facts::Latest;
+use super::super::facts::{Authority, LatestPolicy, PublishedVersions, ReleaseFacts, SourceImage};
 use super::super::source::Source;
+use super::super::step::{ReleasePlan, StepKind, TagStep};
 use super::*;
+use crate::oci::Digest;
+use crate::platform::Platform;
+use crate::proof::{LatestMove, ReleaseRecord, ReleaseState};
+use crate::published::{Latest, Standing, Wanted};
+use crate::records::{Recorded, RecordedVersion};
+use crate::refusal::Refusal;
+use crate::version::Version;
 
 fn digest(text: &str) -> Digest {
     Digest::of(text.as_bytes())
@@ -19,12 +30,52 @@ fn empty(name: &str) -> PublishedVersions {
     PublishedVersions {
         repository: name.parse().unwrap(),
         commit: None,
-        tag: None,
-        highest: None,
-        latest: None,
+        standing: Standing {
+            tag: None,
+            recorded: Recorded::Absent,
+            others: Vec::new(),
+            latest: None,
+        },
         unsigned: Vec::new(),
-        rolled_back: None,
+        unattached: Vec::new(),
     }
+}
+
+/// The record of a version whose digest is that of its name.
+pub(crate) fn record(of: &str, state: ReleaseState) -> ReleaseRecord {
+    ReleaseRecord {
+        repository: "docker.io/agentgate/agent".to_owned(),
+        version: version(of),
+        digest: digest(of),
+        state,
+        sequence: 7,
+        time: "2026-11-25T05:13:09Z".to_owned(),
+        reason: (state == ReleaseState::Withdrawn).then(|| "it crashes".to_owned()),
+        latest: LatestMove {
+            before: None,
+            after: None,
+        },
+    }
+}
+
+/// The record of the version that is released.
+fn own(state: ReleaseState) -> Recorded {
+    Recorded::Believed(ReleaseRecord {
+        digest: digest("ours"),
+        ..record("1.2.3", state)
+    })
+}
+
+/// Another version with a record in that state.
+fn other(of: &str, state: ReleaseState) -> RecordedVersion {
+    RecordedVersion {
+        version: version(of),
+        recorded: Recorded::Believed(record(of, state)),
+    }
+}
+
+fn released(of: &str) -> Vec<RecordedVersion> {
+    vec![other(of, ReleaseState::Released)]
 }
 
 /// A first release of 1.2.3, with receipts.
@@ -44,20 +95,13 @@ fn good() -> ReleaseFacts {
             digest: digest("ours"),
             bytes: Vec::new(),
         },
+        proven: Vec::new(),
         lacking: Vec::new(),
         are_receipts_given: true,
+        authority: Authority::Believed,
         wish: LatestPolicy::Auto,
         published: vec![empty("agentgate/agent")],
     }
-}
-
-/// 1.2.3 is published, and `latest` is at 2.0.0.
-fn to_take_back() -> ReleaseFacts {
-    let mut facts = good();
-    facts.source.wanted.tag = "v1.2.3".to_owned();
-    facts.published[0].tag = Some(digest("ours"));
-    facts.published[0].latest = Some(at("two", Some("2.0.0")));
-    facts
 }
 
 /// Each step's kind, repository and tag, and whether it writes.
@@ -78,7 +122,21 @@ fn at(text: &str, of: Option<&str>) -> Latest {
     Latest {
         digest: digest(text),
         version: of.map(version),
+        is_published: of.is_some(),
     }
+}
+
+/// Each record's repository, version, and what it says.
+fn recorded(plan: &ReleasePlan) -> Vec<String> {
+    let records = plan.records.iter();
+    let said = records.map(|step| {
+        let from = step.from.map_or("none", ReleaseState::as_str);
+        format!(
+            "{} v{} {from} {} {}",
+            step.repository, step.version, step.to, step.sequence
+        )
+    });
+    said.collect()
 }
 
 #[test]
@@ -99,8 +157,10 @@ fn a_first_release_gives_both_tags() {
 #[test]
 fn a_release_that_was_done_is_done() {
     let mut facts = good();
-    facts.published[0].tag = Some(digest("ours"));
-    facts.published[0].latest = Some(at("ours", Some("1.2.3")));
+    let standing = &mut facts.published[0].standing;
+    standing.tag = Some(digest("ours"));
+    standing.recorded = own(ReleaseState::Released);
+    standing.latest = Some(at("ours", Some("1.2.3")));
     // Nothing is written, so nothing is to be proven.
     facts.lacking = vec![(Platform::LinuxAmd64, "none".to_owned())];
     let plan = release(&facts).unwrap();
@@ -109,28 +169,25 @@ fn a_release_that_was_done_is_done() {
 }
 
 #[test]
-fn what_has_no_receipt_is_proven_or_refused() {
+fn what_nothing_proves_is_verified_or_refused() {
     let mut facts = good();
     facts.lacking = vec![(Platform::LinuxArm64, "no file".to_owned())];
     let refused = release(&facts).unwrap_err();
-    assert_eq!(whys(&refused), ["no receipt proves linux/arm64: no file"]);
+    assert_eq!(
+        whys(&refused),
+        ["no proof of linux/arm64 is believed: no file"]
+    );
     facts.are_receipts_given = false;
     assert_eq!(release(&facts).unwrap().verify, facts.lacking);
-    // A roll-back is proven the same way.
-    let mut facts = to_take_back();
-    facts.lacking = vec![(Platform::LinuxArm64, "no file".to_owned())];
-    let refused = rollback(&facts, "why").unwrap_err();
-    assert_eq!(whys(&refused), ["no receipt proves linux/arm64: no file"]);
-    facts.are_receipts_given = false;
-    assert_eq!(rollback(&facts, "why").unwrap().verify, facts.lacking);
 }
 
 #[test]
 fn every_refusal_is_said_at_once() {
     let mut facts = good();
     facts.source.refusals = vec![Refusal::new("dirty", "commit")];
-    facts.published[0].tag = Some(digest("other"));
-    facts.published[0].highest = Some((version("2.0.0"), digest("two")));
+    facts.published[0].standing.tag = Some(digest("other"));
+    facts.published[0].standing.others = released("2.0.0");
+    facts.authority = Authority::Missing;
     facts.published.push(PublishedVersions {
         commit: Some(digest("other")),
         ..empty("ghcr.io/me/agent")
@@ -144,6 +201,7 @@ fn every_refusal_is_said_at_once() {
         "`ghcr.io/me/agent:sha-0123456` is",
         "another digest",
         "`v2.0.0` is published",
+        "nobody signs it",
         "stale",
     ];
     assert_eq!(whys.len(), parts.len(), "{whys:?}");
@@ -163,24 +221,22 @@ fn an_image_that_is_not_the_commits_is_refused() {
         ),
     ] {
         let mut facts = good();
-        facts.image = image.clone();
-        let why = release(&facts).unwrap_err().remove(0).why;
-        assert!(why.contains(part), "`{part}` is not in {why}");
-        facts = to_take_back();
         facts.image = image;
-        let why = rollback(&facts, "why").unwrap_err().remove(0).why;
-        assert!(why.contains(part), "`{part}` is not in {why}");
+        let aim = rollback::aim(false);
+        for refused in [release(&facts), rollback(&facts, &aim), adopt(&facts)] {
+            let why = refused.unwrap_err().remove(0).why;
+            assert!(why.contains(part), "`{part}` is not in {why}");
+        }
     }
 }
 
 #[test]
 fn other_repositories_get_a_copy_and_every_version_comes_before_any_latest() {
     let mut facts = good();
-    facts.published.push(PublishedVersions {
-        highest: Some((version("2.0.0"), digest("two"))),
-        latest: Some(at("two", Some("2.0.0"))),
-        ..empty("ghcr.io/me/agent")
-    });
+    let mut there = empty("ghcr.io/me/agent");
+    there.standing.others = released("2.0.0");
+    there.standing.latest = Some(at("2.0.0", Some("2.0.0")));
+    facts.published.push(there);
     let plan = release(&facts).unwrap();
     let expected = [
         (StepKind::Copy, "ghcr.io/me/agent:sha-0123456", true),
@@ -195,74 +251,37 @@ fn other_repositories_get_a_copy_and_every_version_comes_before_any_latest() {
 }
 
 #[test]
-fn latest_goes_back_to_what_was_published_and_is_lower() {
-    let facts = to_take_back();
-    let plan = rollback(&facts, "the reason").unwrap();
-    let expected = (
-        StepKind::Rollback,
-        "agentgate/agent:latest".to_owned(),
-        true,
-    );
-    assert_eq!(described(&plan), [expected]);
-    assert_eq!(plan.steps[0].why, "the reason");
-    let mut done = facts;
-    done.published[0].latest = Some(at("ours", Some("1.2.3")));
-    done.lacking = vec![(Platform::LinuxArm64, "no file".to_owned())];
-    assert!(rollback(&done, "why").unwrap().is_done());
-    let refused = |change: &dyn Fn(&mut ReleaseFacts)| {
-        let mut facts = to_take_back();
-        change(&mut facts);
-        let refusals = rollback(&facts, "why").unwrap_err();
-        assert_eq!(refusals.len(), 1, "{refusals:?}");
-        refusals[0].why.clone()
-    };
-    for (why, part) in [
-        (
-            refused(&|f| f.published[0].latest = Some(at("one", Some("1.0.0")))),
-            "is at `v1.0.0`, which is lower than `v1.2.3`",
-        ),
-        (
-            refused(&|f| f.published[0].latest = None),
-            "there is nothing to roll back",
-        ),
-        (
-            refused(&|f| f.published[0].tag = None),
-            "`agentgate/agent:v1.2.3` is not published",
-        ),
-        (
-            refused(&|f| {
-                f.published.push(PublishedVersions {
-                    tag: Some(digest("other")),
-                    latest: Some(at("two", Some("2.0.0"))),
-                    ..empty("ghcr.io/me/agent")
-                });
-            }),
-            "another digest than the first repository's",
-        ),
-        (
-            refused(&|f| f.source.version = Some(version("1.2.3-rc.1"))),
-            "is a prerelease",
-        ),
-        (
-            refused(&|f| f.source.refusals = vec![Refusal::new("no git tag", "fetch")]),
-            "no git tag",
-        ),
-    ] {
-        assert!(why.contains(part), "`{part}` is not in {why}");
-    }
-}
-
-#[test]
-fn what_was_rolled_back_stays_back_until_it_is_required() {
+fn what_a_repository_lacks_of_the_proofs_is_attached() {
     let mut facts = good();
-    let published = &mut facts.published[0];
-    published.tag = Some(digest("ours"));
-    published.highest = Some((version("1.0.0"), digest("one")));
-    published.latest = Some(at("one", Some("1.0.0")));
-    published.rolled_back = Some("yesterday".to_owned());
+    let by = "the key `proof.pub`".to_owned();
+    facts.proven = vec![
+        (Platform::LinuxAmd64, by.clone()),
+        (Platform::LinuxArm64, by),
+    ];
+    facts.published.push(empty("ghcr.io/me/agent"));
+    facts.published[0].unattached = vec![Platform::LinuxArm64];
+    facts.published[1].unattached = Platform::ALL.to_vec();
     let plan = release(&facts).unwrap();
-    assert!(plan.is_done());
-    assert!(plan.steps[1].why.contains("(yesterday)"), "{plan:?}");
-    facts.wish = LatestPolicy::Require;
-    assert!(!release(&facts).unwrap().is_done());
+    let attached = plan.attach.iter();
+    let attached: Vec<String> = attached
+        .map(|step| format!("{} {} {}", step.repository, step.platform, step.by))
+        .collect();
+    assert_eq!(
+        attached,
+        [
+            "agentgate/agent linux/arm64 the key `proof.pub`",
+            "ghcr.io/me/agent linux/amd64 the key `proof.pub`",
+            "ghcr.io/me/agent linux/arm64 the key `proof.pub`",
+        ]
+    );
+    // A version that was released is not done while its proof is missing.
+    let mut facts = facts;
+    facts.published.truncate(1);
+    let standing = &mut facts.published[0].standing;
+    standing.tag = Some(digest("ours"));
+    standing.recorded = own(ReleaseState::Released);
+    standing.latest = Some(at("ours", Some("1.2.3")));
+    let plan = release(&facts).unwrap();
+    assert!(!plan.is_done());
+    assert!(plan.records.is_empty());
 }

@@ -32,12 +32,12 @@ fn layers(built: &Value) -> BTreeSet<String> {
 }
 
 /// A clone of the checkout under test that can be changed, on the branch that moves `dev`.
-pub(super) struct Checkout {
+pub(crate) struct Checkout {
     folder: PathBuf,
 }
 
 impl Checkout {
-    pub(super) fn new(folder: &Path) -> Checkout {
+    pub(crate) fn new(folder: &Path) -> Checkout {
         let mut clone = command("git", &root());
         Ran::of(clone.args(["clone", "--quiet", "."]).arg(folder)).succeeded();
         let folder = folder.to_owned();
@@ -61,7 +61,7 @@ impl Checkout {
         self.git(&["commit", "--quiet", "--all", "--message", text]);
     }
 
-    pub(super) fn xtask(&self, args: &[&str]) -> Command {
+    pub(crate) fn xtask(&self, args: &[&str]) -> Command {
         xtask_in(&self.folder, args)
     }
 }

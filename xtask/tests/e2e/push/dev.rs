@@ -1,5 +1,7 @@
 //! `dev` leads to the latest commit of the default branch, whichever push ends last.
 
+mod signed;
+
 use serde_json::Value;
 
 use super::{DOCKERFILE, Workspace};

@@ -92,7 +92,9 @@ fn a_lone_manifest_is_adopted_audited_and_can_be_released() {
     let (digest, manifest) = workspace.published(&tag).unwrap();
     assert_eq!(manifest["mediaType"], MANIFEST);
     assert_eq!(workspace.push(&[])["digest"], *digest);
-    let ran = Ran::of(&mut workspace.xtask(&["release", "--dry-run", "--json"])).succeeded();
+    let ran =
+        Ran::of(&mut releases.xtask(&["release", "--dry-run", "--json", "--sign=cosign.key"]))
+            .succeeded();
     let plan: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(plan["digest"], *digest);
     Ran::of(&mut workspace.xtask(&["audit", "--all"])).succeeded();

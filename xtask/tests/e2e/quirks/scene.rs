@@ -1,7 +1,7 @@
 //! What every row begins with: a workspace of some versions, and a repository that has them.
 //!
 //! HEAD is v1.0.1, of which each platform is published alone. v1.0.0 and v2.0.0 are released, `latest` is at
-//! v2.0.0, and v2.1.0 is published as its commit's tag with receipts.
+//! v2.0.0, and v2.1.0 is published as its commit's tag, and has proofs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::common::{Ran, command};
 use crate::push::Workspace;
-use crate::release::{digest, receipt};
+use crate::release::{cosign, digest, proof, receipt};
 use crate::world::{Registry, root, unique_name};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -62,6 +62,14 @@ impl Scene {
             blob: String::new(),
             _remote: remote,
         };
+        // A proof is of one repository, and each row has another.
+        let manifest = std::fs::read_to_string(scene.workspace.path("Cargo.toml")).unwrap();
+        let repository = scene.workspace.repository();
+        let proof =
+            format!("proof = {{ keys = [\"cosign.pub\"], repositories = [\"{repository}\"] }}\n");
+        scene.workspace.write("Cargo.toml", &(manifest + &proof));
+        scene.workspace.write("cosign.pub", cosign::KEY);
+        cosign::write(&scene.workspace.path("target/cosign"));
         scene.fill();
         scene
     }
@@ -113,8 +121,11 @@ impl Scene {
         let revision = self.workspace.revision();
         let index = self.index(&revision, "2026-11-01T00:00:00Z");
         let of = digest(index.to_string().as_bytes());
+        let given = self.workspace.path("target/given");
+        let repository = self.workspace.repository();
         for entry in index["manifests"].as_array().unwrap() {
-            receipt(&self.workspace.path("target/given"), &of, entry, &revision);
+            proof(&given, &repository, &of, entry, &revision);
+            receipt(&given, &of, entry, &revision);
         }
         (self.workspace.sha_tag(), index)
     }
@@ -216,6 +227,8 @@ pub(super) fn changed(
     after: &BTreeMap<String, String>,
 ) -> BTreeSet<String> {
     let all = before.keys().chain(after.keys());
+    // Lists of what is attached are of the registry's own making, or ours.
+    let all = all.filter(|tag| !tag.starts_with("sha256-"));
     let changed = all.filter(|tag| before.get(*tag) != after.get(*tag));
     changed.cloned().collect()
 }

@@ -8,6 +8,7 @@ use super::row::{Command, Row};
 use super::scene::{OLD, Scene, receipts};
 use super::stand::Stand;
 use crate::common::Ran;
+use crate::release::cosign;
 use crate::world::{unique_name, xtask_in};
 
 impl Command {
@@ -29,7 +30,7 @@ impl Command {
         let given = receipts(folder);
         let release = |more: &[&str]| {
             let all = ["release", "--version", "2.1.0", "--receipt-dir", &given];
-            owned(&[&all, more].concat())
+            owned(&[&all[..], &["--sign=cosign.key"], more].concat())
         };
         let mut args = match self {
             Command::Tags => owned(&["tags", "--published"]),
@@ -59,8 +60,10 @@ impl Command {
     /// The tags that it changes where all is well, in order.
     pub(super) fn changes(self, scene: &Scene) -> Vec<String> {
         match self {
-            Command::Release => owned(&["latest", "v2.1.0"]),
-            Command::Copy | Command::Mount => owned(&["latest", &scene.next.0, "v2.1.0"]),
+            Command::Release => owned(&["latest", "state-v2.1.0", "v2.1.0"]),
+            Command::Copy | Command::Mount => {
+                owned(&["latest", &scene.next.0, "state-v2.1.0", "v2.1.0"])
+            }
             Command::Merge => owned(&[&scene.head]),
             Command::Push => owned(&[&format!("{}-linux-amd64", scene.head)]),
             Command::PruneYes => owned(&[OLD]),
@@ -131,6 +134,7 @@ impl<'a> Session<'a> {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let mut xtask = xtask_in(folder, &args);
         self.stand.prepare(&mut xtask, self.home.path(), row.login);
+        cosign::before(&folder.join("target/cosign"), &mut xtask);
         xtask.envs(row.env.iter().copied());
         if self.command.needs_engine() {
             share_plugins(self.home.path());

@@ -122,7 +122,7 @@ fn no_index_that_engines_read_in_another_way_is_released() {
         releases.put_raw(&text);
         let ran = releases.run(&["--dry-run"]);
         refused(&ran, &[why]);
-        let audited = Ran::of(&mut releases.workspace.xtask(&["audit", "--all"]));
+        let audited = Ran::of(&mut releases.xtask(&["audit", "--all"]));
         assert_eq!(audited.code, Some(1), "{audited:#?}");
         assert!(audited.stdout.contains(why), "{audited:#?}");
     }
@@ -187,7 +187,7 @@ fn what_an_image_says_is_shown_and_not_obeyed() {
         &["prune", "--dry-run"],
         &["tags", "--published"],
     ] {
-        let mut command = releases.workspace.xtask(args);
+        let mut command = releases.xtask(args);
         command.env("GITHUB_STEP_SUMMARY", &summary);
         command.env("GITHUB_OUTPUT", &outputs);
         let ran = Ran::of(&mut command);
@@ -198,4 +198,75 @@ fn what_an_image_says_is_shown_and_not_obeyed() {
     }
     let ran = releases.run(&["--dry-run"]);
     refused(&ran, &[r"built from commit `x\u{1b}[2J\r\n::add-mask::x\n"]);
+}
+
+/// Without settings nobody's proof opens a release, whoever has signed it.
+#[test]
+fn without_proof_settings_only_this_runs_own_verification_counts() {
+    let releases = Releases::new();
+    let manifest = fs::read_to_string(releases.workspace.path("Cargo.toml")).unwrap();
+    let manifest = manifest.replace("proof = { keys = [\"cosign.pub\"] }\n", "");
+    releases.workspace.write("Cargo.toml", &manifest);
+    releases.prepare("1.0.0");
+    refused(
+        &releases.run(&["--dry-run"]),
+        &[
+            "no `proof` settings",
+            "leave out `--receipt-dir`",
+            "no proof of linux/amd64",
+        ],
+    );
+    // Nor do receipts and bundles in their usual place.
+    let own = releases.workspace.path("target/xtask/receipts");
+    fs::create_dir_all(own.parent().unwrap()).unwrap();
+    fs::rename(releases.receipts(), own).unwrap();
+    let dry = releases.bare(&["--dry-run", "--yes"]).succeeded();
+    let plan: Value = serde_json::from_str(&dry.stdout).unwrap();
+    assert_eq!(plan["verify"].as_array().unwrap().len(), 2, "{plan}");
+    assert_eq!(plan["records"][0]["to"], "released");
+    let note = plan["notes"][0].as_str().unwrap();
+    assert!(note.contains("docs/proof.md"), "{note}");
+}
+
+/// Plain receipts of another run, and bundles of another index.
+#[test]
+fn what_is_not_a_proof_of_this_very_image_opens_nothing() {
+    let releases = Releases::new();
+    let digest = releases.prepare("1.0.0");
+    let folder = releases.receipts().join(digest.replace(':', "-"));
+    let bundles =
+        ["linux-amd64", "linux-arm64"].map(|name| folder.join(format!("{name}.sigstore.json")));
+    let good = bundles
+        .clone()
+        .map(|path| fs::read_to_string(path).unwrap());
+    let put = |texts: [String; 2]| {
+        for (path, text) in bundles.iter().zip(texts) {
+            fs::write(path, text).unwrap();
+        }
+    };
+    let refuses = |why: &str| {
+        refused(
+            &releases.run(&[]),
+            &["no proof of linux/amd64 is believed", why],
+        );
+        assert_eq!(releases.digest("v1.0.0"), None);
+    };
+    // Plain receipts alone.
+    for path in &bundles {
+        fs::remove_file(path).unwrap();
+    }
+    refuses("there is no `");
+    put(good.clone().map(|text| text.replace("Z29vZA==", "YmFk")));
+    refuses("signed by the key");
+    let [amd64, arm64] = good.clone();
+    put([arm64, amd64]);
+    refuses("it is of the manifest `");
+    // Of another version's index.
+    let second = releases.prepare("1.0.1");
+    let folder = releases.receipts().join(second.replace(':', "-"));
+    for (name, text) in ["linux-amd64", "linux-arm64"].iter().zip(good) {
+        fs::write(folder.join(format!("{name}.sigstore.json")), text).unwrap();
+    }
+    refused(&releases.run(&[]), &["it is of the index `"]);
+    assert_eq!(releases.digest("v1.0.1"), None);
 }

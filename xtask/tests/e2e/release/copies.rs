@@ -65,9 +65,11 @@ fn every_repository_gets_the_same_bytes_and_its_own_latest() {
     let requests = releases.proxy.requests();
     let sent = |other: &Other| {
         let uploads = format!("PUT /v2/{}/blobs/uploads/", other.path);
-        requests.iter().any(|line| line.starts_with(&uploads))
+        let sent = requests.iter().filter(|line| line.starts_with(&uploads));
+        sent.count()
     };
-    assert_eq!((sent(&near), sent(&far)), (false, true), "{requests:#?}");
+    // But for two proofs, a signature and a record.
+    assert_eq!((sent(&near), sent(&far)), (4, 10), "{requests:#?}");
     let (_, index) = releases.workspace.published(&sha).unwrap();
     for other in others {
         for tag in [&*sha, "v2.0.0", "latest"] {
@@ -98,7 +100,7 @@ fn every_repository_gets_the_same_bytes_and_its_own_latest() {
         "{requests:#?}"
     );
     // Back in all of them, where all have it.
-    let back = ["--rollback", "--to", "1.0.0"];
+    let back = ["--rollback", "--to", "1.0.0", "--reason", "it leaks"];
     refused(
         &releases.release_to(&others, &back),
         &["v1.0.0` is not published"],
@@ -129,7 +131,7 @@ fn what_another_repository_has_already_is_never_overwritten() {
     assert_eq!(releases.digest("v1.0.1"), Some(digest));
     // Only a release, and what looks at one, is of several repositories.
     let args = ["tags", "--repository", "a", "--repository", "b"];
-    let ran = crate::common::Ran::of(&mut releases.workspace.xtask(&args));
+    let ran = crate::common::Ran::of(&mut releases.xtask(&args));
     assert_eq!(ran.code, Some(2), "{ran:#?}");
 }
 
@@ -142,7 +144,9 @@ fn a_copy_that_fails_anywhere_is_finished_by_the_next_run() {
     releases.release_to(&[&near], &[]).succeeded();
     let requests = releases.proxy.requests().len();
     // Each has a repository of its own: one that has the blobs already is asked for less.
-    for (patch, number) in (1..).zip((0..requests).step_by(7)) {
+    for (patch, number) in
+        (1..).zip((0..requests).step_by(if super::faults::is_all() { 1 } else { 13 }))
+    {
         let version = format!("1.0.{patch}");
         let digest = releases.prepare(&version);
         let (far, tag) = (releases.far(), format!("v{version}"));

@@ -36,12 +36,9 @@ impl Releases {
         fs::write(self.gh("gh"), GH).unwrap();
         fs::write(self.gh("create"), create).unwrap();
         fs::set_permissions(self.gh("gh"), fs::Permissions::from_mode(0o755)).unwrap();
-        let mut path = self.gh("").into_os_string();
-        path.push(":");
-        path.push(std::env::var_os("PATH").unwrap());
         let mut command = self.command(&[&["--github-release"], more].concat());
+        super::cosign::before(&self.gh(""), &mut command);
         command
-            .env("PATH", path)
             .env("GITHUB_ACTIONS", "true")
             .env("GITHUB_SERVER_URL", "https://github.com")
             .env("GITHUB_REPOSITORY", "me/agent");
@@ -163,7 +160,7 @@ fn what_fails_on_github_is_finished_by_another_run() {
         .filter_map(|arg| arg.to_str())
         .filter(|arg| *arg != "--yes")
         .collect();
-    let mut asks = releases.workspace.xtask(&args);
+    let mut asks = releases.xtask(&args);
     for (name, value) in bare
         .get_envs()
         .filter_map(|(name, value)| Some((name, value?)))
@@ -187,6 +184,7 @@ fn without_gh_or_a_place_on_github_nothing_is_written() {
     let path = crate::world::path_without("gh");
     let ran = without(&|command| {
         command.env("PATH", &path);
+        super::cosign::before(&releases.workspace.path("target/cosign"), command);
     });
     refused(&ran, &["`gh` is not on PATH", "without `--github-release`"]);
     let ran = without(&|command| {
@@ -206,6 +204,6 @@ fn without_gh_or_a_place_on_github_nothing_is_written() {
         (releases.digest("v1.0.0"), releases.digest("latest")),
         (None, None)
     );
-    let usage = releases.github("", &["--rollback"]);
+    let usage = releases.github("", &["--rollback", "--reason", "x"]);
     assert_eq!(usage.code, Some(2), "{usage:#?}");
 }

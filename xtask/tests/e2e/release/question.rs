@@ -25,10 +25,15 @@ fn a_terminal_is_asked_and_only_a_yes_releases() {
     let releases = Releases::new();
     let digest = releases.prepare("1.0.0");
     let receipts = releases.receipts();
-    let args = ["release", "--receipt-dir", receipts.to_str().unwrap()];
+    let args = [
+        "release",
+        "--sign=cosign.key",
+        "--receipt-dir",
+        receipts.to_str().unwrap(),
+    ];
     for (answer, code) in [("no\n", 3), ("\n", 3), ("y\n", 0)] {
         let (mut master, slave) = terminal();
-        let mut release = releases.workspace.xtask(&args);
+        let mut release = releases.xtask(&args);
         release.stdin(slave.try_clone().unwrap());
         release.stderr(slave.try_clone().unwrap());
         let mut child = release.stdout(std::process::Stdio::null()).spawn().unwrap();

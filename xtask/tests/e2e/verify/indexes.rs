@@ -9,17 +9,17 @@ use crate::world::{Registry, docker, image, unique_name, xtask};
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// A repository with the image under test, an empty image for arm64, and another empty one for amd64.
-struct Published {
+pub(super) struct Published {
     registry: Registry,
     path: String,
-    good: Value,
-    arm64: Value,
-    other: Value,
+    pub(super) good: Value,
+    pub(super) arm64: Value,
+    pub(super) other: Value,
 }
 
 impl Published {
     /// `good` is an image of the engine; without a name it is another one of nothing.
-    fn new(good: Option<&str>) -> Published {
+    pub(super) fn new(good: Option<&str>) -> Published {
         let registry = Registry::start();
         let path = format!("verify-test/{}", unique_name());
         let push = |tag: &str, image: &str| {
@@ -98,7 +98,7 @@ impl Published {
     }
 
     /// Publishes an index of these and returns its name.
-    fn index(&self, tag: &str, manifests: &[&Value]) -> String {
+    pub(super) fn index(&self, tag: &str, manifests: &[&Value]) -> String {
         let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
         let request = ureq::put(self.url(tag)).header("content-type", INDEX);
         request.send(index.to_string()).unwrap();

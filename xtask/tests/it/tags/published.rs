@@ -5,7 +5,7 @@
 
 use std::net::TcpListener;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::registry::{Content, Registry};
 use crate::tags::{Repo, Set};
@@ -13,14 +13,43 @@ use crate::tags::{Repo, Set};
 /// Tags, each with the version that its image says to be.
 type Tags<'a> = &'a [(&'a str, &'a str)];
 
-/// A registry with these tags.
+/// A registry with these tags, and a release record of each that is a version's.
 pub(super) fn registry(tags: Tags) -> Registry {
-    let mut content = Content::default();
+    let registry = Registry::with(Content::default());
+    let repository = registry.name();
+    let mut content = registry.content();
     for (tag, version) in tags {
         let image = content.image(&json!({"org.opencontainers.image.version": version}));
         content.lead(tag, &image);
+        if *tag == format!("v{version}") {
+            record(&mut content, &repository, version, &image, "released");
+        }
     }
-    Registry::with(content)
+    drop(content);
+    registry
+}
+
+/// Records a version whose index (or manifest) `image` describes.
+fn record(content: &mut Content, repository: &str, version: &str, image: &Value, state: &str) {
+    let digest = image["digest"].as_str().unwrap();
+    let hex = digest.strip_prefix("sha256:").unwrap();
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": repository, "digest": {"sha256": hex}}],
+        "predicateType": "urn:agentgate:release-record:v1",
+        "predicate": {
+            "repository": repository, "version": version, "digest": digest, "state": state,
+            "sequence": 1, "time": "2026-11-25T05:13:09Z", "reason": "it leaks",
+            "latest": {"before": null, "after": null},
+        },
+    });
+    let kind = "application/vnd.in-toto+json";
+    let layer = content.blob(kind, statement.to_string().as_bytes());
+    let empty = content.blob("application/vnd.oci.empty.v1+json", b"{}");
+    content.tag(
+        &format!("state-v{version}"),
+        &json!({"artifactType": kind, "config": empty, "layers": [layer], "subject": image}),
+    );
 }
 
 fn repo() -> Repo {
@@ -119,7 +148,29 @@ fn few_requests_are_enough() {
     let ran = repo.run(&["--format", "plain", "--published", "--repository", &name]);
     assert!(!ran.succeeded().stdout.contains("latest"));
     let asked = registry.requests();
-    assert_eq!(asked, ["GET list", "GET v1.10.0", "GET latest"]);
+    let layer = asked[2].clone();
+    assert_eq!(
+        asked,
+        ["GET list", "GET state-v1.10.0", &layer, "GET latest"]
+    );
+    assert!(layer.starts_with("GET sha256:"), "{layer}");
+}
+
+#[test]
+fn what_is_withdrawn_or_has_no_record_keeps_nothing_back() {
+    let repo = repo();
+    let registry = registry(&[("v0.9.0", "0.9.0"), ("latest", "0.9.0")]);
+    let name = registry.name();
+    let mut content = registry.content();
+    for version in ["1.10.0", "1.11.0"] {
+        let image = content.image(&json!({"org.opencontainers.image.version": version}));
+        content.lead(&format!("v{version}"), &image);
+        if version == "1.11.0" {
+            record(&mut content, &name, version, &image, "withdrawn");
+        }
+    }
+    drop(content);
+    assert_eq!(kept(&repo, &repo.root(), &registry), None);
 }
 
 #[test]

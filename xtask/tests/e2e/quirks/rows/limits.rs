@@ -24,7 +24,7 @@ const CRANE_LATEST: Crane = Crane::Agrees(&["tag", "{repo}@{digest}", "latest"])
 const fn latest_stays(says: &'static [&'static str]) -> Ends {
     Fails(Failure {
         never: &["run this again"],
-        changes: &["v2.1.0"],
+        changes: &["state-v2.1.0", "v2.1.0"],
         ..failure(says)
     })
 }
@@ -197,10 +197,41 @@ pub(in super::super) const ROWS: &[Row] = &[
             Release,
             Fails(Failure {
                 never: &["run this again"],
+                changes: &["state-v2.1.0"],
                 ..failure(&["is immutable"])
             }),
         )],
         crane: TAG,
+        ..ROW
+    },
+    Row {
+        name: "a list of what is attached that cannot be overwritten",
+        source: "goharbor/harbor#17332",
+        rules: &[on(
+            "PUT",
+            "/manifests/sha256-",
+            Does::Answer("412 Precondition Failed", &[], HARBOR),
+        )],
+        runs: &[(Release, fails(&["must exclude `sha256-*`"]))],
+        crane: Crane::Differs(
+            &["tag", "{repo}@{digest}", "v2.1.0"],
+            "it attaches nothing and writes no record",
+        ),
+        ..ROW
+    },
+    Row {
+        name: "a record that cannot be overwritten",
+        source: "aws/containers-roadmap#862",
+        rules: &[on(
+            "PUT",
+            "/manifests/state-",
+            Does::Answer("400 Bad Request", &[], IMMUTABLE),
+        )],
+        runs: &[(Release, fails(&["must exclude `state-*`"]))],
+        crane: Crane::Differs(
+            &["tag", "{repo}@{digest}", "v2.1.0"],
+            "it attaches nothing and writes no record",
+        ),
         ..ROW
     },
     Row {

@@ -54,10 +54,10 @@ impl Row {
             Ok(newest) => {
                 row.is_behind = pinned.map(|pinned| pinned != newest.as_str());
                 if row.is_behind == Some(true) {
-                    row.changes = "every layer but Claude Code, settings and entrypoint".to_owned();
+                    row.changes = "every layer but Claude Code, settings and entrypoint".into();
                     row.remedy = Some(format!("write `{name}@{newest}` into the Dockerfile"));
                 } else if row.is_behind == Some(false) {
-                    row.changes = "nothing: it is current".to_owned();
+                    row.changes = "nothing: it is current".into();
                 } else {
                     row.notes
                         .push("no digest is pinned: each build may take another image".to_owned());

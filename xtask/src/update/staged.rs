@@ -138,7 +138,8 @@ mod tests {
 
     const NAMES: [&str; 3] = ["a.json", "b.json", "c.json"];
 
-    fn old(_: &Path) -> anyhow::Result<Vec<u8>> {
+    fn old(file: &Path) -> anyhow::Result<Vec<u8>> {
+        anyhow::ensure!(NAMES.iter().any(|name| file == *name), "not in git");
         Ok(b"old".to_vec())
     }
 

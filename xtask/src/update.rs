@@ -175,12 +175,13 @@ fn begin(ctx: &Ctx) -> anyhow::Result<Staged> {
     }
     let dirty = git::read_head(&ctx.root)?.dirty;
     if let Some(first) = dirty.first() {
-        let more = dirty.len() - 1;
-        let why = format!(
-            "nothing was moved: the tree differs from the commit: `{first}` and {more} more"
-        );
+        let more = match dirty.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let why = format!("nothing was moved: the tree differs from the commit: `{first}`{more}");
         let remedy = "`git commit` or `git stash -u`, then update again";
-        return Err(Stop::from(Refusal::new(why.replace(" and 0 more", ""), remedy)).into());
+        return Err(Stop::from(Refusal::new(why, remedy)).into());
     }
     Ok(staged)
 }

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::printable;
 use crate::version::Version;
 
 /// The fields that `npm view` is asked for. It prints none that a package lacks.
@@ -25,7 +26,7 @@ pub(super) struct Package {
 pub(super) struct Build {
     /// None where the registry does not say.
     pub(super) published: Option<SystemTime>,
-    /// Why its author advises against it.
+    /// Why its author advises against it, on one line.
     pub(super) deprecated: Option<String>,
     /// The hash of its file, as a lock has it.
     pub(super) integrity: Option<String>,
@@ -96,7 +97,7 @@ fn time(text: &str) -> Option<SystemTime> {
 fn deprecation(value: Value) -> Option<String> {
     match value {
         Value::Null | Value::Bool(false) => None,
-        Value::String(text) => Some(text).filter(|text| !text.is_empty()),
+        Value::String(text) => Some(printable::short(&text)).filter(|text| !text.is_empty()),
         _ => Some("without a reason".to_owned()),
     }
 }

@@ -129,7 +129,7 @@ fn whatever_npm_does_wrong_nothing_is_changed() {
 #[test]
 fn what_nobody_should_move_to_is_passed_over_and_refused_by_name() {
     let sandbox = world();
-    let shown = "npm marks it as deprecated: it \\u{1b}[2J deletes\\n::files::";
+    let shown = "npm marks it as deprecated: it \\u{1b}[2J deletes ::files::";
     sandbox.write(
         "bin/view",
         &view(&integrity("1.0.1"), "it \u{1b}[2J deletes\n::files::"),

@@ -2,25 +2,27 @@
 //! release records. Changes nothing; meant for a nightly job.
 
 mod judge;
+mod kept;
 mod observe;
 mod survey;
+mod tag;
 
 use std::fmt::Write as _;
 
 use anyhow::bail;
 use serde::Serialize;
 
-use self::judge::{Finding, judge};
-use self::observe::{AuditedRepository, AuditedTag};
+use self::judge::{Finding, Severity, judge};
+use self::observe::AuditedRepository;
+use self::tag::AuditedTag;
 use crate::ctx::Ctx;
 use crate::github::markdown::block;
 use crate::oci::Digest;
 use crate::proof::Trust;
-use crate::published::{Depth, Listing};
 use crate::records::Records;
 use crate::registry::Puller;
 use crate::tag_kind::short;
-use crate::{git, github, report};
+use crate::{git, github, printable, report};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,8 +33,9 @@ Examples:
   cargo xtask audit --json | jq .findings
 
 Every manifest and blob below a tag must be there. A version must be built from the commit of its
-git tag, and must have the digest of the commit's `sha-…` tag. `latest` must be at the highest
-stable version that is not withdrawn. More: docs/audit.md.
+git tag, and must have the digest of the commit's `sha-…` tag. Its release record and the proof of
+each platform must be believed. `latest` must be at the highest stable version that is not
+withdrawn. More: docs/audit.md.
 Exit codes: 0 all is well; 1 something is wrong, or could not be checked.";
 
 /// Check that published images are complete, and agree with git and the release records
@@ -63,23 +66,17 @@ impl Args {
         for repository in ctx.repositories() {
             crate::say::errln!("reading `{repository}`");
             let puller = Puller::new(&ctx.exec, repository);
-            let mut facts = observe::observe(repository, &puller, self.all)?;
             let records = Records {
                 repository,
                 puller: &puller,
                 trust: &trust,
             };
-            let recorded = Listing::read(&puller)?.recorded(&records, None, Depth::Counting)?;
-            let withdrawn = recorded
-                .iter()
-                .filter(|one| one.recorded.withdrawn().is_some());
-            facts.withdrawn = withdrawn.map(|one| one.version.to_string()).collect();
-            repositories.push(facts);
+            repositories.push(observe::observe(&records, self.all)?);
         }
         let of_git = observe::commits(&ctx.root, &versions, &repositories)?;
         let findings = judge(&repositories, &of_git);
         let report = AuditReport {
-            schema: 1,
+            schema: 2,
             repositories,
             findings,
         };
@@ -90,7 +87,7 @@ impl Args {
             crate::say::out!("{text}");
         }
         github::write_summary(&ctx.exec, &format!("### Audit\n\n{}", block("", &text)))?;
-        match report.findings.len() {
+        match report.errors().count() {
             0 => Ok(()),
             1 => bail!("1 thing is wrong; it is listed above with its remedy"),
             count => {
@@ -101,6 +98,11 @@ impl Args {
 }
 
 impl AuditReport {
+    fn errors(&self) -> impl Iterator<Item = &Finding> {
+        let findings = self.findings.iter();
+        findings.filter(|one| one.severity == Severity::Error)
+    }
+
     fn text(&self) -> String {
         let mut text = String::new();
         for facts in &self.repositories {
@@ -111,18 +113,25 @@ impl AuditReport {
         }
         for finding in &self.findings {
             let Finding {
+                severity,
                 reference,
                 why,
                 remedy,
             } = finding;
-            let _ = writeln!(text, "- `{reference}` {why}\n  hint: {remedy}");
+            let kind = match severity {
+                Severity::Error => "",
+                Severity::Warning => "warning: ",
+                Severity::Note => "note: ",
+            };
+            let why = printable::line(why);
+            let _ = writeln!(text, "- {kind}`{reference}` {why}\n  hint: {remedy}");
         }
         text
     }
 
     fn row(&self, facts: &AuditedRepository, tag: &AuditedTag) -> [String; 5] {
         let reference = facts.repository.reference(&tag.name);
-        let is_well = !self.findings.iter().any(|one| one.reference == reference);
+        let is_well = !self.errors().any(|one| one.reference == reference);
         let digest = tag.digest.as_ref().map_or("none", Digest::short);
         [
             short(&tag.name),

@@ -3,6 +3,7 @@
 //! One file per command; the foreign worlds stand alone in `git.rs`, `docker.rs`, `exec.rs` and `registry.rs`.
 //! A library for one reason: `crates/verify` is a program of its own and takes from here what both need.
 
+mod attested;
 mod audit;
 pub mod base;
 pub mod build_step;

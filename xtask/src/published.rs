@@ -80,11 +80,6 @@ pub(crate) fn digest(puller: &Puller, tag: &str) -> anyhow::Result<Option<Digest
     Ok(puller.manifest(tag)?.map(|(digest, _)| digest))
 }
 
-/// Every version that a repository lists.
-pub(crate) fn versions(puller: &Puller) -> anyhow::Result<Vec<Version>> {
-    Ok(of_tags(&puller.tags()?))
-}
-
 /// What a repository has, as far as `latest` depends on it: the one source for `tags` and `release`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -294,28 +289,4 @@ pub(crate) fn names(repository: &Repository, puller: &Puller) -> anyhow::Result<
 /// The highest stable version that a repository lists.
 pub(crate) fn highest(puller: &Puller) -> anyhow::Result<Option<Version>> {
     Ok(version::stable(&puller.tags()?).into_iter().max())
-}
-
-fn of_tags(tags: &[String]) -> Vec<Version> {
-    tags.iter().filter_map(|tag| version::of_tag(tag)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_tags_that_are_versions_count() {
-        let tags = [
-            "latest",
-            "v0.9.0",
-            "v1.0.0-rc.1",
-            "1.5.0",
-            "dev",
-            "sha-1ceb56b",
-        ];
-        let versions = of_tags(&tags.map(str::to_owned));
-        let names: Vec<String> = versions.iter().map(ToString::to_string).collect();
-        assert_eq!(names, ["0.9.0", "1.0.0-rc.1"]);
-    }
 }

@@ -8,6 +8,6 @@ mod read;
 mod recorded;
 mod write;
 
-pub(crate) use self::read::Records;
+pub(crate) use self::read::{ReadRecords, Records};
 pub(crate) use self::recorded::{Recorded, RecordedVersion, highest};
 pub(crate) use self::write::{RecordChange, RecordOutcome, RecordWriter};

@@ -14,5 +14,6 @@ mod write;
 
 pub use self::artifact::{Artifact, Form, Subject};
 pub use self::list::{Listed, list, tag};
+pub(crate) use self::read::find_others;
 pub use self::read::{Content, Found, find, read, read_tag};
 pub use self::write::{Attached, Writer};

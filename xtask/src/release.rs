@@ -48,7 +48,7 @@ use crate::retry::Retry;
 use crate::settings::Signing;
 use crate::stop::Stop;
 use crate::tags;
-use crate::verify::{self, Receipts, ToProve};
+use crate::verify::{self, ToProve};
 use crate::version::Version;
 
 const EXAMPLES: &str = "\
@@ -102,7 +102,7 @@ pub struct Args {
     /// Show what is published of each version, and change nothing
     #[arg(
         long,
-        conflicts_with_all = ["version", "rollback", "adopt", "latest", "yes", "dry_run"]
+        conflicts_with_all = ["version", "rollback", "adopt", "latest", "receipt_dir", "yes", "dry_run"]
     )]
     status: bool,
     /// Show every version, not only the highest ten
@@ -152,9 +152,7 @@ impl Args {
             crate::testbed::enter(ctx, false)?;
         }
         if self.status {
-            let own = ctx.records().join("receipts");
-            let folder = self.receipt_dir.as_ref().unwrap_or(&own);
-            return status::run(ctx, &Receipts { ctx, folder }, self.all);
+            return status::run(ctx, self.all);
         }
         let release = self.prepare(ctx)?;
         let first = decide(&release)?;

@@ -1,19 +1,35 @@
 //! What is wrong with published tags: a pure function over what was read.
 
+mod kept;
+mod latest;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::observe::{AuditedRepository, AuditedTag};
+use super::observe::AuditedRepository;
+use super::tag::AuditedTag;
 use crate::oci::Digest;
 use crate::tags::sha_name;
 use crate::version::Version;
-use crate::version::latest::highest;
 
-/// Something that is wrong with a tag.
+/// How much is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Severity {
+    /// The audit fails.
+    Error,
+    /// Something will fail because of it, and nothing is wrong with an image.
+    Warning,
+    /// To be known.
+    Note,
+}
+
+/// Something that is wrong with a tag or a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
-    /// The tag, with its repository.
+    pub(super) severity: Severity,
+    /// The tag, with its repository; or the repository.
     pub(super) reference: String,
     pub(super) why: String,
     pub(super) remedy: String,
@@ -26,13 +42,17 @@ pub(super) fn judge(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for facts in repositories {
+        kept::repository(facts, &mut findings);
         for tag in &facts.tags {
             complete(facts, tag, &mut findings);
             if let (Some(version), Some(_)) = (tag.version(), &tag.digest) {
                 commit(facts, tag, of_git.get(&version), &mut findings);
+                kept::version(facts, tag, &mut findings);
             }
         }
-        latest(facts, &mut findings);
+        latest::check(facts, &mut findings);
+        kept::strays(facts, &mut findings);
+        kept::lists(facts, &mut findings);
     }
     agree(repositories, &mut findings);
     findings
@@ -44,6 +64,7 @@ fn complete(facts: &AuditedRepository, tag: &AuditedTag, findings: &mut Vec<Find
     let reference = facts.repository.reference(&tag.name);
     let mut add = |why: String, remedy: &str| {
         findings.push(Finding {
+            severity: Severity::Error,
             reference: reference.clone(),
             why,
             remedy: remedy.to_owned(),
@@ -59,7 +80,13 @@ fn complete(facts: &AuditedRepository, tag: &AuditedTag, findings: &mut Vec<Find
     if tag.digest.is_none() && !is_known {
         add("is listed, and leads nowhere".to_owned(), remedy);
     }
-    for why in &tag.broken {
+    // What a list names and is gone has a warning of its own.
+    let list = facts.kept.lists.iter().find(|list| list.tag == tag.name);
+    let is_known = |why: &&String| {
+        let mut dangling = list.iter().flat_map(|list| &list.dangling);
+        dangling.any(|digest| why.contains(digest.as_str()))
+    };
+    for why in tag.broken.iter().filter(|why| !is_known(why)) {
         add(format!("is broken: {why}"), remedy);
     }
     if let Some(odd) = tag.odd.as_ref().filter(|_| tag.is_ours()) {
@@ -81,13 +108,13 @@ fn commit(
     for revision in &tag.revisions {
         if let Some(commit) = of_git.filter(|commit| *commit != revision) {
             findings.push(Finding {
+                severity: Severity::Error,
                 reference: reference.clone(),
                 why: format!("is built from commit `{revision}`, and the git tag is at `{commit}`"),
-                remedy: format!(
-                    "find out who moved the git tag; `git fetch --tags --force` takes the \
-                     remote's, `git tag --force {} {revision}` moves it back",
-                    tag.name
-                ),
+                remedy: "the git tag is what people signed off: compare it with the remote's (`git \
+                         ls-remote --tags`); if it was not moved, nobody should use this image: release a \
+                         higher version"
+                    .to_owned(),
             });
         }
         let own = sha_name(revision);
@@ -97,6 +124,7 @@ fn commit(
             .filter(|own| Some(*own) != tag.digest.as_ref());
         if let Some(other) = other {
             findings.push(Finding {
+                severity: Severity::Error,
                 reference: reference.clone(),
                 why: format!("is not `{own}`, which is `{other}`"),
                 remedy: format!(
@@ -107,43 +135,6 @@ fn commit(
             });
         }
     }
-}
-
-/// Checks that `latest` is the highest stable version that is not withdrawn.
-fn latest(facts: &AuditedRepository, findings: &mut Vec<Finding>) {
-    let reference = facts.repository.reference("latest");
-    let at = facts.tags.iter().find(|tag| tag.name == "latest");
-    let at = at.and_then(|tag| tag.digest.as_ref());
-    let versions = facts.tags.iter().filter_map(|tag| {
-        let version = tag.version()?;
-        let is_withdrawn = facts.withdrawn.contains(&version.to_string());
-        (!is_withdrawn).then_some((version, tag.digest.as_ref()))
-    });
-    let versions: BTreeMap<Version, Option<&Digest>> = versions.collect();
-    let highest = highest(versions.keys()).and_then(|highest| versions.get_key_value(highest));
-    let (why, remedy) = match (at, highest) {
-        (None, None) => return,
-        (Some(_), None) => (
-            "is there, and no stable version is published".to_owned(),
-            "`cargo xtask release` publishes one".to_owned(),
-        ),
-        (at, Some((_, highest))) if at == *highest => return,
-        (at, Some((highest, _))) => (
-            format!(
-                "is {}, and the highest stable version is `v{highest}`",
-                at.map_or("not there".to_owned(), |at| format!("`{at}`"))
-            ),
-            format!(
-                "`cargo xtask release --version {highest} --latest require`, unless it was taken \
-                 back elsewhere"
-            ),
-        ),
-    };
-    findings.push(Finding {
-        reference,
-        why,
-        remedy,
-    });
 }
 
 /// Checks that a version is the same in every repository that has it.
@@ -163,6 +154,7 @@ fn agree(repositories: &[AuditedRepository], findings: &mut Vec<Finding>) {
                     .map_or("absent".to_owned(), |digest| format!("`{digest}`"))
             };
             findings.push(Finding {
+                severity: Severity::Error,
                 reference: facts.repository.reference(&tag.name),
                 why: format!(
                     "is {}, and in `{}` it is {}",

@@ -6,8 +6,12 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::Serialize;
 
+use super::kept::{self, Kept};
 use super::survey::{Survey, survey};
+use super::tag::AuditedTag;
+use crate::attested::Believed;
 use crate::oci::{Digest, Unclear};
+use crate::records::Records;
 use crate::reference::Repository;
 use crate::registry::{Puller, TagList, Unusable};
 use crate::tag_kind::Kind;
@@ -23,77 +27,24 @@ pub(super) struct AuditedRepository {
     pub(super) tags: Vec<AuditedTag>,
     /// What the `sha-…` tags of the versions' commits lead to.
     pub(super) commits: BTreeMap<String, Digest>,
-    /// The versions that are withdrawn above the highest that counts.
-    pub(super) withdrawn: BTreeSet<String>,
-}
-
-/// What a tag leads to.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct AuditedTag {
-    /// Safe to print.
-    pub(super) name: String,
-    /// `None` when the tag is listed and leads nowhere.
-    pub(super) digest: Option<Digest>,
-    /// How many manifests there are below it, attestations included.
-    pub(super) manifests: usize,
-    /// How many blobs they name, each counted once.
-    pub(super) blobs: usize,
-    /// What is missing below it, or wrong.
-    pub(super) broken: Vec<String>,
-    /// The commits in the labels of its images.
-    pub(super) revisions: BTreeSet<String>,
-    /// What it is or has that an image of ours is not or has not.
-    pub(super) odd: Option<String>,
-    /// It was deleted after it was listed.
-    #[serde(rename = "gone")]
-    pub(super) is_gone: bool,
-}
-
-impl AuditedTag {
-    /// Before anything below it is read.
-    fn of(name: &str, found: &Found, is_gone: bool) -> AuditedTag {
-        let (digest, odd) = match found {
-            Found::There((digest, _)) => (Some(digest.clone()), None),
-            Found::Nothing => (None, None),
-            Found::Odd(why) => (None, Some(why.clone())),
-        };
-        AuditedTag {
-            name: name.to_owned(),
-            digest,
-            odd,
-            is_gone,
-            ..AuditedTag::default()
-        }
-    }
-
-    /// A name that is listed and cannot be a tag's.
-    fn misnamed(name: String) -> AuditedTag {
-        AuditedTag {
-            name,
-            broken: vec!["its name cannot be a tag's".to_owned()],
-            ..AuditedTag::default()
-        }
-    }
-
-    /// The version that the tag's name is.
-    pub(super) fn version(&self) -> Option<Version> {
-        version::of_tag(&self.name)
-    }
-
-    /// Whether the tag must lead to an image that this project builds.
-    pub(super) fn is_ours(&self) -> bool {
-        Kind::of(&self.name).is_ours()
-    }
+    /// Whether proofs and records can be judged, and by whom.
+    #[serde(rename = "proofs")]
+    pub(super) believed: Believed,
+    #[serde(skip)]
+    pub(super) kept: Kept,
 }
 
 /// Reads a repository. What is missing or is no image is a fact; a registry that does not answer, or
 /// does not let us read, is an error.
-pub(super) fn observe(
-    repository: &Repository,
-    puller: &Puller,
-    all: bool,
-) -> anyhow::Result<AuditedRepository> {
-    let (mut tags, roots) = read_tags(repository, puller, all)?;
+pub(super) fn observe(records: &Records, all: bool) -> anyhow::Result<AuditedRepository> {
+    let Records {
+        repository, puller, ..
+    } = *records;
+    let TagsRead {
+        names,
+        mut tags,
+        roots,
+    } = read_tags(repository, puller, all)?;
     let roots: Vec<(&Digest, &Root)> = roots.iter().collect();
     let surveys = threads::each(&roots, |(_, root)| {
         let below = || below(repository, &root.tag);
@@ -113,12 +64,32 @@ pub(super) fn observe(
             tag.broken.extend(bad_blobs(survey, &sizes));
         }
     }
+    let believed = Believed::of(records.trust)?;
+    let bytes = roots.iter().map(|(digest, root)| (*digest, &*root.bytes));
+    let kept = kept::read(records, &believed, &tags, &names, &bytes.collect(), all)?;
     Ok(AuditedRepository {
         repository: repository.clone(),
         commits: commit_tags(puller, &tags)?,
-        withdrawn: BTreeSet::new(),
+        believed,
+        kept,
         tags,
     })
+}
+
+/// A tag before anything below it is read.
+fn unread(name: &str, found: &Found, is_gone: bool) -> AuditedTag {
+    let (digest, odd) = match found {
+        Found::There((digest, _)) => (Some(digest.clone()), None),
+        Found::Nothing => (None, None),
+        Found::Odd(why) => (None, Some(why.clone())),
+    };
+    AuditedTag {
+        name: name.to_owned(),
+        digest,
+        odd,
+        is_gone,
+        ..AuditedTag::default()
+    }
 }
 
 fn below(repository: &Repository, tag: &str) -> String {
@@ -140,16 +111,23 @@ enum Found {
     Odd(String),
 }
 
-/// The tags to check, and what they lead to by its digest.
-fn read_tags(
-    repository: &Repository,
-    puller: &Puller,
-    all: bool,
-) -> anyhow::Result<(Vec<AuditedTag>, BTreeMap<Digest, Root>)> {
+/// The tags of a repository.
+struct TagsRead {
+    /// All that are listed.
+    names: Vec<String>,
+    /// Those to check.
+    tags: Vec<AuditedTag>,
+    /// What those lead to, by its digest.
+    roots: BTreeMap<Digest, Root>,
+}
+
+/// Reads the tags to check.
+fn read_tags(repository: &Repository, puller: &Puller, all: bool) -> anyhow::Result<TagsRead> {
     let TagList {
-        tags: mut names,
+        tags: all_names,
         odd,
     } = puller.tag_list()?;
+    let mut names = all_names.clone();
     names.retain(|name| all || version::of_tag(name).is_some() || name == "latest");
     names.sort_by_key(|name| rank(name));
     let found = threads::each(&names, |name| read_tag(repository, puller, name))?;
@@ -162,13 +140,17 @@ fn read_tags(
     let (mut tags, mut roots) = (Vec::new(), BTreeMap::new());
     for (name, found) in names.into_iter().zip(found) {
         let is_gone = matches!(found, Found::Nothing) && !still.contains(&name);
-        tags.push(AuditedTag::of(&name, &found, is_gone));
+        tags.push(unread(&name, &found, is_gone));
         if let Found::There((digest, bytes)) = found {
             roots.entry(digest).or_insert(Root { tag: name, bytes });
         }
     }
     tags.extend(odd.into_iter().filter(|_| all).map(AuditedTag::misnamed));
-    Ok((tags, roots))
+    Ok(TagsRead {
+        names: all_names,
+        tags,
+        roots,
+    })
 }
 
 fn read_tag(repository: &Repository, puller: &Puller, name: &str) -> anyhow::Result<Found> {

@@ -4,11 +4,13 @@
 //! cosign 3.1.1). With an identity it asks its public services, or takes the roots of a file.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::policy::{Root, TrustedIdentity};
 use crate::exec::{Ended, Exec};
@@ -20,12 +22,14 @@ use crate::refusal::Refusal;
 const LIMIT: Duration = Duration::from_mins(3);
 /// Services that a signature is sent to: none.
 const SERVICES: &str = r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json","rekorTlogConfig":{},"tsaConfig":{}}"#;
+/// The file of [`ROOT`].
+const NO_ROOT: &str = "no-root.json";
 /// Services that are trusted: none, so that cosign fetches no list of them.
 const ROOT: &str = r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}"#;
 
-/// A cosign that has what is needed of it, and a folder for the files that it reads.
+/// A cosign that has what is needed of it, and a folder for the files that it reads. Threads may share it.
 pub(super) struct Cosign {
-    exec: Exec,
+    exec: Mutex<Exec>,
     folder: TempDir,
 }
 
@@ -60,7 +64,10 @@ impl Cosign {
         let password = exec.var("COSIGN_PASSWORD").unwrap_or_default();
         exec.set_var("COSIGN_PASSWORD", &password);
         let folder = tempfile::tempdir().context("failed to make a temporary folder")?;
+        let exec = Mutex::new(exec);
         let cosign = Cosign { exec, folder };
+        // Once: another thread's cosign may read it.
+        cosign.file(NO_ROOT, ROOT.as_bytes())?;
         let help = cosign.run(&[command, "--help"])?;
         if !String::from_utf8_lossy(&help.stdout).contains(flag) {
             let why = format!("`cosign` on PATH is too old: its `{command}` has no `{flag}`");
@@ -70,7 +77,13 @@ impl Cosign {
     }
 
     pub(super) fn run(&self, args: &[impl AsRef<str>]) -> anyhow::Result<Ended> {
-        self.exec.within("cosign", args, LIMIT)
+        // For the length of a copy: cosigns run side by side.
+        let exec = self
+            .exec
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        exec.within("cosign", args, LIMIT)
     }
 
     /// The path of a file of its folder.
@@ -85,10 +98,18 @@ impl Cosign {
         Ok(path)
     }
 
+    /// A file of its own for a bundle: another may be verified at the same time.
+    fn bundle(&self, bytes: &[u8]) -> anyhow::Result<NamedTempFile> {
+        let file = NamedTempFile::new_in(self.folder.path());
+        let mut file = file.context("failed to make a temporary file")?;
+        file.write_all(bytes).context("failed to write a bundle")?;
+        Ok(file)
+    }
+
     /// The arguments that keep a signature by a key from every service.
     pub(super) fn offline(&self) -> anyhow::Result<Vec<String>> {
         let services = self.file("services.json", SERVICES.as_bytes())?;
-        let root = self.file("no-root.json", ROOT.as_bytes())?;
+        let root = self.path(NO_ROOT);
         let args = ["--signing-config", &services, "--trusted-root", &root];
         Ok(args.map(str::to_owned).to_vec())
     }
@@ -104,7 +125,7 @@ impl Cosign {
         predicate_type: &str,
         who: &Who,
     ) -> anyhow::Result<Result<(), String>> {
-        let no_root = self.file("no-root.json", ROOT.as_bytes())?;
+        let no_root = self.path(NO_ROOT);
         self.verify_by(bundle, digest, predicate_type, &who.args(&no_root))
     }
 
@@ -116,7 +137,8 @@ impl Cosign {
         predicate_type: &str,
         who: &[String],
     ) -> anyhow::Result<Result<(), String>> {
-        let bundle = self.file("bundle.json", bundle)?;
+        let file = self.bundle(bundle)?;
+        let bundle = file.path().display().to_string();
         let ended = self.run(&verify_args(&bundle, digest, predicate_type, who))?;
         Ok(if ended.success() {
             Ok(())
@@ -126,9 +148,8 @@ impl Cosign {
     }
 
     /// The arguments that say that the owner of the public key in a file has signed.
-    pub(super) fn by_key(&self, public: &str) -> anyhow::Result<Vec<String>> {
-        let no_root = self.file("no-root.json", ROOT.as_bytes())?;
-        Ok(Who::Key(Path::new(public)).args(&no_root))
+    pub(super) fn by_key(&self, public: &str) -> Vec<String> {
+        Who::Key(Path::new(public)).args(&self.path(NO_ROOT))
     }
 }
 

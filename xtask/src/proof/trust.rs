@@ -1,7 +1,7 @@
 //! What this project believes, and why not: the settings' policy, applied by cosign and by [`super::judge`].
 
-use std::cell::OnceCell;
 use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use super::bundle::{Bundle, Material};
@@ -27,11 +27,11 @@ const TRIGGER: &[u8] = b"\x06\x0a\x2b\x06\x01\x04\x01\x83\xbf\x30\x01\x02\x04";
 /// The one with the repository whose run it is, 1.3.6.1.4.1.57264.1.5.
 const REPOSITORY: &[u8] = b"\x06\x0a\x2b\x06\x01\x04\x01\x83\xbf\x30\x01\x05";
 
-/// Judges proofs and release records by the settings of a workspace.
+/// Judges proofs and release records by the settings of a workspace. Threads may share it.
 pub struct Trust {
-    exec: Exec,
+    exec: Mutex<Exec>,
     policy: Option<Policy>,
-    cosign: OnceCell<Result<Cosign, Refusal>>,
+    cosign: OnceLock<Result<Cosign, Refusal>>,
 }
 
 /// A proof that is believed.
@@ -74,15 +74,26 @@ impl Trust {
         let proof = settings.proof.as_ref();
         let policy = proof.map(|proof| Policy::read(proof, root, repositories));
         Ok(Trust {
-            exec: exec.clone(),
+            exec: Mutex::new(exec.clone()),
             policy: policy.transpose()?,
-            cosign: OnceCell::new(),
+            cosign: OnceLock::new(),
         })
     }
 
     /// Whether the settings say who is believed.
     pub fn has_policy(&self) -> bool {
         self.policy.is_some()
+    }
+
+    /// Why nothing that is signed can be verified here; none when it can, or when the settings ask for no
+    /// signature.
+    ///
+    /// Fails as [`Trust::proof`] does.
+    pub fn unable(&self) -> anyhow::Result<Option<Refusal>> {
+        if self.policy.is_none() {
+            return Ok(None);
+        }
+        Ok(self.cosign()?.as_ref().err().cloned())
     }
 
     /// Believes a proof, or says every reason why not. Without settings no proof is believed.
@@ -224,10 +235,12 @@ impl Trust {
     }
 
     fn cosign(&self) -> anyhow::Result<&Result<Cosign, Refusal>> {
+        // The first one looks for it, and the others wait.
+        let exec = self.exec.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cosign) = self.cosign.get() {
             return Ok(cosign);
         }
-        let found = Cosign::find(&self.exec, "verify-blob-attestation", "--digestAlg")?;
+        let found = Cosign::find(&exec, "verify-blob-attestation", "--digestAlg")?;
         Ok(self.cosign.get_or_init(|| found))
     }
 }

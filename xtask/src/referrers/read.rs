@@ -34,7 +34,18 @@ pub struct Found {
 /// Lists and reads the statements about `subject` whose predicate has the type `predicate_type`, signed or
 /// not; at most 64. Left out without reading are those whose entry names another type.
 pub fn find(puller: &Puller, subject: &Digest, predicate_type: &str) -> anyhow::Result<Found> {
-    let listed = list(puller, subject)?;
+    find_others(puller, subject, predicate_type, None)
+}
+
+/// [`find`] without one that is known already, by its digest.
+pub(crate) fn find_others(
+    puller: &Puller,
+    subject: &Digest,
+    predicate_type: &str,
+    known: Option<&Digest>,
+) -> anyhow::Result<Found> {
+    let mut listed = list(puller, subject)?;
+    listed.referrers.retain(|one| Some(one.digest()) != known);
     let (wanted, unread) = wanted(listed.referrers, predicate_type);
     let contents = threads::each(&wanted, |referrer| read(puller, subject, referrer))?;
     Ok(Found {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::proof::{Bundle, ProofWanted, Trust, VERIFICATION};
+use crate::proof::{Bundle, ProofWanted, Trust, VERIFICATION, unmet};
 use crate::referrers::{self, Content};
 use crate::registry::Puller;
 use crate::verify::{self, Claim, ReleaseImage, Seen, Unproven, bundle_file, read_bundle};
@@ -277,7 +277,7 @@ impl Proofs<'_> {
         candidates: &[Candidate],
     ) -> anyhow::Result<Vec<Option<String>>> {
         if self.is_of_its_day || candidates.is_empty() {
-            return Ok(candidates.iter().map(|_| None).collect());
+            return Ok(candidates.iter().map(|one| unmet(&one.receipt)).collect());
         }
         let claims = candidates.iter().map(|candidate| Claim {
             image: ReleaseImage {

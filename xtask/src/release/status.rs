@@ -1,19 +1,25 @@
-//! `cargo xtask release --status`: what is published of each version, in one repository.
+//! `cargo xtask release --status`: what a repository says of each version. Asks git and the registry alone, so
+//! that a fresh clone on any machine sees the same.
+
+mod row;
+mod show;
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use self::row::VersionRow;
+use crate::attested::{self, Believed, Published, PublishedImage};
 use crate::ctx::Ctx;
-use crate::oci::{Digest, Document, Unclear};
-use crate::platform::Platform;
+use crate::oci::Digest;
+use crate::proof::{ReleaseRecord, Trust};
+use crate::records::{ReadRecords, Recorded, Records};
 use crate::reference::Repository;
 use crate::registry::Puller;
-use crate::verify::{Receipts, ReleaseImage};
-use crate::version::Version;
+use crate::version::{self, Version};
 use crate::{git, published, report, threads};
 
-/// How many versions are shown, unless all are asked for.
+/// How many versions are shown, unless all are asked for. What is not shown is not read.
 const FEW: usize = 10;
 
 /// What is published, as `--json` prints it.
@@ -22,38 +28,27 @@ struct ReleaseStatus {
     schema: u32,
     repository: Repository,
     latest: Option<Digest>,
+    /// Whom the settings believe.
+    proofs: Believed,
     /// The highest first.
     versions: Vec<VersionRow>,
     /// How many more there are.
     left_out: usize,
 }
 
-/// A version in git or in the registry.
-#[derive(Serialize)]
-struct VersionRow {
-    version: String,
-    /// The commit of the git tag; none when the clone has no such tag.
-    revision: Option<String>,
-    /// None when it is not published.
-    digest: Option<Digest>,
-    platforms: Vec<String>,
-    /// The platforms with a valid receipt here.
-    proven: Vec<Platform>,
-    /// What receipts may prove of it.
-    #[serde(skip)]
-    candidate: Option<ReleaseImage>,
-    #[serde(rename = "latest")]
-    is_latest: bool,
-}
-
-pub(super) fn run(ctx: &Ctx, receipts: &Receipts, all: bool) -> anyhow::Result<()> {
-    let repositories = ctx.repositories();
+pub(super) fn run(ctx: &Ctx, all: bool) -> anyhow::Result<()> {
+    let trust = Trust::of(ctx)?;
     let of_git: BTreeSet<Version> = git::read_facts(&ctx.root)?.versions.into_iter().collect();
-    let observe = |repository| observe(ctx, repository, &of_git, receipts, all);
-    let found: Vec<ReleaseStatus> = repositories
-        .into_iter()
-        .map(observe)
-        .collect::<Result<_, _>>()?;
+    let mut found = Vec::new();
+    for repository in ctx.repositories() {
+        let observed = Observed {
+            ctx,
+            trust: &trust,
+            repository,
+            of_git: &of_git,
+        };
+        found.push(observed.status(all)?);
+    }
     if ctx.json {
         return match found.as_slice() {
             [one] => report::print_json(one),
@@ -61,7 +56,7 @@ pub(super) fn run(ctx: &Ctx, receipts: &Receipts, all: bool) -> anyhow::Result<(
         };
     }
     for status in &found {
-        crate::say::out!("{}", status.table(found.len() > 1));
+        crate::say::out!("{}", status.text(found.len() > 1));
         if status.left_out > 0 {
             crate::say::errln!(
                 "note: {} lower versions are left out; `--all`",
@@ -72,142 +67,132 @@ pub(super) fn run(ctx: &Ctx, receipts: &Receipts, all: bool) -> anyhow::Result<(
     Ok(())
 }
 
-fn observe(
-    ctx: &Ctx,
-    repository: &Repository,
-    of_git: &BTreeSet<Version>,
-    receipts: &Receipts,
-    all: bool,
-) -> anyhow::Result<ReleaseStatus> {
-    let puller = Puller::new(&ctx.exec, repository);
-    let there: BTreeSet<Version> = published::versions(&puller)?.into_iter().collect();
-    let latest = published::digest(&puller, "latest")?;
-    let mut known: Vec<Version> = of_git.union(&there).cloned().collect();
-    known.reverse();
-    let shown = if all {
-        known.len()
-    } else {
-        FEW.min(known.len())
-    };
-    let root = &ctx.root;
-    let mut versions = threads::each(&known[..shown], |version| {
-        let revision = of_git.contains(version).then(|| git::tagged(root, version));
-        let mut row = VersionRow {
-            version: version.to_string(),
-            revision: revision.transpose()?,
-            digest: None,
-            platforms: Vec::new(),
-            proven: Vec::new(),
-            candidate: None,
-            is_latest: false,
-        };
-        if there.contains(version)
-            && let Some((digest, bytes)) = puller.manifest(&format!("v{version}"))?
-        {
-            row.is_latest = latest.as_ref() == Some(&digest);
-            if let Err(why) = row.read(&digest, &bytes, repository) {
-                crate::say::errln!("note: `v{version}` is no image that can be proven: {why}");
-            }
-            row.digest = Some(digest);
-        }
-        Ok(row)
-    })?;
-    fill_proven(&mut versions, receipts)?;
-    Ok(ReleaseStatus {
-        schema: 1,
-        repository: repository.clone(),
-        latest,
-        versions,
-        left_out: known.len() - shown,
-    })
+/// What the rows of one repository are read with.
+struct Observed<'a> {
+    ctx: &'a Ctx,
+    trust: &'a Trust,
+    repository: &'a Repository,
+    /// The versions of git's tags.
+    of_git: &'a BTreeSet<Version>,
 }
 
-impl VersionRow {
-    /// Reads which platforms an index has.
-    ///
-    /// Fails for what could be read in two ways.
-    fn read(
-        &mut self,
-        digest: &Digest,
-        bytes: &[u8],
-        repository: &Repository,
-    ) -> Result<(), Unclear> {
-        let Document::Index(index) = Document::parse(bytes)? else {
-            return Ok(());
-        };
-        let entries = index.manifests.iter();
-        let images = entries.filter(|entry| !entry.is_attestation());
-        let mut known = Vec::new();
-        for image in images {
-            let Some(named) = &image.platform else {
-                continue;
-            };
-            self.platforms.push(named.to_string());
-            let platform = Platform::ALL.into_iter().find(|one| named.is(*one));
-            known.extend(platform.map(|platform| (platform, image.digest.clone())));
+/// What a repository lists.
+struct Listed {
+    versions: BTreeSet<Version>,
+    /// Those with a tag for their record.
+    recorded: BTreeSet<Version>,
+}
+
+impl Listed {
+    fn of(tags: &[String]) -> Listed {
+        let versions = tags.iter().filter_map(|tag| version::of_tag(tag));
+        let recorded = tags.iter().filter_map(|tag| ReleaseRecord::version_of(tag));
+        Listed {
+            versions: versions.collect(),
+            recorded: recorded.collect(),
         }
-        self.candidate = self.revision.as_ref().map(|revision| ReleaseImage {
-            name: repository.by_digest(digest),
-            digest: digest.clone(),
-            is_index: true,
-            images: known,
-            revision: revision.clone(),
-        });
-        Ok(())
+    }
+
+    /// The versions to show, the highest first.
+    fn known(&self, of_git: &BTreeSet<Version>) -> Vec<Version> {
+        let mut known = of_git.clone();
+        known.extend(self.versions.union(&self.recorded).cloned());
+        known.into_iter().rev().collect()
     }
 }
 
-/// Writes to each version which of its platforms receipts prove.
-fn fill_proven(versions: &mut [VersionRow], receipts: &Receipts) -> anyhow::Result<()> {
-    // Without any receipt there is no need to compile verify.
-    if !receipts.folder.is_dir() {
-        return Ok(());
-    }
-    let (rows, candidates): (Vec<_>, Vec<_>) = versions
-        .iter_mut()
-        .filter_map(|row| {
-            row.candidate
-                .take()
-                .map(|candidate| (&mut row.proven, candidate))
+impl Observed<'_> {
+    fn status(&self, all: bool) -> anyhow::Result<ReleaseStatus> {
+        let puller = Puller::new(&self.ctx.exec, self.repository);
+        let listed = Listed::of(&puller.tags()?);
+        let latest = published::digest(&puller, "latest")?;
+        let mut known = listed.known(self.of_git);
+        let left_out = if all {
+            0
+        } else {
+            known.len().saturating_sub(FEW)
+        };
+        known.truncate(known.len() - left_out);
+        let proofs = Believed::of(self.trust)?;
+        let records = Records {
+            repository: self.repository,
+            puller: &puller,
+            trust: self.trust,
+        };
+        // Each thread of these has one cosign at a time.
+        let root = &self.ctx.root;
+        let is_known = !matches!(proofs, Believed::Unknown(_));
+        let mut versions = threads::each(&known, |version| {
+            let is_tagged = self.of_git.contains(version);
+            let revision = is_tagged.then(|| git::tagged(root, version)).transpose()?;
+            let row = VersionRow::new(version, revision);
+            read(row, version, &listed, is_known.then_some(&records), &puller)
+        })?;
+        for row in &mut versions {
+            row.is_latest = latest.is_some() && row.digest == latest;
+        }
+        Ok(ReleaseStatus {
+            schema: 2,
+            repository: self.repository.clone(),
+            latest,
+            proofs,
+            versions,
+            left_out,
         })
-        .unzip();
-    let unproven = receipts.unproven(&candidates)?;
-    for ((proven, candidate), unproven) in rows.into_iter().zip(candidates).zip(unproven) {
-        let platforms = candidate.images.into_iter().map(|(platform, _)| platform);
-        let is_proven = |one: &Platform| !unproven.iter().any(|(platform, _)| platform == one);
-        *proven = platforms.filter(is_proven).collect();
     }
-    Ok(())
 }
 
-impl ReleaseStatus {
-    fn table(&self, is_named: bool) -> String {
-        let mut rows =
-            vec![["version", "digest", "platforms", "proven", "latest"].map(str::to_owned)];
-        for row in &self.versions {
-            let proven: Vec<&str> = row.proven.iter().map(|one| one.as_str()).collect();
-            let digest = row.digest.as_ref().map(Digest::short);
-            let mut version = format!("v{}", row.version);
-            if row.revision.is_none() {
-                version.push_str(" (no git tag)");
-            }
-            rows.push([
-                version,
-                digest.unwrap_or("not published").to_owned(),
-                row.platforms.join(", "),
-                proven.join(", "),
-                if row.is_latest { "latest" } else { "" }.to_owned(),
-            ]);
+/// Fills a row. `records` is none where nothing that is signed can be judged.
+fn read(
+    mut row: VersionRow,
+    version: &Version,
+    listed: &Listed,
+    records: Option<&Records>,
+    puller: &Puller,
+) -> anyhow::Result<VersionRow> {
+    let has_record = listed.recorded.contains(version);
+    let found = if listed.versions.contains(version) {
+        puller.manifest(&format!("v{version}"))?
+    } else {
+        None
+    };
+    let Some((digest, bytes)) = found else {
+        if has_record {
+            row.is_recorded(&alone(version, records)?, records.is_some());
         }
-        let name = is_named.then(|| format!("{}\n", self.repository));
-        let table = report::columns(&rows);
-        let stray = match &self.latest {
-            None => "`latest` is absent\n".to_owned(),
-            Some(latest) if !self.versions.iter().any(|row| row.is_latest) => {
-                format!("`latest` is {latest}, which is not one of these versions\n")
-            }
-            Some(_) => String::new(),
-        };
-        format!("{}{table}{stray}", name.unwrap_or_default())
-    }
+        return Ok(row);
+    };
+    let image = PublishedImage::of(&bytes);
+    let revision = row.revision.clone();
+    row.is_published(&digest, &image);
+    let Some(records) = records else {
+        row.is_unknown();
+        return Ok(row);
+    };
+    let attested = attested::read(
+        records,
+        &Published {
+            version,
+            digest: &digest,
+            image: &image,
+            has_record,
+            revision: revision.as_deref(),
+        },
+    )?;
+    row.is_recorded(&attested.records, true);
+    row.are_proven(attested.proofs);
+    Ok(row)
+}
+
+/// The record of a version without a tag of its own, as a killed release leaves it.
+fn alone(version: &Version, records: Option<&Records>) -> anyhow::Result<ReadRecords> {
+    let tagged = match records {
+        Some(records) => records.tagged(version)?,
+        None => Recorded::Absent,
+    };
+    Ok(ReadRecords {
+        newest: tagged.clone(),
+        tagged,
+        by: None,
+    })
 }

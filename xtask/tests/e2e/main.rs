@@ -10,6 +10,7 @@
 mod actions;
 mod agent_work;
 mod agents_hands;
+mod attested;
 mod base;
 mod build;
 mod claude_api;

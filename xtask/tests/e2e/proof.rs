@@ -20,17 +20,17 @@ use xtask::settings::{Settings, Signing};
 use crate::common::{Ran, WORKSPACE, command};
 
 const REVISION: &str = "1ceb56ba0b8b8c4c6882fec8ea36ba45328c3269";
-const IN_TOTO: &str = "application/vnd.in-toto+json";
+pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
 
 /// A workspace with keys, and somebody who signs as he likes.
-struct Scene {
+pub(crate) struct Scene {
     folder: TempDir,
     exec: Exec,
 }
 
 impl Scene {
     /// None where this machine has no cosign, as one without the test bed may.
-    fn new() -> Option<Scene> {
+    pub(crate) fn new() -> Option<Scene> {
         let found = which::which("cosign").is_ok();
         let is_test_bed = std::env::var("TESTBED_REGISTRY").is_ok();
         assert!(found || !is_test_bed, "the test bed has a cosign");
@@ -41,7 +41,7 @@ impl Scene {
         found.then_some(Scene { folder, exec })
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -55,7 +55,7 @@ impl Scene {
     }
 
     /// A key without a password, `NAME.pem`, and its public one, `NAME.pub`.
-    fn key(&self, name: &str) {
+    pub(crate) fn key(&self, name: &str) {
         let make = format!("ecparam -name prime256v1 -genkey -noout -out {name}.pem");
         self.run("openssl", &make).succeeded();
         let public = format!("ec -in {name}.pem -pubout -out {name}.pub");
@@ -63,7 +63,13 @@ impl Scene {
     }
 
     /// A bundle with any payload, signed by the key `NAME.pem`, that calls the key `hint`.
-    fn forge(&self, name: &str, hint: &str, payload: &[u8], payload_type: &str) -> Value {
+    pub(crate) fn forge(
+        &self,
+        name: &str,
+        hint: &str,
+        payload: &[u8],
+        payload_type: &str,
+    ) -> Value {
         let (kind, length) = (payload_type.len(), payload.len());
         // DSSE 1.0.2, "Signature Definition".
         let mut signed = format!("DSSEv1 {kind} {payload_type} {length} ").into_bytes();
@@ -151,7 +157,7 @@ fn proof(trust: &Trust, bundle: &[u8]) -> Result<TrustedProof, String> {
 }
 
 /// Runs `name` of PATH, and writes down with what.
-const COUNTING: &str = "#!/bin/sh\necho \"$1 $2\" >>\"$0.calls\"\nexec COSIGN \"$@\"\n";
+pub(crate) const COUNTING: &str = "#!/bin/sh\necho \"$1 $2\" >>\"$0.calls\"\nexec COSIGN \"$@\"\n";
 
 #[test]
 fn what_a_key_has_signed_is_believed_for_one_start_of_cosign() {
@@ -203,7 +209,7 @@ fn what_a_key_has_signed_is_believed_for_one_start_of_cosign() {
 
 impl Scene {
     /// A folder in front of PATH whose `cosign` is a script.
-    fn stand_in(&self, script: &str) -> String {
+    pub(crate) fn stand_in(&self, script: &str) -> String {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = self.path("bin");
         fs::create_dir_all(&folder).unwrap();

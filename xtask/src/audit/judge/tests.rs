@@ -1,6 +1,12 @@
 //! Made-up repositories, each with one thing wrong.
 
+mod kept;
+
 use super::*;
+use crate::attested::{Attested, Believed, PublishedImage};
+use crate::audit::kept::{Kept, KeptVersion};
+use crate::proof::{LatestMove, ReleaseRecord, ReleaseState};
+use crate::records::{ReadRecords, Recorded};
 
 fn digest(text: &str) -> Digest {
     Digest::of(text.as_bytes())
@@ -24,11 +30,81 @@ fn repository(name: &str, tags: Vec<AuditedTag>) -> AuditedRepository {
         let own = |revision: &String| (sha_name(revision), tag.digest.clone().unwrap());
         tag.revisions.iter().map(own)
     });
+    let kept = tags.iter().filter_map(|tag| {
+        let version = tag.version()?;
+        let kept = released(&version, tag.digest.as_ref()?);
+        Some((version, kept))
+    });
     AuditedRepository {
         repository: name.parse().unwrap(),
         commits: commits.collect(),
-        withdrawn: std::collections::BTreeSet::new(),
+        believed: Believed::Judged,
+        kept: Kept {
+            versions: kept.collect(),
+            ..Kept::default()
+        },
         tags,
+    }
+}
+
+fn record(version: &Version, digest: &Digest, state: ReleaseState) -> ReleaseRecord {
+    ReleaseRecord {
+        repository: "docker.io/a/b".to_owned(),
+        version: version.clone(),
+        digest: digest.clone(),
+        state,
+        sequence: 1,
+        time: "2026-11-25T05:13:09Z".to_owned(),
+        reason: (state == ReleaseState::Withdrawn).then(|| "it leaks".to_owned()),
+        latest: LatestMove::default(),
+    }
+}
+
+/// What a release keeps with a version of two platforms.
+fn released(version: &Version, digest: &Digest) -> KeptVersion {
+    let platform = |name: &str| crate::attested::PublishedPlatform {
+        name: name.to_owned(),
+        platform: name.parse().ok(),
+        manifest: Digest::of(name.as_bytes()),
+    };
+    let recorded = Recorded::Believed(record(version, digest, ReleaseState::Released));
+    KeptVersion {
+        image: PublishedImage {
+            platforms: ["linux/amd64", "linux/arm64"].map(platform).to_vec(),
+            fault: None,
+        },
+        attested: Attested {
+            records: ReadRecords {
+                tagged: recorded.clone(),
+                newest: recorded,
+                by: None,
+            },
+            proofs: vec![Ok("the key `cosign.pub`".to_owned()); 2],
+        },
+    }
+}
+
+impl AuditedRepository {
+    fn kept(&mut self, version: &str) -> &mut KeptVersion {
+        let version = version.parse().unwrap();
+        self.kept.versions.get_mut(&version).unwrap()
+    }
+
+    /// Changes what the record of a version says, under its tag and as the newest.
+    fn recorded(&mut self, version: &str, recorded: Recorded) {
+        let records = &mut self.kept(version).attested.records;
+        records.tagged = recorded.clone();
+        records.newest = recorded;
+    }
+
+    fn withdraw(&mut self, version: &str) {
+        let digest = self
+            .tags
+            .iter()
+            .find(|tag| tag.name == format!("v{version}"));
+        let digest = digest.unwrap().digest.clone().unwrap();
+        let record = record(&version.parse().unwrap(), &digest, ReleaseState::Withdrawn);
+        self.recorded(version, Recorded::Believed(record));
     }
 }
 
@@ -54,10 +130,23 @@ fn found(change: impl FnOnce(&mut AuditedRepository)) -> Vec<String> {
     let mut facts = good();
     change(&mut facts);
     let findings = judge(&[facts], &of_git());
+    // What an image says is no reason to move what people signed off.
+    for Finding { remedy, .. } in &findings {
+        assert!(!remedy.contains("`git tag"), "{remedy}");
+        assert!(!remedy.contains("--force"), "{remedy}");
+    }
     let findings = findings.iter();
     findings
-        .map(|one| format!("{} {}", one.reference, one.why))
+        .map(|one| format!("{}{} {}", prefix(one.severity), one.reference, one.why))
         .collect()
+}
+
+fn prefix(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "",
+        Severity::Warning => "warning: ",
+        Severity::Note => "note: ",
+    }
 }
 
 #[track_caller]
@@ -89,6 +178,7 @@ fn what_is_missing_is_named() {
 fn a_version_is_gits_commit_and_the_commits_own_tag() {
     let moved = |facts: &mut AuditedRepository| {
         facts.tags[3] = tag("v1.0.0", "other");
+        *facts.kept("1.0.0") = released(&Version::new(1, 0, 0), &digest("other"));
         facts
             .commits
             .insert("sha-other".to_owned(), digest("other"));
@@ -108,16 +198,20 @@ fn a_version_is_gits_commit_and_the_commits_own_tag() {
 #[test]
 fn latest_is_the_highest_stable_version_that_is_not_withdrawn() {
     let back = |facts: &mut AuditedRepository| facts.tags[0] = tag("latest", "one");
-    only(&found(back), "the highest stable version is `v2.0.0`");
-    let withdrawn = |facts: &mut AuditedRepository| {
-        facts.withdrawn.insert("2.0.0".to_owned());
-    };
+    only(
+        &found(back),
+        "the highest stable version that counts is `v2.0.0`",
+    );
+    let withdrawn = |facts: &mut AuditedRepository| facts.withdraw("2.0.0");
     let rolled_back = |facts: &mut AuditedRepository| {
         back(facts);
         withdrawn(facts);
     };
     assert_eq!(found(rolled_back), [""; 0]);
-    only(&found(withdrawn), "the highest stable version is `v1.0.0`");
+    only(
+        &found(withdrawn),
+        "a/b:latest leads to `v2.0.0`, which is withdrawn (2026-11-25T05:13:09Z): it leaks",
+    );
     only(&found(|facts| drop(facts.tags.remove(0))), "is not there");
     let alone = |facts: &mut AuditedRepository| facts.tags.truncate(2);
     only(&found(alone), "no stable version is published");
@@ -131,6 +225,7 @@ fn versions_are_what_the_other_repositories_say() {
     for tag in &mut other.tags {
         tag.digest = Some(digest("x"));
     }
+    *other.kept("1.0.0") = released(&Version::new(1, 0, 0), &digest("x"));
     other.commits.clear();
     let findings = judge(&[good(), other], &of_git());
     assert_eq!(findings.len(), 1);

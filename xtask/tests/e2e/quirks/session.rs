@@ -36,7 +36,7 @@ impl Command {
             Command::Tags => owned(&["tags", "--published"]),
             Command::Audit => owned(&["audit"]),
             Command::AuditAll => owned(&["audit", "--all"]),
-            Command::Status => owned(&["release", "--status", "--receipt-dir", &given]),
+            Command::Status => owned(&["release", "--status"]),
             Command::Plan => release(&["--dry-run"]),
             Command::Release | Command::Copy | Command::Mount => {
                 release(&["--yes", "--retry-for", "4"])

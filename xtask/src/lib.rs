@@ -24,6 +24,7 @@ pub mod platform;
 pub mod preflight;
 pub mod printable;
 pub mod proof;
+mod proven;
 mod prune;
 pub mod published;
 mod records;
@@ -52,7 +53,7 @@ mod write_access;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use crate::ctx::{Ctx, Global};
 
@@ -93,8 +94,15 @@ pub enum Command {
     Tied(exec::tied::Args),
 }
 
-/// Runs a command as `run` has it, and says what went wrong.
-pub fn main(cli: Cli, run: impl FnOnce(Command, &Ctx) -> anyhow::Result<()>) -> ExitCode {
+/// Runs the command of a command line as `run` has it, and says what went wrong.
+pub fn main(
+    command_line: clap::Command,
+    run: impl FnOnce(Command, &Ctx) -> anyhow::Result<()>,
+) -> ExitCode {
+    let cli = match parse(command_line) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     match prepare(cli.global, &cli.command).and_then(|ctx| run(cli.command, &ctx)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -103,6 +111,22 @@ pub fn main(cli: Cli, run: impl FnOnce(Command, &Ctx) -> anyhow::Result<()>) -> 
             stop::exit_code(&error)
         }
     }
+}
+
+/// The help, or what is wrong with the arguments, is printed here: it quotes them, and a job's may be what
+/// somebody has typed into a form.
+fn parse(command_line: clap::Command) -> Result<Cli, ExitCode> {
+    let matches = command_line.try_get_matches();
+    let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        let text = error.render().ansi().to_string();
+        if error.use_stderr() {
+            say::styled_err(&text);
+        } else {
+            say::styled_out(&text);
+        }
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
+    })
 }
 
 fn prepare(global: Global, command: &Command) -> anyhow::Result<Ctx> {

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::CommandFactory as _;
 
 fn main() -> ExitCode {
-    xtask::main(xtask::Cli::parse(), xtask::run)
+    xtask::main(xtask::Cli::command(), xtask::run)
 }

@@ -12,7 +12,7 @@ mod intent;
 mod notes;
 mod observe;
 mod plan;
-mod proofs;
+mod policy;
 mod rollback;
 mod show;
 mod signatures;
@@ -199,7 +199,7 @@ impl Args {
         let signer = signer(ctx, signing.as_ref(), source)?;
         let github = self.github(ctx, source)?;
         if self.receipt_dir.is_some() && !trust.has_policy() {
-            source.refusals.push(no_policy());
+            source.refusals.push(policy::refusal(ctx));
         }
         let own = ctx.records().join("receipts");
         let folder = self.receipt_dir.as_ref().unwrap_or(&own);
@@ -346,16 +346,6 @@ fn signer(
             Ok(None)
         }
     }
-}
-
-/// The refusal of proofs from elsewhere where nobody is believed.
-fn no_policy() -> Refusal {
-    Refusal::new(
-        "`--receipt-dir` is given, and nobody's proof is believed: Cargo.toml has no `proof` settings",
-        "leave out `--receipt-dir`, and the image is verified now; or add `proof = { keys = \
-         [\"cosign.pub\"] }` under `[workspace.metadata.image]`, and sign with `cargo xtask verify \
-         --sign=cosign.key`",
-    )
 }
 
 /// Verifies the platforms that nothing proves.

@@ -261,17 +261,20 @@ impl Run<'_> {
         self.step(compose, |exec| docker::watch(exec, &line))?;
         let more = if all { ALL } else { "" };
         self.cargo(e2e, &format!("{E2E}{more}"))?;
-        match (&self.tools, self.ctx.exec.find("node")) {
-            (Ok(_), Some(_)) => self.cargo(actions, &format!("{ACTIONS}{more}")),
+        // In which actions are written, and with which the workflows' proofs are signed.
+        let mut needed = ["node", "cosign"].into_iter();
+        let lacking = needed.find(|name| self.ctx.exec.find(name).is_none());
+        match (&self.tools, lacking) {
+            (Ok(_), None) => self.cargo(actions, &format!("{ACTIONS}{more}")),
             (Err(why), _) => {
                 let why = why.clone();
                 self.not_run(actions, &why);
                 Ok(())
             }
-            (Ok(_), None) => {
+            (Ok(_), Some(name)) => {
                 self.not_run(
                     actions,
-                    "`node` is not on PATH, in which actions are written",
+                    &format!("`{name}` is not on PATH, which the workflows need"),
                 );
                 Ok(())
             }

@@ -70,7 +70,8 @@ pub struct Args {
     /// Write the results as JUnit XML as well
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Folder for the receipts [default: target/xtask/receipts]
+    /// Folder for the receipts, which are signed if Cargo.toml has `signing` [default:
+    /// target/xtask/receipts]
     #[arg(long, value_name = "DIR")]
     pub receipt_dir: Option<PathBuf>,
     /// Sign the receipt of each platform that passes, with cosign and this key [default: `signing` in

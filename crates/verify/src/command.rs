@@ -58,8 +58,9 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
     if let Some(lack) = preflight::no_engine(&docker) {
         bail!("{lack}");
     }
-    let asked_key = args.sign.as_ref().map(Option::as_deref);
-    let signer = asked_key.map(|key| sign::signer(ctx, key)).transpose()?;
+    let key = args.sign.as_ref().and_then(Option::as_deref);
+    let signer = signs(args, ctx, choice).then(|| sign::signer(ctx, key));
+    let signer = signer.transpose()?;
     // Before any work: without the folder the work would be lost.
     let receipts = receipts(args, ctx);
     std::fs::create_dir_all(&receipts).with_context(|| {
@@ -70,7 +71,7 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         )
     })?;
     let target = target::resolve(ctx, &ImageRequest::of(args))?;
-    if signer.is_some() {
+    if args.sign.is_some() {
         sign::check(&target)?;
     }
     if !ctx.json || args.table {
@@ -118,6 +119,13 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         platforms,
         seconds: report::tenths(begun.elapsed()),
     })
+}
+
+/// Whether receipts are signed. With `signing` in the settings those for `--receipt-dir` always are: on
+/// another machine no other proves anything.
+fn signs(args: &Args, ctx: &Ctx, choice: &Choice) -> bool {
+    let leaves = args.receipt_dir.is_some() && choice.skipped.is_empty();
+    args.sign.is_some() || (leaves && ctx.settings.signing.is_some())
 }
 
 /// The folder for receipts, relative to the current one if it is below it.

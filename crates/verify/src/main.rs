@@ -27,14 +27,12 @@ mod tests;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::CommandFactory as _;
 use xtask::ctx::Ctx;
 use xtask::{Cli, Command};
 
 fn main() -> ExitCode {
-    let matches = command_line().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    xtask::main(cli, run)
+    xtask::main(command_line(), run)
 }
 
 fn run(command: Command, ctx: &Ctx) -> anyhow::Result<()> {

@@ -59,6 +59,12 @@ impl Kept {
                 .any(|read| read.tagged != Recorded::Absent || read.newest != Recorded::Absent)
     }
 
+    /// Whether a version was published before there were records: it has none, and neither has a lower one.
+    pub(super) fn is_older_than_records(&self, version: &Version) -> bool {
+        let mut up_to = self.versions.range(..=version).map(|(_, kept)| kept);
+        up_to.all(|kept| kept.attested.records.newest == Recorded::Absent)
+    }
+
     /// What counts of a version's records; none when it was not read.
     pub(super) fn recorded(&self, version: &Version) -> Option<&Recorded> {
         let kept = self.versions.get(version)?;

@@ -5,7 +5,6 @@
 
 mod dev;
 mod plan;
-mod proven;
 mod publish;
 
 use std::time::Instant;

@@ -4,8 +4,8 @@ use super::facts::ReleaseFacts;
 use super::intent::{Release, Task};
 use super::observe::observe;
 use super::plan;
-use super::proofs::Proven;
 use super::step::ReleasePlan;
+use crate::proven::Proven;
 
 /// What is known, and what is to be done about it.
 pub(super) struct Decided {

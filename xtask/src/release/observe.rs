@@ -4,9 +4,9 @@ use anyhow::Context as _;
 
 use super::facts::{Authority, PublishedVersions, ReleaseFacts, SourceImage};
 use super::intent::{Release, Task};
-use super::proofs::{Proofs, Proven};
 use super::signatures;
 use super::target::Destination;
+use crate::proven::{Proofs, Proven};
 use crate::published::{self, Depth, TagContent, inspect, objections};
 use crate::records::Records;
 use crate::verify::ReleaseImage;

@@ -26,6 +26,12 @@ function refuseUnknown(folder) {
   if (unknown.length > 0) fail(`unknown input: ${unknown.join(', ')}`);
 }
 
+// Of a run in which one job alone is repeated, the others have no effect a second time.
+function endIfOver() {
+  const { RERUN, GITHUB_JOB } = process.env;
+  if (RERUN !== undefined && RERUN !== GITHUB_JOB) process.exit(0);
+}
+
 function input(name) {
   return (process.env[`INPUT_${name.toUpperCase()}`] || '').trim();
 }
@@ -63,5 +69,5 @@ function run(program, args, options = {}) {
 const kept = (name) => path.join(process.env.STAND_INS_KEEP, name);
 
 module.exports = {
-  refuseUnknown, input, flag, output, exportVariable, saveState, state, fail, run, kept,
+  refuseUnknown, endIfOver, input, flag, output, exportVariable, saveState, state, fail, run, kept,
 };

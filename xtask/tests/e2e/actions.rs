@@ -7,5 +7,8 @@ mod github;
 mod images;
 mod prove;
 mod releases;
+mod rights;
+mod rollback;
 mod run;
+mod signing;
 mod workflows;

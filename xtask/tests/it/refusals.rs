@@ -233,3 +233,21 @@ fn outside_a_workspace() {
         ),
     );
 }
+
+/// A job's argument may be what somebody has typed into a form; clap quotes it.
+#[test]
+fn an_argument_that_is_quoted_is_no_command_to_the_runner() {
+    let sandbox = Sandbox::new();
+    for args in [
+        &["release", "--version", "1\n::add-mask::x"][..],
+        &["release", "--rollback", "--reason=a\n::add-mask::x"],
+        &["tags", "\n::add-mask::x\u{1b}[2J"],
+    ] {
+        wrong_usage(&sandbox, args, "\\u{3a}:add-mask::x");
+        let ran = sandbox.run(args);
+        assert!(!ran.stderr.contains("\u{1b}[2J"), "{ran:#?}");
+    }
+    let help = sandbox.run(&["release", "--help"]);
+    assert_eq!((help.code, &*help.stderr), (Some(0), ""), "{help:#?}");
+    assert!(help.stdout.contains("--rollback"), "{help:#?}");
+}

@@ -39,7 +39,11 @@ done
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
-    for (name, text) in [("cargo", CARGO), ("python3", PYTHON), ("node", "")] {
+    let empty = ["node", "cosign"].map(|name| (name, ""));
+    for (name, text) in [("cargo", CARGO), ("python3", PYTHON)]
+        .into_iter()
+        .chain(empty)
+    {
         let name = format!("bin/{name}");
         sandbox.write(&name, text);
         fs::set_permissions(sandbox.path(&name), fs::Permissions::from_mode(0o755)).unwrap();

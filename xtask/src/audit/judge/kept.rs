@@ -60,9 +60,14 @@ pub(super) fn version(facts: &AuditedRepository, tag: &AuditedTag, findings: &mu
     let Some(kept) = facts.kept.versions.get(&version) else {
         return;
     };
+    let severity = if facts.kept.is_older_than_records(&version) {
+        Severity::Note
+    } else {
+        Severity::Error
+    };
     let mut add = |(why, remedy): (String, String)| {
         findings.push(Finding {
-            severity: Severity::Error,
+            severity,
             reference: facts.repository.reference(&tag.name),
             why,
             remedy,

@@ -1,18 +1,22 @@
 //! What a push does to the tag `dev`.
 
+use std::path::Path;
+
 use serde::Serialize;
 
-use super::proven;
+use crate::ctx::Ctx;
 use crate::git::{self, Head};
 use crate::github::Ci;
 use crate::image::request::Request;
 use crate::image_tree::ImageTree;
 use crate::oci::Digest;
 use crate::platform::Platform;
+use crate::proof::Trust;
+use crate::proven::Proofs;
 use crate::published::{TagContent, inspect};
 use crate::registry::Puller;
 use crate::tags;
-use crate::verify::{ReleaseImage, Unproven};
+use crate::verify::{Receipts, ReleaseImage, Unproven};
 
 /// What becomes of `dev`.
 #[derive(Clone, Debug, Serialize)]
@@ -88,7 +92,33 @@ fn lacking(
     };
     let own = ctx.records().join("receipts");
     let folder = request.options.receipt_dir.as_ref().unwrap_or(&own);
-    proven::unproven(ctx, puller, folder, candidate)
+    unproven_platforms(ctx, puller, folder, candidate)
+}
+
+/// The platforms of an image that nothing proves, each with all reasons why.
+///
+/// With `proof` settings only signed receipts count that they believe, from the folder or from the registry.
+/// Without them a plain receipt of the folder counts: for `dev` alone, which no release starts from. Who can
+/// write there can push `dev` as well.
+fn unproven_platforms(
+    ctx: &Ctx,
+    puller: &Puller,
+    folder: &Path,
+    image: ReleaseImage,
+) -> anyhow::Result<Unproven> {
+    let trust = Trust::of(ctx)?;
+    if !trust.has_policy() {
+        let mut unproven = Receipts { ctx, folder }.unproven(&[image])?;
+        return Ok(unproven.pop().unwrap_or_default());
+    }
+    let proofs = Proofs {
+        ctx,
+        trust: &trust,
+        folder,
+        own: None,
+        is_of_its_day: false,
+    };
+    Ok(proofs.of(&image, puller)?.lacking)
 }
 
 /// What to type so that `dev` moves.

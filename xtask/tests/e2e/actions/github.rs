@@ -10,10 +10,13 @@ use tempfile::TempDir;
 
 use super::gate::Gate;
 use super::run::{Run, stand_ins};
-use super::workflows;
+use super::{signing, workflows};
 use crate::common::{Ran, command};
 use crate::push::Workspace;
 use crate::world::{Registry, root, xtask};
+
+/// By it a rollback knows which version `latest` is.
+const VERSION: &str = "ARG IMAGE_VERSION\nLABEL org.opencontainers.image.version=$IMAGE_VERSION\n";
 
 pub(super) struct Github {
     pub(super) workspace: Workspace,
@@ -71,18 +74,33 @@ impl Github {
         for name in ["rustup", "sudo"] {
             symlink(stand_ins.join("prepare"), bin.join(name)).unwrap();
         }
+        // A job that needs it installs it.
+        symlink(stand_ins.join("absent"), bin.join("cosign")).unwrap();
         fs::create_dir_all(self.path("home/.docker")).unwrap();
+        // As the machine has them; a job that checks out gets a configuration of its own.
+        if let Some(machine) = std::env::var_os("DOCKER_CONFIG") {
+            let plugins = Path::new(&machine).join("cli-plugins");
+            symlink(plugins, self.path("home/.docker/cli-plugins")).unwrap();
+        }
     }
 
-    /// Commits the workflows, and pushes main.
+    /// Commits the workflows and whom the repository believes, and pushes main.
     fn write_workflows(&self) {
         // In CI a missing SBOM is an error, and no generator can be had here.
         let manifest = fs::read_to_string(self.workspace.path("Cargo.toml")).unwrap();
         let branch = "default-branch = \"main\"\n";
         assert!(manifest.contains(branch), "{manifest}");
-        let off = format!("{branch}sbom-generator = \"off\"\n");
-        let manifest = manifest.replace(branch, &off);
+        let more = format!("{branch}sbom-generator = \"off\"\n{}", signing::settings());
+        let manifest = manifest.replace(branch, &more);
         self.workspace.write("Cargo.toml", &manifest);
+        let public = fs::read_to_string(signing::key().with_extension("pub")).unwrap();
+        self.workspace.write("cosign.pub", &public);
+        let dockerfile = self.workspace.path("docker/Dockerfile.agent");
+        let mut dockerfile = fs::read_to_string(dockerfile).unwrap();
+        if !dockerfile.contains("IMAGE_VERSION") {
+            dockerfile.push_str(VERSION);
+            self.workspace.write("docker/Dockerfile.agent", &dockerfile);
+        }
         for (name, text) in workflows::all() {
             // act does not know it; nothing else of a workflow differs here.
             let text = text.replace("  queue: max\n", "");

@@ -2,6 +2,7 @@
 
 use super::github::Github;
 use super::run::TOKEN;
+use super::workflows;
 
 const MAIN: &str = "refs/heads/main";
 
@@ -76,17 +77,24 @@ fn a_commit_that_is_not_proved_keeps_its_tag_and_does_not_become_dev() {
     let github = Github::new();
     // With a cache: act's own, which the builder of the engine writes to.
     let run = github.on_push("image.yml", MAIN).with_cache();
-    let ran = run.start(&["VERIFY_FAILS=linux/arm64"]);
+    // One platform fails, and of the other there is a receipt that nobody has signed.
+    let unsigned = "STAND_INS_KEYS={\"linux/amd64\": \"\"}";
+    let ran = run.start(&["VERIFY_FAILS=linux/arm64", unsigned]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     let unused = "`--cache gha` is not used";
     assert!(!ran.stdout.contains(unused), "{ran:#?}");
     let sha = github.digest(&github.workspace.sha_tag());
     assert!(sha.is_some());
     assert_eq!(github.digest("dev"), None);
+    // GitHub starts `Move dev` all the same; act ends a run when a workflow that it calls has failed.
+    let always = "if: ${{ !cancelled() && needs.index.result == 'success' &&";
+    assert!(workflows::text("image.yml").contains(always));
+    run.again("dev");
+    assert_eq!(github.digest("dev"), None);
     let summary = run.read("summary-dev");
     for said in [
-        "dev` stays: no receipt proves `linux/arm64`",
-        "hint: `cargo xtask verify --pull",
+        "dev` stays: no receipt proves `linux/amd64` and `linux/arm64`",
+        "hint: `cargo xtask verify --sign --pull",
     ] {
         assert!(summary.contains(said), "`{said}`: {summary}");
     }

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::github::Github;
 use super::run::{Run, TOKEN};
+use super::signing;
 use crate::world::root;
 
 impl Github {
@@ -16,16 +17,46 @@ impl Github {
         commit: &str,
         digest: &str,
     ) -> Run<'a> {
-        let page = fs::read_to_string(root().join("docs/ci-example.md")).unwrap();
-        let (_, rest) = page.split_once("```yaml\n").unwrap();
-        let (example, _) = rest.split_once("```\n").unwrap();
-        let image = format!("{}/{}@{digest}", publisher.gate.address, publisher.name);
-        let of = |text: &str, zeros| format!("{text}{}", "0".repeat(zeros));
+        let [example, _] = examples();
+        let zeros = format!("prove.yml@{}", "0".repeat(40));
         let example = example
-            .replace(&of("ghcr.io/OWNER/NAME@sha256:", 64), &image)
-            .replace(&of("prove.yml@", 40), &format!("prove.yml@{commit}"))
-            .replace("OWNER/NAME", &publisher.name)
+            .replace(&zeros, &format!("prove.yml@{commit}"))
             .replace("v0.2.13", version);
+        self.agent(publisher, &example, digest)
+            .calls(publisher, commit)
+    }
+
+    /// [`Github::uses`] with the job that checks the published proof instead, by a key.
+    pub(super) fn trusts<'a>(&'a self, publisher: &Github, digest: &str) -> Run<'a> {
+        let [example, check] = examples();
+        let (head, rest) = example.split_once("  prove:\n").unwrap();
+        let (_, jobs) = rest.split_once("  use:\n").unwrap();
+        let jobs = jobs.replace("needs: prove", "needs: check");
+        let key = signing::key().with_extension("pub");
+        let by_key = format!(
+            "{}--key {} --insecure-ignore-tlog \\",
+            " ".repeat(12),
+            key.display()
+        );
+        let lines = check.lines().filter_map(|line| {
+            let is_first = line.contains("--certificate-identity-regexp");
+            let is_other = line.contains("--certificate-") && !is_first;
+            let line = if is_first { &by_key } else { line };
+            (!is_other).then_some(line)
+        });
+        let check: Vec<&str> = lines.collect();
+        assert_eq!(check.len() + 2, examples()[1].lines().count(), "{check:#?}");
+        let example = format!("{head}{}\n  use:\n{jobs}", check.join("\n"));
+        self.agent(publisher, &example, digest).only("check")
+    }
+
+    /// Pushes a workflow of the page, for an image that another repository publishes.
+    fn agent<'a>(&'a self, publisher: &Github, example: &str, digest: &str) -> Run<'a> {
+        let image = format!("{}/{}@{digest}", publisher.gate.address, publisher.name);
+        let zeros = format!("ghcr.io/OWNER/NAME@sha256:{}", "0".repeat(64));
+        let example = example
+            .replace(&zeros, &image)
+            .replace("OWNER/NAME", &publisher.name);
         assert!(
             !example.contains("OWNER") && !example.contains("0000000"),
             "{example}"
@@ -35,8 +66,17 @@ impl Github {
         self.workspace.commit("use the image");
         self.push("main");
         self.on_push("agent.yml", "refs/heads/main")
-            .calls(publisher, commit)
     }
+}
+
+/// What docs/ci-example.md has: the workflow, and the job that checks a published proof.
+fn examples() -> [String; 2] {
+    let page = fs::read_to_string(root().join("docs/ci-example.md")).unwrap();
+    let blocks = page.split("```yaml\n").skip(1);
+    let blocks: Vec<String> = blocks
+        .map(|block| block.split("```\n").next().unwrap().to_owned())
+        .collect();
+    blocks.try_into().unwrap()
 }
 
 #[test]

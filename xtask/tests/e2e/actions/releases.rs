@@ -6,15 +6,16 @@ use serde_json::json;
 
 use super::github::Github;
 use super::run::{Run, engine, succeeded};
+use super::signing;
 
 impl Github {
-    fn on_tag<'a>(&'a self, tag: &str) -> Run<'a> {
+    pub(super) fn on_tag<'a>(&'a self, tag: &str) -> Run<'a> {
         self.on_push("release.yml", &format!("refs/tags/{tag}"))
     }
 
     /// Commits, tags and releases a version on the current branch; its digest.
     #[track_caller]
-    fn release(&self, version: &str) -> Option<String> {
+    pub(super) fn release(&self, version: &str) -> Option<String> {
         let tag = self.tag(version);
         self.on_tag(&tag).succeeds();
         let digest = self.digest(&tag);
@@ -71,23 +72,68 @@ fn versions_are_released_in_any_order_and_any_number_of_times() {
     github
         .run("audit.yml", "schedule", "main", json!({}))
         .succeeds();
+
+    // Whoever uses it checks the proof that is published, by the example of the docs.
+    let user = Github::new();
+    github.gate.make_public();
+    user.trusts(&github, &one.unwrap()).succeeds();
+    // The same manifests in another index.
+    let (_, mut index) = github.workspace.published("v1.0.0").unwrap();
+    index["annotations"] = json!({"mixed": "by somebody"});
+    github.workspace.put("mixed", &index);
+    let mixed = github.digest("mixed").unwrap();
+    let ran = user.trusts(&github, &mixed).start(&[]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
 }
 
+/// A job of the run, or whoever got at its token, uploads what it likes: a file proves nothing but what is
+/// signed by whom the project believes.
 #[test]
-fn a_release_after_a_rollback_moves_latest_and_a_repeated_one_does_not() {
+fn receipts_that_nobody_believed_has_signed_release_nothing() {
     let github = Github::new();
-    let one = github.release("1.0.0");
-    let revision = github.workspace.revision();
-    let tag = github.tag("1.1.0");
-    let second = github.on_tag(&tag);
-    second.succeeds();
-    github.workspace.prove_as("v1.0.0", &revision);
-    let back = ["release", "--rollback", "--to", "1.0.0", "--yes"];
-    github.at_a_desk(&back).succeeded();
-    assert_eq!(github.digest("latest"), one);
-    second.again("release");
-    let three = github.release("1.2.0");
-    assert_eq!(github.digest("latest"), three);
+    let tag = github.tag("1.0.0");
+    let run = github.on_tag(&tag);
+    let theirs = signing::other_key().display();
+    let keys = format!("STAND_INS_KEYS={{\"linux/amd64\": \"\", \"linux/arm64\": \"{theirs}\"}}");
+    let ran = run.start(&[&keys]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    for said in [
+        "no proof of linux/amd64 is believed: there is no `",
+        "no proof of linux/arm64 is believed: `",
+        "signed by the key `cosign.pub`",
+    ] {
+        assert!(ran.stdout.contains(said), "`{said}`: {ran:#?}");
+    }
+    for tag in [&*tag, "latest", "state-v1.0.0"] {
+        assert_eq!(github.digest(tag), None, "{tag}");
+    }
+    run.again("verify");
+    run.again("release");
+    assert_eq!(github.digest("latest"), github.digest(&tag));
+    assert!(github.digest(&tag).is_some());
+}
+
+/// As in a fork that has just been made: the receipts of its own jobs prove nothing, and it is said who would.
+#[test]
+fn without_proof_settings_a_version_is_refused_with_the_lines_to_add() {
+    let github = Github::new();
+    github.forget_settings();
+    let tag = github.tag("1.0.0");
+    let run = github.on_tag(&tag);
+    let ran = run.start(&[]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let identity = format!(
+        r"https://github\.com/{}/\.github/workflows/verify\.yml@",
+        github.name
+    );
+    for said in [
+        "Cargo.toml has no `proof` settings",
+        "[workspace.metadata.image.proof]",
+        &identity,
+    ] {
+        assert!(ran.stdout.contains(said), "`{said}`: {ran:#?}");
+    }
+    assert_eq!(github.digest(&tag), None);
 }
 
 /// More than three tags of one push make no event at all (sebastianbergmann/phpunit#6327,
@@ -126,18 +172,6 @@ fn a_tag_that_is_not_a_version_releases_nothing() {
         );
     }
     assert_eq!(github.digest("latest"), None);
-}
-
-/// Both come in one push. GitHub lets one wait for the other (`queue: max`), in an order that nobody
-/// promises.
-#[test]
-fn two_tags_at_once_are_both_released() {
-    let github = Github::new();
-    let (one, two) = (github.tag("1.0.0"), github.tag("2.0.0"));
-    github.on_tag(&two).succeeds();
-    github.on_tag(&one).succeeds();
-    assert!(github.digest(&one).is_some());
-    assert_eq!(github.digest("latest"), github.digest(&two));
 }
 
 /// Takes minutes: the real image, verified on both platforms, one of them emulated.

@@ -9,7 +9,7 @@ use std::sync::{PoisonError, RwLock};
 use serde_json::{Value, json};
 
 use super::github::Github;
-use super::workflows;
+use super::{rights, signing, workflows};
 use crate::common::Ran;
 use crate::world::root;
 
@@ -90,7 +90,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn input(mut self, name: &str, value: &str) -> Self {
-        self.payload["inputs"] = json!({name: value});
+        self.payload["inputs"][name] = json!(value);
         self
     }
 
@@ -167,7 +167,7 @@ impl<'a> Run<'a> {
                 fs::remove_file(path).unwrap();
             }
         }
-        let permissions = json!(workflows::permissions()).to_string();
+        let permissions = json!(rights::packages()).to_string();
         fs::write(self.kept("permissions.json"), permissions).unwrap();
         fs::write(self.folder.join("event.json"), self.payload.to_string()).unwrap();
     }
@@ -183,6 +183,8 @@ impl<'a> Run<'a> {
             format!("STAND_INS_KEEP={}", self.kept("").display()),
             format!("STAND_INS_XTASK={}", env!("CARGO_BIN_EXE_xtask")),
             format!("STAND_INS_ENGINE={}", engine()),
+            format!("STAND_INS_COSIGN={}", signing::cosign().display()),
+            format!("COSIGN_PASSWORD={}", signing::PASSWORD),
         ];
         if let Ok(config) = std::env::var("DOCKER_CONFIG") {
             let plugins = Path::new(&config).join("cli-plugins");

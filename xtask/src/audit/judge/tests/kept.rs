@@ -21,11 +21,16 @@ fn a_record_that_is_missing_is_a_note_until_there_are_some() {
     };
     let note = "note: a/b has no release record: its versions were published before there were any";
     assert_eq!(found(no_record), [note]);
-    let missing = |facts: &mut AuditedRepository| facts.recorded("1.0.0", Recorded::Absent);
-    only(
-        &found(missing),
-        "a/b:v1.0.0 has no release record, and other versions have one",
-    );
+    // Who begins with `--adopt` at `latest` need not adopt every older version.
+    let older = |facts: &mut AuditedRepository| {
+        facts.recorded("1.0.0", Recorded::Absent);
+        facts.kept("1.0.0").attested.proofs[0] = Err("no proof is attached to it".to_owned());
+    };
+    let notes = [
+        "note: a/b:v1.0.0 has no release record, and other versions have one",
+        "note: a/b:v1.0.0 is not proven for linux/amd64: no proof is attached to it",
+    ];
+    assert_eq!(found(older), notes);
     let at_latest = |facts: &mut AuditedRepository| facts.recorded("2.0.0", Recorded::Absent);
     let found_there = found(at_latest);
     assert_eq!(found_there.len(), 2, "{found_there:?}");

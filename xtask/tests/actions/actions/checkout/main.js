@@ -37,6 +37,7 @@ if (process.env.STAND_INS_PLUGINS && !fs.existsSync(path.join(docker, 'cli-plugi
 lib.exportVariable('DOCKER_CONFIG', docker);
 
 fs.mkdirSync(GITHUB_WORKSPACE, { recursive: true });
+lib.endIfOver();
 for (const name of fs.readdirSync(GITHUB_WORKSPACE)) {
   fs.rmSync(path.join(GITHUB_WORKSPACE, name), { recursive: true });
 }

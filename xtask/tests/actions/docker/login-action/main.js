@@ -6,6 +6,7 @@ const path = require('path');
 const lib = require(path.join(process.env.STAND_INS, 'lib.js'));
 
 lib.refuseUnknown(__dirname);
+lib.endIfOver();
 for (const name of ['ecr', 'scope', 'registry-auth']) {
   if (lib.input(name) !== '') lib.fail(`the stand-in does not know what \`${name}\` does`);
 }

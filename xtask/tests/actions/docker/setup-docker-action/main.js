@@ -5,6 +5,7 @@ const path = require('path');
 const lib = require(path.join(process.env.STAND_INS, 'lib.js'));
 
 lib.refuseUnknown(__dirname);
+lib.endIfOver();
 for (const name of ['channel', 'tcp-port', 'context', 'runtime-basedir']) {
   if (lib.input(name) !== '') lib.fail(`the stand-in does not know what \`${name}\` does`);
 }

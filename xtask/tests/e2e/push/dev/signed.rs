@@ -112,7 +112,10 @@ fn dev_moves_only_to_what_a_believed_key_has_signed() {
     workspace.prove();
     // Anybody can write a plain receipt.
     let said = merge();
-    assert!(said.contains("there is no receipt of it"), "{said}");
+    assert!(
+        said.contains("in the registry: no proof is attached to it"),
+        "{said}"
+    );
     assert!(
         said.contains("hint: `cargo xtask verify --sign --pull "),
         "{said}"

@@ -11,34 +11,34 @@ use crate::registry::Puller;
 use crate::verify::{self, Claim, ReleaseImage, Seen, Unproven, bundle_file, read_bundle};
 
 /// Where proofs are looked for, and how they are judged.
-pub(super) struct Proofs<'a> {
-    pub(super) ctx: &'a Ctx,
-    pub(super) trust: &'a Trust,
+pub(crate) struct Proofs<'a> {
+    pub(crate) ctx: &'a Ctx,
+    pub(crate) trust: &'a Trust,
     /// The folder of bundles.
-    pub(super) folder: &'a Path,
+    pub(crate) folder: &'a Path,
     /// What this run's own verification has seen.
-    pub(super) own: Option<&'a Seen>,
+    pub(crate) own: Option<&'a Seen>,
     /// Whether a proof by the checks of its day will do, as for what is published already.
-    pub(super) is_of_its_day: bool,
+    pub(crate) is_of_its_day: bool,
 }
 
 /// What proves an image.
 #[derive(Debug, Default)]
-pub(super) struct Proven {
-    pub(super) platforms: Vec<ProvenPlatform>,
+pub(crate) struct Proven {
+    pub(crate) platforms: Vec<ProvenPlatform>,
     /// Platforms that nothing proves, each with the reason.
-    pub(super) lacking: Unproven,
+    pub(crate) lacking: Unproven,
 }
 
 /// A platform that is proven.
 #[derive(Debug)]
-pub(super) struct ProvenPlatform {
-    pub(super) platform: Platform,
-    pub(super) manifest: Digest,
+pub(crate) struct ProvenPlatform {
+    pub(crate) platform: Platform,
+    pub(crate) manifest: Digest,
     /// Who vouches for it.
-    pub(super) by: String,
+    pub(crate) by: String,
     /// What can be attached to the image; none for a verification that nobody signed.
-    pub(super) bundle: Option<Bundle>,
+    pub(crate) bundle: Option<Bundle>,
 }
 
 /// A bundle that is believed.
@@ -53,7 +53,7 @@ struct Candidate {
 impl Proofs<'_> {
     /// What proves the platforms of an image. `puller` reads its repository, which is asked for the platforms
     /// that nothing here proves.
-    pub(super) fn of(&self, image: &ReleaseImage, puller: &Puller) -> anyhow::Result<Proven> {
+    pub(crate) fn of(&self, image: &ReleaseImage, puller: &Puller) -> anyhow::Result<Proven> {
         let mut proven = Proven::default();
         let mut left = Vec::new();
         for (platform, manifest) in &image.images {
@@ -90,7 +90,7 @@ impl Proofs<'_> {
     }
 
     /// The platforms whose believed proof a repository has with the image.
-    pub(super) fn attached(
+    pub(crate) fn attached(
         &self,
         image: &ReleaseImage,
         puller: &Puller,

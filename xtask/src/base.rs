@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use crate::git;
+use crate::refusal::Refusal;
 
 /// The image that a Dockerfile's last stage is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +133,17 @@ impl NodeVersion {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// That the version gets no fixes any more, and what to do about it.
+    pub(crate) fn end(&self) -> Option<Refusal> {
+        let is_20 = self.0 == "20" || self.0.starts_with("20.");
+        is_20.then(|| {
+            Refusal::new(
+                "Node.js 20 gets no fixes since 2026-04-21, and its base image none either",
+                "name `node:22-alpine` or `node:24-alpine` in the first FROM of the Dockerfile",
+            )
+        })
+    }
 }
 
 impl std::str::FromStr for NodeVersion {
@@ -225,6 +237,15 @@ mod tests {
                 base(reference).with_node(&"22".parse().unwrap()).is_err(),
                 "{reference}"
             );
+        }
+        for (node, is_ended) in [
+            ("20", true),
+            ("20.20.2", true),
+            ("22", false),
+            ("200", false),
+        ] {
+            let node: NodeVersion = node.parse().unwrap();
+            assert_eq!(node.end().is_some(), is_ended, "{node:?}");
         }
         assert!(base("node:16").node().unwrap_err().contains("too old"));
     }

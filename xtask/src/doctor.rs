@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use serde::Serialize;
 
+use crate::base::Base;
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};
 use crate::git;
@@ -29,6 +30,8 @@ struct Findings {
     docker: Docker,
     /// What signs releases, where that is asked for.
     cosign: Option<PathBuf>,
+    /// What `update` asks for newer versions.
+    npm: Option<PathBuf>,
     /// What a build for the engine's own platform lacks.
     native: Vec<Refusal>,
     /// What a build of every platform of the settings lacks.
@@ -56,8 +59,9 @@ impl Args {
             native: preflight::lacks(&docker, &[]),
             every_platform: preflight::lacks(&docker, &ctx.settings.platforms),
             cosign: ctx.exec.find("cosign"),
+            npm: ctx.exec.find("npm"),
             push: preflight::lacks_to_push(&docker, &ctx.settings.platforms),
-            warnings: Vec::from_iter(preflight::too_old_for_pods(&docker)),
+            warnings: warnings(ctx, &docker),
             docker,
         };
         if ctx.json {
@@ -70,6 +74,21 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// What ends no build by itself. A Dockerfile that cannot be read is for the build to say.
+fn warnings(ctx: &Ctx, docker: &Docker) -> Vec<Refusal> {
+    let base = Base::read(&ctx.root, &ctx.settings.dockerfile, None);
+    let node = base.ok().flatten().and_then(|base| base.node().ok());
+    let ended = node.and_then(|node| node.end());
+    let npm = ctx.exec.find("npm").is_none().then(|| {
+        Refusal::new(
+            "there is no `npm` on PATH: `cargo xtask update` cannot ask for newer versions",
+            "install Node.js, which brings it (npm 10 or later)",
+        )
+    });
+    let pods = preflight::too_old_for_pods(docker);
+    pods.into_iter().chain(ended).chain(npm).collect()
 }
 
 impl Findings {
@@ -105,7 +124,8 @@ impl Findings {
             }
             format!("{} ({}): {about}", builder.name, builder.driver)
         });
-        let cosign = self.cosign.as_ref().map(|path| path.display().to_string());
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let (cosign, npm) = (path(&self.cosign), path(&self.npm));
         let mut rows = vec![
             ("git", git),
             ("docker", or_none(&self.docker.client)),
@@ -113,6 +133,7 @@ impl Findings {
             ("buildx", or_none(&self.docker.buildx)),
             ("builder", or_none(&builder)),
             ("cosign", or_none(&cosign)),
+            ("npm", or_none(&npm)),
         ];
         rows.push(("image", verdict(&self.native)));
         if self.every_platform != self.native {

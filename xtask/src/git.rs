@@ -1,6 +1,7 @@
 //! Reads a repository. With its parts in `git/` the only user of git2 and the only place that starts
-//! `git`; it never writes.
+//! `git`. `git/commit.rs` alone writes, by git itself.
 
+mod commit;
 mod log;
 mod ls_remote;
 mod open;
@@ -19,6 +20,7 @@ use anyhow::{Context as _, bail};
 use git2::{Commit, ErrorCode, Reference, Repository};
 use serde::Serialize;
 
+pub(crate) use self::commit::commit_files;
 #[cfg(test)]
 pub(crate) use self::log::Change;
 pub(crate) use self::log::{Changes, changes};

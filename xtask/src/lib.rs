@@ -45,6 +45,7 @@ mod test;
 pub mod testbed;
 pub mod threads;
 pub mod unpack;
+mod update;
 pub mod verify;
 pub mod version;
 mod write_access;
@@ -62,6 +63,7 @@ Exit codes:
   1    something failed
   2    wrong usage
   3    refused by policy: nothing was changed, the text says what to type next
+  4    `update --check`: something is behind
   130  interrupted (143: terminated)";
 
 /// Build, prove and ship the agent container image.
@@ -83,6 +85,7 @@ pub enum Command {
     Release(release::Args),
     Audit(audit::Args),
     Prune(prune::Args),
+    Update(update::Args),
     Doctor(doctor::Args),
     Testbed(testbed::command::Args),
     Test(test::Args),
@@ -143,6 +146,7 @@ pub fn run(command: Command, ctx: &Ctx) -> anyhow::Result<()> {
         Command::Release(args) => args.run(ctx),
         Command::Audit(args) => args.run(ctx),
         Command::Prune(args) => args.run(ctx),
+        Command::Update(args) => args.run(ctx),
         Command::Doctor(args) => args.run(ctx),
         Command::Testbed(args) => args.run(ctx),
         Command::Test(args) => args.run(ctx),

@@ -43,6 +43,9 @@ pub struct Settings {
     /// By how many percent an image may be larger than that of the last release.
     #[serde(default = "growth_percent")]
     pub growth_percent: u64,
+    /// How many days ago a version must have been published before `update` moves to it.
+    #[serde(default = "minimum_age")]
+    pub(crate) minimum_age: u32,
     /// Who makes the SBOMs of pushes, an image or `off`. Without it: BuildKit's usual generator.
     pub(crate) sbom_generator: Option<String>,
     /// How every release is signed. Without it: only when `--sign` asks for it.
@@ -98,6 +101,10 @@ fn node_is_no_setting<'de, D: serde::Deserializer<'de>>(_: D) -> Result<(), D::E
 
 fn growth_percent() -> u64 {
     10
+}
+
+fn minimum_age() -> u32 {
+    2
 }
 
 #[derive(Deserialize)]

@@ -10,6 +10,8 @@ pub enum Stop {
     Usage(String),
     /// A rule forbids it; nothing was changed (exit 3).
     Refused(String),
+    /// Something is behind what is newest (exit 4).
+    Behind(String),
     /// A signal of this number ended it (exit 128 + n).
     Interrupted(i32),
 }
@@ -17,7 +19,7 @@ pub enum Stop {
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Stop::Usage(text) | Stop::Refused(text) => f.write_str(text),
+            Stop::Usage(text) | Stop::Refused(text) | Stop::Behind(text) => f.write_str(text),
             Stop::Interrupted(signal_hook::consts::SIGINT) => f.write_str("interrupted"),
             Stop::Interrupted(signal) => write!(f, "ended by signal {signal}"),
         }
@@ -31,6 +33,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(match error.downcast_ref::<Stop>() {
         Some(Stop::Usage(_)) => 2,
         Some(Stop::Refused(_)) => 3,
+        Some(Stop::Behind(_)) => 4,
         Some(Stop::Interrupted(signal)) => u8::try_from(128 + signal).unwrap_or(1),
         None => 1,
     })
@@ -48,6 +51,7 @@ mod tests {
             (anyhow::anyhow!("plain"), 1),
             (Stop::Usage("u".into()).into(), 2),
             (Stop::Refused("r".into()).into(), 3),
+            (Stop::Behind("b".into()).into(), 4),
             (Stop::Interrupted(2).into(), 130),
             (Stop::Interrupted(15).into(), 143),
         ];

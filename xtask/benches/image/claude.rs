@@ -35,7 +35,7 @@ impl Claude {
         Ok(Claude { version, integrity })
     }
 
-    /// Pins this version in a checkout, as docker/claude/README.md says, without asking npm again.
+    /// Pins this version in a checkout, as `cargo xtask update` does, without asking npm again.
     pub(crate) fn pin(&self, checkout: &Path) -> io::Result<()> {
         for (arch, integrity) in ARCHES.into_iter().zip(&self.integrity) {
             let old = pin(checkout, arch)?;

@@ -24,6 +24,7 @@ fn good_settings_are_read() {
     );
     assert_eq!(settings.size_budget[&Platform::LinuxAmd64], 340_000_000);
     assert_eq!(settings.growth_percent, 10);
+    assert_eq!(settings.minimum_age, 2);
 }
 
 #[test]
@@ -193,6 +194,7 @@ fn bad_settings_name_the_key() {
         ),
         ("\"main\"", "\"\"", "`default-branch` is empty"),
         ("340_000_000", "-1", "size-budget"),
+        ("size-b", "minimum-age = -1\nsize-b", "minimum-age = -1"),
         (
             "size-b",
             "extra-packages = [\"a=1\"]\nsize-b",

@@ -28,3 +28,4 @@ mod tags;
 mod test;
 mod tidy;
 mod tls;
+mod update;

@@ -45,7 +45,7 @@ fn every_file_says_what_it_is_for_and_is_short_enough_to_read() {
 
 /// The commands: each is a file and a folder of xtask/src, and verify's checks are a crate besides. What two
 /// of them need is in a file below both.
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "audit",
     "completions",
     "doctor",
@@ -54,6 +54,7 @@ const COMMANDS: [&str; 9] = [
     "release",
     "tags",
     "test",
+    "update",
     "verify",
 ];
 
@@ -152,7 +153,7 @@ fn a_command_imports_no_other_command() {
 }
 
 #[test]
-fn only_one_file_starts_docker_and_one_cosign() {
+fn only_one_file_starts_docker_one_cosign_and_one_npm() {
     let starts = [
         "output",
         "read",
@@ -182,6 +183,12 @@ fn only_one_file_starts_docker_and_one_cosign() {
             assert!(
                 !text.contains(&call) || path.ends_with("proof/cosign.rs"),
                 "{}: use the functions of proof.rs",
+                path.display()
+            );
+            let call = format!(".{start}(\"npm\",");
+            assert!(
+                !text.contains(&call) || path.ends_with("update/npm.rs"),
+                "{}: use the functions of update/npm.rs",
                 path.display()
             );
         }

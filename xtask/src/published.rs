@@ -235,7 +235,8 @@ pub(crate) fn standing(
     })
 }
 
-/// What `latest`, which leads to `at`, is: by the records, or else by the image's label.
+/// What `latest`, which leads to `at`, is: by the records, or else by the image's label; without one it may be
+/// the highest stable version that is listed.
 pub(crate) fn latest(
     puller: &Puller,
     listing: &Listing,
@@ -250,12 +251,16 @@ pub(crate) fn latest(
             is_published: true,
         });
     }
-    let version = labelled(puller, &at)?;
+    let label = labelled(puller, &at)?;
+    let is_labelled = label.is_some();
+    let version = label.or_else(|| listing.stable().into_iter().next());
     let tag = version.as_ref().map(|version| format!("v{version}"));
     let is_published = match tag.filter(|tag| listing.has(tag)) {
         Some(tag) => digest(puller, &tag)?.as_ref() == Some(&at),
         None => false,
     };
+    // What only may be it is not.
+    let version = version.filter(|_| is_published || is_labelled);
     Ok(Latest {
         digest: at,
         version,

@@ -238,7 +238,10 @@ mod tests {
         let script = "echo '::add-mask::x' >&2; exit 1";
         let error = exec().watch_stdout("sh", &["-c", script]).unwrap_err();
         let error = error.to_string();
-        assert!(error.ends_with("(exit status: 1): ::add-mask::x"), "{error}");
+        assert!(
+            error.ends_with("(exit status: 1): ::add-mask::x"),
+            "{error}"
+        );
         exec().watch_stdout("true", &[] as &[&str]).unwrap();
     }
 

@@ -36,7 +36,7 @@ impl fmt::Display for Obstacle {
             Obstacle::Prerelease(version) => write!(f, "`{version}` is a prerelease"),
             Obstacle::Higher(other) => write!(f, "the higher version `v{other}` is published"),
             Obstacle::Labelled(other) => {
-                write!(f, "it leads to an image that says to be version `{other}`")
+                write!(f, "it is at the image of version `{other}`")
             }
         }
     }
@@ -89,7 +89,7 @@ mod tests {
                 "1.2.3",
                 Some("1.2.2"),
                 Some("1.3.0"),
-                "it leads to an image that says to be version `1.3.0`",
+                "it is at the image of version `1.3.0`",
             ),
             ("1.2.3-rc.1", None, None, "`1.2.3-rc.1` is a prerelease"),
             (

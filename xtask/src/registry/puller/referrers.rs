@@ -43,7 +43,8 @@ impl Puller {
             let mut request = self.request(Method::GET, page.clone(), JSON_INDEX, &what);
             // GitHub's has led from here to a page for people (artifacthub/hub#4785).
             request.stays = true;
-            let is_first = asked.len() == 1 && self.has_referrers().is_none();
+            // Another thread may have learned meanwhile that there is none.
+            let is_first = asked.len() == 1 && self.has_referrers() != Some(true);
             let fetched = match self.fetch(&request) {
                 Err(error) if is_first && error.is::<LedAway>() => None,
                 fetched => Some(fetched?).filter(|(answer, _)| !is_first || !is_unknown(answer)),

@@ -20,7 +20,8 @@ impl Scene {
         let requests = self.proxy.requests();
         let is_read = |line: &String| line.starts_with("GET") || line.starts_with("HEAD");
         assert!(requests.iter().all(is_read), "{requests:?}");
-        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let report: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:#?}"));
         assert_eq!(report["schema"], 2);
         let findings = report["findings"].as_array().unwrap();
         let is_failed = findings.iter().any(|one| one["severity"] == "error");

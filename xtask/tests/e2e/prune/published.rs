@@ -3,6 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
+use xtask::proof::{LatestMove, RELEASE_RECORD, ReleaseRecord, ReleaseState};
+use xtask::referrers::{Artifact, Form, Subject};
 
 use crate::common::Ran;
 use crate::push::Workspace;
@@ -145,18 +147,32 @@ impl Repository {
         [list, digest]
     }
 
-    /// Gives a release record's tag to a manifest of `index`.
+    /// Writes the release record of a version, which nobody has signed; its tag.
     fn record(&self, index: &str, version: &str) -> String {
-        let kind = "application/vnd.oci.image.index.v1+json";
-        let record = json!({
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": self.blob("{}"),
-            "layers": [self.blob(version)],
-            "subject": {"mediaType": kind, "digest": index, "size": 1},
-        });
-        let name = format!("state-{version}");
-        self.workspace.put(&name, &record);
+        let repository: xtask::reference::Repository = self.workspace.repository().parse().unwrap();
+        let record = ReleaseRecord {
+            repository: repository.canonical(),
+            version: version.parse().unwrap(),
+            digest: index.parse().unwrap(),
+            state: ReleaseState::Released,
+            sequence: 1,
+            time: ago(1),
+            reason: None,
+            latest: LatestMove::default(),
+        };
+        let subject = Subject {
+            media_type: "application/vnd.oci.image.index.v1+json".to_owned(),
+            digest: record.digest.clone(),
+            size: 1,
+        };
+        let statement = record.statement().to_bytes();
+        self.workspace.put_blob(&statement);
+        let (form, annotations) = (Form::Statement, record.annotations());
+        let artifact = Artifact::new(&subject, form, statement, RELEASE_RECORD, annotations);
+        self.blob("{}");
+        let name = ReleaseRecord::tag(&record.version);
+        let manifest = serde_json::from_slice(&artifact.manifest).unwrap();
+        self.workspace.put(&name, &manifest);
         name
     }
 
@@ -202,7 +218,7 @@ impl Repository {
         let signatures = [self.sign(&released), self.sign(named(&entries[0]))];
         let [list, proof] = self.attach(named(&entries[0]), "proof");
         let [of_index, note] = self.attach(&released, "note");
-        let record = self.record(&released, "v1.0.0");
+        let record = self.record(&released, "1.0.0");
         let (_, merged) = self.commit("sha-2222222", 1);
         self.tag("dev", &merged);
         let part = self.tag("sha-2222222-linux-amd64", &merged[..2]);

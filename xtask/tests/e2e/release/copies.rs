@@ -145,7 +145,7 @@ fn a_copy_that_fails_anywhere_is_finished_by_the_next_run() {
     let requests = releases.proxy.requests().len();
     // Each has a repository of its own: one that has the blobs already is asked for less.
     for (patch, number) in
-        (1..).zip((0..requests).step_by(if super::faults::is_all() { 1 } else { 13 }))
+        (1..).zip((0..requests).step_by(if super::faults::is_all() { 1 } else { 29 }))
     {
         let version = format!("1.0.{patch}");
         let digest = releases.prepare(&version);

@@ -96,12 +96,13 @@ impl Disturbed {
         self.latest = digest;
     }
 
-    /// The numbers of the requests that meet a fault: all that write, and some that read.
+    /// The numbers of the requests that meet a fault: all that write a manifest, and some of the others.
     fn sample(&self) -> Vec<usize> {
         let numbers = 0..self.requests.len();
         let is_met = |number: &usize| {
             let line = &self.requests[*number];
-            is_all() || line.starts_with("PUT") || number.is_multiple_of(4)
+            let writes_a_manifest = line.starts_with("PUT") && line.contains("/manifests/");
+            is_all() || writes_a_manifest || number.is_multiple_of(8)
         };
         numbers.filter(is_met).collect()
     }
@@ -174,7 +175,7 @@ fn a_release_that_is_killed_is_finished_by_the_next() {
     let releases = Releases::new();
     let requests = count(&releases).len();
     let mut before = releases.digest("latest").unwrap();
-    let step = if is_all() { 1 } else { 5 };
+    let step = if is_all() { 1 } else { 9 };
     for (patch, number) in (2..).zip((0..requests).step_by(step)) {
         let version = format!("1.0.{patch}");
         let digest = releases.prepare(&version);

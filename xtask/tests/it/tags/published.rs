@@ -96,7 +96,7 @@ fn latest_moves_above_every_published_stable_version_alone() {
         // A higher version whose tag was deleted, and which `latest` still leads to.
         (
             &[("v0.9.0", "0.9.0"), ("latest", "3.0.0")],
-            Some("it leads to an image that says to be version `3.0.0`".to_owned()),
+            Some("it is at the image of version `3.0.0`".to_owned()),
         ),
     ];
     for (tags, want) in cases {

@@ -45,7 +45,7 @@ fn latest_moves_up_alone() {
             one(),
             Some(at("x", Some("1.3.0"))),
             LatestPolicy::Auto,
-            stays("it leads to an image that says to be version `1.3.0`"),
+            stays("it is at the image of version `1.3.0`"),
         ),
         (
             "1.2.3",
@@ -117,7 +117,7 @@ fn what_does_not_count_keeps_no_version_back() {
         (
             withdrawn(),
             Some(at("2.0.0", Some("2.0.0"))),
-            "it leads to an image that says to be version `2.0.0`",
+            "it is at the image of version `2.0.0`",
         ),
     ] {
         let mut published = empty("a");

@@ -10,6 +10,9 @@ use crate::referrers::{self, Content};
 use crate::registry::Puller;
 use crate::verify::{self, Claim, ReleaseImage, Seen, Unproven, bundle_file, read_bundle};
 
+/// How many reasons against the proofs of one platform are given.
+const MOST_REASONS: usize = 3;
+
 /// Where proofs are looked for, and how they are judged.
 pub(crate) struct Proofs<'a> {
     pub(crate) ctx: &'a Ctx,
@@ -263,8 +266,7 @@ impl Proofs<'_> {
         let lacking = left.iter().filter(|(platform, _)| !is_held(platform));
         let lacking = lacking.map(|(platform, _)| {
             let own = reasons.iter().filter(|(one, _)| one == platform);
-            let own: Vec<&str> = own.map(|(_, why)| &**why).collect();
-            (*platform, own.join("; "))
+            (*platform, few(own.map(|(_, why)| &**why)))
         });
         let lacking = lacking.collect();
         Ok((held, lacking))
@@ -293,6 +295,23 @@ impl Proofs<'_> {
     }
 }
 
+/// Some of the reasons, each once: anybody who may push can attach as much as he likes.
+fn few<'a>(reasons: impl Iterator<Item = &'a str>) -> String {
+    let mut said: Vec<&str> = Vec::new();
+    for reason in reasons {
+        if !said.contains(&reason) {
+            said.push(reason);
+        }
+    }
+    let more = said.len().saturating_sub(MOST_REASONS);
+    said.truncate(MOST_REASONS);
+    let more = match more {
+        0 => String::new(),
+        more => format!("; and {more} more are not believed"),
+    };
+    format!("{}{more}", said.join("; "))
+}
+
 fn wanted<'a>(
     image: &'a ReleaseImage,
     platform: Platform,
@@ -303,5 +322,20 @@ fn wanted<'a>(
         manifest,
         platform,
         revision: Some(&image.revision),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_of_many_reasons_are_given() {
+        let given = |reasons: &[&str]| few(reasons.iter().copied());
+        assert_eq!(given(&["a", "a", "b"]), "a; b");
+        assert_eq!(
+            given(&["a", "b", "c", "d", "e"]),
+            "a; b; c; and 2 more are not believed"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Whether receipts prove an image, as verify's own program judges it: it knows the checks.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, ensure};
@@ -132,7 +132,7 @@ pub(crate) fn read_bundle(path: &Path) -> anyhow::Result<Option<Bundle>> {
     let name = path.display();
     let mut bytes = Vec::new();
     let limit = LONGEST_BUNDLE + 1;
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    let read = open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     match read {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         read => read.with_context(|| format!("failed to read `{name}`"))?,
@@ -142,6 +142,15 @@ pub(crate) fn read_bundle(path: &Path) -> anyhow::Result<Option<Bundle>> {
     Ok(Some(bundle))
 }
 
+/// Opens what must be a file: a pipe would be waited for.
+fn open(path: &Path) -> io::Result<File> {
+    if fs::metadata(path)?.is_file() {
+        File::open(path)
+    } else {
+        Err(io::Error::other("it is no file"))
+    }
+}
+
 /// Reads a file that should be a receipt.
 ///
 /// Fails for what is no JSON, is longer than 4 MiB, or could be read in two ways.
@@ -149,7 +158,7 @@ pub fn read_receipt(path: &Path) -> anyhow::Result<Value> {
     let name = path.display();
     let mut bytes = Vec::new();
     let limit = oci::LONGEST + 1;
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    let read = open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     read.with_context(|| {
         format!("failed to read the receipt `{name}`; hint: `cargo xtask verify` writes one")
     })?;

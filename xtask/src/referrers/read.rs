@@ -56,7 +56,8 @@ pub(crate) fn find_others(
 }
 
 /// The referrers that may be statements with a predicate of the type, and how many more there are. Those
-/// whose entry says so come first: others may be many.
+/// whose entry says so come first: others may be many. Of too many of these the oldest and the newest are taken: no
+/// one who only adds to a list hides what was there before, nor what is added to it later.
 fn wanted(listed: Vec<Referrer>, predicate_type: &str) -> (Vec<Referrer>, usize) {
     let mut ranked: Vec<(bool, Referrer)> = Vec::new();
     for referrer in listed {
@@ -69,6 +70,11 @@ fn wanted(listed: Vec<Referrer>, predicate_type: &str) -> (Vec<Referrer>, usize)
     }
     ranked.sort_by_key(|(is_unsure, _)| *is_unsure);
     let unread = ranked.len().saturating_sub(MOST);
+    let sure = ranked.iter().filter(|(is_unsure, _)| !is_unsure).count();
+    if sure > MOST {
+        ranked.truncate(sure);
+        ranked.drain(MOST / 2..sure - MOST / 2);
+    }
     let wanted = ranked.into_iter().take(MOST).map(|(_, referrer)| referrer);
     (wanted.collect(), unread)
 }

@@ -200,10 +200,12 @@ impl Listing {
     }
 }
 
-/// Asks a repository what it has besides `version`: whatever it lists counts, and not what git knows.
+/// Asks a repository what it has besides `version`: whatever it lists counts, and not what git knows. `image` is
+/// what the version is to be published as, where that is known.
 pub(crate) fn standing(
     records: &Records,
     version: &Version,
+    image: Option<&Digest>,
     depth: Depth,
 ) -> anyhow::Result<Standing> {
     let listing = Listing::read(records.puller)?;
@@ -214,8 +216,7 @@ pub(crate) fn standing(
     };
     let recorded = match &tag {
         Some(tag) => records.newest(version, tag, listing.has_record(version))?,
-        None if listing.has_record(version) => records.tagged(version)?,
-        None => Recorded::Absent,
+        None => records.unpublished(version, image, listing.has_record(version))?,
     };
     let others = listing.recorded(records, Some(version), depth)?;
     let latest = match digest(records.puller, "latest")? {

@@ -9,5 +9,5 @@ mod recorded;
 mod write;
 
 pub(crate) use self::read::{ReadRecords, Records};
-pub(crate) use self::recorded::{Recorded, RecordedVersion, highest};
+pub(crate) use self::recorded::{Doubt, Recorded, RecordedVersion, highest};
 pub(crate) use self::write::{RecordChange, RecordOutcome, RecordWriter};

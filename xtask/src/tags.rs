@@ -165,7 +165,8 @@ fn ask_registry(ctx: &Ctx, facts: &Facts, question: &Question) -> anyhow::Result
         puller: &puller,
         trust: &trust,
     };
-    let Standing { others, latest, .. } = published::standing(&records, &version, Depth::Counting)?;
+    let Standing { others, latest, .. } =
+        published::standing(&records, &version, None, Depth::Counting)?;
     Ok(Published::Known {
         highest: records::highest(&others).map(|(version, _)| version),
         latest: latest.and_then(|latest| latest.version),

@@ -144,20 +144,10 @@ impl Trust {
         evidence: Evidence,
         wanted: &RecordWanted,
     ) -> anyhow::Result<Result<TrustedRecord, Vec<String>>> {
-        let payload = match evidence {
-            Evidence::Signed(bundle) => bundle.payload(),
-            Evidence::Unsigned(payload) => payload,
+        let (record, statement) = match claimed(evidence, wanted) {
+            Ok(claimed) => claimed,
+            Err(reasons) => return Ok(Err(reasons)),
         };
-        let parsed = Statement::parse(payload)
-            .and_then(|statement| Ok((ReleaseRecord::parse(&statement)?, statement)));
-        let (record, statement) = match parsed {
-            Ok(parsed) => parsed,
-            Err(why) => return Ok(Err(vec![why.to_string()])),
-        };
-        let reasons = judge::record(&record, wanted, SystemTime::now());
-        if !reasons.is_empty() {
-            return Ok(Err(reasons));
-        }
         let by = match (&self.policy, evidence) {
             (None, _) => None,
             (Some(_), Evidence::Unsigned(_)) => {
@@ -174,6 +164,11 @@ impl Trust {
             }
         };
         Ok(Ok(TrustedRecord { by, record }))
+    }
+
+    /// What a record says, whoever has signed it; none where it is not of what is wanted.
+    pub fn claim(evidence: Evidence, wanted: &RecordWanted) -> Option<ReleaseRecord> {
+        claimed(evidence, wanted).ok().map(|(record, _)| record)
     }
 
     /// Whether the release records that the signer signs will be believed; if not, why. An identity is known
@@ -242,6 +237,26 @@ impl Trust {
         }
         let found = Cosign::find(&exec, "verify-blob-attestation", "--digestAlg")?;
         Ok(self.cosign.get_or_init(|| found))
+    }
+}
+
+/// A record of what is wanted, whoever has signed it; or every reason why it is none.
+fn claimed(
+    evidence: Evidence,
+    wanted: &RecordWanted,
+) -> Result<(ReleaseRecord, Statement), Vec<String>> {
+    let payload = match evidence {
+        Evidence::Signed(bundle) => bundle.payload(),
+        Evidence::Unsigned(payload) => payload,
+    };
+    let parsed = Statement::parse(payload)
+        .and_then(|statement| Ok((ReleaseRecord::parse(&statement)?, statement)));
+    let (record, statement) = parsed.map_err(|why| vec![why.to_string()])?;
+    let reasons = judge::record(&record, wanted, SystemTime::now());
+    if reasons.is_empty() {
+        Ok((record, statement))
+    } else {
+        Err(reasons)
     }
 }
 

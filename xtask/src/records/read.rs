@@ -9,7 +9,7 @@ use crate::referrers::{self, Artifact, Content, Form};
 use crate::registry::Puller;
 use crate::version::Version;
 
-use super::recorded::{Recorded, newest};
+use super::recorded::{Doubt, Recorded, newest};
 
 /// Reads the records of one repository.
 pub(crate) struct Records<'a> {
@@ -34,6 +34,15 @@ struct Tagged {
     recorded: Recorded,
     by: Option<String>,
     artifact: Option<Digest>,
+}
+
+/// The records among the referrers that are believed.
+struct Referring {
+    records: Vec<TrustedRecord>,
+    /// How many were not read.
+    unread: usize,
+    /// Why there is no list of them.
+    fault: Option<String>,
 }
 
 impl Tagged {
@@ -64,6 +73,28 @@ impl Records<'_> {
         Ok(self.read(version, digest, is_tagged)?.newest)
     }
 
+    /// What counts of all records of a version that has no tag, and is to be published as `image`: it may have
+    /// been published before, and both tags deleted.
+    pub(crate) fn unpublished(
+        &self,
+        version: &Version,
+        image: Option<&Digest>,
+        is_tagged: bool,
+    ) -> anyhow::Result<Recorded> {
+        let tagged = if is_tagged {
+            self.tagged(version)?
+        } else {
+            Recorded::Absent
+        };
+        let other = |record: &ReleaseRecord| image != Some(&record.digest);
+        match image {
+            Some(image) if !tagged.believed().is_some_and(other) => {
+                Ok(self.counted(tagged, version, image, None)?.0)
+            }
+            _ => Ok(tagged),
+        }
+    }
+
     /// [`Records::newest`], with what leads to it. A record is read and verified once, though it is under its tag
     /// and among the referrers.
     pub(crate) fn read(
@@ -77,15 +108,21 @@ impl Records<'_> {
         } else {
             Tagged::without_artifact(Recorded::Absent)
         };
-        let others = self.referring(version, digest, tagged.artifact.as_ref())?;
-        let records = others.iter().map(|one| one.record.clone());
-        let newest = match &tagged.recorded {
-            Recorded::Believed(record) if record.digest != *digest => Recorded::Doubted(format!(
-                "it is of `{}`, and `v{version}` leads to `{digest}`",
-                record.digest
-            )),
-            recorded => newest(recorded.clone(), records),
-        };
+        let known = tagged.artifact.as_ref();
+        let (mut newest, others) = self.counted(tagged.recorded.clone(), version, digest, known)?;
+        if let Some(other) = tagged
+            .recorded
+            .believed()
+            .filter(|one| one.digest != *digest)
+        {
+            newest = Recorded::Doubted(Doubt {
+                claim: Some(Box::new(other.clone())),
+                ..Doubt::new(format!(
+                    "it is of `{}`, and `v{version}` leads to `{digest}`",
+                    other.digest
+                ))
+            });
+        }
         let by = match &newest {
             Recorded::Displaced(record) => {
                 let own = others.into_iter().find(|one| one.record == *record);
@@ -105,13 +142,20 @@ impl Records<'_> {
         let artifact = match referrers::read_tag(self.puller, &tag)? {
             None | Some(Content::Gone) => return Ok(Tagged::without_artifact(Recorded::Absent)),
             Some(Content::Unusable(why)) => {
-                return Ok(Tagged::without_artifact(Recorded::Doubted(why)));
+                return Ok(Tagged::without_artifact(Recorded::doubted(why)));
             }
             Some(Content::Artifact(artifact)) => artifact,
         };
         let (recorded, by) = match self.judge(&artifact, version, None)? {
             Ok(trusted) => (Recorded::Believed(trusted.record), trusted.by),
-            Err(why) => (Recorded::Doubted(why), None),
+            Err(why) => {
+                let claim = self.claim(&artifact, version).map(Box::new);
+                let doubt = Doubt {
+                    claim,
+                    ..Doubt::new(why)
+                };
+                (Recorded::Doubted(doubt), None)
+            }
         };
         Ok(Tagged {
             recorded,
@@ -127,7 +171,21 @@ impl Records<'_> {
         digest: &Digest,
     ) -> anyhow::Result<Vec<ReleaseRecord>> {
         let found = self.referring(version, digest, None)?;
-        Ok(found.into_iter().map(|one| one.record).collect())
+        Ok(found.records.into_iter().map(|one| one.record).collect())
+    }
+
+    /// What counts of the record under the tag and of those among the referrers, which are given as well.
+    fn counted(
+        &self,
+        tagged: Recorded,
+        version: &Version,
+        digest: &Digest,
+        known: Option<&Digest>,
+    ) -> anyhow::Result<(Recorded, Vec<TrustedRecord>)> {
+        let found = self.referring(version, digest, known)?;
+        let records = found.records.iter().map(|one| one.record.clone());
+        let newest = found.known(newest(tagged, records));
+        Ok((newest, found.records))
     }
 
     /// [`Records::attached`] without the artifact `known`.
@@ -136,7 +194,7 @@ impl Records<'_> {
         version: &Version,
         digest: &Digest,
         known: Option<&Digest>,
-    ) -> anyhow::Result<Vec<TrustedRecord>> {
+    ) -> anyhow::Result<Referring> {
         let found = referrers::find_others(self.puller, digest, RELEASE_RECORD, known)?;
         let mut records = Vec::new();
         for (_, content) in found.read {
@@ -146,7 +204,27 @@ impl Records<'_> {
                 records.push(record);
             }
         }
-        Ok(records)
+        Ok(Referring {
+            records,
+            unread: found.unread,
+            fault: found.fault,
+        })
+    }
+
+    /// What an artifact says about a version, whoever has signed it.
+    fn claim(&self, artifact: &Artifact, version: &Version) -> Option<ReleaseRecord> {
+        let wanted = RecordWanted {
+            version,
+            repository: self.repository,
+            digest: Some(&artifact.subject),
+        };
+        match artifact.form {
+            Form::Statement => Trust::claim(Evidence::Unsigned(&artifact.layer), &wanted),
+            Form::Bundle => {
+                let bundle = Bundle::parse(&artifact.layer).ok()?;
+                Trust::claim(Evidence::Signed(&bundle), &wanted)
+            }
+        }
     }
 
     /// The record in an artifact, or why it is not believed.
@@ -179,5 +257,62 @@ impl Records<'_> {
             )),
             Ok(trusted) => Ok(trusted),
         })
+    }
+}
+
+impl Referring {
+    /// What counts where there may be a newer record than those that were read: a withdrawal alone.
+    fn known(&self, newest: Recorded) -> Recorded {
+        let why = match (&self.fault, self.unread) {
+            (None, 0) => return newest,
+            (Some(fault), _) => format!("a newer one may be attached to the image: {fault}"),
+            (None, unread) => format!(
+                "{unread} more records are attached to the image than are read, and a newer one may be among \
+                 them, until those that are nobody's are deleted in the registry"
+            ),
+        };
+        match newest {
+            Recorded::Believed(last) | Recorded::Displaced(last) if last.counts() => {
+                Recorded::Doubted(Doubt {
+                    last: Some(Box::new(last)),
+                    ..Doubt::new(why)
+                })
+            }
+            // Without a list nothing can be written either.
+            Recorded::Absent if self.unread > 0 => Recorded::doubted(why),
+            newest => newest,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recorded::tests::record;
+    use super::*;
+    use crate::proof::ReleaseState::{Released, Withdrawn};
+
+    #[test]
+    fn where_not_all_is_read_only_a_withdrawal_counts() {
+        let believed = |state| Recorded::Believed(record(state, 2));
+        let displaced = |state| Recorded::Displaced(record(state, 2));
+        for (newest, unread, is_listed, is_doubted) in [
+            (Recorded::Absent, 0, true, false),
+            (Recorded::Absent, 1, true, true),
+            (Recorded::Absent, 0, false, false),
+            (believed(Released), 0, true, false),
+            (believed(Released), 1, true, true),
+            (believed(Released), 0, false, true),
+            (displaced(Released), 1, true, true),
+            (believed(Withdrawn), 1, true, false),
+            (displaced(Withdrawn), 0, false, false),
+        ] {
+            let referring = Referring {
+                records: Vec::new(),
+                unread,
+                fault: (!is_listed).then(|| "no list".to_owned()),
+            };
+            let found = referring.known(newest.clone());
+            assert_eq!(found != newest, is_doubted, "{newest:?}: {found:?}");
+        }
     }
 }

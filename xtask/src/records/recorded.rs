@@ -13,11 +13,41 @@ pub(crate) enum Recorded {
     Believed(ReleaseRecord),
     /// The newest that is believed is not under its tag: that was deleted, or leads to an older one.
     Displaced(ReleaseRecord),
-    /// It has one under its tag that is not believed, for this reason.
-    Doubted(String),
+    /// It has one under its tag that is not believed.
+    Doubted(Doubt),
+}
+
+/// Why a record does not count, and what is known besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    pub(crate) why: String,
+    /// What it says, whoever has signed it; none where it is not of the version.
+    pub(crate) claim: Option<Box<ReleaseRecord>>,
+    /// The newest among the referrers that is believed.
+    pub(crate) last: Option<Box<ReleaseRecord>>,
+}
+
+impl Doubt {
+    pub(crate) fn new(why: impl Into<String>) -> Doubt {
+        Doubt {
+            why: why.into(),
+            claim: None,
+            last: None,
+        }
+    }
+
+    /// What a new record goes on from: a withdrawal is not forgotten because nobody believes its signature any
+    /// more.
+    pub(crate) fn said(&self) -> Option<&ReleaseRecord> {
+        self.last.as_deref().or(self.claim.as_deref())
+    }
 }
 
 impl Recorded {
+    pub(crate) fn doubted(why: impl Into<String>) -> Recorded {
+        Recorded::Doubted(Doubt::new(why))
+    }
+
     /// The record, if it is believed.
     pub(crate) fn believed(&self) -> Option<&ReleaseRecord> {
         match self {
@@ -72,7 +102,10 @@ pub(super) fn newest(
         return tagged;
     };
     match tagged {
-        Recorded::Doubted(why) => Recorded::Doubted(why),
+        Recorded::Doubted(doubt) => Recorded::Doubted(Doubt {
+            last: Some(Box::new(attached)),
+            ..doubt
+        }),
         Recorded::Absent => Recorded::Displaced(attached),
         Recorded::Believed(tagged) | Recorded::Displaced(tagged) => {
             let newest = newer(tagged.clone(), attached);

@@ -37,6 +37,8 @@ pub(crate) struct RecordChange {
     pub(crate) sequence: u64,
     pub(crate) reason: Option<String>,
     pub(crate) latest: LatestMove,
+    /// Whether a record that is not believed is written over.
+    pub(crate) is_over_doubt: bool,
     /// What is attached to the version's index at the same time.
     pub(crate) beside: Vec<Artifact>,
 }
@@ -83,7 +85,11 @@ enum Decision {
 fn decide(now: &Recorded, change: &RecordChange) -> Decision {
     let (record, is_tagged) = match now {
         Recorded::Absent => return Decision::Write(1),
-        Recorded::Doubted(why) => return Decision::Refused(why.clone()),
+        Recorded::Doubted(doubt) if change.is_over_doubt => {
+            let last = doubt.last.as_ref().map_or(0, |record| record.sequence);
+            return Decision::Write(last + 1);
+        }
+        Recorded::Doubted(doubt) => return Decision::Refused(doubt.why.clone()),
         Recorded::Believed(record) => (record, true),
         Recorded::Displaced(record) => (record, false),
     };
@@ -246,6 +252,7 @@ impl RecordWriter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::Doubt;
     use crate::records::recorded::tests::record;
 
     fn change(to: ReleaseState, sequence: u64) -> RecordChange {
@@ -260,6 +267,7 @@ mod tests {
             sequence,
             reason: None,
             latest: LatestMove::default(),
+            is_over_doubt: false,
             beside: Vec::new(),
         }
     }
@@ -344,12 +352,23 @@ mod tests {
             let found = decide(&now, &change(to, planned));
             assert_eq!(found, want, "{to} {planned} over {now:?}");
         }
-        for now in [
-            Recorded::Doubted("forged".to_owned()),
-            Recorded::Believed(other),
-        ] {
+        for now in [Recorded::doubted("forged"), Recorded::Believed(other)] {
             let found = decide(&now, &change(Withdrawn, 2));
             assert!(matches!(found, Decision::Refused(_)), "{now:?}");
+        }
+        let over = RecordChange {
+            is_over_doubt: true,
+            ..change(Withdrawn, 2)
+        };
+        let doubted = |last| {
+            Recorded::Doubted(Doubt {
+                last,
+                ..Doubt::new("forged")
+            })
+        };
+        let last = Some(Box::new(of(Released, 4)));
+        for (last, want) in [(None, 1), (last, 5)] {
+            assert_eq!(decide(&doubted(last), &over), Decision::Write(want));
         }
     }
 }

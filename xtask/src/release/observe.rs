@@ -6,6 +6,7 @@ use super::facts::{Authority, PublishedVersions, ReleaseFacts, SourceImage};
 use super::intent::{Release, Task};
 use super::signatures;
 use super::target::Destination;
+use crate::oci::Digest;
 use crate::proven::{Proofs, Proven};
 use crate::published::{self, Depth, TagContent, inspect, objections};
 use crate::records::Records;
@@ -22,12 +23,13 @@ pub(super) fn observe(release: &Release) -> anyhow::Result<(ReleaseFacts, Proven
     let (image, candidate) = image(release, first)?;
     let mut published = Vec::new();
     if let Some(version) = &source.version {
-        published.push(versions(release, first, version)?);
+        let image = candidate.as_ref().map(|image| &image.digest);
+        published.push(versions(release, first, version, image)?);
         for other in others {
             let commit = published::digest(&other.puller, &source.wanted.tag)?;
             published.push(PublishedVersions {
                 commit,
-                ..versions(release, other, version)?
+                ..versions(release, other, version, image)?
             });
         }
     }
@@ -147,18 +149,19 @@ fn image(
     Ok((whole, Some(candidate)))
 }
 
-/// Asks a repository for its versions.
+/// Asks a repository for its versions. `image` is what `version` is to be published as.
 pub(super) fn versions(
     release: &Release,
     target: &Destination,
     version: &Version,
+    image: Option<&Digest>,
 ) -> anyhow::Result<PublishedVersions> {
     let depth = match &release.intent.task {
         Task::Release | Task::Adopt => Depth::Counting,
         Task::Rollback(_) => Depth::Above(version),
     };
     // A tag that is not listed is checked again right before it is written.
-    let standing = published::standing(&records(release, target), version, depth)?;
+    let standing = published::standing(&records(release, target), version, image, depth)?;
     Ok(PublishedVersions {
         repository: target.repository.clone(),
         commit: None,

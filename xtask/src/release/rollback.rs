@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn doubted() -> Recorded {
-        Recorded::Doubted("x".to_owned())
+        Recorded::doubted("x")
     }
 
     #[test]

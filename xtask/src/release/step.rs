@@ -61,6 +61,9 @@ pub(super) struct RecordStep {
     pub(super) sequence: u64,
     /// Why the version is withdrawn.
     pub(super) reason: Option<String>,
+    /// Whether it is written over a record that is not believed.
+    #[serde(skip)]
+    pub(super) is_over_doubt: bool,
     /// What `latest` leads to now, and after this run.
     pub(super) before: Option<Digest>,
     pub(super) after: Option<Digest>,

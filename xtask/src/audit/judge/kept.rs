@@ -110,13 +110,12 @@ fn record(
             let why = "has no release record, and other versions have one".to_owned();
             return all.has_records().then(|| (why, adopt(version)));
         }
-        Recorded::Doubted(why) => {
-            let why = printable::short(why);
+        Recorded::Doubted(doubt) => {
+            let why = printable::short(&doubt.why);
             return Some((
                 format!("has a record that is not believed: {why}"),
                 format!(
-                    "find out who wrote it (`crane manifest {place}`); delete that tag in the registry, \
-                     then {}",
+                    "find out who wrote it (`crane manifest {place}`); {}, whatever is there",
                     adopt(version)
                 ),
             ));

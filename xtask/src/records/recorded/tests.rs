@@ -22,7 +22,7 @@ fn the_highest_sequence_counts_wherever_it_is() {
     use ReleaseState::{Released, Restored, Withdrawn};
     let believed = |state, sequence| Recorded::Believed(record(state, sequence));
     let displaced = |state, sequence| Recorded::Displaced(record(state, sequence));
-    let doubted = || Recorded::Doubted("forged".to_owned());
+    let doubted = || Recorded::doubted("forged");
     for (tagged, attached, want) in [
         (Recorded::Absent, vec![], Recorded::Absent),
         (believed(Released, 1), vec![], believed(Released, 1)),
@@ -69,7 +69,15 @@ fn the_highest_sequence_counts_wherever_it_is() {
             vec![(Withdrawn, 1), (Released, 1)],
             displaced(Withdrawn, 1),
         ),
-        (doubted(), vec![(Released, 1)], doubted()),
+        (doubted(), vec![], doubted()),
+        (
+            doubted(),
+            vec![(Withdrawn, 2), (Released, 1)],
+            Recorded::Doubted(Doubt {
+                last: Some(Box::new(record(Withdrawn, 2))),
+                ..Doubt::new("forged")
+            }),
+        ),
     ] {
         let records = attached
             .iter()
@@ -93,7 +101,7 @@ fn only_stable_versions_that_count_are_the_highest() {
         one("3.0.0", of(ReleaseState::Withdrawn)),
         one("2.3.0-rc.1", of(ReleaseState::Released)),
         one("2.2.0", Recorded::Absent),
-        one("2.1.0", Recorded::Doubted("forged".to_owned())),
+        one("2.1.0", Recorded::doubted("forged")),
         one("1.0.0", of(ReleaseState::Released)),
         one("2.0.0", of(ReleaseState::Restored)),
     ];

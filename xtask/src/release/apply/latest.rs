@@ -106,7 +106,8 @@ impl Apply<'_> {
 
     fn now(&self, target: &Destination) -> anyhow::Result<PublishedVersions> {
         let version = &self.plan().version;
-        let versions = || observe::versions(self.release, target, version);
+        let image = Some(&self.plan().digest);
+        let versions = || observe::versions(self.release, target, version, image);
         self.release.retry.run(versions)
     }
 

@@ -98,6 +98,7 @@ impl<'a> Apply<'a> {
             to: ReleaseState::Withdrawn,
             sequence: record.sequence,
             reason: record.reason.clone(),
+            is_over_doubt: false,
             before: record.latest.before.clone(),
             after: record.latest.after.clone(),
             why: String::new(),
@@ -192,6 +193,7 @@ impl<'a> Apply<'a> {
                 before: step.before.clone(),
                 after: step.after.clone(),
             },
+            is_over_doubt: step.is_over_doubt,
             beside: Vec::new(),
         })
     }

@@ -3,7 +3,7 @@
 use super::super::facts::{PublishedVersions, ReleaseFacts};
 use super::super::step::{RecordStep, ReleasePlan, StepKind, TagStep};
 use super::finish::{STATUS, finish, image};
-use super::record::{again, doubted, next, other_digest};
+use super::record::{again, next, other_digest, over};
 use crate::oci::Digest;
 use crate::proof::ReleaseState;
 use crate::records::Recorded;
@@ -39,7 +39,10 @@ pub(crate) fn adopt(facts: &ReleaseFacts) -> Result<ReleasePlan, Vec<Refusal>> {
 fn stays(published: &PublishedVersions) -> String {
     match published.standing.recorded.believed() {
         Some(record) => format!("recorded already: {} ({})", record.state, record.time),
-        None => "published without a record".to_owned(),
+        None if published.standing.recorded == Recorded::Absent => {
+            "published without a record".to_owned()
+        }
+        None => "its record is not believed".to_owned(),
     }
 }
 
@@ -59,7 +62,7 @@ fn record(
         Some(_) => {}
     }
     match &published.standing.recorded {
-        Recorded::Doubted(why) => Err(doubted(version, published, why)),
+        Recorded::Doubted(doubt) => over(version, digest, published, doubt, None).map(Some),
         Recorded::Believed(record) | Recorded::Displaced(record) if record.digest != *digest => {
             Err(other_digest(version, digest, published, record))
         }

@@ -4,7 +4,7 @@ use super::super::facts::{Authority, LatestPolicy, PublishedVersions, ReleaseFac
 use super::super::step::RecordStep;
 use crate::oci::Digest;
 use crate::proof::{ReleaseRecord, ReleaseState};
-use crate::records::Recorded;
+use crate::records::{Doubt, Recorded};
 use crate::refusal::Refusal;
 use crate::version::Version;
 
@@ -23,7 +23,7 @@ pub(super) fn released(
     let wish = facts.wish;
     let first = facts.published.first().unwrap_or(published);
     let record = match &published.standing.recorded {
-        Recorded::Doubted(why) => return Err(doubted(version, published, why)),
+        Recorded::Doubted(doubt) => return Err(doubted(version, published, &doubt.why)),
         Recorded::Believed(record) | Recorded::Displaced(record) => Some(record),
         Recorded::Absent => None,
     };
@@ -93,8 +93,17 @@ pub(super) fn next(
 ) -> Result<RecordStep, Refusal> {
     let sequence = record.map_or(0, |record| record.sequence);
     if sequence >= HIGHEST {
-        let why = format!("its sequence is {sequence}");
-        return Err(doubted(version, published, &why));
+        let tag = published.reference(&format!("state-v{version}"));
+        return Err(Refusal::new(
+            format!(
+                "the record of `v{version}` in `{tag}` is not believed: its sequence is {sequence}"
+            ),
+            format!(
+                "whoever signed it has lied: take that key out of the `proof` settings (docs/proof.md), then \
+                 {}",
+                adopt(version)
+            ),
+        ));
     }
     Ok(RecordStep {
         repository: published.repository.clone(),
@@ -104,6 +113,7 @@ pub(super) fn next(
         to,
         sequence: sequence + 1,
         reason: None,
+        is_over_doubt: false,
         before: published.at().cloned(),
         after: None,
         why: String::new(),
@@ -113,13 +123,46 @@ pub(super) fn next(
 /// The refusal over a record that is not believed.
 pub(super) fn doubted(version: &Version, published: &PublishedVersions, why: &str) -> Refusal {
     let tag = published.reference(&format!("state-v{version}"));
+    let remedy = if published.tag().is_some() {
+        format!("then {}", adopt(version))
+    } else {
+        "if it is nobody's, delete that tag in the registry and run this again".to_owned()
+    };
     Refusal::new(
         format!("the record of `v{version}` in `{tag}` is not believed: {why}"),
-        format!(
-            "find out who wrote it (`crane manifest {tag}`); if it is nobody's, delete that tag in the \
-             registry and run this again"
-        ),
+        format!("find out who wrote it (`crane manifest {tag}`); {remedy}"),
     )
+}
+
+fn adopt(version: &Version) -> String {
+    format!(
+        "`cargo xtask release --adopt --version {version}` verifies the version and writes another record over it"
+    )
+}
+
+/// The record that takes the place of one that is not believed. It goes on from what is believed, or else from
+/// what that one says; its reason is given where there is none.
+pub(super) fn over(
+    version: &Version,
+    digest: &Digest,
+    published: &PublishedVersions,
+    doubt: &Doubt,
+    to: Option<ReleaseState>,
+) -> Result<RecordStep, Refusal> {
+    let said = doubt.said();
+    if let Some(other) = said.filter(|said| said.digest != *digest) {
+        return Err(other_digest(version, digest, published, other));
+    }
+    let to = to.or(said.map(|said| said.state));
+    let to = to.unwrap_or(ReleaseState::Released);
+    let step = next(version, digest, published, doubt.last.as_deref(), to)?;
+    Ok(RecordStep {
+        reason: said.and_then(|said| said.reason.clone()),
+        is_over_doubt: true,
+        after: step.before.clone(),
+        why: format!("the record under its tag is not believed: {}", doubt.why),
+        ..step
+    })
 }
 
 pub(super) fn other_digest(
@@ -172,13 +215,19 @@ fn of_repository(published: &PublishedVersions) -> Vec<String> {
             published.repository
         ));
     }
-    let doubted = others.iter().filter_map(|one| match &one.recorded {
-        Recorded::Doubted(why) => Some(format!(
-            "the record of `v{}` in `{}` is not believed, so it does not count: {why}",
-            one.version, published.repository
-        )),
+    let mut doubted = others.iter().filter_map(|one| match &one.recorded {
+        Recorded::Doubted(doubt) => Some((&one.version, &doubt.why)),
         _ => None,
     });
-    notes.extend(doubted);
+    if let Some((version, why)) = doubted.next() {
+        let more = match doubted.count() {
+            0 => String::new(),
+            more => format!("; nor are those of {more} more versions"),
+        };
+        notes.push(format!(
+            "the record of `v{version}` in `{}` is not believed, so it does not count: {why}{more}",
+            published.repository
+        ));
+    }
     notes
 }

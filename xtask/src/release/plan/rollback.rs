@@ -3,7 +3,7 @@
 use super::super::facts::{PublishedVersions, ReleaseFacts};
 use super::super::step::{RecordStep, ReleasePlan, StepKind, TagStep};
 use super::finish::{STATUS, finish, image};
-use super::record::{again, doubted, next};
+use super::record::{again, doubted, next, over};
 use crate::oci::Digest;
 use crate::proof::{ReleaseRecord, ReleaseState};
 use crate::records::{Recorded, RecordedVersion};
@@ -135,7 +135,19 @@ fn withdrawal(
     aim: &RollbackAim,
 ) -> Result<Option<RecordStep>, Refusal> {
     let record = match &one.recorded {
-        Recorded::Doubted(why) => return Err(doubted(&one.version, published, why)),
+        // Taking a version back needs nobody's word for what it was.
+        Recorded::Doubted(doubt) => {
+            let Some(at) = at else {
+                return Ok(None);
+            };
+            let to = Some(ReleaseState::Withdrawn);
+            let step = over(&one.version, at, published, doubt, to)?;
+            return Ok(Some(RecordStep {
+                reason: Some(aim.reason.clone()),
+                after: Some(digest.clone()),
+                ..step
+            }));
+        }
         Recorded::Believed(record) | Recorded::Displaced(record) => Some(record),
         Recorded::Absent => None,
     };
@@ -167,8 +179,8 @@ fn target(
     published: &PublishedVersions,
 ) -> Result<Option<RecordStep>, Refusal> {
     let recorded = &published.standing.recorded;
-    if let Recorded::Doubted(why) = recorded {
-        return Err(doubted(version, published, why));
+    if let Recorded::Doubted(doubt) = recorded {
+        return Err(doubted(version, published, &doubt.why));
     }
     let name = published.reference(&format!("v{version}"));
     let Some(record) = recorded.believed() else {

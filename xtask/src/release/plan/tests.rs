@@ -13,7 +13,7 @@ use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::proof::{LatestMove, ReleaseRecord, ReleaseState};
 use crate::published::{Latest, Standing, Wanted};
-use crate::records::{Recorded, RecordedVersion};
+use crate::records::{Doubt, Recorded, RecordedVersion};
 use crate::refusal::Refusal;
 use crate::version::Version;
 

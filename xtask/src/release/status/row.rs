@@ -128,7 +128,7 @@ impl VersionRow {
         }
         let record = match &read.newest {
             Recorded::Absent => return,
-            Recorded::Doubted(why) => return self.doubt(why),
+            Recorded::Doubted(doubt) => return self.doubt(&doubt.why),
             Recorded::Believed(record) | Recorded::Displaced(record) => record,
         };
         self.state = record.state.into();

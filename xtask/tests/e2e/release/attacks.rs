@@ -1,5 +1,7 @@
 //! Images that were made to be taken for others, and labels that a terminal or GitHub's runner would obey.
 
+mod records;
+
 use std::fs;
 
 use serde_json::{Value, json};

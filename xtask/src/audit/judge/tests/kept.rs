@@ -51,10 +51,7 @@ fn a_record_that_is_missing_is_a_note_until_there_are_some() {
 #[test]
 fn a_record_says_what_its_tags_say_or_something_is_wrong() {
     let doubted = |facts: &mut AuditedRepository| {
-        facts.recorded(
-            "1.0.0",
-            Recorded::Doubted("it is not\n\u{1b}[2J signed".to_owned()),
-        );
+        facts.recorded("1.0.0", Recorded::doubted("it is not\n\u{1b}[2J signed"));
     };
     only(
         &found(doubted),
@@ -134,7 +131,7 @@ fn a_platform_that_nobody_has_proven_is_wrong_unless_nobody_is_to_use_it() {
 fn latest_counts_by_the_records() {
     let all = |facts: &mut AuditedRepository| {
         facts.withdraw("1.0.0");
-        facts.recorded("2.0.0", Recorded::Doubted("x".to_owned()));
+        facts.recorded("2.0.0", Recorded::doubted("x"));
     };
     let doubted = found(all);
     assert_eq!(doubted.len(), 2, "{doubted:?}");

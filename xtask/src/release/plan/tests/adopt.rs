@@ -47,8 +47,11 @@ fn only_what_is_published_is_adopted() {
         ("and in the first repository", |facts| {
             facts.published[0].standing.tag = Some(digest("other"));
         }),
-        ("is not believed: forged", |facts| {
-            facts.published[0].standing.recorded = Recorded::Doubted("forged".to_owned());
+        ("recorded with another digest", |facts| {
+            facts.published[0].standing.recorded = Recorded::Doubted(Doubt {
+                claim: Some(Box::new(record("1.2.3", ReleaseState::Released))),
+                ..Doubt::new("it is of another image")
+            });
         }),
         ("recorded with another digest", |facts| {
             let theirs = record("1.2.3", ReleaseState::Released);
@@ -64,5 +67,42 @@ fn only_what_is_published_is_adopted() {
         let refused = adopt(&facts).unwrap_err();
         assert_eq!(refused.len(), 1, "{part}: {refused:?}");
         assert!(refused[0].why.contains(part), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_record_that_nobody_believes_is_written_over_and_a_withdrawal_is_kept() {
+    use ReleaseState::{Released, Withdrawn};
+    let one = |state, sequence| {
+        Some(Box::new(ReleaseRecord {
+            digest: digest("ours"),
+            sequence,
+            ..record("1.2.3", state)
+        }))
+    };
+    for (claim, last, want) in [
+        (None, None, "none released 1"),
+        (one(Released, 9), None, "none released 1"),
+        (one(Withdrawn, 9), None, "none withdrawn 1"),
+        // What is believed says more.
+        (one(Released, 9), one(Withdrawn, 2), "withdrawn withdrawn 3"),
+        (one(Withdrawn, 9), one(Released, 1), "released released 2"),
+        // Nobody's sequence counts.
+        (one(Released, 1 << 50), None, "none released 1"),
+    ] {
+        let mut facts = bare();
+        facts.published[0].standing.recorded = Recorded::Doubted(Doubt {
+            claim,
+            last,
+            ..Doubt::new("forged")
+        });
+        let plan = adopt(&facts).unwrap();
+        assert_eq!(recorded(&plan), [format!("agentgate/agent v1.2.3 {want}")]);
+        let step = &plan.records[0];
+        assert!(
+            step.is_over_doubt && step.why.contains("forged"),
+            "{step:?}"
+        );
+        assert_eq!(step.reason.is_some(), step.to == Withdrawn);
     }
 }

@@ -110,7 +110,7 @@ fn what_does_not_count_keeps_no_version_back() {
         (withdrawn(), lower(), moves),
         (vec![unrecorded("2.0.0", Recorded::Absent)], lower(), moves),
         (
-            vec![unrecorded("2.0.0", Recorded::Doubted("x".into()))],
+            vec![unrecorded("2.0.0", Recorded::doubted("x"))],
             None,
             moves,
         ),

@@ -79,7 +79,7 @@ fn a_record_that_is_not_believed_or_not_signed_is_refused() {
     type Change = fn(&mut ReleaseFacts);
     let cases: [(&str, Change); 5] = [
         ("is not believed: forged", |facts| {
-            facts.published[0].standing.recorded = Recorded::Doubted("forged".to_owned());
+            facts.published[0].standing.recorded = Recorded::doubted("forged");
         }),
         ("recorded with another digest", |facts| {
             let theirs = record("1.2.3", ReleaseState::Released);
@@ -127,7 +127,8 @@ fn versions_that_do_not_count_are_named() {
         recorded,
     };
     facts.published[0].standing.others = vec![
-        one("1.2.0", Recorded::Doubted("forged".to_owned())),
+        one("1.2.2", Recorded::doubted("forged")),
+        one("1.2.0", Recorded::doubted("forged again")),
         one("1.1.0", Recorded::Absent),
         one("1.0.0", Recorded::Absent),
     ];
@@ -135,7 +136,10 @@ fn versions_that_do_not_count_are_named() {
     assert_eq!(notes.len(), 2, "{notes:?}");
     for (note, parts) in notes.iter().zip([
         ["no record of `v1.1.0` and 1 more", "--adopt"],
-        ["the record of `v1.2.0`", "forged"],
+        [
+            "the record of `v1.2.2`",
+            "forged; nor are those of 1 more versions",
+        ],
     ]) {
         assert!(parts.iter().all(|part| note.contains(part)), "{note}");
     }

@@ -107,6 +107,18 @@ fn what_was_published_without_a_record_is_withdrawn_by_its_digest() {
 }
 
 #[test]
+fn what_nobody_believes_is_withdrawn_all_the_same() {
+    let mut facts = to_take_back();
+    facts.published[0].standing.others[1].recorded = Recorded::doubted("forged");
+    let plan = rollback(&facts, &aim(false)).unwrap();
+    assert_eq!(recorded(&plan), ["agentgate/agent v2.0.0 none withdrawn 1"]);
+    let step = &plan.records[0];
+    assert!(step.is_over_doubt);
+    assert_eq!(step.reason.as_deref(), Some("it leaks"));
+    assert_eq!(step.after, Some(digest("ours")));
+}
+
+#[test]
 fn each_repository_withdraws_its_own() {
     let mut facts = to_take_back();
     let mut there = facts.published[0].clone();
@@ -163,11 +175,14 @@ fn latest_goes_back_only_to_what_is_published_lower_and_good() {
             facts.published[0].standing.recorded = own(ReleaseState::Withdrawn);
         }),
         ("the record of `v1.2.3`", |facts| {
-            facts.published[0].standing.recorded = Recorded::Doubted("forged".to_owned());
+            facts.published[0].standing.recorded = Recorded::doubted("forged");
         }),
-        ("the record of `v2.0.0`", |facts| {
+        ("v2.0.0` is recorded with another digest", |facts| {
             let others = &mut facts.published[0].standing.others;
-            others[1].recorded = Recorded::Doubted("forged".to_owned());
+            others[1].recorded = Recorded::Doubted(Doubt {
+                claim: Some(Box::new(record("1.9.0", ReleaseState::Released))),
+                ..Doubt::new("it is of another image")
+            });
         }),
         ("and its record says", |facts| {
             let theirs = record("1.2.3", ReleaseState::Released);

@@ -67,7 +67,7 @@ fn a_version_is_what_the_record_that_counts_says() {
             Some("its newest record, 3, is not under `state-v0.2.13`: "),
         ),
         (
-            Recorded::Doubted("it is\u{1b}[2J not\nsigned".to_owned()),
+            Recorded::doubted("it is\u{1b}[2J not\nsigned"),
             State::NotBelieved,
             Some("its record is not believed: it is\\u{1b}[2J not signed"),
         ),

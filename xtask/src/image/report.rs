@@ -44,7 +44,8 @@ impl LastBuild {
             crate::say::out!("{}", report::table(&self.rows()));
             crate::say::out!("{}", sizes::table(&ctx.root, &self.platforms));
             let enter = ctx.testbed.then(|| format!("{} && ", testbed::ENTER));
-            crate::say::errln!("{}", self.next(&enter.unwrap_or_default()));
+            let signs = ctx.settings.signing.is_some();
+            crate::say::errln!("{}", self.next(&enter.unwrap_or_default(), signs));
         }
         github::write_outputs(
             &ctx.exec,
@@ -64,11 +65,12 @@ impl LastBuild {
         self.write(ctx)
     }
 
-    /// What to type next, after `enter`.
-    fn next(&self, enter: &str) -> String {
+    /// What to type next, after `enter`; `signs` says whether the settings have a signature.
+    fn next(&self, enter: &str, signs: bool) -> String {
         match self.references.first() {
             Some(reference) if self.is_pushed => {
-                format!("prove it: {enter}cargo xtask verify --pull {reference}")
+                let sign = if signs { " --sign" } else { "" };
+                format!("prove it: {enter}cargo xtask verify{sign} --pull {reference}")
             }
             Some(reference) => format!("try it: {enter}docker run --rm -it {reference} bash"),
             None => String::new(),

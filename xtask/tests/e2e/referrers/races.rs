@@ -9,7 +9,7 @@ use super::scene::{Scene, TYPE};
 use crate::common::Ran;
 
 /// How often both write without anybody's help.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 3;
 
 /// cosign reads the list, we attach, and cosign writes what it has read: it says 0, and ours is lost.
 #[test]

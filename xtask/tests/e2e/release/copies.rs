@@ -136,6 +136,7 @@ fn what_another_repository_has_already_is_never_overwritten() {
 }
 
 #[test]
+#[ignore = "a release and a rollback meet the same faults: `cargo xtask test --all`"]
 fn a_copy_that_fails_anywhere_is_finished_by_the_next_run() {
     let releases = Releases::new();
     releases.prepare("1.0.0");

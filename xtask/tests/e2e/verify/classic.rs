@@ -86,6 +86,7 @@ fn receipt(report: &Value) -> Value {
 }
 
 #[test]
+#[ignore = "starts an engine of its own and verifies a whole image: `cargo xtask test --all`"]
 fn what_a_registry_has_is_proven_by_an_engine_that_keeps_no_manifest() {
     let Some(engine) = Engine::start() else {
         println!("NOT RUN: the test bed's `dockerd` is not here");

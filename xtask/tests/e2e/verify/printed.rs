@@ -103,6 +103,7 @@ fn a_hostile_image_is_shown_and_never_obeyed() {
 }
 
 #[test]
+#[ignore = "the same as the test above, on a terminal: `cargo xtask test --all`"]
 fn a_terminal_shows_a_hostile_image_as_text() {
     let hostile = hostile();
     let receipts = tempfile::tempdir().unwrap();

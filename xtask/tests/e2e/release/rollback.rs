@@ -198,7 +198,7 @@ fn a_fault_at_any_request_leaves_latest_where_it_was_or_back() {
     releases.rollback(&[]).succeeded();
     let requests = releases.proxy.requests().len();
     assert!(requests > 20, "{requests}");
-    let step = if super::faults::is_all() { 1 } else { 11 };
+    let step = if super::faults::is_all() { 1 } else { 19 };
     for number in (0..requests).step_by(step) {
         releases.proxy.reset(When::Never);
         releases.run(&["--latest", "require"]).succeeded();

@@ -8,7 +8,9 @@ use crate::platform::Platform;
 use crate::proof::{Bundle, ProofWanted, Trust, VERIFICATION, unmet};
 use crate::referrers::{self, Content};
 use crate::registry::Puller;
-use crate::verify::{self, Claim, ReleaseImage, Seen, Unproven, bundle_file, read_bundle};
+use crate::verify::{
+    self, Claim, ReleaseImage, Seen, Unproven, bundle_file, read_bundle, receipt_file,
+};
 
 /// How many reasons against the proofs of one platform are given.
 const MOST_REASONS: usize = 3;
@@ -171,7 +173,7 @@ impl Proofs<'_> {
     ) -> anyhow::Result<Vec<(Platform, Result<Candidate, String>)>> {
         let mut found = Vec::new();
         for (platform, manifest) in left {
-            let file = bundle_file(self.folder, &image.digest, *platform);
+            let file = bundle_file(&receipt_file(self.folder, &image.digest, *platform));
             let name = file.display();
             let candidate = match read_bundle(&file) {
                 Err(error) => Err(format!("{error:#}")),

@@ -43,7 +43,6 @@ use crate::ctx::Ctx;
 use crate::git;
 use crate::proof::{Signer, Trust, check_reason};
 use crate::records::Records;
-use crate::refusal::Refusal;
 use crate::retry::Retry;
 use crate::settings::Signing;
 use crate::stop::Stop;
@@ -270,17 +269,13 @@ impl Args {
 
     /// What signs, when a signature is asked for. Adds a refusal to `source` when nothing does.
     fn signing(&self, ctx: &Ctx, source: &mut Source) -> Option<Signing> {
-        match &self.sign {
-            Some(Some(key)) => Some(Signing::Key(key.clone())),
-            Some(None) if ctx.settings.signing.is_none() => {
-                source.refusals.push(Refusal::new(
-                    "a signature is asked for, and there is no key",
-                    "`--sign=KEY`, or `signing` under `[workspace.metadata.image]` in Cargo.toml",
-                ));
-                None
-            }
-            Some(None) | None => ctx.settings.signing.clone(),
-        }
+        let Some(asked) = &self.sign else {
+            return ctx.settings.signing.clone();
+        };
+        let signing = ctx.settings.signing_by(asked.as_deref());
+        signing
+            .map_err(|refusal| source.refusals.push(refusal))
+            .ok()
     }
 
     /// The GitHub Release, when one is asked for. Adds a refusal to `source` when it cannot be made.

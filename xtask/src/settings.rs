@@ -18,6 +18,7 @@ use self::packages::Packages;
 pub(crate) use self::proof::ProofSettings;
 use crate::platform::Platform;
 use crate::reference::Repository;
+use crate::refusal::Refusal;
 
 /// The image's settings, from the workspace's `Cargo.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -55,6 +56,20 @@ pub struct Settings {
     /// The version being worked on: `[workspace.package] version`.
     #[serde(skip)]
     pub version: String,
+}
+
+impl Settings {
+    /// What signs where a signature is asked for: by the key that the command line names, or else as the
+    /// settings say.
+    pub fn signing_by(&self, key: Option<&str>) -> Result<Signing, Refusal> {
+        let named = key.map(|key| Signing::Key(key.to_owned()));
+        named.or_else(|| self.signing.clone()).ok_or_else(|| {
+            Refusal::new(
+                "a signature is asked for, and there is no key to sign with",
+                "`--sign=KEY`, or `signing` under `[workspace.metadata.image]` in Cargo.toml",
+            )
+        })
+    }
 }
 
 /// What cosign signs with.

@@ -2,6 +2,7 @@
 
 use crate::oci::Digest;
 use crate::platform::Platform;
+use crate::proof::ReleaseRecord;
 use crate::version;
 
 /// What a tag is for.
@@ -27,9 +28,7 @@ impl Kind {
         if version::of_tag(name).is_some() || ["latest", "dev"].contains(&name) {
             return Kind::Root;
         }
-        if let Some(version) = name.strip_prefix("state-")
-            && version::of_tag(version).is_some()
-        {
+        if ReleaseRecord::version_of(name).is_some() {
             return Kind::Record;
         }
         if is_build(name) {

@@ -154,7 +154,7 @@ impl Prover<'_> {
     }
 
     /// Signs the receipt, if it is to be signed; or says why it must not be. `has_run` says whether the engine
-    /// has told what it ran.
+    /// has named the image that it ran.
     fn sign(
         &self,
         receipt: &Receipt,

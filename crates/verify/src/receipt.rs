@@ -107,7 +107,7 @@ impl Receipt {
     /// Writes the receipt below `folder`, atomically. A bundle that signs an older one is removed first.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<PathBuf> {
         let path = self.path(folder)?;
-        remove(&bundle_file(&path))?;
+        remove(&verify::bundle_file(&path))?;
         let failed = || {
             format!(
                 "failed to write the receipt `{}`; hint: `--receipt-dir DIR` writes it elsewhere",
@@ -143,11 +143,6 @@ impl Receipt {
         );
         serde_json::from_value(value).map_err(|error| anyhow::anyhow!("{error}; {HINT}"))
     }
-}
-
-/// Where the bundle is that signs a receipt.
-pub(crate) fn bundle_file(receipt: &Path) -> PathBuf {
-    receipt.with_extension("sigstore.json")
 }
 
 fn remove(path: &Path) -> anyhow::Result<()> {
@@ -220,7 +215,7 @@ pub(super) mod tests {
         assert_eq!(Receipt::read(&path).unwrap(), receipt);
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o644);
-        let bundle = bundle_file(&path);
+        let bundle = verify::bundle_file(&path);
         assert_eq!(bundle, path.with_file_name("linux-amd64.sigstore.json"));
         fs::write(&bundle, "signs the first").unwrap();
         let again = Receipt {

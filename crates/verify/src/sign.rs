@@ -9,9 +9,10 @@ use xtask::reference::Repository;
 use xtask::refusal::Refusal;
 use xtask::settings::Signing;
 use xtask::stop::Stop;
+use xtask::verify::bundle_file;
 
 use crate::check::Status;
-use crate::receipt::{Execution, Receipt, bundle_file};
+use crate::receipt::{Execution, Receipt};
 use crate::report::is_bad;
 use crate::target::Target;
 
@@ -20,16 +21,7 @@ use crate::target::Target;
 /// Refuses a key or an identity that cannot sign here, or that the settings do not believe: the checks take
 /// minutes, and this comes before them.
 pub(crate) fn signer(ctx: &Ctx, asked: Option<&str>) -> anyhow::Result<Signer> {
-    let signing = match (asked, &ctx.settings.signing) {
-        (Some(key), _) => Signing::Key(key.to_owned()),
-        (None, Some(signing)) => signing.clone(),
-        (None, None) => {
-            return Err(refused(Refusal::new(
-                "a signature is asked for, and there is no key",
-                "`--sign=KEY`, or `signing` under `[workspace.metadata.image]` in Cargo.toml",
-            )));
-        }
-    };
+    let signing = ctx.settings.signing_by(asked).map_err(refused)?;
     let signer = Signer::new(&ctx.exec, &signing)?.map_err(refused)?;
     // Whether an identity is believed is known only from what it has signed.
     if matches!(signing, Signing::Key(_)) {
@@ -73,7 +65,8 @@ pub(crate) fn sign(
     Ok(file)
 }
 
-/// What is signed of a receipt, or why it must not be. `has_run` says whether the engine has told what it ran.
+/// What is signed of a receipt, or why it must not be. `has_run` says whether the engine
+/// has named the image that it ran.
 pub(crate) fn verification(
     receipt: &Receipt,
     has_run: bool,

@@ -9,9 +9,8 @@ use crate::oci::{
     Unclear,
 };
 use crate::printable::Printable;
+use crate::proof::BUNDLE_TYPE;
 
-/// A sigstore bundle, as cosign 3 stores it.
-const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// The annotation of a bundle that says what is signed in it, and its value for a signed statement.
 const CONTENT: (&str, &str) = ("dev.sigstore.bundle.content", "dsse-envelope");
 /// The longest layer, in bytes.
@@ -32,7 +31,7 @@ impl Form {
     /// The `artifactType`, and the media type of the layer.
     pub fn media_type(self) -> &'static str {
         match self {
-            Form::Bundle => BUNDLE,
+            Form::Bundle => BUNDLE_TYPE,
             Form::Statement => IN_TOTO,
         }
     }

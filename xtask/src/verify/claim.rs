@@ -120,9 +120,9 @@ pub fn receipt_file(folder: &Path, digest: &Digest, platform: Platform) -> PathB
         .join(format!("{platform}.json"))
 }
 
-/// The path below `folder` of the bundle that signs that receipt.
-pub fn bundle_file(folder: &Path, digest: &Digest, platform: Platform) -> PathBuf {
-    receipt_file(folder, digest, platform).with_extension("sigstore.json")
+/// The path of the bundle that signs a receipt: beside it.
+pub fn bundle_file(receipt: &Path) -> PathBuf {
+    receipt.with_extension("sigstore.json")
 }
 
 /// Reads a bundle; none where there is no such file.

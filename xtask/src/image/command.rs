@@ -7,6 +7,7 @@ use std::path::Path;
 use super::cache;
 use super::csv::csv_field;
 use super::request::Request;
+use crate::base::Base;
 use crate::platform::{self, Platform};
 
 /// What one build's command line says besides what all of them say.
@@ -41,7 +42,7 @@ impl Line<'_> {
         if let (Some(base), Some(other)) = (&request.base, &other_base) {
             flag(
                 "--build-context",
-                &format!("{}=docker-image://{other}", base.reference),
+                &format!("{}=docker-image://{}", base.reference, other.reference),
             );
         }
         for (name, value) in build_args(request, other_base)? {
@@ -74,7 +75,7 @@ impl Line<'_> {
 /// The build arguments; those of the command line come last and win.
 fn build_args(
     request: &Request,
-    other_base: Option<String>,
+    other_base: Option<Base>,
 ) -> anyhow::Result<Vec<(String, String)>> {
     let (settings, options) = (request.settings(), &request.options);
     let mut all = vec![
@@ -85,10 +86,12 @@ fn build_args(
         // cache would keep the moment that it was built at, and no two builders make the same image.
         ("SOURCE_DATE_EPOCH", request.head.epoch.to_string()),
     ];
-    let base = request.base.as_ref().map(|base| base.name().to_owned());
-    all.extend(other_base.or(base).map(|base| ("IMAGE_BASE", base)));
+    let base = other_base.as_ref().or(request.base.as_ref());
+    all.extend(base.map(|base| ("IMAGE_BASE", base.name().to_owned())));
     let packages = settings.extra_packages.build_arg();
     all.extend(packages.map(|packages| ("EXTRA_PACKAGES", packages)));
+    let day = settings.packages.as_ref().map(ToString::to_string);
+    all.extend(day.map(|day| ("PACKAGES_DAY", day)));
     all.extend(
         request
             .head

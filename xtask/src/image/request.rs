@@ -72,7 +72,7 @@ impl Request<'_> {
     /// The base that `--node` asks for, if it is not the Dockerfile's.
     ///
     /// Fails when the Dockerfile's base does not say its version of Node.js.
-    pub(super) fn other_base(&self) -> anyhow::Result<Option<String>> {
+    pub(super) fn other_base(&self) -> anyhow::Result<Option<Base>> {
         let Some(asked) = &self.options.node else {
             return Ok(None);
         };

@@ -1,6 +1,7 @@
 //! An index with the images that it names, whether a registry or a folder keeps it.
 
 mod annotations;
+mod attest;
 mod broken;
 mod content;
 mod entries;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use serde_json::json;
 
+pub(crate) use self::attest::{NewAttestations, attest};
 use self::broken::broken;
 pub(crate) use self::broken::{Broken, is_broken};
 pub(crate) use self::content::Content;

@@ -1,18 +1,17 @@
 //! The effects of a push, each of which says on failure what was done before it.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, ensure};
 
 use super::dev::{self, Dev};
 use super::plan::{PushPlan, current, difference, goal};
+use crate::image::contents::{self, Contents};
 use crate::image::export::{self, Export, Exported};
 use crate::image::provenance::{self, Provenance};
 use crate::image::request::Request;
 use crate::image::sizes;
 use crate::image_tree::{Content, ImageTree, Sent, join, upload};
 use crate::last_build::{BuiltPlatform, LastBuild, TagState};
-use crate::oci::Digest;
+use crate::packages;
 use crate::published::{TagContent, inspect, objections};
 use crate::registry::{self, Puller, Pusher};
 use crate::stop::Stop;
@@ -65,32 +64,29 @@ impl Publish<'_> {
             self.compare(&tree, published)?;
         }
         let before = self.before()?;
-        let sizes = |unpacked: &BTreeMap<Digest, u64>| -> Vec<BuiltPlatform> {
-            let sizes = |part: &Exported| part.sizes(&wanted.platforms, unpacked, before.as_ref());
+        let sizes = |contents: &Contents| -> Vec<BuiltPlatform> {
+            let sizes = |part: &Exported| part.sizes(&wanted.platforms, contents, before.as_ref());
             exported.iter().flat_map(sizes).collect()
         };
-        let known = export::known(self.request.ctx);
+        let known = contents::known(self.request.ctx);
         if let Some(published) = published {
-            let sizes = sizes(&export::unpacked(&exported, known)?);
+            let sizes = sizes(&contents::read(&exported, known)?);
             return self.finish(published, TagState::Present, sizes);
         }
         if let Some(excess) = sizes::over_budget(&sizes(&known), &self.request.ctx.settings) {
-            let unpacked = export::unpacked(&exported, known)?;
+            let contents = contents::read(&exported, known)?;
             crate::say::err!(
                 "{}",
-                sizes::table(&self.request.ctx.root, &sizes(&unpacked))
+                sizes::table(&self.request.ctx.root, &sizes(&contents))
             );
             return Err(Stop::Refused(format!("nothing was pushed: {excess}")).into());
         }
-        // The table alone needs to know how large layers are unpacked: that neither delays nor ends
-        // the push.
-        let count = || export::unpacked(&exported, known);
-        let (unpacked, sent) = threads::beside(count, || self.send(&exported));
+        // What is in the layers is of interest after them alone: reading it does not delay the push.
+        let read = || contents::read(&exported, known);
+        let (contents, sent) = threads::beside(read, || self.send(&exported));
         let sent = sent?;
-        let sizes = sizes(&unpacked.unwrap_or_else(|why| {
-            crate::say::errln!("note: unpacked sizes are not known: {why:#}");
-            BTreeMap::new()
-        }));
+        let sizes = sizes(&contents.with_context(|| self.not_pushed())?);
+        let tree = self.attach_packages(tree, &sizes)?;
         let (reference, size) = (&wanted.reference, report::bytes(sent.bytes));
         crate::say::errln!(
             "{} blobs ({size}) were pushed, {} were there",
@@ -141,6 +137,26 @@ impl Publish<'_> {
         let layouts = exported.iter().map(|part| &part.layout);
         let parts: Vec<_> = layouts.zip(&contents).collect();
         upload(self.pusher, &parts).with_context(|| self.not_pushed())
+    }
+
+    /// The index with what apk installed beside each image, unless no attestation is wanted. A lone manifest
+    /// has no place for it.
+    fn attach_packages(
+        &self,
+        tree: ImageTree,
+        built: &[BuiltPlatform],
+    ) -> anyhow::Result<ImageTree> {
+        if !tree.is_index() || self.request.options.provenance == Provenance::Off {
+            return Ok(tree);
+        }
+        let repository = self.request.settings().repository.canonical();
+        let attached = packages::attach(&tree, &contents::by_manifest(built), &repository)?;
+        let Some(attached) = attached else {
+            return Ok(tree);
+        };
+        let parts = [(&attached, &attached.content)];
+        upload(self.pusher, &parts).with_context(|| self.not_pushed())?;
+        Ok(attached.tree)
     }
 
     fn not_pushed(&self) -> String {
@@ -204,7 +220,7 @@ impl Publish<'_> {
             export::sizes_of(
                 tree,
                 &wanted.platforms,
-                &export::known(self.request.ctx),
+                &contents::known(self.request.ctx),
                 None,
             )
         } else {

@@ -60,10 +60,8 @@ pub(super) fn read(exported: &[Exported], mut known: Contents) -> anyhow::Result
 pub(super) fn installed(image: &Image, contents: &Contents) -> Option<Vec<Package>> {
     let layers = image.layers().into_iter();
     let contents: Option<Vec<_>> = layers.map(|(digest, _)| contents.get(&digest)).collect();
-    let databases = contents?.into_iter().rev();
-    let last = databases
-        .filter_map(|content| content.packages.clone())
-        .next();
+    let mut databases = contents?.into_iter().rev();
+    let last = databases.find_map(|content| content.packages.clone());
     Some(last.unwrap_or_default())
 }
 

@@ -3,7 +3,8 @@
 use anyhow::{Context as _, ensure};
 
 use super::dev::{self, Dev};
-use super::plan::{PushPlan, current, difference, goal};
+use super::difference::{Installed, difference};
+use super::plan::{PushPlan, current, goal};
 use crate::image::contents::{self, Contents};
 use crate::image::export::{self, Export, Exported};
 use crate::image::provenance::{self, Provenance};
@@ -61,7 +62,7 @@ impl Publish<'_> {
             objections.join("; ")
         );
         if let Some(published) = published {
-            self.compare(&tree, published)?;
+            self.compare(&tree, &exported, published)?;
         }
         let before = self.before()?;
         let sizes = |contents: &Contents| -> Vec<BuiltPlatform> {
@@ -101,7 +102,7 @@ impl Publish<'_> {
                 goal(&found, wanted, false).map_err(Stop::Refused)?;
                 if let TagContent::There(theirs) = found {
                     crate::say::errln!("note: `{reference}` was pushed meanwhile");
-                    self.compare(&tree, &theirs)?;
+                    self.compare(&tree, &exported, &theirs)?;
                     return self.finish(&theirs, TagState::Present, sizes);
                 }
             }
@@ -168,9 +169,18 @@ impl Publish<'_> {
     }
 
     /// What is published stays; what was built must be the same images.
-    fn compare(&self, built: &ImageTree, published: &ImageTree) -> anyhow::Result<()> {
+    fn compare(
+        &self,
+        built: &ImageTree,
+        exported: &[Exported],
+        published: &ImageTree,
+    ) -> anyhow::Result<()> {
         let reference = &self.plan.wanted.reference;
         if let Some(difference) = difference(built, published) {
+            let difference = difference.with_packages(
+                &self.built_packages(built, exported)?,
+                &self.published_packages(published)?,
+            );
             return Err(Stop::Refused(format!(
                 "`{reference}` is published ({}) with other images than were built now: \
                  {}\n  hint: a published tag is never rewritten; {}",
@@ -182,6 +192,43 @@ impl Publish<'_> {
         }
         crate::say::errln!("the same images are published as `{reference}`: nothing was changed");
         Ok(())
+    }
+
+    /// What is installed in what was built, by platform.
+    fn built_packages(
+        &self,
+        built: &ImageTree,
+        exported: &[Exported],
+    ) -> anyhow::Result<Installed> {
+        let contents = contents::read(exported, contents::known(self.request.ctx))?;
+        let images = built.images.iter();
+        let packages = images.filter_map(|image| {
+            let packages = contents::installed(image, &contents)?;
+            Some((image.platform.to_string(), packages))
+        });
+        Ok(packages.collect())
+    }
+
+    /// What is installed in what is published, by platform, as far as it says so.
+    ///
+    /// Fails after a signal alone: the packages explain a difference, they are not one.
+    fn published_packages(&self, published: &ImageTree) -> anyhow::Result<Installed> {
+        let mut all = Installed::new();
+        for image in &published.images {
+            match packages::published(self.puller, published, image) {
+                Ok(packages) => {
+                    all.extend(packages.map(|packages| (image.platform.to_string(), packages)));
+                }
+                Err(why) if why.is::<Stop>() => return Err(why),
+                Err(why) => {
+                    let platform = &image.platform;
+                    crate::say::errln!(
+                        "note: the packages of what is published for `{platform}` are not known: {why:#}"
+                    );
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// Moves `dev`, and says what was done.

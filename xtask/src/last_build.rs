@@ -128,10 +128,11 @@ impl LastBuild {
             .with_context(|| format!("failed to write `{}`", record.display()))
     }
 
-    /// Whether the packages of all its platforms were read.
+    /// Whether the packages of all its platforms were read, where their layers could be had. Older versions
+    /// did not look for them.
     pub(crate) fn knows_packages(&self) -> bool {
         let mut platforms = self.platforms.iter();
-        platforms.all(|platform| platform.packages.is_some())
+        platforms.all(|platform| platform.packages.is_some() || platform.layers.is_empty())
     }
 
     /// The file that keeps it.

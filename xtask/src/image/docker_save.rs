@@ -1,5 +1,5 @@
-//! An image in the engine's store, as `docker save` gives it out: its documents, and how large its
-//! layers are unpacked. Its blobs are kept, so that `verify` reads them without the engine.
+//! An image in the engine's store, as `docker save` gives it out: its documents, and what is in its layers.
+//! Its blobs are kept, so that `verify` reads them without the engine.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -9,12 +9,13 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use tempfile::NamedTempFile;
 
+use super::contents::Contents;
 use crate::blob_folders::Keeper;
 use crate::docker;
 use crate::exec::Exec;
 use crate::image_tree::{ImageTree, ManifestStore};
 use crate::oci::{Descriptor, Digest};
-use crate::unpack;
+use crate::packages::LayerContent;
 
 /// The longest document; what is longer is a layer.
 const DOCUMENT: u64 = 1 << 20;
@@ -24,21 +25,21 @@ const DOCUMENT: u64 = 1 << 20;
 pub(super) struct Saved {
     roots: Vec<Descriptor>,
     documents: BTreeMap<Digest, Vec<u8>>,
-    /// The bytes of the archives within layers.
-    pub(super) unpacked: BTreeMap<Digest, u64>,
+    /// What is in the layers.
+    pub(super) contents: Contents,
 }
 
 impl Saved {
     /// Reads the image, and keeps its blobs in `folder`, and no others; layers that `known` has are not
-    /// unpacked for their size. What cannot be kept is not.
+    /// read for their content. What cannot be kept is not.
     pub(super) fn read(
         exec: &Exec,
         reference: &str,
-        known: BTreeMap<Digest, u64>,
+        known: Contents,
         folder: &Path,
     ) -> anyhow::Result<Saved> {
         let mut saved = Saved {
-            unpacked: known,
+            contents: known,
             ..Saved::default()
         };
         let mut keeper = Keeper::of(folder).ok();
@@ -63,8 +64,8 @@ impl Saved {
 
     fn add(&mut self, digest: Digest, size: u64, stream: &mut dyn Read) -> anyhow::Result<()> {
         if size > DOCUMENT {
-            if let Slot::Vacant(slot) = self.unpacked.entry(digest) {
-                slot.insert(unpack::size(stream)?);
+            if let Slot::Vacant(slot) = self.contents.entry(digest) {
+                slot.insert(LayerContent::read(stream)?);
             }
             return Ok(());
         }
@@ -73,7 +74,8 @@ impl Saved {
         if bytes.starts_with(b"{") {
             self.documents.insert(digest, bytes);
         } else {
-            self.unpacked.insert(digest, unpack::size(&bytes[..])?);
+            self.contents
+                .insert(digest, LayerContent::read(&bytes[..])?);
         }
         Ok(())
     }

@@ -54,16 +54,13 @@ fn one_command_moves_both_locks_and_a_second_says_that_all_is_current() {
     };
     let ran = run(&sandbox, &registry, &["--dry-run"]).succeeded();
     assert!(
-        ran.stdout.contains("moved    nothing: a dry run\n"),
+        ran.stdout.contains("nothing was moved: a dry run\n"),
         "{ran:#?}"
     );
     is_untouched(&sandbox);
 
     let ran = run(&sandbox, &registry, &["claude", "--commit"]).succeeded();
-    assert!(
-        ran.stdout.contains("moved    both locks, committed\n"),
-        "{ran:#?}"
-    );
+    assert!(ran.stdout.contains("\nmoved and committed\n"), "{ran:#?}");
     assert!(
         ran.stderr
             .contains("2.0.11 is passed over: it is 0 days old"),
@@ -107,8 +104,9 @@ fn who_names_a_young_version_gets_it_and_npms_own_rule_holds() {
 
     let ran = run(&sandbox, &registry, &["--claude", "2.0.11"]).succeeded();
     assert!(
-        ran.stderr
-            .contains("note: 2.0.11 is taken, since it is named, although it is 0 days old"),
+        ran.stderr.contains(
+            "note: Claude Code: 2.0.11 is taken, since it is named, although it is 0 days old"
+        ),
         "{ran:#?}"
     );
     assert_eq!(pins(&sandbox), ["2.0.11"; 2]);

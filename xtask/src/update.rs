@@ -1,5 +1,6 @@
-//! `cargo xtask update`: moves what an image is made of to newer versions, and says what is behind. Asks npm and
-//! the registries of the base images; writes files of the workspace, and with `--commit` makes a commit.
+//! `cargo xtask update`: moves what an image is made of to newer versions, and says what is behind. Asks npm, the
+//! registries of the base images, and apk in a container; writes files of the workspace, and with `--commit` makes a
+//! commit.
 //!
 //! Each subject asks, and plans: rows of the table, moves with the lines of the message, whole new files. All files
 //! of a run take their places together, or none.
@@ -11,8 +12,11 @@ mod dockerfile;
 mod files;
 mod image;
 mod node;
+mod packages;
 mod planned;
 mod row;
+mod rust;
+mod setting;
 mod staged;
 
 use std::path::{Path, PathBuf};
@@ -168,9 +172,17 @@ impl Args {
                 (Subject::Claude, _) => claude::plan(ctx, self.claude.as_ref(), scratch)?,
                 (Subject::Node, Some(named)) => node::plan(ctx, &files, named)?,
                 (Subject::Node, None) => node::show(ctx, &files, self.check)?,
+                (Subject::Rust, _) => rust::plan(ctx, &files)?,
                 (Subject::Bases, _) => bases::plan(ctx, &files)?,
+                (Subject::Packages, _) => {
+                    let is_named = !self.check && self.subjects.contains(subject);
+                    packages::plan(ctx, &files, is_named)?
+                }
             };
-            files.put(&planned.files);
+            // The table says what is pinned, and not what would be.
+            if !self.check {
+                files.put(&planned.files);
+            }
             all.extend(planned);
         }
         Ok(all)
@@ -279,7 +291,7 @@ fn check(planned: &Planned, json: bool) -> anyhow::Result<()> {
         .iter()
         .filter_map(|row| Some((&row.what, row.remedy.as_ref()?)));
     let behind: Vec<String> = remedies
-        .map(|(what, remedy)| format!("{what} is behind; hint: {remedy}"))
+        .map(|(what, remedy)| format!("behind: {what}; hint: {remedy}"))
         .collect();
     if !behind.is_empty() {
         return Err(Stop::Behind(behind.join("\n")).into());

@@ -17,8 +17,12 @@ pub(super) enum Subject {
     Claude,
     /// The version of Node.js that the base's tag names, with `--node`
     Node,
+    /// The compiler: the Rust image's tag, `rust-version` and the toolchain
+    Rust,
     /// The digests of the images that the Dockerfile names
     Bases,
+    /// The day whose Alpine packages are installed
+    Packages,
 }
 
 /// What a subject, or all of them, would do.

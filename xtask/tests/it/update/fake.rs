@@ -36,7 +36,7 @@ fn view(integrity: &str, deprecated: &str) -> String {
     json!([version("1.0.0"), version("1.0.1")]).to_string()
 }
 
-fn world() -> Sandbox {
+pub(super) fn world() -> Sandbox {
     let sandbox = sandbox("1.0.0");
     let hash = integrity("1.0.1");
     program(&sandbox, "npm", &NPM.replace("HASH", &hash));

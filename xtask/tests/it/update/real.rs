@@ -179,7 +179,7 @@ fn what_is_behind_is_said_with_an_exit_code_of_its_own() {
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(
         ran.stderr
-            .ends_with("Claude Code is behind; hint: `cargo xtask update claude`\n"),
+            .ends_with("behind: Claude Code; hint: `cargo xtask update claude`\n"),
         "{ran:#?}"
     );
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();

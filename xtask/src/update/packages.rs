@@ -7,9 +7,9 @@ mod apk;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 
-use self::apk::{Newer, Versions};
+use self::apk::Newer;
 use super::files::Files;
 use super::planned::{Move, Planned};
 use super::row::Row;
@@ -19,6 +19,9 @@ use crate::ctx::Ctx;
 use crate::day::Day;
 use crate::exec::Ended;
 use crate::last_build::LastBuild;
+use crate::packages::{self, Package};
+use crate::published::{self, TagContent};
+use crate::registry::Puller;
 use crate::stop::Stop;
 use crate::{ca_bundle, docker, printable};
 
@@ -135,8 +138,7 @@ fn newer(ctx: &Ctx, files: &Files) -> anyhow::Result<Vec<Newer>> {
     crate::say::errln!("asking apk in `{}`", base.name());
     let args = apk::search_args(&base.reference, &installed, bundle.as_deref());
     let offered = said(&docker::within(&ctx.exec, &args, LIMIT)?)?;
-    let offered = apk::offered(&offered, &installed).map_err(anyhow::Error::msg)?;
-    let other = apk::other(&installed, &offered);
+    let other = apk::other(&offered, &installed).map_err(anyhow::Error::msg)?;
     if other.is_empty() {
         return Ok(other);
     }
@@ -145,20 +147,27 @@ fn newer(ctx: &Ctx, files: &Files) -> anyhow::Result<Vec<Newer>> {
     apk::newer(other, &compared).map_err(anyhow::Error::msg)
 }
 
-/// What the last build of this workspace has installed.
-fn installed(ctx: &Ctx) -> anyhow::Result<Versions> {
-    let last = LastBuild::read(ctx)?;
-    let last = last.context("no build of this workspace is recorded; hint: `cargo xtask image`")?;
-    let image = last
-        .references
-        .first()
-        .context("the last build has no name")?;
-    let database = said(&docker::within(
-        &ctx.exec,
-        &apk::database_args(image),
-        LIMIT,
-    )?)?;
-    apk::installed(&database).map_err(anyhow::Error::msg)
+/// What the last build of this workspace has installed, or else the image that is published as `dev`.
+///
+/// The versions are those of the first platform: Alpine builds all of them from one source.
+fn installed(ctx: &Ctx) -> anyhow::Result<Vec<Package>> {
+    let built = LastBuild::read(ctx)?.into_iter();
+    let mut platforms = built.flat_map(|built| built.platforms);
+    if let Some(packages) = platforms.find_map(|platform| platform.packages) {
+        return Ok(packages);
+    }
+    let hint = "hint: `cargo xtask image` records what a build installs";
+    let repository = &ctx.settings.repository;
+    crate::say::errln!("asking for the packages of `{repository}:dev`");
+    let puller = Puller::new(&ctx.exec, repository);
+    let TagContent::There(tree) = published::inspect(&puller, "dev")? else {
+        bail!("no build of this workspace is recorded, and `{repository}:dev` is no image; {hint}");
+    };
+    let image = tree.images.first().context("`dev` has no image")?;
+    let packages = packages::published(&puller, &tree, image)?;
+    packages.with_context(|| {
+        format!("no build of this workspace is recorded, and `dev` does not say it; {hint}")
+    })
 }
 
 /// What a container printed, which ended well.

@@ -32,5 +32,6 @@ mod release;
 mod specification;
 mod tags;
 mod testbed;
+mod update;
 mod verify;
 mod world;

@@ -38,6 +38,8 @@ fn update(sandbox: &Sandbox, registry: &NpmRegistry, args: &[&str]) -> Command {
     command
         .env("HOME", sandbox.path("tmp"))
         .env("npm_config_cache", cache)
+        // npm takes it for its registry, too.
+        .env_remove("HTTPS_PROXY")
         .env("npm_config_registry", &registry.address)
         .env("npm_config_fetch_retries", "0");
     command

@@ -115,7 +115,11 @@ impl Args {
         let scratch = staged.as_ref().map(|staged| &*staged.scratch);
         let planned = self.plan(ctx, &subjects, scratch)?;
         if !planned.unasked.is_empty() {
-            bail!("nothing was moved:\n{}", planned.unasked.join("\n"));
+            bail!(
+                "nothing was moved:\n{}\nhint: name what can be asked, as in `cargo xtask update claude`, to move that \
+                 alone",
+                planned.unasked.join("\n")
+            );
         }
         // Who asked for the end gets it while the tree is whole.
         exec::check()?;

@@ -13,7 +13,7 @@ const PLATFORMS: &str = "--platform=linux/amd64,linux/arm64";
 
 /// Publishes an index of two small images that this word tells from others; its digest.
 fn publish(folder: &Path, reference: &str, word: &str) -> String {
-    let dockerfile = format!("FROM scratch\nCOPY Dockerfile /\nLABEL word={word}\n");
+    let dockerfile = format!("FROM scratch\nCOPY Dockerfile /\nLABEL word={word} of={reference}\n");
     fs::write(folder.join("Dockerfile"), dockerfile).unwrap();
     let metadata = folder.join("metadata.json");
     let mut line = command("docker", folder);

@@ -5,6 +5,7 @@
 
 mod node;
 
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
@@ -59,8 +60,7 @@ impl Bases {
         let mut bases = Bases::default();
         for at in 0..stages.len() {
             let reference = stages[at].image;
-            let is_literal = reference != "scratch" && !reference.contains(['$', '\\']);
-            if before(&stages, at).is_some() || !is_literal {
+            if before(&stages, at).is_some() || !is_literal(reference) {
                 continue;
             }
             let image = Base::parse(reference)?;
@@ -77,6 +77,23 @@ impl Bases {
         }
         Ok(bases)
     }
+}
+
+/// Where a Dockerfile's text names each image in full, in its order: as often as it does.
+pub(crate) fn places(dockerfile: &str) -> Vec<Range<usize>> {
+    let stages = stages(dockerfile);
+    let named = (0..stages.len()).filter(|at| before(&stages, *at).is_none());
+    let images = named.map(|at| stages[at].image);
+    let literal = images.filter(|image| is_literal(image));
+    let start = |image: &str| image.as_ptr() as usize - dockerfile.as_ptr() as usize;
+    literal
+        .map(|image| start(image)..start(image) + image.len())
+        .collect()
+}
+
+/// Whether it is an image, without a variable in its name.
+fn is_literal(image: &str) -> bool {
+    image != "scratch" && !image.contains(['$', '\\'])
 }
 
 /// The stage that a stage is made from; it sees those before it alone, and the nearest of a name.
@@ -174,7 +191,9 @@ struct Stage<'a> {
 /// The stages of a Dockerfile, in order; the bodies of its heredocs are not read.
 fn stages(dockerfile: &str) -> Vec<Stage<'_>> {
     let mut stages = Vec::new();
-    let mut lines = dockerfile.lines();
+    // BuildKit ignores a byte order mark (dependabot/dependabot-core#5118, renovatebot/renovate#30149).
+    let text = dockerfile.strip_prefix('\u{feff}').unwrap_or(dockerfile);
+    let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if let Some(end) = heredoc(line) {
             lines.by_ref().find(|line| line.trim_start() == end);
@@ -240,6 +259,7 @@ mod tests {
             ),
             (format!("FROM {NODE} AS a\nRUN true\nFROM scratch\n"), None),
             (format!("ARG B={NODE}\nFROM ${{B}}\n"), None),
+            (format!("\u{feff}FROM {NODE}\n"), Some(NODE)),
             (String::new(), None),
         ] {
             let said = Bases::of(&dockerfile).unwrap().base;
@@ -262,6 +282,17 @@ mod tests {
         assert_eq!(bases.all[0].digest(), None);
         let digest = bases.all[1].digest().unwrap();
         assert_eq!(digest.hex(), "b".repeat(64));
+    }
+
+    #[test]
+    fn every_literal_image_is_found_where_it_is() {
+        let text = format!(
+            "\u{feff}# FROM a\nfrom --platform=$P {NODE} as Tools\r\nFROM tools AS b\nRUN <<E\nFROM c\nE\n\
+             FROM $X\nFROM scratch\nFROM \\\nd\nFROM rust@sha256:0\nFROM {NODE}"
+        );
+        let places = places(&text).into_iter();
+        let images: Vec<&str> = places.map(|at| &text[at]).collect();
+        assert_eq!(images, [NODE, "rust@sha256:0", NODE]);
     }
 
     #[test]

@@ -5,19 +5,23 @@
 //! Each subject asks, and plans: rows of the table, moves with the lines of the message, whole new files. All files
 //! of a run take their places together, or none.
 
+mod actions;
 mod age;
 mod bases;
 mod claude;
+mod crates;
 mod dockerfile;
 mod files;
 mod image;
 mod node;
 mod packages;
 mod planned;
+mod propose;
 mod row;
 mod rust;
 mod setting;
 mod staged;
+mod summary;
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +38,7 @@ use crate::ctx::Ctx;
 use crate::refusal::Refusal;
 use crate::stop::Stop;
 use crate::version::Version;
-use crate::{exec, git, printable, report};
+use crate::{exec, git, github, printable, report};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,8 +47,10 @@ Examples:
   cargo xtask update                             move everything, and print a commit message
   cargo xtask update --commit                    the same, and commit it
   cargo xtask update bases packages              move these alone
+  cargo xtask update --except actions            move everything else
   cargo xtask update --claude 2.1.332            move Claude Code to this version, also back
   cargo xtask update --node 24                   move to another Node.js, which nothing else does
+  cargo xtask update --propose                   offer HEAD's commit as a pull request
 
 A version of Claude Code that is younger than `minimum-age` days, deprecated, or lacking for an architecture is passed
 over. What cannot be asked is said, and nothing is moved. More: docs/update.md.
@@ -57,6 +63,9 @@ pub struct Args {
     /// What to move [default: everything, or what --claude and --node name]
     #[arg(value_name = "SUBJECT")]
     subjects: Vec<Subject>,
+    /// Everything but this; may be given several times
+    #[arg(long, value_name = "SUBJECT", conflicts_with_all = ["subjects", "claude", "node"])]
+    except: Vec<Subject>,
     /// Say what is pinned, what is the newest and how old it is; change nothing
     #[arg(long, conflicts_with_all = ["claude", "node", "dry_run", "commit"])]
     check: bool,
@@ -72,6 +81,11 @@ pub struct Args {
     /// Make a commit of it, as git is configured, hooks included
     #[arg(long, conflicts_with = "dry_run")]
     commit: bool,
+    /// Write the table to a file as well, in Markdown
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+    #[command(flatten)]
+    propose: propose::Options,
 }
 
 /// What `--check --json` prints.
@@ -103,9 +117,14 @@ impl Args {
         if ctx.testbed {
             crate::testbed::enter(ctx, true)?;
         }
+        if self.propose.is_asked() {
+            return self.propose.run(ctx, self.dry_run);
+        }
         let subjects = self.chosen()?;
         if self.check {
-            return check(&self.plan(ctx, &subjects, None)?, ctx.json);
+            let planned = self.plan(ctx, &subjects, None)?;
+            summary::write(&ctx.exec, &planned.rows, self.summary.as_deref())?;
+            return check(ctx, &planned);
         }
         let staged = if self.dry_run {
             None
@@ -132,6 +151,8 @@ impl Args {
             Some(message) if self.commit => commit(ctx, message, &planned)?,
             _ => false,
         };
+        summary::write(&ctx.exec, &planned.rows, self.summary.as_deref())?;
+        github::write_outputs(&ctx.exec, &[("moved", staged.is_some().to_string())])?;
         show(ctx, planned, staged.is_some(), committed)
     }
 
@@ -157,7 +178,8 @@ impl Args {
             let is_named = |(one, _, is_given): &(Subject, &str, bool)| one == subject && *is_given;
             is_all || self.subjects.contains(subject) || named.iter().any(is_named)
         };
-        Ok(all.filter(is_chosen).collect())
+        let is_left = |subject: &Subject| is_chosen(subject) && !self.except.contains(subject);
+        Ok(all.filter(is_left).collect())
     }
 
     /// Asks and plans for each subject, which sees what those before have planned. `scratch` is a folder for what is
@@ -182,6 +204,8 @@ impl Args {
                     let is_named = !self.check && self.subjects.contains(subject);
                     packages::plan(ctx, &files, is_named)?
                 }
+                (Subject::Crates, _) => crates::plan(ctx, &files)?,
+                (Subject::Actions, _) => actions::plan(ctx, &files)?,
             };
             // The table says what is pinned, and not what would be.
             if !self.check {
@@ -284,9 +308,9 @@ fn commit(ctx: &Ctx, message: &str, planned: &Planned) -> anyhow::Result<bool> {
 }
 
 /// Prints the table, and fails where something is behind or could not be asked.
-fn check(planned: &Planned, json: bool) -> anyhow::Result<()> {
+fn check(ctx: &Ctx, planned: &Planned) -> anyhow::Result<()> {
     let rows = &planned.rows;
-    if json {
+    if ctx.json {
         report::print_json(&Check { schema: 1, rows })?;
     } else {
         crate::say::out!("{}", row::text(rows));
@@ -297,6 +321,8 @@ fn check(planned: &Planned, json: bool) -> anyhow::Result<()> {
     let behind: Vec<String> = remedies
         .map(|(what, remedy)| format!("behind: {what}; hint: {remedy}"))
         .collect();
+    let outputs = [("behind", (!behind.is_empty()).to_string())];
+    github::write_outputs(&ctx.exec, &outputs)?;
     if !behind.is_empty() {
         return Err(Stop::Behind(behind.join("\n")).into());
     }

@@ -23,6 +23,10 @@ pub(super) enum Subject {
     Bases,
     /// The day whose Alpine packages are installed
     Packages,
+    /// The crates that Cargo.lock has, as `cargo update` moves them
+    Crates,
+    /// The actions that the workflows use, within their major versions
+    Actions,
 }
 
 /// What a subject, or all of them, would do.
@@ -90,12 +94,18 @@ impl Planned {
 
     /// The commit's message; none when nothing is moved.
     pub(super) fn message(&self) -> Option<String> {
-        let bodies = self.moves.iter().map(|one| {
-            let about = one.about.as_ref().map(|about| format!(", {about}"));
-            let about = about.unwrap_or_default();
+        // What changes the same is listed together: there may be dozens of crates.
+        let groups = self.moves.chunk_by(|one, next| one.changes == next.changes);
+        let bodies = groups.map(|group| {
+            let lines = group.iter().map(|one| {
+                let about = one.about.as_ref().map(|about| format!(", {about}"));
+                let about = about.unwrap_or_default();
+                format!("{}: {} → {}{about}.\n", one.what, one.from, one.to)
+            });
+            let changes = &group[0].changes;
             format!(
-                "\n{}: {} → {}{about}.\nA rebuild changes {}.\n",
-                one.what, one.from, one.to, one.changes
+                "\n{}A rebuild changes {changes}.\n",
+                lines.collect::<String>()
             )
         });
         let bodies: String = bodies.collect();
@@ -184,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_has_a_paragraph_for_each_move() {
+    fn the_message_has_a_line_for_each_move() {
         let planned = Planned {
             moves: vec![
                 moving(
@@ -200,7 +210,7 @@ mod tests {
         assert_eq!(
             planned.message().unwrap(),
             "Move Claude Code to 1.0.1 and Rust to 1.96.0\n\nClaude Code: 1.0.0 → 1.0.1, published on 2026-11-21.\n\
-             A rebuild changes its layer.\n\nRust: 1.95.0 → 1.96.0.\nA rebuild changes its layer.\n"
+             Rust: 1.95.0 → 1.96.0.\nA rebuild changes its layer.\n"
         );
         assert_eq!(Planned::default().message(), None);
     }

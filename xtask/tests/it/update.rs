@@ -2,9 +2,12 @@
 //! a registry of the test's own (`real`), or by a fake npm that does what a real one rarely does (`fake`); and the
 //! images of a Dockerfile, from an image registry of the test's own (`images`); and all of it in one run (`whole`).
 
+mod actions;
+mod crates;
 mod fake;
 mod images;
 mod npm_registry;
+mod propose;
 mod real;
 mod whole;
 

@@ -36,6 +36,7 @@ mod release;
 pub mod report;
 pub mod retry;
 pub mod say;
+pub mod scanner;
 pub mod settings;
 pub mod stop;
 mod store;

@@ -9,6 +9,7 @@ mod indexes;
 mod killed;
 mod matrix;
 mod printed;
+mod scan;
 mod signed;
 
 use std::path::Path;

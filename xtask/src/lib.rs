@@ -11,6 +11,7 @@ pub mod ca_bundle;
 pub mod claude_lock;
 pub mod completions;
 pub mod ctx;
+pub mod day;
 pub mod docker;
 mod doctor;
 pub mod exec;

@@ -25,7 +25,6 @@ use crate::base::Base;
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::reference::{Repository, check_tag};
 use crate::refusal::Refusal;
 use crate::registry::Puller;
 use crate::stop::Stop;
@@ -328,10 +327,8 @@ fn check(ctx: &Ctx) -> anyhow::Result<()> {
 
 /// The digest that the base's tag leads to now.
 fn base_digest(ctx: &Ctx, base: &Base) -> anyhow::Result<Digest> {
+    let (repository, tag) = base.place()?;
     let name = base.name();
-    let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
-    let repository: Repository = repository.parse().map_err(anyhow::Error::msg)?;
-    check_tag(tag).map_err(anyhow::Error::msg)?;
     crate::say::errln!("asking for `{name}`");
     let digest = Puller::new(&ctx.exec, &repository).digest(tag)?;
     digest.with_context(|| format!("its registry has no `{name}`"))

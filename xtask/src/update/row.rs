@@ -47,12 +47,12 @@ impl Row {
     /// `newest` is the digest that the base's tag leads to now, or why that is not known.
     pub(super) fn base(base: &Base, newest: Result<Digest, String>) -> Row {
         let name = base.name().to_owned();
-        let pinned = base.reference.split_once('@').map(|(_, digest)| digest);
+        let pinned = base.digest();
         let mut row = Row::unknown("base image", base.reference.clone());
         match newest {
             Err(why) => row = row.with_note(format!("its registry could not be asked: {why}")),
             Ok(newest) => {
-                row.is_behind = pinned.map(|pinned| pinned != newest.as_str());
+                row.is_behind = pinned.map(|pinned| *pinned != newest);
                 if row.is_behind == Some(true) {
                     row.changes = "every layer but Claude Code, settings and entrypoint".into();
                     row.remedy = Some(format!("write `{name}@{newest}` into the Dockerfile"));
@@ -134,7 +134,7 @@ mod tests {
             ),
         ] {
             let reference = format!("node:22-alpine{pin}");
-            let row = Row::base(&Base { reference }, found);
+            let row = Row::base(&Base::parse(&reference).unwrap(), found);
             assert_eq!(
                 (row.is_behind, row.remedy.is_some()),
                 (is_behind, is_behind == Some(true))
@@ -142,8 +142,8 @@ mod tests {
             assert!(row.notes.concat().contains(note), "{row:?}");
             assert!(!row.notes.concat().contains("gets no fixes"), "{row:?}");
         }
-        let reference = "node:20-alpine".to_owned();
-        let row = Row::base(&Base { reference }, Err("no route".to_owned()));
+        let base = Base::parse("node:20-alpine").unwrap();
+        let row = Row::base(&base, Err("no route".to_owned()));
         assert!(
             row.notes[1].starts_with("Node.js 20 gets no fixes since 2026-04-21"),
             "{row:?}"

@@ -20,6 +20,7 @@ pub mod github;
 mod image;
 mod image_tree;
 pub mod last_build;
+mod npm;
 pub mod oci;
 pub mod platform;
 pub mod preflight;

@@ -22,6 +22,7 @@ use self::row::Row;
 use self::staged::Staged;
 use self::versions::{Packages, Ripe, days};
 use crate::base::Base;
+use crate::claude_lock::package;
 use crate::ctx::Ctx;
 use crate::oci::Digest;
 use crate::platform::Platform;
@@ -212,7 +213,7 @@ fn observe(ctx: &Ctx, named: Option<&Version>) -> anyhow::Result<(Version, Packa
     ensure!(
         packages.iter().any(|package| !package.builds.is_empty()),
         "npm's registry has no version {range} of Claude Code; hint: `npm view {}` shows what it has",
-        locks::package(Platform::LinuxAmd64)
+        package(Platform::LinuxAmd64)
     );
     Ok((pinned, packages))
 }

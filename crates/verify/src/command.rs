@@ -101,7 +101,8 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         revision: args.revision.as_deref(),
         receipts: &receipts,
         signer: signer.as_ref(),
-        scan: args.scan,
+        scans: args.scan.is_some(),
+        scanner: args.scan.flatten(),
     };
     let platforms = target.subjects.iter().map(|one| prover.prove(one));
     let platforms = platforms.collect::<anyhow::Result<Vec<_>>>();

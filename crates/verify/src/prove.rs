@@ -42,8 +42,10 @@ pub(crate) struct Prover<'a> {
     /// The folder for receipts.
     pub(crate) receipts: &'a Path,
     pub(crate) signer: Option<&'a Signer>,
-    /// Whether to scan for vulnerabilities, and with what.
-    pub(crate) scan: Option<Option<Scanner>>,
+    /// Whether to scan for vulnerabilities.
+    pub(crate) scans: bool,
+    /// The scanner that is asked for; absent for the first on PATH.
+    pub(crate) scanner: Option<Scanner>,
 }
 
 impl Prover<'_> {
@@ -167,9 +169,9 @@ impl Prover<'_> {
         receipt: &Receipt,
         path: &Path,
     ) -> anyhow::Result<Option<Scan>> {
-        let Some(scanner) = self.scan else {
+        if !self.scans {
             return Ok(None);
-        };
+        }
         let (platform, scratch) = (subject.platform, self.ctx.records());
         std::fs::create_dir_all(&scratch)?;
         self.live.note(&format!("scanning {platform}"));
@@ -181,7 +183,7 @@ impl Prover<'_> {
         let save = choice.into_iter().flatten().chain([&*subject.run]);
         let request = ScanRequest {
             exec: &self.ctx.exec,
-            scanner,
+            scanner: self.scanner,
             fail_on: self.ctx.settings.fail_on,
             save: save.collect(),
             config: receipt.config.as_ref(),

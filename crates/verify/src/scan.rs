@@ -137,12 +137,12 @@ fn run(request: &ScanRequest, scanner: Scanner, scan: &mut Scan) -> anyhow::Resu
     }
     let ended = match not_stopped(exec.within(scanner.name(), &args, request.limit))? {
         Ok(ended) => ended,
-        Err(why) => return Ok(unproven(scanner, why)),
+        Err(why) => return Ok(unproven(scanner, &why)),
     };
     let said = String::from_utf8_lossy(&ended.stderr);
     scan.warnings = said::warnings(&said);
     if let Some(why) = trouble(scanner, &ended, &said, request.limit) {
-        return Ok(unproven(scanner, why));
+        return Ok(unproven(scanner, &why));
     }
     let read = read(Path::new(&written)).and_then(|text| {
         let parsed = match scanner {
@@ -154,10 +154,8 @@ fn run(request: &ScanRequest, scanner: Scanner, scan: &mut Scan) -> anyhow::Resu
     let (mut report, text) = match read {
         Ok(read) => read,
         Err(why) => {
-            return Ok(unproven(
-                scanner,
-                format!("its report cannot be read: {why}"),
-            ));
+            let why = format!("its report cannot be read: {why}");
+            return Ok(unproven(scanner, &why));
         }
     };
     let file = report_file(request.receipt, scanner);
@@ -191,7 +189,7 @@ fn concluded(
     judge::judge(report, &wanted)
 }
 
-fn unproven(scanner: Scanner, why: String) -> Judged {
+fn unproven(scanner: Scanner, why: &str) -> Judged {
     Judged::without_verdict(
         Status::Unproven,
         format!("{}: {why}", scanner.name()),

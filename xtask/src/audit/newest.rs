@@ -33,9 +33,11 @@ pub(super) fn add_ages(
         base: None,
         claude: None,
     };
-    match base(ctx, repositories) {
-        Ok(found) => newest.base = found,
-        Err(error) => notes.push(note("the base image", "base.digest", error)?),
+    if let Some(base) = base(ctx, repositories)? {
+        match newest_digest(ctx, &base) {
+            Ok(found) => newest.base = Some((base.name().to_owned(), found)),
+            Err(error) => notes.push(note("the base image", base.name(), error)?),
+        }
     }
     if claude.values().any(Option::is_some) {
         match npm::newest(&ctx.exec) {
@@ -87,25 +89,23 @@ fn claude_versions(
     Ok(versions)
 }
 
-/// The Dockerfile's base, and what its tag leads to, if an image says that it is made from a digest of it. No other
-/// registry is asked: a label may name any.
-fn base(ctx: &Ctx, repositories: &[AuditedRepository]) -> anyhow::Result<Option<(String, Digest)>> {
-    let Some(base) = Base::read(&ctx.root, &ctx.settings.dockerfile, None)? else {
-        return Ok(None);
-    };
-    let name = base.name().to_owned();
+/// The Dockerfile's base, if an image says that it is made from a digest of it. No other registry is asked: a label
+/// may name any.
+fn base(ctx: &Ctx, repositories: &[AuditedRepository]) -> anyhow::Result<Option<Base>> {
+    let base = Base::read(&ctx.root, &ctx.settings.dockerfile, None)?;
     let tags = repositories.iter().flat_map(|facts| &facts.tags);
-    let mut bases = tags
+    let mut named = tags
         .flat_map(|tag| &tag.built)
         .filter_map(|built| built.base());
-    if !bases.any(|asked| asked == name) {
-        return Ok(None);
-    }
+    Ok(base.filter(|base| named.any(|name| name == base.name())))
+}
+
+/// What the base's tag leads to now.
+fn newest_digest(ctx: &Ctx, base: &Base) -> anyhow::Result<Digest> {
     let (repository, tag) = base.place()?;
-    crate::say::errln!("asking for `{name}`");
+    crate::say::errln!("asking for `{}`", base.name());
     let digest = Puller::new(&ctx.exec, &repository).digest(tag)?;
-    let digest = digest.with_context(|| format!("its registry has no `{name}`"))?;
-    Ok(Some((name, digest)))
+    digest.with_context(|| format!("its registry has no `{}`", base.name()))
 }
 
 /// That something is not known; an interruption is no note.

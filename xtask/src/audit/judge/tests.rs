@@ -1,5 +1,6 @@
 //! Made-up repositories, each with one thing wrong.
 
+mod age;
 mod kept;
 
 use super::*;

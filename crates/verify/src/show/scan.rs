@@ -82,7 +82,7 @@ fn notes(scan: &Scan) -> Vec<String> {
             scan.ignored
         ));
     }
-    if scan.fail_on.is_none() {
+    if scan.fail_on.is_none() && scan.is_passed() {
         notes.push("no `fail-on` is set in Cargo.toml: no vulnerability fails the scan".to_owned());
     }
     notes.extend(scan.warnings.iter().map(|said| format!("it warns: {said}")));
@@ -146,6 +146,15 @@ mod tests {
             "{page}"
         );
         assert!(!page.contains('\u{1b}') && !page.contains('\u{7}'));
+    }
+
+    #[test]
+    fn a_pass_without_a_setting_says_that_nothing_could_fail() {
+        let passed = samples::passed(Scanner::Trivy);
+        let note = "note: no `fail-on` is set";
+        assert!(lines(&passed, 4).contains(note));
+        let fail_on = Some(Severity::High);
+        assert!(!lines(&Scan { fail_on, ..passed }, 4).contains(note));
     }
 
     #[test]

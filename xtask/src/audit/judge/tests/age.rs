@@ -72,3 +72,19 @@ fn without_latest_the_highest_version_counts() {
         "{found:?}"
     );
 }
+
+#[test]
+fn a_version_counts_until_it_is_withdrawn() {
+    let two = Version::new(2, 0, 0);
+    let mut facts = good();
+    assert!(facts.kept.counts(&two));
+    facts.withdraw("2.0.0");
+    assert!(!facts.kept.counts(&two));
+    facts.recorded("2.0.0", Recorded::Absent);
+    assert!(!facts.kept.counts(&two));
+    // In a repository without any record each does.
+    for version in ["1.0.0", "2.1.0-rc.1"] {
+        facts.recorded(version, Recorded::Absent);
+    }
+    assert!(facts.kept.counts(&two));
+}

@@ -51,6 +51,9 @@ pub(crate) fn run(args: &Args, ctx: &Ctx) -> anyhow::Result<()> {
             report.sum()
         );
     }
+    if let Some(why) = report.scan_fault() {
+        bail!("{why}");
+    }
     Ok(())
 }
 
@@ -101,6 +104,8 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         revision: args.revision.as_deref(),
         receipts: &receipts,
         signer: signer.as_ref(),
+        scans: args.scan.is_some(),
+        scanner: args.scan.flatten(),
     };
     let platforms = target.subjects.iter().map(|one| prover.prove(one));
     let platforms = platforms.collect::<anyhow::Result<Vec<_>>>();

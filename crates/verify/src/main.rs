@@ -19,6 +19,7 @@ mod report;
 mod rootfs;
 mod run;
 mod sandbox;
+mod scan;
 mod show;
 mod sign;
 mod target;

@@ -20,7 +20,7 @@ impl Exec {
     /// Runs a program to its end, or kills it (and its process group) at the limit.
     ///
     /// Fails when it cannot be started, and after a signal of ours, which kills it as well.
-    pub(crate) fn within(
+    pub fn within(
         &self,
         program: &str,
         args: &[impl AsRef<str>],

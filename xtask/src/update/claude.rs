@@ -16,6 +16,7 @@ use self::plan::Plan;
 use self::versions::{Packages, Ripe};
 use super::planned::{Move, PassedOver, Planned};
 use super::row::Row;
+use crate::claude_lock;
 use crate::ctx::Ctx;
 use crate::platform::Platform;
 use crate::stop::Stop;
@@ -106,7 +107,7 @@ fn ask(ctx: &Ctx, pinned: &Version, named: Option<&Version>) -> anyhow::Result<P
     ensure!(
         packages.iter().any(|package| !package.builds.is_empty()),
         "npm's registry has no version {range} of Claude Code; hint: `npm view {}` shows what it has",
-        locks::package(Platform::LinuxAmd64)
+        claude_lock::package(Platform::LinuxAmd64)
     );
     Ok(packages)
 }

@@ -10,6 +10,7 @@ mod killed;
 mod layers;
 mod matrix;
 mod printed;
+mod scan;
 mod signed;
 
 use std::path::Path;

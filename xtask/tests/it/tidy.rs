@@ -187,8 +187,8 @@ fn only_one_file_starts_docker_one_cosign_one_npm_and_one_gh() {
             );
             let call = format!(".{start}(\"npm\",");
             assert!(
-                !text.contains(&call) || path.ends_with("update/claude/npm.rs"),
-                "{}: use the functions of update/claude/npm.rs",
+                !text.contains(&call) || path.ends_with("src/npm.rs"),
+                "{}: use the functions of npm.rs",
                 path.display()
             );
             let call = format!(".{start}(\"gh\",");

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use crate::claude_lock;
+use crate::claude_lock::{self, package};
 use crate::platform::Platform;
 use crate::refusal::Refusal;
 use crate::stop::Stop;
@@ -17,19 +17,6 @@ pub(super) const FILES: [&str; 2] = ["package.json", "package-lock.json"];
 /// Docker's name of the architecture, which is that of the folder.
 pub(super) fn arch(platform: Platform) -> &'static str {
     platform.as_str().trim_start_matches("linux/")
-}
-
-/// npm's name of it.
-pub(super) fn cpu(platform: Platform) -> &'static str {
-    match platform {
-        Platform::LinuxAmd64 => "x64",
-        Platform::LinuxArm64 => "arm64",
-    }
-}
-
-/// The package with the program.
-pub(super) fn package(platform: Platform) -> String {
-    format!("@anthropic-ai/claude-code-linux-{}-musl", cpu(platform))
 }
 
 /// The version that both locks pin.

@@ -35,6 +35,7 @@ use crate::threads;
 use crate::unpack;
 
 /// The plan of a build into folders.
+#[derive(Clone)]
 pub(super) struct Export {
     /// Of all folders.
     folder: PathBuf,
@@ -43,6 +44,7 @@ pub(super) struct Export {
 }
 
 /// One run of buildx.
+#[derive(Clone)]
 struct Build {
     folder: PathBuf,
     platforms: Vec<Platform>,
@@ -135,6 +137,26 @@ impl Export {
         self.builds.iter().map(|build| build.command.clone())
     }
 
+    /// The same builds, whose last stage and what it is made from (`stages`) come from no cache; without
+    /// their names no stage does.
+    pub(super) fn anew(&self, stages: Option<&[String]>) -> Export {
+        let more = match stages {
+            Some(stages) => vec!["--no-cache-filter".to_owned(), stages.join(",")],
+            None => vec!["--no-cache".to_owned()],
+        };
+        let builds = self.builds.iter().map(|build| {
+            let mut build = build.clone();
+            // The context comes last.
+            let end = build.command.len().saturating_sub(1);
+            build.command.splice(end..end, more.clone());
+            build
+        });
+        Export {
+            builds: builds.collect(),
+            ..self.clone()
+        }
+    }
+
     /// Builds; several nodes build at the same time. The caller holds [`Export::lock`].
     pub(super) fn run(&self, ctx: &Ctx) -> anyhow::Result<Vec<Exported>> {
         let mut layouts = Vec::new();
@@ -222,11 +244,10 @@ fn exported(layout: Layout, steps: BTreeMap<Platform, Steps>) -> anyhow::Result<
 /// The exporter's `rewrite-timestamp` is not needed, as the Dockerfile dates what its steps write;
 /// it would read and write all layers at every export (10 s here, cached or not).
 fn output(folder: &Path, compression: Compression) -> String {
-    let Compression { kind, level } = compression;
     format!(
-        "type=oci,tar=false,{},compression={kind},compression-level={level},\
-         force-compression=true,oci-mediatypes=true",
-        csv_field(&format!("dest={}", folder.display()))
+        "type=oci,tar=false,{},{},oci-mediatypes=true",
+        csv_field(&format!("dest={}", folder.display())),
+        compression.options()
     )
 }
 

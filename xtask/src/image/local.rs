@@ -137,10 +137,12 @@ fn plan(
         // They carry a fresh id, which would give every local build of one commit another digest.
         provenance: NONE,
         sbom: NONE,
-        // After a push the builder has zstd layers, which an engine unpacks under OCI's media types
-        // alone. Asked for zstd, it would take the push's layers of the base, too, and a second build of
-        // one commit be another image. The classic store ignores the option.
-        output: "type=docker,oci-mediatypes=true".to_owned(),
+        // As a push has them, which takes what the builder keeps of this build. An engine unpacks zstd under
+        // OCI's media types alone. The engine's own builder on the classic store ignores both.
+        output: format!(
+            "type=docker,{},oci-mediatypes=true",
+            request.options.compression.options()
+        ),
         metadata_file,
         progress: &request.options.progress,
         no_cache: request.options.no_cache,

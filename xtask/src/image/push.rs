@@ -4,6 +4,7 @@
 //! that, and what is published is what was checked.
 
 mod dev;
+mod layers;
 mod plan;
 mod publish;
 

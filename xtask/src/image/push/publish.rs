@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, ensure};
 
 use super::dev::{self, Dev};
+use super::layers::{self, BaseLayers};
 use super::plan::{PushPlan, current, difference, goal};
+use crate::base::Bases;
 use crate::image::export::{self, Export, Exported};
 use crate::image::provenance::{self, Provenance};
 use crate::image::request::Request;
 use crate::image::sizes;
-use crate::image_tree::{Content, ImageTree, Sent, join, upload};
+use crate::image_tree::{Content, ImageTree, Near, Sent, join, upload};
 use crate::last_build::{BuiltPlatform, LastBuild, TagState};
 use crate::oci::Digest;
 use crate::published::{TagContent, inspect, objections};
@@ -24,6 +26,14 @@ pub(in crate::image) struct Publish<'a> {
     pub(in crate::image) puller: &'a Puller,
     pub(in crate::image) pusher: &'a Pusher,
     pub(in crate::image) plan: &'a PushPlan,
+}
+
+/// What a build has made.
+struct Made {
+    exported: Vec<Exported>,
+    tree: ImageTree,
+    /// None where it cannot be asked for.
+    base: Option<BaseLayers>,
 }
 
 impl Publish<'_> {
@@ -45,15 +55,11 @@ impl Publish<'_> {
     ) -> anyhow::Result<LastBuild> {
         let wanted = &self.plan.wanted;
         let _lock = export.lock()?;
-        let exported = export.run(self.request.ctx)?;
-        let trees: Vec<ImageTree> = exported.iter().map(|part| part.tree.clone()).collect();
-        let tree = match trees.as_slice() {
-            // Who wants no index (AWS Lambda refuses each) gets none, where one manifest is all.
-            [one] if !one.is_index() && self.request.options.provenance == Provenance::Off => {
-                one.clone()
-            }
-            several => join(several)?,
-        };
+        let Made {
+            exported,
+            tree,
+            base,
+        } = self.make(export)?;
         let objections = objections(&tree, wanted);
         ensure!(
             objections.is_empty(),
@@ -85,7 +91,8 @@ impl Publish<'_> {
         // The table alone needs to know how large layers are unpacked: that neither delays nor ends
         // the push.
         let count = || export::unpacked(&exported, known);
-        let (unpacked, sent) = threads::beside(count, || self.send(&exported));
+        let send = || self.send(&exported, base.as_ref());
+        let (unpacked, sent) = threads::beside(count, send);
         let sent = sent?;
         let sizes = sizes(&unpacked.unwrap_or_else(|why| {
             crate::say::errln!("note: unpacked sizes are not known: {why:#}");
@@ -114,6 +121,60 @@ impl Publish<'_> {
         self.finish(&tree, TagState::Pushed, sizes)
     }
 
+    /// Builds, and once more where the builder remembers layers that an empty one would make otherwise.
+    ///
+    /// Fails when even then the layers are not those.
+    fn make(&self, export: &Export) -> anyhow::Result<Made> {
+        let (request, wanted) = (self.request, &self.plan.wanted);
+        let (exec, platforms) = (request.ctx.exec.clone(), &wanted.platforms);
+        let from = request.other_base()?.or(request.base.clone());
+        let ask = move || from.map(|from| BaseLayers::ask(&exec, &from, platforms));
+        let (base, exported) = threads::beside(ask, || export.run(request.ctx));
+        let mut exported = exported?;
+        let base = base.transpose().unwrap_or_else(|why| {
+            crate::say::errln!("note: {why:#}");
+            None
+        });
+        let mut tree = self.whole(&exported)?;
+        let faults = |tree: &ImageTree| {
+            let compression = request.options.compression;
+            layers::faults(tree, platforms, base.as_ref(), compression).join("; ")
+        };
+        let remembered = faults(&tree);
+        if !remembered.is_empty() {
+            crate::say::errln!(
+                "note: the builder remembers layers of another build ({remembered}): their steps are run again"
+            );
+            let (root, dockerfile) = (&request.ctx.root, &request.settings().dockerfile);
+            let stages = Bases::read(root, dockerfile, None)?.last_stages;
+            exported = export.anew(stages.as_deref()).run(request.ctx)?;
+            tree = self.whole(&exported)?;
+            let left = faults(&tree);
+            ensure!(
+                left.is_empty(),
+                "nothing was pushed: what was built has other layers than an empty builder makes, even without \
+                 its cache: {left}; hint: another builder (`--builder NAME`, `--create-builder`)"
+            );
+        }
+        Ok(Made {
+            exported,
+            tree,
+            base,
+        })
+    }
+
+    /// What the parts of a build are together.
+    fn whole(&self, exported: &[Exported]) -> anyhow::Result<ImageTree> {
+        let trees: Vec<ImageTree> = exported.iter().map(|part| part.tree.clone()).collect();
+        match trees.as_slice() {
+            // Who wants no index (AWS Lambda refuses each) gets none, where one manifest is all.
+            [one] if !one.is_index() && self.request.options.provenance == Provenance::Off => {
+                Ok(one.clone())
+            }
+            several => join(several),
+        }
+    }
+
     /// Gives the commit's tag to an index whose manifests the registry has.
     pub(in crate::image) fn tag(&self, tree: &ImageTree) -> anyhow::Result<()> {
         let wanted = &self.plan.wanted;
@@ -133,14 +194,18 @@ impl Publish<'_> {
             .push_manifest(tag, &tree.media_type, &tree.bytes)
     }
 
-    fn send(&self, exported: &[Exported]) -> anyhow::Result<Sent> {
+    fn send(&self, exported: &[Exported], base: Option<&BaseLayers>) -> anyhow::Result<Sent> {
         let mut contents = Vec::new();
         for part in exported {
             contents.push(Content::read(&part.tree.bytes, &part.layout)?);
         }
         let layouts = exported.iter().map(|part| &part.layout);
         let parts: Vec<_> = layouts.zip(&contents).collect();
-        upload(self.pusher, &parts).with_context(|| self.not_pushed())
+        let near = base.map(|base| Near {
+            pusher: self.pusher.clone().copying(&base.repository),
+            blobs: base.digests(),
+        });
+        upload(self.pusher, near.as_ref(), &parts).with_context(|| self.not_pushed())
     }
 
     fn not_pushed(&self) -> String {

@@ -111,7 +111,12 @@ fn fault(image: &Image, base: Option<&[Descriptor]>, compression: Compression) -
     let mut own = layers.iter().enumerate().skip(below);
     own.find_map(|(number, layer)| {
         let (number, is_of) = (number + 1, compression.is_of(&layer.media_type));
-        (!is_of).then(|| format!("layer {number} (`{}`) is compressed otherwise", layer.digest))
+        (!is_of).then(|| {
+            format!(
+                "layer {number} (`{}`) is compressed otherwise",
+                layer.digest
+            )
+        })
     })
 }
 
@@ -151,7 +156,12 @@ mod tests {
         let tree = shelf.image("amd64", "r", "a");
         let mut image = shelf.read(&tree).unwrap().images.remove(0);
         image.entry.manifest.layers = layers.iter().map(|(name, of)| layer(name, of)).collect();
-        let steps = json!(steps.iter().map(|it| json!({"created_by": it})).collect::<Vec<_>>());
+        let steps = json!(
+            steps
+                .iter()
+                .map(|it| json!({"created_by": it}))
+                .collect::<Vec<_>>()
+        );
         image.config.history = serde_json::from_value(steps).unwrap();
         image
     }

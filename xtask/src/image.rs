@@ -2,6 +2,7 @@
 //!
 //! Every build is a run of `docker buildx build`; what it made is kept in `target/xtask/image.json`.
 
+mod bases;
 mod builder;
 mod buildx;
 mod cache;

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
+use super::bases::Sources;
 use super::builder::{self, End};
 use super::cache::{self, slug};
 use super::command::Line;
@@ -71,12 +72,14 @@ pub(super) enum Purpose<'a> {
 impl Export {
     /// Decides a build of `platforms` for a push.
     pub(super) fn plan(request: &Request, platforms: &[Platform]) -> anyhow::Result<Export> {
-        Export::of(request, platforms, Purpose::Push)
+        let sources = Sources::find(request)?;
+        Export::of(request, platforms, &sources, Purpose::Push)
     }
 
     pub(super) fn of(
         request: &Request,
         platforms: &[Platform],
+        sources: &Sources,
         purpose: Purpose,
     ) -> anyhow::Result<Export> {
         let (ctx, options) = (request.ctx, &request.options);
@@ -107,6 +110,7 @@ impl Export {
             let own = folder.join(names.join("_"));
             let metadata_file = own.join("build-metadata.json");
             let line = Line {
+                sources,
                 platforms,
                 provenance: match purpose {
                     Purpose::Push => options.provenance.flag(),

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 
+use super::bases::Sources;
 use super::builder::{self, End};
 use super::command::Line;
 use super::diagnosis::Failed;
@@ -57,7 +58,9 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     request.enter_testbed()?;
     let ctx = request.ctx;
     let plan = |target: Target, folder: &Path| {
-        plan(request, target, &tags, &folder.join("build-metadata.json"))
+        let sources = Sources::find(request)?;
+        let metadata_file = folder.join("build-metadata.json");
+        plan(request, target, &sources, &tags, &metadata_file)
     };
     if request.options.dry_run {
         return plan(examined(request)?, &ctx.records())?.print(ctx.json);
@@ -128,11 +131,13 @@ fn tags(request: &Request) -> Result<Vec<Tag>, Stop> {
 fn plan(
     request: &Request,
     target: Target,
+    sources: &Sources,
     tags: &[Tag],
     metadata_file: &Path,
 ) -> anyhow::Result<LocalPlan> {
     let references: Vec<String> = tags.iter().map(|tag| tag.reference.clone()).collect();
     let line = Line {
+        sources,
         platforms: &target.platforms,
         // They carry a fresh id, which would give every local build of one commit another digest.
         provenance: NONE,

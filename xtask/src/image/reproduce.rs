@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use serde::Serialize;
 
 use self::diff::first_difference;
+use super::bases::Sources;
 use super::export::{Export, Exported, Purpose};
 use super::files::remove_folder;
 use super::request::Request;
@@ -51,10 +52,11 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     }
     platforms.sort_unstable();
     platforms.dedup();
+    let sources = Sources::find(request)?;
     let mut exports = Vec::new();
     for folder in FOLDERS {
         let purpose = Purpose::Compare(folder);
-        exports.push(Export::of(request, &platforms, purpose)?);
+        exports.push(Export::of(request, &platforms, &sources, purpose)?);
     }
     if options.dry_run {
         let revision = request.head.revision_label();

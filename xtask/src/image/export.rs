@@ -24,6 +24,7 @@ use super::request::Request;
 use super::sizes::add_steps;
 use super::steps::{self, Ran};
 use super::{buildx, lock, sbom};
+use crate::base::Base;
 use crate::ctx::Ctx;
 use crate::docker::Docker;
 use crate::github;
@@ -42,6 +43,8 @@ pub(super) struct Export {
     folder: PathBuf,
     builds: Vec<Build>,
     builder: Option<String>,
+    /// By its digest; none where that is not known.
+    base: Option<Base>,
 }
 
 /// One run of buildx.
@@ -134,11 +137,17 @@ impl Export {
             folder,
             builds,
             builder: request.builder().map(str::to_owned),
+            base: sources.base_by_digest(request.bases.base.as_ref()),
         })
     }
 
     pub(super) fn commands(&self) -> impl Iterator<Item = Vec<String>> {
         self.builds.iter().map(|build| build.command.clone())
+    }
+
+    /// The base that is built upon, by its digest; none where that is not known.
+    pub(super) fn base(&self) -> Option<&Base> {
+        self.base.as_ref()
     }
 
     /// The same builds, whose last stage and what it is made from (`stages`) come from no cache; without

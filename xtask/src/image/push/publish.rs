@@ -7,7 +7,6 @@ use anyhow::{Context as _, ensure};
 use super::dev::{self, Dev};
 use super::layers::{self, BaseLayers};
 use super::plan::{PushPlan, current, difference, goal};
-use crate::base::Bases;
 use crate::image::export::{self, Export, Exported};
 use crate::image::provenance::{self, Provenance};
 use crate::image::request::Request;
@@ -127,8 +126,8 @@ impl Publish<'_> {
     fn make(&self, export: &Export) -> anyhow::Result<Made> {
         let (request, wanted) = (self.request, &self.plan.wanted);
         let (exec, platforms) = (request.ctx.exec.clone(), &wanted.platforms);
-        let from = request.other_base()?.or(request.base.clone());
-        let ask = move || from.map(|from| BaseLayers::ask(&exec, &from, platforms));
+        let from = export.base();
+        let ask = move || from.map(|from| BaseLayers::ask(&exec, from, platforms));
         let (base, exported) = threads::beside(ask, || export.run(request.ctx));
         let mut exported = exported?;
         let base = base.transpose().unwrap_or_else(|why| {
@@ -145,9 +144,8 @@ impl Publish<'_> {
             crate::say::errln!(
                 "note: the builder remembers layers of another build ({remembered}): their steps are run again"
             );
-            let (root, dockerfile) = (&request.ctx.root, &request.settings().dockerfile);
-            let stages = Bases::read(root, dockerfile, None)?.last_stages;
-            exported = export.anew(stages.as_deref()).run(request.ctx)?;
+            let stages = request.bases.last_stages.as_deref();
+            exported = export.anew(stages).run(request.ctx)?;
             tree = self.whole(&exported)?;
             let left = faults(&tree);
             ensure!(

@@ -29,8 +29,12 @@ impl Compression {
     /// clients read nothing else, and a base of gzip is not converted by that.
     pub(super) fn options(self) -> String {
         let Compression { kind, level } = self;
-        let is_forced = self.is_forced();
-        format!("compression={kind},compression-level={level},force-compression={is_forced}")
+        let forced = if self.is_forced() {
+            ",force-compression=true"
+        } else {
+            ""
+        };
+        format!("compression={kind},compression-level={level}{forced}")
     }
 
     fn is_forced(self) -> bool {
@@ -96,10 +100,7 @@ mod tests {
         assert_eq!(read("gzip"), ("gzip", 6));
         assert_eq!(read("gzip:1"), ("gzip", 1));
         let options = |text: &str| text.parse::<Compression>().unwrap().options();
-        assert_eq!(
-            options("zstd:9"),
-            "compression=zstd,compression-level=9,force-compression=false"
-        );
+        assert_eq!(options("zstd:9"), "compression=zstd,compression-level=9");
         assert_eq!(
             options("gzip"),
             "compression=gzip,compression-level=6,force-compression=true"

@@ -139,21 +139,22 @@ impl Publish<'_> {
             let compression = request.options.compression;
             layers::faults(tree, platforms, base.as_ref(), compression).join("; ")
         };
-        let remembered = faults(&tree);
-        if !remembered.is_empty() {
+        let mut wrong = faults(&tree);
+        // A builder that remembers nothing would do no better.
+        if !wrong.is_empty() && !request.options.no_cache {
             crate::say::errln!(
-                "note: the builder remembers layers of another build ({remembered}): their steps are run again"
+                "note: the builder remembers layers of another build ({wrong}): their steps are run again"
             );
             let stages = request.bases.last_stages.as_deref();
             exported = export.anew(stages).run(request.ctx)?;
             tree = self.whole(&exported)?;
-            let left = faults(&tree);
-            ensure!(
-                left.is_empty(),
-                "nothing was pushed: what was built has other layers than an empty builder makes, even without \
-                 its cache: {left}; hint: another builder (`--builder NAME`, `--create-builder`)"
-            );
+            wrong = faults(&tree);
         }
+        ensure!(
+            wrong.is_empty(),
+            "nothing was pushed: even without its cache the builder makes other layers than it should: {wrong}; \
+             hint: another builder (`--builder NAME`, `--create-builder`)"
+        );
         Ok(Made {
             exported,
             tree,

@@ -8,6 +8,7 @@ mod buildx;
 mod cache;
 mod command;
 mod compression;
+mod contents;
 mod csv;
 mod diagnosis;
 mod docker_save;

@@ -1,6 +1,7 @@
 //! An index with the images that it names, whether a registry or a folder keeps it.
 
 mod annotations;
+mod attest;
 mod broken;
 mod content;
 mod entries;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use serde_json::json;
 
+pub(crate) use self::attest::{NewAttestations, attest};
 use self::broken::broken;
 pub(crate) use self::broken::{Broken, is_broken};
 pub(crate) use self::content::Content;
@@ -78,6 +80,11 @@ impl Image {
         label.map(String::as_str)
     }
 
+    /// The digest of the base in the image's label; none where the label is empty, or no digest.
+    pub(crate) fn base_digest(&self) -> Option<Digest> {
+        self.config.config.labels.get(BASE_DIGEST)?.parse().ok()
+    }
+
     /// The version in the image's label.
     pub(crate) fn version(&self) -> Option<Version> {
         self.config.config.labels.get(VERSION)?.parse().ok()
@@ -102,6 +109,9 @@ pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
 
 /// The label with the time of that commit.
 pub(crate) const CREATED: &str = "org.opencontainers.image.created";
+
+/// The label with the digest of the index or manifest that an image is built on.
+const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
 /// The label with the version that an image is built as.
 const VERSION: &str = "org.opencontainers.image.version";

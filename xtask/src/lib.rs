@@ -21,6 +21,7 @@ mod image;
 mod image_tree;
 pub mod last_build;
 pub mod oci;
+mod packages;
 pub mod platform;
 pub mod preflight;
 pub mod printable;

@@ -1,5 +1,4 @@
-//! An image in the engine's store, as `docker save` gives it out: its documents, and how large its
-//! layers are unpacked.
+//! An image in the engine's store, as `docker save` gives it out: its documents, and what is in its layers.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -7,11 +6,12 @@ use std::io::Read;
 
 use anyhow::{Context as _, ensure};
 
+use super::contents::Contents;
 use crate::docker;
 use crate::exec::Exec;
 use crate::image_tree::{ImageTree, ManifestStore};
 use crate::oci::{Descriptor, Digest};
-use crate::unpack;
+use crate::packages::LayerContent;
 
 /// The longest document; what is longer is a layer.
 const DOCUMENT: u64 = 1 << 20;
@@ -21,19 +21,15 @@ const DOCUMENT: u64 = 1 << 20;
 pub(super) struct Saved {
     roots: Vec<Descriptor>,
     documents: BTreeMap<Digest, Vec<u8>>,
-    /// The bytes of the archives within layers.
-    pub(super) unpacked: BTreeMap<Digest, u64>,
+    /// What is in the layers.
+    pub(super) contents: Contents,
 }
 
 impl Saved {
-    /// Reads the image; layers that `known` has are not unpacked for their size.
-    pub(super) fn read(
-        exec: &Exec,
-        reference: &str,
-        known: BTreeMap<Digest, u64>,
-    ) -> anyhow::Result<Saved> {
+    /// Reads the image; layers that `known` has are not read again.
+    pub(super) fn read(exec: &Exec, reference: &str, known: Contents) -> anyhow::Result<Saved> {
         let mut saved = Saved {
-            unpacked: known,
+            contents: known,
             ..Saved::default()
         };
         saved.roots = docker::save(exec, &[reference], |digest, size, stream| {
@@ -44,8 +40,8 @@ impl Saved {
 
     fn add(&mut self, digest: Digest, size: u64, stream: &mut dyn Read) -> anyhow::Result<()> {
         if size > DOCUMENT {
-            if let Slot::Vacant(slot) = self.unpacked.entry(digest) {
-                slot.insert(unpack::size(stream)?);
+            if let Slot::Vacant(slot) = self.contents.entry(digest) {
+                slot.insert(LayerContent::read(stream)?);
             }
             return Ok(());
         }
@@ -54,7 +50,8 @@ impl Saved {
         if bytes.starts_with(b"{") {
             self.documents.insert(digest, bytes);
         } else {
-            self.unpacked.insert(digest, unpack::size(&bytes[..])?);
+            self.contents
+                .insert(digest, LayerContent::read(&bytes[..])?);
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use super::builder::{self, End};
 use super::cache::{self, slug};
 use super::command::Line;
 use super::compression::Compression;
+use super::contents::Contents;
 use super::csv::csv_field;
 use super::diagnosis::Failed;
 use super::files::remove_old;
@@ -28,13 +29,11 @@ use crate::base::Base;
 use crate::ctx::Ctx;
 use crate::docker::Docker;
 use crate::github;
-use crate::image_tree::{Blobs as _, Content, Image, ImageTree};
-use crate::last_build::{BuiltPlatform, LastBuild, Steps};
-use crate::oci::Digest;
+use crate::image_tree::{Content, Image, ImageTree};
+use crate::last_build::{BuiltPlatform, Steps};
 use crate::platform::Platform;
 use crate::preflight;
 use crate::threads;
-use crate::unpack;
 
 /// The plan of a build into folders.
 #[derive(Clone)]
@@ -264,22 +263,11 @@ fn output(folder: &Path, compression: Compression) -> String {
     )
 }
 
-/// The bytes of the archives within layers, as far as the last build knew them.
-pub(super) fn known(ctx: &Ctx) -> BTreeMap<Digest, u64> {
-    // Sizes are for people. When the record cannot be read, they are counted again.
-    let last = LastBuild::read(ctx).ok().flatten();
-    let layers = last.into_iter().flat_map(|built| built.platforms);
-    let layers = layers.flat_map(|platform| platform.layers);
-    layers
-        .filter_map(|layer| Some((layer.digest, layer.unpacked?)))
-        .collect()
-}
-
 /// The sizes of a tree's images for `platforms`, compared with those of `before`.
 pub(super) fn sizes_of(
     tree: &ImageTree,
     platforms: &[Platform],
-    unpacked: &BTreeMap<Digest, u64>,
+    contents: &Contents,
     before: Option<&ImageTree>,
 ) -> Vec<BuiltPlatform> {
     let sizes = platforms.iter().filter_map(|&platform| {
@@ -289,35 +277,11 @@ pub(super) fn sizes_of(
         Some(BuiltPlatform::of(
             platform,
             image,
-            unpacked,
+            contents,
             before.as_deref(),
         ))
     });
     sizes.collect()
-}
-
-/// The bytes of the archives within the layers. Those that are not `known` are unpacked and counted.
-pub(super) fn unpacked(
-    exported: &[Exported],
-    mut known: BTreeMap<Digest, u64>,
-) -> anyhow::Result<BTreeMap<Digest, u64>> {
-    let layers = exported.iter().flat_map(|part| {
-        let layers = part.tree.images.iter().flat_map(Image::layers);
-        layers.map(move |(digest, _)| (digest, &part.layout))
-    });
-    let new: BTreeMap<Digest, &Layout> = layers
-        .filter(|(digest, _)| !known.contains_key(digest))
-        .collect();
-    let count = |digest: &Digest, layout: &Layout| -> anyhow::Result<u64> {
-        let size = layout.open(digest).and_then(unpack::size);
-        size.with_context(|| format!("layer `{digest}` cannot be unpacked"))
-    };
-    let counted = new
-        .iter()
-        .map(|(digest, layout)| move || count(digest, layout));
-    let counted = threads::all(counted)?;
-    known.extend(new.into_keys().zip(counted));
-    Ok(known)
 }
 
 impl Exported {
@@ -325,10 +289,10 @@ impl Exported {
     pub(super) fn sizes(
         &self,
         platforms: &[Platform],
-        unpacked: &BTreeMap<Digest, u64>,
+        contents: &Contents,
         before: Option<&ImageTree>,
     ) -> Vec<BuiltPlatform> {
-        let mut sizes = sizes_of(&self.tree, platforms, unpacked, before);
+        let mut sizes = sizes_of(&self.tree, platforms, contents, before);
         add_steps(&mut sizes, &self.steps);
         sizes
     }

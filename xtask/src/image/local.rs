@@ -1,6 +1,5 @@
 //! A build into the engine's own store, for this machine.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -10,6 +9,7 @@ use serde::Serialize;
 use super::bases::Sources;
 use super::builder::{self, End};
 use super::command::Line;
+use super::contents::{self, Contents};
 use super::diagnosis::Failed;
 use super::docker_save::Saved;
 use super::files::{RunFolder, remove_old};
@@ -17,7 +17,7 @@ use super::made::{self, Made};
 use super::provenance::NONE;
 use super::request::Request;
 use super::steps::{self, Ran};
-use super::{buildx, cache, export, lock, sizes};
+use super::{buildx, cache, lock, sizes};
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};
 use crate::last_build::{BuiltPlatform, LastBuild, rounded};
@@ -182,7 +182,7 @@ fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<L
     let ctx = request.ctx;
     note_dirty(&plan.dirty);
     let previous = LastBuild::read(ctx).ok().flatten();
-    let unpacked = export::known(ctx);
+    let known = contents::known(ctx);
     remove_old(&LastBuild::record(ctx))?;
     let start = Instant::now();
     buildx::build(&ctx.exec, &plan.command).map_err(|error| {
@@ -222,11 +222,11 @@ fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<L
         platforms: &platforms,
     };
     let mut platforms = match (&digest, previous) {
-        (Some(_), Some(previous)) if previous.digest == digest => {
+        (Some(_), Some(previous)) if previous.digest == digest && previous.knows_packages() => {
             let platforms = previous.platforms.iter();
             platforms.map(BuiltPlatform::again).collect()
         }
-        (Some(digest), previous) => loaded.layers(ctx, digest, unpacked, previous.as_ref())?,
+        (Some(digest), previous) => loaded.layers(ctx, digest, known, previous.as_ref())?,
         (None, _) => loaded.inspect(ctx)?,
     };
     sizes::add_steps(&mut platforms, &steps);
@@ -267,7 +267,7 @@ impl Loaded<'_> {
         &self,
         ctx: &Ctx,
         digest: &Digest,
-        known: BTreeMap<Digest, u64>,
+        known: Contents,
         previous: Option<&LastBuild>,
     ) -> anyhow::Result<Vec<BuiltPlatform>> {
         match self.measure(ctx, digest, known, previous) {
@@ -287,7 +287,7 @@ impl Loaded<'_> {
         &self,
         ctx: &Ctx,
         digest: &Digest,
-        known: BTreeMap<Digest, u64>,
+        known: Contents,
         previous: Option<&LastBuild>,
     ) -> anyhow::Result<Option<Vec<BuiltPlatform>>> {
         let saved = Saved::read(&ctx.exec, self.reference, known)?;
@@ -304,7 +304,7 @@ impl Loaded<'_> {
             let image = *tree.images_for(platform).first()?;
             let before = before(platform).filter(|layers| !layers.is_empty());
             let before = before.as_deref();
-            Some(BuiltPlatform::of(platform, image, &saved.unpacked, before))
+            Some(BuiltPlatform::of(platform, image, &saved.contents, before))
         });
         Ok(Some(sizes.collect()))
     }

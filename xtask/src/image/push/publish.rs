@@ -82,8 +82,8 @@ impl Publish<'_> {
         }
         // What is in the layers is of interest after them alone: reading it does not delay the push.
         let read = || contents::read(&exported, known);
-        let send = || self.send(&exported, base.as_ref());
-        let (contents, sent) = threads::beside(read, send);
+        let upload = || self.send(&exported, base.as_ref());
+        let (contents, sent) = threads::beside(read, upload);
         let sent = sent?;
         let sizes = sizes(&contents.with_context(|| self.not_pushed())?);
         let tree = self.attach_packages(tree, &sizes)?;

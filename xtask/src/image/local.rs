@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::bases::Sources;
 use super::builder::{self, End};
 use super::command::Line;
+use super::compression::Compression;
 use super::contents::{self, Contents};
 use super::diagnosis::Failed;
 use super::docker_save::Saved;
@@ -100,7 +101,7 @@ fn examined(request: &Request) -> anyhow::Result<Target> {
     let mut platforms = request.options.platform.clone();
     platforms.sort_unstable();
     platforms.dedup();
-    check(&docker, &platforms)?;
+    check(&docker, &platforms, request.options.compression)?;
     if platforms.is_empty() {
         platforms.extend(docker.engine.as_ref().and_then(|engine| engine.platform));
     }
@@ -112,8 +113,12 @@ fn examined(request: &Request) -> anyhow::Result<Target> {
 }
 
 /// Fails with everything that keeps `docker` from building `platforms`.
-fn check(docker: &Docker, platforms: &[Platform]) -> anyhow::Result<()> {
-    let lacks = preflight::lacks(docker, platforms);
+fn check(docker: &Docker, platforms: &[Platform], compression: Compression) -> anyhow::Result<()> {
+    let mut lacks = preflight::lacks(docker, platforms);
+    // An older engine's own builder is said to be too old.
+    if lacks.is_empty() && compression.kind == "zstd" {
+        lacks.extend(preflight::reads_no_zstd(docker));
+    }
     ensure!(lacks.is_empty(), preflight::listed(&lacks));
     Ok(())
 }
@@ -192,7 +197,9 @@ fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<L
             platforms: &plan.platforms,
             has_run,
         };
-        failed.explain(ctx, error, |docker| check(docker, &plan.platforms))
+        let compression = request.options.compression;
+        let judge = |docker: &Docker| check(docker, &plan.platforms, compression);
+        failed.explain(ctx, error, judge)
     })?;
     let seconds = rounded(start.elapsed());
     let text = std::fs::read_to_string(&plan.metadata_file)

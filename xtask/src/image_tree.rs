@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use serde_json::json;
 
-pub(crate) use self::attest::{NewAttestations, attest};
+pub(crate) use self::attest::MadeBlobs;
 use self::broken::broken;
 pub(crate) use self::broken::{Broken, is_broken};
 pub(crate) use self::content::Content;
@@ -21,7 +21,7 @@ pub(crate) use self::entries::IndexEntry;
 pub(crate) use self::media_type::{is_blob, is_image_config, is_layer, is_unspecific};
 pub(crate) use self::upload::{Near, Sent, upload};
 use crate::build_step;
-use crate::oci::{Config, Digest, INDEX, OciPlatform, Step};
+use crate::oci::{Config, Descriptor, Digest, INDEX, OciPlatform, Step};
 use crate::platform::Platform;
 use crate::registry::Puller;
 pub(crate) use crate::store::{Blobs, ManifestStore};
@@ -168,6 +168,16 @@ impl ImageTree {
         images.filter(|image| image.is_for(platform)).collect()
     }
 
+    /// The statements of a type that are attached to the image `digest`.
+    pub(crate) fn statements_of<'a>(
+        &'a self,
+        digest: &'a Digest,
+        predicate_type: &'a str,
+    ) -> impl Iterator<Item = &'a Descriptor> {
+        let entries = self.attestations.iter();
+        entries.flat_map(move |entry| entry.statements_of(digest, predicate_type))
+    }
+
     /// Each image by its platform.
     pub(crate) fn by_platform(&self) -> BTreeMap<String, &Image> {
         let images = self.images.iter();
@@ -253,6 +263,33 @@ pub(crate) fn join(parts: &[ImageTree]) -> anyhow::Result<ImageTree> {
         media_type: INDEX.to_owned(),
         images,
         attestations,
+    })
+}
+
+/// An index with more attestations than before, and what a registry must have for them.
+pub(crate) struct NewAttestations {
+    pub(crate) tree: ImageTree,
+    pub(crate) content: Content,
+    pub(crate) blobs: MadeBlobs,
+}
+
+/// Attaches statements of one type, each to the image whose manifest it is named with. The same statements
+/// make the same index.
+pub(crate) fn attest(
+    tree: &ImageTree,
+    predicate_type: &str,
+    statements: &[(&Digest, Vec<u8>)],
+) -> anyhow::Result<NewAttestations> {
+    let (mut entries, mut blobs) = (Vec::new(), MadeBlobs::default());
+    for (image, statement) in statements {
+        entries.push(attest::entry(image, predicate_type, statement, &mut blobs)?);
+    }
+    let mut part = tree.clone();
+    part.attestations.extend(entries.iter().cloned());
+    Ok(NewAttestations {
+        tree: join(&[part])?,
+        content: Content::of(entries),
+        blobs,
     })
 }
 

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 
-use super::export::Exported;
 use super::layout::Layout;
 use crate::ctx::Ctx;
-use crate::image_tree::{Blobs as _, Image};
+use crate::image_tree::{Blobs as _, Image, ImageTree};
 use crate::last_build::{BuiltPlatform, LastBuild};
 use crate::oci::Digest;
 use crate::packages::{LayerContent, Package};
@@ -35,10 +34,13 @@ pub(super) fn known(ctx: &Ctx) -> Contents {
 }
 
 /// The layers of a build; those that are not `known` are read.
-pub(super) fn read(exported: &[Exported], mut known: Contents) -> anyhow::Result<Contents> {
-    let layers = exported.iter().flat_map(|part| {
-        let layers = part.tree.images.iter().flat_map(Image::layers);
-        layers.map(move |(digest, _)| (digest, &part.layout))
+pub(super) fn read(
+    parts: &[(&ImageTree, &Layout)],
+    mut known: Contents,
+) -> anyhow::Result<Contents> {
+    let layers = parts.iter().flat_map(|(tree, layout)| {
+        let layers = tree.images.iter().flat_map(Image::layers);
+        layers.map(move |(digest, _)| (digest, *layout))
     });
     let new: BTreeMap<Digest, &Layout> = layers
         .filter(|(digest, _)| !known.contains_key(digest))

@@ -15,7 +15,7 @@ use super::builder::{self, End};
 use super::cache::{self, slug};
 use super::command::Line;
 use super::compression::Compression;
-use super::contents::Contents;
+use super::contents::{self, Contents};
 use super::csv::csv_field;
 use super::diagnosis::Failed;
 use super::files::remove_old;
@@ -282,6 +282,12 @@ pub(super) fn sizes_of(
         ))
     });
     sizes.collect()
+}
+
+/// What is in the layers of builds; those that are not `known` are read.
+pub(super) fn contents(exported: &[Exported], known: Contents) -> anyhow::Result<Contents> {
+    let parts = exported.iter().map(|part| (&part.tree, &part.layout));
+    contents::read(&parts.collect::<Vec<_>>(), known)
 }
 
 impl Exported {

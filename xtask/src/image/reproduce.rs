@@ -8,7 +8,7 @@ use serde::Serialize;
 use self::diff::first_difference;
 use super::bases::Sources;
 use super::contents::{self, Contents};
-use super::export::{Export, Exported, Purpose};
+use super::export::{self, Export, Exported, Purpose};
 use super::files::remove_folder;
 use super::request::Request;
 use crate::ctx::Ctx;
@@ -142,7 +142,7 @@ fn compare(
     let layouts = [&first[a].layout, &second[b].layout];
     let difference = first_difference([&one, &other], layouts)?;
     let installed = |image: &Image, build: &[Exported]| -> anyhow::Result<Option<Vec<Package>>> {
-        let contents = contents::read(build, Contents::new())?;
+        let contents = export::contents(build, Contents::new())?;
         Ok(contents::installed(image, &contents))
     };
     let mut moved = None;

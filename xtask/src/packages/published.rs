@@ -40,9 +40,11 @@ fn find<'a>(tree: &'a ImageTree, image: &'a Image) -> anyhow::Result<Option<&'a 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::io::Read as _;
 
-    use super::super::attach;
+    use super::super::attach::attach;
     use super::*;
+    use crate::image_tree::Blobs as _;
     use crate::image_tree::tests::Shelf;
 
     #[test]
@@ -67,12 +69,14 @@ mod tests {
         assert_eq!(found(&tree, 0), None);
         let statement = found(&one.tree, 0).unwrap();
         assert_eq!(found(&one.tree, 1), None);
-        let bytes = &one.blobs[&statement.digest];
-        assert_eq!(statement::parse(bytes, amd64).unwrap(), package("1"));
+        let mut bytes = Vec::new();
+        let mut blob = one.blobs.open(&statement.digest).unwrap();
+        blob.read_to_end(&mut bytes).unwrap();
+        assert_eq!(statement::parse(&bytes, amd64).unwrap(), package("1"));
         // The same packages make the same index; another's statement is not taken for its own.
         let again = attach(&[(amd64.clone(), package("1"))]).unwrap();
         assert_eq!(again.tree.bytes, one.tree.bytes);
-        assert!(statement::parse(bytes, arm64).is_err());
+        assert!(statement::parse(&bytes, arm64).is_err());
 
         // Two that differ: nobody knows which to believe.
         let mut both = one.tree.clone();

@@ -22,6 +22,8 @@ mod emulation;
 mod habits;
 mod health;
 mod hostile;
+mod node;
+mod packages;
 mod pid1;
 mod proof;
 mod prune;

@@ -13,6 +13,7 @@ mod held;
 mod killed;
 mod layers;
 mod merge;
+mod packages;
 mod provenance;
 pub(crate) mod proxy;
 mod pull_request;

@@ -149,7 +149,7 @@ fn a_build_is_reported_and_recorded() {
         built["platforms"],
         serde_json::json!([{
             "platform": "linux/amd64", "manifest": null, "size": 512_345_678, "unpacked": null,
-            "growth": null, "layers": []
+            "growth": null, "packages": null, "layers": []
         }])
     );
     assert_eq!(sandbox.builds().len(), 1);

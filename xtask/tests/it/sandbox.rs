@@ -139,6 +139,7 @@ impl Sandbox {
             .env("PATH", self.path("bin"))
             // No test asks Docker Hub: nobody listens there.
             .env("HTTPS_PROXY", "http://127.0.0.1:9")
+            .env("NO_PROXY", "127.0.0.1")
             .env("TMPDIR", self.path("tmp"));
         command
     }

@@ -69,11 +69,11 @@ impl Publish<'_> {
         };
         let known = contents::known(self.request.ctx);
         if let Some(published) = published {
-            let sizes = sizes(&contents::read(&exported, known)?);
+            let sizes = sizes(&export::contents(&exported, known)?);
             return self.finish(published, TagState::Present, sizes);
         }
         if let Some(excess) = sizes::over_budget(&sizes(&known), &self.request.ctx.settings) {
-            let contents = contents::read(&exported, known)?;
+            let contents = export::contents(&exported, known)?;
             crate::say::err!(
                 "{}",
                 sizes::table(&self.request.ctx.root, &sizes(&contents))
@@ -81,7 +81,7 @@ impl Publish<'_> {
             return Err(Stop::Refused(format!("nothing was pushed: {excess}")).into());
         }
         // What is in the layers is of interest after them alone: reading it does not delay the push.
-        let read = || contents::read(&exported, known);
+        let read = || export::contents(&exported, known);
         let upload = || self.send(&exported, base.as_ref());
         let (contents, sent) = threads::beside(read, upload);
         let sent = sent?;
@@ -158,7 +158,7 @@ impl Publish<'_> {
         let Some(attached) = attached else {
             return Ok(tree);
         };
-        let parts = [(&attached, &attached.content)];
+        let parts = [(&attached.blobs, &attached.content)];
         upload(self.pusher, None, &parts).with_context(|| self.not_pushed())?;
         Ok(attached.tree)
     }
@@ -203,7 +203,7 @@ impl Publish<'_> {
         built: &ImageTree,
         exported: &[Exported],
     ) -> anyhow::Result<Installed> {
-        let contents = contents::read(exported, contents::known(self.request.ctx))?;
+        let contents = export::contents(exported, contents::known(self.request.ctx))?;
         let images = built.images.iter();
         let packages = images.filter_map(|image| {
             let packages = contents::installed(image, &contents)?;

@@ -5,7 +5,7 @@ use anyhow::{Context as _, ensure};
 use super::dev::{self, Dev};
 use super::difference::{Installed, difference};
 use super::layers::BaseLayers;
-use super::make::Made;
+use super::make::{self, Made};
 use super::plan::{PushPlan, current, goal};
 use crate::image::contents::{self, Contents};
 use crate::image::export::{self, Export, Exported};
@@ -51,7 +51,7 @@ impl Publish<'_> {
             exported,
             tree,
             base,
-        } = self.make(export)?;
+        } = make::make(self.request, wanted, export)?;
         let objections = objections(&tree, wanted);
         ensure!(
             objections.is_empty(),

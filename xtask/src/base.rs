@@ -32,6 +32,9 @@ pub(crate) struct Bases {
     pub(crate) base: Option<Base>,
     /// Every image that is named in full, each once, in the order of the Dockerfile.
     pub(crate) all: Vec<Base>,
+    /// The names of the last stage and of those that it is made from: all of the image's own layers come of
+    /// them. None where one of them has no name.
+    pub(crate) last_stages: Option<Vec<String>>,
 }
 
 impl Bases {
@@ -69,9 +72,13 @@ impl Bases {
             }
         }
         if let Some(mut at) = stages.len().checked_sub(1) {
+            let mut names = vec![stages[at].name];
             while let Some(earlier) = before(&stages, at) {
                 at = earlier;
+                names.push(stages[at].name);
             }
+            let names = names.into_iter().map(|name| name.map(str::to_owned));
+            bases.last_stages = names.collect();
             let mut all = bases.all.iter();
             bases.base = all.find(|base| base.reference == stages[at].image).cloned();
         }
@@ -265,6 +272,27 @@ mod tests {
             let said = Bases::of(&dockerfile).unwrap().base;
             let said = said.map(|base| base.reference);
             assert_eq!(said.as_deref(), found, "{dockerfile}");
+        }
+    }
+
+    #[test]
+    fn the_last_stages_are_those_that_an_image_has_layers_of() {
+        for (dockerfile, names) in [
+            (
+                "FROM a AS one\nFROM b AS two\nFROM One AS last\n",
+                Some("last one"),
+            ),
+            (
+                "FROM a AS one\nFROM one AS two\nFROM two AS three\n",
+                Some("three two one"),
+            ),
+            ("FROM a AS one\nFROM one\n", None),
+            ("FROM a\n", None),
+            ("", None),
+        ] {
+            let found = Bases::of(dockerfile).unwrap().last_stages;
+            let found = found.map(|found| found.join(" "));
+            assert_eq!(found.as_deref(), names, "{dockerfile}");
         }
     }
 

@@ -4,6 +4,7 @@ mod buildx_version;
 mod engine_version;
 
 pub(crate) use self::buildx_version::too_old_for_pods;
+pub(crate) use self::engine_version::reads_no_zstd;
 use crate::docker::{Docker, Store};
 use crate::platform::Platform;
 use crate::refusal::Refusal;

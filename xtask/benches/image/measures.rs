@@ -18,6 +18,8 @@ pub(crate) const WARM: usize = 9;
 /// the package with the program for optional: when its download fails, the build goes on without.
 const LEAST: f64 = 200e6;
 const ATTEMPTS: usize = 4;
+/// What both are built on, as the registry has it.
+const BASE: &str = "library/node:20-alpine";
 const CLAUDE: &str = "another Claude Code";
 /// As in CI, where a builder starts with nothing.
 const FRESH: &str = "a commit outside the image, builder pruned";
@@ -215,7 +217,9 @@ impl Bench {
         let sides = self.sides("size")?;
         let references = self.push_all(&sides)?;
         let mut stored: BTreeMap<String, Pair> = BTreeMap::new();
+        let mut added: BTreeMap<String, Pair> = BTreeMap::new();
         let mut unpacked: BTreeMap<String, Pair> = BTreeMap::new();
+        let base = format!("{}/{BASE}", self.counter.address);
         for ((side, _), reference) in sides.0.iter().zip(&references) {
             for (platform, bytes) in registry::sizes(reference)? {
                 let layers = unpacked_size(reference, &platform)?;
@@ -223,8 +227,15 @@ impl Bench {
                 pair.add(side, layers);
                 stored.entry(platform).or_default().add(side, bytes);
             }
+            for (platform, bytes) in registry::added(reference, &base)? {
+                added.entry(platform).or_default().add(side, bytes);
+            }
         }
-        for (what, sizes) in [("in the registry", &stored), ("unpacked", &unpacked)] {
+        for (what, sizes) in [
+            ("in the registry", &stored),
+            ("added to the base", &added),
+            ("unpacked", &unpacked),
+        ] {
             for (platform, pair) in sizes {
                 row(&format!("{platform}, {what}"), Unit::Bytes, pair);
             }

@@ -11,6 +11,8 @@ mod ran;
 mod start;
 mod state;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod used;
 mod verify_run;

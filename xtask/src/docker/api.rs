@@ -9,6 +9,8 @@ mod endpoint;
 mod failure;
 mod frames;
 mod request;
+#[cfg(test)]
+mod tests;
 mod version;
 
 use std::io::Read as _;
@@ -61,7 +63,10 @@ impl Api {
         let version = answer.0.headers().get("api-version");
         let version = version.and_then(|version| version.to_str().ok());
         let version = version.context("the engine does not say which API it has")?;
-        api.version = Version::common(version)?;
+        let version = Version::common(version)?;
+        // Read to its end, so that the connection serves again.
+        answer.bytes()?;
+        api.version = version;
         Ok(api)
     }
 

@@ -71,3 +71,42 @@ impl Drop for Dialled {
         self.kill();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader};
+
+    use rustix::process::{Pid, test_kill_process};
+
+    use super::*;
+
+    fn dial(script: &str) -> (UnixStream, Dialled) {
+        let exec = Exec::new(&std::env::temp_dir(), false).unwrap();
+        exec.dial("sh", &["-c", script]).unwrap()
+    }
+
+    /// docker/for-mac#6834: programs that are left behind pile up.
+    #[test]
+    fn a_program_ends_with_its_connection() {
+        let (stream, program) = dial("echo $$; exec sleep 600");
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        let pid = Pid::from_raw(line.trim().parse().unwrap()).unwrap();
+        assert!(test_kill_process(pid).is_ok());
+        drop(program);
+        assert!(test_kill_process(pid).is_err());
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_last_words_are_kept() {
+        use std::io::Write as _;
+        let (mut stream, mut program) = dial("read -r line; echo \"got $line\"; echo gone >&2");
+        stream.write_all(b"it\n").unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        assert_eq!((&*said, &*program.said()), ("got it\n", "gone"));
+        let (mut stream, mut program) = dial("exit 1");
+        stream.read_to_string(&mut said).unwrap();
+        assert_eq!(program.said(), "the connection was closed");
+    }
+}

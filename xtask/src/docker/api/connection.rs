@@ -109,6 +109,18 @@ impl std::fmt::Debug for Line {
     }
 }
 
+impl Line {
+    /// Why the engine cannot be heard: a client that finds none ends, and says why on its stderr.
+    fn why(&mut self, error: Error) -> Error {
+        match &mut self.client {
+            Some(client) if !self.is_answered && matches!(error, Error::Io(_)) => {
+                Error::Io(io::Error::other(client.said()))
+            }
+            _ => error,
+        }
+    }
+}
+
 impl Transport for Line {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
@@ -121,8 +133,11 @@ impl Transport for Line {
             let sent = patiently(timeout, |time| {
                 stream.set_write_timeout(Some(time))?;
                 stream.write(output)
-            })?;
-            output = &output[sent..];
+            });
+            match sent {
+                Ok(sent) => output = &output[sent..],
+                Err(error) => return Err(self.why(error)),
+            }
         }
         Ok(())
     }
@@ -130,16 +145,20 @@ impl Transport for Line {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let input = self.buffers.input_append_buf();
         let mut stream = &self.stream;
-        let count = patiently(timeout, |time| {
+        let read = patiently(timeout, |time| {
             stream.set_read_timeout(Some(time))?;
             stream.read(input)
-        })?;
-        self.buffers.input_appended(count);
-        self.is_answered |= count > 0;
-        match &mut self.client {
-            // A client that finds no engine ends; why stands on its stderr.
-            Some(client) if !self.is_answered => Err(Error::Io(io::Error::other(client.said()))),
-            _ => Ok(count > 0),
+        });
+        match read {
+            Ok(0) if self.client.is_some() && !self.is_answered => {
+                Err(self.why(Error::Io(ErrorKind::UnexpectedEof.into())))
+            }
+            Ok(count) => {
+                self.buffers.input_appended(count);
+                self.is_answered |= count > 0;
+                Ok(count > 0)
+            }
+            Err(error) => Err(self.why(error)),
         }
     }
 

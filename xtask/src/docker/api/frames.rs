@@ -68,6 +68,7 @@ mod tests {
         }
     }
 
+    /// apocas/dockerode#592: what is read at once is several frames, or a part of one.
     #[test]
     fn output_is_taken_apart() {
         let stream = [frame(1, "a"), frame(2, "e\n"), frame(1, ""), frame(1, "b")].concat();
@@ -80,8 +81,8 @@ mod tests {
         assert_eq!(read_frames(&[][..]).unwrap(), Output::default());
     }
 
-    /// apocas/dockerode#736: a head that is printed as text. docker/for-mac#6834 and others: output that is cut off
-    /// passes for whole.
+    /// apocas/dockerode#736: a head is printed as text. testcontainers/testcontainers-node#1381: output that is cut
+    /// off passes for whole.
     #[test]
     fn what_is_no_frame_is_no_output() {
         let whole = frame(1, "hello");

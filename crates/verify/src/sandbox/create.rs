@@ -107,7 +107,7 @@ impl Create {
             "user" => body["User"] = json!(value),
             "workdir" => body["WorkingDir"] = json!(value),
             "entrypoint" => body["Entrypoint"] = json!([value]),
-            "env" => push(&mut body["Env"], value),
+            "env" => set_variable(&mut body["Env"], value),
             "stop-timeout" => body["StopTimeout"] = json!(value.parse::<u32>()?),
             "health-interval" => body["Healthcheck"]["Interval"] = json!(nanoseconds(value)?),
             "health-start-period" => {
@@ -146,7 +146,7 @@ pub(super) fn exec_body(options: &[&str], command: &[&str]) -> anyhow::Result<Va
         let value = value.map_or_else(|| words.value(option), Ok)?;
         match option {
             "user" => body["User"] = json!(value),
-            "env" => push(&mut body["Env"], value),
+            "env" => set_variable(&mut body["Env"], value),
             _ => bail!("`docker exec --{option}` is not known here"),
         }
     }
@@ -159,6 +159,16 @@ fn push(list: &mut Value, value: &str) {
         Some(list) => list.push(json!(value)),
         None => *list = json!([value]),
     }
+}
+
+/// A variable that is given again has the last value alone, as docker's client has it: of two a program may find the
+/// first.
+fn set_variable(list: &mut Value, variable: &str) {
+    let name = |variable: &str| variable.split('=').next().map(str::to_owned);
+    if let Some(list) = list.as_array_mut() {
+        list.retain(|old| old.as_str().and_then(name) != name(variable));
+    }
+    push(list, variable);
 }
 
 fn nanoseconds(text: &str) -> anyhow::Result<u64> {
@@ -184,7 +194,7 @@ mod tests {
     #[test]
     fn a_command_line_is_described() {
         let line = "run --detach --pull never --platform linux/amd64 --name a --label b=c=d --user agentgate \
-             --read-only --cap-drop ALL --memory 2g --cpus 2 --pids-limit 256 --tmpfs /tmp:rw,size=1m --env A=1 \
+             --read-only --cap-drop ALL --memory 2g --cpus 2 --pids-limit 256 --tmpfs /tmp:rw,size=1m --env A=1 --env B=1 \
              --env A=2 --tmpfs /tmp:rw,size=64k --stop-timeout=5 --health-interval=1s --health-start-period=1ms \
              --health-retries 3 --volume /a:/b:ro sha256:00 sh -c --rm";
         let create = of(line).unwrap();
@@ -194,7 +204,7 @@ mod tests {
             "AttachStderr": false,
             "User": "agentgate",
             "Labels": {"b": "c=d"},
-            "Env": ["A=1", "A=2"],
+            "Env": ["B=1", "A=2"],
             "StopTimeout": 5,
             "Healthcheck": {"Interval": 1_000_000_000, "StartPeriod": 1_000_000, "Retries": 3},
             "Image": "sha256:00",

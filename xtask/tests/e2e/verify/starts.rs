@@ -192,6 +192,12 @@ fn taken(name: &str) -> Value {
     docker(&["rm", "--force", "--volumes", name]).succeeded();
     let described: Value = serde_json::from_str(&ran.stdout).unwrap();
     let mut described = described[0].clone();
+    // docker's client gives variables and binds in no order.
+    for list in ["/Config/Env", "/HostConfig/Binds"] {
+        if let Some(Value::Array(list)) = described.pointer_mut(list) {
+            list.sort_by_key(Value::to_string);
+        }
+    }
     // It is made of the container's id.
     described["Config"]["Hostname"].take();
     json!({

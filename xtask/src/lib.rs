@@ -6,6 +6,7 @@
 mod attested;
 mod audit;
 pub mod base;
+pub mod blob_folders;
 pub mod build_step;
 pub mod ca_bundle;
 pub mod claude_lock;

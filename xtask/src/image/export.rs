@@ -23,6 +23,7 @@ use super::request::Request;
 use super::sizes::add_steps;
 use super::steps::{self, Ran};
 use super::{buildx, lock, sbom};
+use crate::blob_folders::LAYOUTS;
 use crate::ctx::Ctx;
 use crate::docker::Docker;
 use crate::github;
@@ -87,7 +88,7 @@ impl Export {
             vec![platforms]
         };
         let folder = ctx.records().join(match purpose {
-            Purpose::Push => "layout",
+            Purpose::Push => LAYOUTS,
             Purpose::Compare(name) => name,
         });
         let sbom = match purpose {

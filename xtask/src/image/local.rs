@@ -17,6 +17,7 @@ use super::provenance::NONE;
 use super::request::Request;
 use super::steps::{self, Ran};
 use super::{buildx, cache, export, lock, sizes};
+use crate::blob_folders::LAYOUTS;
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};
 use crate::last_build::{BuiltPlatform, LastBuild, rounded};
@@ -283,7 +284,8 @@ impl Loaded<'_> {
         known: BTreeMap<Digest, u64>,
         previous: Option<&LastBuild>,
     ) -> anyhow::Result<Option<Vec<BuiltPlatform>>> {
-        let saved = Saved::read(&ctx.exec, self.reference, known)?;
+        let folder = ctx.records().join(LAYOUTS).join("local");
+        let saved = Saved::read(&ctx.exec, self.reference, known, &folder)?;
         let tree = saved.tree()?;
         if tree.digest != *digest {
             return Ok(None);

@@ -10,8 +10,11 @@ mod killed;
 mod layers;
 mod matrix;
 mod printed;
+mod relay;
 mod scan;
 mod signed;
+mod starts;
+mod ways;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

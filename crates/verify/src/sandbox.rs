@@ -4,6 +4,7 @@
 mod candidate;
 mod container;
 mod docker;
+mod machine;
 mod ran;
 mod start;
 mod sweep;

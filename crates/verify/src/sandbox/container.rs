@@ -1,11 +1,12 @@
 //! A running container.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::candidate::LIMIT;
 use super::docker::Sandbox;
 use super::ran::Ran;
 use super::trouble::Trouble;
+use crate::limits::STOP;
 
 /// A container of the run. One that a check started is removed when this is dropped.
 pub(crate) struct Container<'a> {
@@ -18,7 +19,7 @@ pub(crate) struct Container<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stopped {
     pub(crate) code: i32,
-    /// Wall clock, from the order to the end; docker's own time is in it.
+    /// Wall clock, from the order to the end; docker's own time is in it, so that no check judges it.
     pub(crate) seconds: f64,
 }
 
@@ -60,10 +61,21 @@ impl<'a> Container<'a> {
         self.sandbox.program(&command.join(" "), &args)
     }
 
-    /// `docker stop`: the image's stop signal, five seconds, SIGKILL.
+    /// `docker stop` as the server does it: the image's stop signal, five seconds, SIGKILL.
     pub(crate) fn stop(&self) -> anyhow::Result<Stopped> {
+        self.stop_within(STOP)
+    }
+
+    /// The same with all the time that a busy machine may need: what is killed then does not obey.
+    pub(crate) fn stop_patiently(&self) -> anyhow::Result<Stopped> {
+        self.stop_within(self.sandbox.limits().patient_stop())
+    }
+
+    fn stop_within(&self, limit: Duration) -> anyhow::Result<Stopped> {
         let start = Instant::now();
-        self.sandbox.docker(&["stop", "--time", "5", &self.name])?;
+        let seconds = limit.as_secs().to_string();
+        self.sandbox
+            .docker(&["stop", "--time", &seconds, &self.name])?;
         let seconds = start.elapsed().as_secs_f64();
         let code = self.state("ExitCode")?;
         let code = code.parse().map_err(|_| unexpected("exit code", &code))?;
@@ -124,7 +136,7 @@ impl<'a> Container<'a> {
             if start.elapsed() > limit {
                 return Err(Trouble::TimedOut(what.to_owned(), limit).into());
             }
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 }

@@ -13,6 +13,7 @@ use super::candidate::{Candidate, LIMIT};
 use super::ran::Ran;
 use super::trouble::{self, Trouble};
 use crate::facts::Expected;
+use crate::limits::Limits;
 
 /// The sandbox of one check: an image, and the means to start it.
 pub(crate) struct Sandbox<'a> {
@@ -33,6 +34,10 @@ impl<'a> Sandbox<'a> {
 
     pub(crate) fn expected(&self) -> &Expected {
         &self.candidate.expected
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.candidate.limits()
     }
 
     /// Whether every instruction is translated: times then say nothing.
@@ -77,7 +82,7 @@ impl<'a> Sandbox<'a> {
         let ended = docker::within(&self.exec, args, limit)?;
         let verb = args.first().copied().unwrap_or_default();
         let Some(ran) = Ran::of(&ended) else {
-            anyhow::bail!("`docker {verb}` did not end within {} s", limit.as_secs());
+            return Err(Trouble::NoAnswer(format!("docker {verb}"), limit).into());
         };
         trouble::of_docker(verb, &ran)?;
         Ok(ran)

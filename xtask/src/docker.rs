@@ -1,6 +1,7 @@
 //! The docker on this machine: what it is and can do, as plain data, and what it says of an image. No
 //! other file starts it.
 
+pub mod api;
 mod builder;
 mod run;
 mod save;
@@ -14,7 +15,9 @@ use serde::{Deserialize, Serialize};
 pub use self::builder::Builder;
 use self::run::read;
 pub(crate) use self::run::watch_tied;
-pub use self::run::{clean_up, is_installed, output, quoted, typed, watch, watch_stdout, within};
+pub use self::run::{
+    clean_up, echo, is_installed, output, quoted, typed, watch, watch_stdout, within,
+};
 pub use self::save::{read_archive, save};
 use crate::exec::Exec;
 use crate::platform::Platform;

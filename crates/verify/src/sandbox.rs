@@ -1,13 +1,19 @@
 //! Containers of an image, started as AgentGate's server starts them or as a
 //! check wants them, named and labelled by the run, and removed whatever happens.
 
+mod answer;
 mod candidate;
 mod container;
+mod create;
 mod docker;
+mod engine;
 mod machine;
 mod ran;
 mod start;
+mod state;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod used;
 mod verify_run;
@@ -17,6 +23,7 @@ pub(crate) use self::container::{Container, Stopped};
 pub(crate) use self::docker::Sandbox;
 pub(crate) use self::ran::{Ran, Session};
 pub(crate) use self::start::Start;
+pub(crate) use self::state::Health;
 pub(crate) use self::sweep::sweep;
 pub(crate) use self::trouble::Trouble;
 pub(crate) use self::used::Named;

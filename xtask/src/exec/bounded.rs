@@ -14,7 +14,7 @@ use super::running::{self, Running};
 use super::{Exec, ended, quoted};
 
 /// What is kept of each output stream; a program that prints more is still read to its end.
-pub(super) const KEPT: usize = 16 << 20;
+pub(crate) const KEPT: usize = 16 << 20;
 
 impl Exec {
     /// Runs a program to its end, or kills it (and its process group) at the limit.

@@ -9,7 +9,10 @@ mod indexes;
 mod killed;
 mod matrix;
 mod printed;
+mod relay;
 mod signed;
+mod starts;
+mod ways;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::inspect::lines;
 use crate::check::{Check, How, Verdict};
-use crate::sandbox::{Container, Ran, Sandbox, Start};
+use crate::sandbox::{Container, Health, Ran, Sandbox, Start};
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
@@ -74,16 +74,6 @@ const SOON: [&str; 3] = [
 const PROBE_SECONDS: &str = "AGENT_ENTRYPOINT_PROBE_SECONDS";
 /// The words for a time limit that ran out: the entrypoint's, and the engine's.
 const TOO_LATE: [&str; 2] = ["no answer within", "exceeded timeout"];
-const STATUS: &str = "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}";
-/// Each answer that was given, and a mark after it.
-const SAID: &str =
-    "{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{\"\\f\"}}{{end}}{{end}}";
-
-/// What the engine makes of a container, and what the health check said.
-struct Health {
-    status: String,
-    said: String,
-}
 
 fn healthy(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     // A machine that is busy may be too slow once.
@@ -170,16 +160,10 @@ fn asked<'a>(sandbox: &Sandbox, start: Start<'a>, retries: &str) -> Start<'a> {
 
 fn answer(container: &Container) -> anyhow::Result<Health> {
     let answer = |container: &Container| {
-        let status = container.inspect(STATUS)?;
-        Ok((status != "starting").then_some(status))
+        let health = container.health()?;
+        Ok((health.status != "starting").then_some(health))
     };
-    let status = container.until("the health check", answer)?;
-    let said = container.inspect(SAID)?;
-    let last = said.trim_end_matches('\u{c}').rsplit('\u{c}').next();
-    Ok(Health {
-        status,
-        said: last.unwrap_or_default().to_owned(),
-    })
+    container.until("the health check", answer)
 }
 
 fn judge_healthy(health: &Health) -> Verdict {

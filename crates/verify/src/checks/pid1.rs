@@ -167,7 +167,7 @@ fn judge_exit_code((ended, killed): (i32, i32)) -> Verdict {
 fn keep_alive(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let container = sandbox.plain().start()?;
     let answer = container.exec(&["echo", "here"])?;
-    let status = container.state("Status")?;
+    let status = container.status()?;
     let code = container.stop_patiently()?.code;
     Ok(judge_keep_alive(&answer, &status, code))
 }

@@ -2,10 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::candidate::LIMIT;
+use xtask::docker::api::Request;
+
+use super::answer::parsed;
 use super::docker::Sandbox;
 use super::ran::Ran;
+use super::state::{Change, Health, Inspected, State};
 use super::trouble::Trouble;
+use super::used::Used;
 use crate::limits::STOP;
 
 /// A container of the run. One that a check started is removed when this is dropped.
@@ -55,10 +59,7 @@ impl<'a> Container<'a> {
 
     /// The same with options of `docker exec`.
     pub(crate) fn exec_with(&self, options: &[&str], command: &[&str]) -> anyhow::Result<Ran> {
-        let name = [self.name.as_str()];
-        let words = ["exec"].iter().chain(options).chain(&name).chain(command);
-        let args: Vec<String> = words.map(|&word| word.to_owned()).collect();
-        self.sandbox.program(&command.join(" "), &args)
+        self.sandbox.execute(&self.name, options, command)
     }
 
     /// `docker stop` as the server does it: the image's stop signal, five seconds, SIGKILL.
@@ -74,51 +75,66 @@ impl<'a> Container<'a> {
     fn stop_within(&self, limit: Duration) -> anyhow::Result<Stopped> {
         let start = Instant::now();
         let seconds = limit.as_secs().to_string();
-        self.sandbox
-            .docker(&["stop", "--time", &seconds, &self.name])?;
+        let stop = Request::post(self.path("/stop")).query("t", &seconds);
+        self.ask(&["stop", "--time", &seconds, &self.name], &stop)?;
         let seconds = start.elapsed().as_secs_f64();
-        let code = self.state("ExitCode")?;
-        let code = code.parse().map_err(|_| unexpected("exit code", &code))?;
+        let code = self.inspect()?.exit_code;
         Ok(Stopped { code, seconds })
     }
 
     /// `docker kill --signal`.
     pub(crate) fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        self.sandbox
-            .docker(&["kill", "--signal", signal, &self.name])?;
+        let kill = Request::post(self.path("/kill")).query("signal", signal);
+        self.ask(&["kill", "--signal", signal, &self.name], &kill)?;
         Ok(())
     }
 
     /// Waits for its end, and returns its exit code.
     pub(crate) fn wait(&self) -> anyhow::Result<i32> {
-        let args = ["wait", &self.name].map(str::to_owned);
-        let ran = self.sandbox.program("docker wait CONTAINER", &args)?;
-        let code = ran.stdout.trim();
-        code.parse().map_err(|_| unexpected("exit code", code))
+        self.sandbox.wait(&self.name)
     }
 
-    /// A field of its state: `Status`, `ExitCode`, `Health.Status`.
-    pub(crate) fn state(&self, field: &str) -> anyhow::Result<String> {
-        self.inspect(&format!("{{{{.State.{field}}}}}"))
+    /// `running`, `exited` and others.
+    pub(crate) fn status(&self) -> anyhow::Result<String> {
+        Ok(self.inspect()?.status)
     }
 
-    /// What `docker inspect --format` says of it.
-    pub(crate) fn inspect(&self, format: &str) -> anyhow::Result<String> {
-        let ran = self
-            .sandbox
-            .docker(&["inspect", "--format", format, &self.name])?;
-        Ok(ran.stdout.trim().to_owned())
+    pub(crate) fn health(&self) -> anyhow::Result<Health> {
+        Ok(self.inspect()?.health())
     }
 
-    /// What its processes have printed so far.
+    /// What the engine has made it of.
+    pub(super) fn used(&self) -> anyhow::Result<Used> {
+        let said = self.ask(&["inspect", &self.name], &Request::get(self.path("/json")))?;
+        parsed("a container", &said)
+    }
+
+    fn inspect(&self) -> anyhow::Result<State> {
+        let said = self.ask(&["inspect", &self.name], &Request::get(self.path("/json")))?;
+        Ok(parsed::<Inspected>("a container", &said)?.state)
+    }
+
+    /// What its processes have printed so far; it has no terminal.
     pub(crate) fn logs(&self) -> anyhow::Result<Ran> {
-        self.sandbox.docker(&["logs", &self.name])
+        self.sandbox.logs(&self.name)
     }
 
     /// The paths that differ from the image's files, as `docker diff` lists them: `A /x`, `C /y`.
     pub(crate) fn diff(&self) -> anyhow::Result<Vec<String>> {
-        let ran = self.sandbox.docker(&["diff", &self.name])?;
-        Ok(ran.stdout.lines().map(str::to_owned).collect())
+        let changes = Request::get(self.path("/changes"));
+        let changes = self.ask(&["diff", &self.name], &changes)?;
+        let changes: Option<Vec<Change>> = parsed("changes", &changes)?;
+        Ok(changes.iter().flatten().map(Change::line).collect())
+    }
+
+    fn path(&self, what: &str) -> String {
+        format!("/containers/{}{what}", self.name)
+    }
+
+    /// Asks the engine for what `docker ARGS` asks it for.
+    fn ask(&self, args: &[&str], request: &Request) -> anyhow::Result<Vec<u8>> {
+        xtask::docker::echo(&self.sandbox.exec, args);
+        self.sandbox.ask(args[0], request)
     }
 
     /// Asks `probe` again and again until it answers; none when it has not at the limit.
@@ -141,17 +157,13 @@ impl<'a> Container<'a> {
     }
 }
 
-fn unexpected(what: &str, text: &str) -> anyhow::Error {
-    anyhow::anyhow!("docker gave `{text}` as the {what}")
-}
-
 impl Drop for Container<'_> {
     fn drop(&mut self) {
         if self.is_own {
             // What is left, for whatever reason, the run's cleanup removes.
-            let args = ["rm", "--force", "--volumes", &self.name];
-            let limit = LIMIT;
-            let _ = xtask::docker::within(&self.sandbox.exec, &args, limit);
+            let remove = Request::delete(self.path(""));
+            let remove = remove.query("force", "1").query("v", "1");
+            let _ = self.ask(&["rm", "--force", "--volumes", &self.name], &remove);
         }
     }
 }

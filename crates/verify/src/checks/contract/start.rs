@@ -8,7 +8,7 @@ use crate::sandbox::{Container, Ran, Sandbox, Start};
 
 pub(super) fn starts(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let shared = sandbox.shared();
-    if shared.state("Status").is_ok() {
+    if shared.status().is_ok() {
         return in_container(&shared);
     }
     // It did not start: once more, to say why.
@@ -18,7 +18,7 @@ pub(super) fn starts(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
 pub(super) fn in_container(container: &Container) -> anyhow::Result<Verdict> {
     // When it waits, or has ended, the entrypoint has said what it has to say.
     let seen = container.exec(&["bash", "-c", SEEN]);
-    let status = container.state("Status")?;
+    let status = container.status()?;
     if status == "running" {
         seen?;
     }

@@ -14,7 +14,7 @@ pub(super) fn kill(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let container = sandbox.contract().start()?;
     container.exec(&["bash", "-c", KILL])?;
     let answer = container.exec(&["echo", "here"]);
-    let status = container.state("Status")?;
+    let status = container.status()?;
     // A container that has ended answers nothing.
     let answer = if status == "running" {
         answer?

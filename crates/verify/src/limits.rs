@@ -32,8 +32,8 @@ pub(crate) const START_MILLISECONDS: f64 = 500.0;
 const HEALTHCHECK: f64 = 10.0;
 const PROBE: f64 = 8.0;
 
-/// An `exec` of `true` takes less on a quiet machine: 0.1 s through docker's client. Less of it is noise.
-const QUIET: Duration = Duration::from_millis(150);
+/// An `exec` of `true` takes less on a quiet machine: half of it. Less is noise.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// How many times longer everything takes than on a quiet machine, from 1 to [`Pace::SLOWEST`].
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -131,10 +131,10 @@ mod tests {
         for (took, pace, native, emulated) in [
             (0, 1.0, 30, 180),
             (100, 1.0, 30, 180),
-            (150, 1.0, 30, 180),
-            (300, 2.0, 60, 360),
-            (600, 4.0, 120, 720),
-            (1200, 8.0, 240, 900),
+            (50, 1.0, 30, 180),
+            (200, 2.0, 60, 360),
+            (400, 4.0, 120, 720),
+            (800, 8.0, 240, 900),
             (60_000, 8.0, 240, 900),
         ] {
             let seen = Pace::of(Duration::from_millis(took));
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_slow_engine_has_longer_to_finish_what_it_was_asked_for() {
-        for (took, aftermath, patience) in [(100, 3, 30), (600, 12, 120), (60_000, 24, 240)] {
+        for (took, aftermath, patience) in [(100, 3, 30), (400, 12, 120), (60_000, 24, 240)] {
             let pace = Pace::of(Duration::from_millis(took));
             let sweep = Sweep { pace };
             let seen = (sweep.aftermath().as_secs(), sweep.patience().as_secs());

@@ -3,9 +3,9 @@
 
 mod answer;
 mod candidate;
+mod check_sandbox;
 mod container;
 mod create;
-mod docker;
 mod engine;
 mod machine;
 mod ran;
@@ -19,8 +19,8 @@ mod used;
 mod verify_run;
 
 pub(crate) use self::candidate::Candidate;
+pub(crate) use self::check_sandbox::Sandbox;
 pub(crate) use self::container::{Container, Stopped};
-pub(crate) use self::docker::Sandbox;
 pub(crate) use self::ran::{Ran, Session};
 pub(crate) use self::start::Start;
 pub(crate) use self::state::Health;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use xtask::docker::api::Request;
 
 use super::answer::parsed;
-use super::docker::Sandbox;
+use super::check_sandbox::Sandbox;
 use super::ran::Ran;
 use super::state::{Change, Health, Inspected, State};
 use super::trouble::Trouble;

@@ -9,8 +9,8 @@ use xtask::docker::api::{Answer, Api, Failure, Output, Request};
 
 use super::answer::{self, Deadline, parsed};
 use super::candidate::LIMIT;
+use super::check_sandbox::Sandbox;
 use super::create::{Create, exec_body};
-use super::docker::Sandbox;
 use super::ran::Ran;
 
 /// How often it is looked whether a program has ended that has closed its output.

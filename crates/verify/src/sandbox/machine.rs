@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::docker::Sandbox;
+use super::check_sandbox::Sandbox;
 use super::trouble::Trouble;
 use crate::limits::Pace;
 use crate::load::{self, Load};

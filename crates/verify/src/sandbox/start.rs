@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use xtask::docker::api::Request;
 
 use super::answer::parsed;
+use super::check_sandbox::Sandbox;
 use super::container::Container;
-use super::docker::Sandbox;
 use super::ran::{Ran, Session};
 use super::state::Listed;
 use super::trouble::{self, Trouble};

@@ -21,6 +21,10 @@ use super::endpoint::Endpoint;
 use crate::docker::run;
 use crate::exec::{self, Dialled, Exec};
 
+/// How many connections are kept that nobody needs: as many as checks run at a time.
+const IDLE: usize = 8;
+/// How long they are kept: most cost nothing, and one through docker's client a start of it.
+const IDLE_FOR: Duration = Duration::from_mins(1);
 /// How often a signal is looked for while the engine is waited for.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -31,6 +35,9 @@ pub(super) fn agent(endpoint: Endpoint, exec: &Exec) -> Agent {
         .max_redirects(0)
         .accept_encoding("identity")
         .proxy(None)
+        .max_idle_connections(IDLE)
+        .max_idle_connections_per_host(IDLE)
+        .max_idle_age(IDLE_FOR)
         .user_agent("agentgate-xtask");
     let connector = EngineConnector {
         endpoint,

@@ -3,6 +3,11 @@
 //! A limit catches what hangs, and nothing else: a program that answers is judged by its answer. So limits are
 //! many times what a good image needs on a quiet machine, and grow with the pace of the machine that the engine
 //! is on. The exceptions are the two times of docs/contract.md: [`START_MILLISECONDS`] and [`STOP`].
+//!
+//! Some scripts wait in the container, and so end within a program's limit: for what PID 1 does at once, a hundred
+//! times 0.1 s (`pid1-reap`, `pid1-terminal`, `contract-pids`), for a request that is refused at once, 20 s
+//! (`contract-network`), for a prompt that nobody answers, 5 s each (`hardening-su`). Running out of one of these is
+//! a matter of time as well.
 
 use std::time::Duration;
 

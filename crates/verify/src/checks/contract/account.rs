@@ -99,7 +99,7 @@ pub(super) fn tools(_: &Expected, ran: &Ran) -> Verdict {
     }
 }
 
-/// An address that is nobody's (RFC 5737).
+/// An address that is nobody's (RFC 5737); limits.rs has the reason for the time.
 pub(super) const REQUEST: &[&str] = &[
     "sh",
     "-c",

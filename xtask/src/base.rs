@@ -1,57 +1,159 @@
-//! The base image, as the Dockerfile names it: in full, in `FROM`, without a variable.
+//! The images that a Dockerfile is built from, as it names them: in full, in `FROM`, without a variable.
 //!
 //! Dependabot reads no other form: it takes lines that begin with FROM and knows no ARG (dependabot-core#2057). Renovate
 //! reads this one, too. Both raise the tag and the digest.
 
+mod node;
+
+use std::ops::Range;
 use std::path::Path;
 
-use crate::git;
-use crate::refusal::Refusal;
+use anyhow::{Context as _, anyhow};
 
-/// The image that a Dockerfile's last stage is made from.
+pub use self::node::NodeVersion;
+use crate::git;
+use crate::oci::Digest;
+use crate::printable::Printable;
+use crate::reference::{Repository, check_tag};
+
+/// An image in FROM: the base is the one that the last stage is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     /// As the Dockerfile has it, with its digest if there is one.
     pub(crate) reference: String,
+    digest: Option<Digest>,
+}
+
+/// The images of a Dockerfile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bases {
+    /// What the last stage is made from; none when that is not named in full: `scratch`, or an image with a
+    /// variable in its name.
+    pub(crate) base: Option<Base>,
+    /// Every image that is named in full, each once, in the order of the Dockerfile.
+    pub(crate) all: Vec<Base>,
+}
+
+impl Bases {
+    /// Reads the Dockerfile of the workspace at `root`: that of the commit `revision`, or that of the
+    /// working tree when `revision` is absent or unknown here.
+    ///
+    /// Fails when the Dockerfile cannot be read, or names a digest that is none.
+    pub(crate) fn read(
+        root: &Path,
+        dockerfile: &Path,
+        revision: Option<&str>,
+    ) -> anyhow::Result<Bases> {
+        let text = git::file_or_here(root, revision, dockerfile)?;
+        Bases::of(&String::from_utf8_lossy(&text)).map_err(|why| {
+            anyhow!(
+                "{why} in `{}`; hint: write it as registries give it, `sha256:` and 64 lower-case hex digits, or \
+                 leave it away",
+                dockerfile.display()
+            )
+        })
+    }
+
+    /// The images of a Dockerfile's text; or the digest that is none.
+    pub(crate) fn of(dockerfile: &str) -> Result<Bases, String> {
+        let stages = stages(dockerfile);
+        let mut bases = Bases::default();
+        for at in 0..stages.len() {
+            let reference = stages[at].image;
+            if before(&stages, at).is_some() || !is_literal(reference) {
+                continue;
+            }
+            let image = Base::parse(reference)?;
+            if !bases.all.contains(&image) {
+                bases.all.push(image);
+            }
+        }
+        if let Some(mut at) = stages.len().checked_sub(1) {
+            while let Some(earlier) = before(&stages, at) {
+                at = earlier;
+            }
+            let mut all = bases.all.iter();
+            bases.base = all.find(|base| base.reference == stages[at].image).cloned();
+        }
+        Ok(bases)
+    }
+}
+
+/// Where a Dockerfile's text names each image in full, in its order: as often as it does.
+pub(crate) fn places(dockerfile: &str) -> Vec<Range<usize>> {
+    let stages = stages(dockerfile);
+    let named = (0..stages.len()).filter(|at| before(&stages, *at).is_none());
+    let images = named.map(|at| stages[at].image);
+    let literal = images.filter(|image| is_literal(image));
+    let start = |image: &str| image.as_ptr() as usize - dockerfile.as_ptr() as usize;
+    literal
+        .map(|image| start(image)..start(image) + image.len())
+        .collect()
+}
+
+/// Whether it is an image, without a variable in its name.
+fn is_literal(image: &str) -> bool {
+    image != "scratch" && !image.contains(['$', '\\'])
+}
+
+/// The stage that a stage is made from; it sees those before it alone, and the nearest of a name.
+fn before(stages: &[Stage], at: usize) -> Option<usize> {
+    stages[..at].iter().rposition(|stage| {
+        stage
+            .name
+            .is_some_and(|name| name.eq_ignore_ascii_case(stages[at].image))
+    })
 }
 
 impl Base {
-    /// Reads the Dockerfile of the workspace at `root`: that of the commit `revision`, or that of the
-    /// working tree when `revision` is absent or unknown here. `None` when it names no base in full:
-    /// `scratch`, or an image with a variable in its name.
-    ///
-    /// Fails when the Dockerfile cannot be read.
+    /// What the last stage of the Dockerfile is made from: see [`Bases::read`].
     pub fn read(
         root: &Path,
         dockerfile: &Path,
         revision: Option<&str>,
     ) -> anyhow::Result<Option<Base>> {
-        let text = git::file_or_here(root, revision, dockerfile)?;
-        Ok(Base::of(&String::from_utf8_lossy(&text)))
+        Ok(Bases::read(root, dockerfile, revision)?.base)
     }
 
-    fn of(dockerfile: &str) -> Option<Base> {
-        let stages = stages(dockerfile);
-        let mut at = stages.len().checked_sub(1)?;
-        // A stage sees those before it alone.
-        while let Some(before) = stages[..at].iter().rposition(|stage| {
-            stage
-                .name
-                .is_some_and(|name| name.eq_ignore_ascii_case(stages[at].image))
-        }) {
-            at = before;
-        }
-        let reference = stages[at].image;
-        let is_literal = reference != "scratch" && !reference.contains(['$', '\\']);
-        is_literal.then(|| Base {
+    /// Fails when the reference has a digest that is none.
+    pub(crate) fn parse(reference: &str) -> Result<Base, String> {
+        let digest = match reference.split_once('@') {
+            None => None,
+            Some((_, digest)) => Some(digest.parse().map_err(|_| {
+                let reference = Printable(reference);
+                format!("`{reference}` has a bad digest")
+            })?),
+        };
+        Ok(Base {
             reference: reference.to_owned(),
+            digest,
         })
     }
 
     /// Without the digest.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         let name = self.reference.split_once('@');
         name.map_or(&*self.reference, |(name, _)| name)
+    }
+
+    /// The digest that the Dockerfile pins, of an index or of a manifest; none where it names a tag alone.
+    pub fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
+    }
+
+    /// The repository that it is in, and its tag there.
+    ///
+    /// Fails when the name is not one that a registry could have.
+    pub(crate) fn place(&self) -> anyhow::Result<(Repository, &str)> {
+        let name = self.name();
+        let tagged = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+        let (repository, tag) = tagged.unwrap_or((name, "latest"));
+        let named = || format!("the Dockerfile's `{name}` is no image");
+        let repository = repository.parse().map_err(anyhow::Error::msg);
+        check_tag(tag)
+            .map_err(anyhow::Error::msg)
+            .with_context(named)?;
+        Ok((repository.with_context(named)?, tag))
     }
 
     /// The version of Node.js that the tag says, or why it says none.
@@ -61,9 +163,9 @@ impl Base {
     }
 
     /// The base with another version of Node.js; the digest is left out, as it is of this one.
-    pub(crate) fn with_node(&self, node: &NodeVersion) -> Result<String, String> {
+    pub(crate) fn with_node(&self, node: &NodeVersion) -> Result<Base, String> {
         let (repository, _, variant) = self.parts()?;
-        Ok(format!("{repository}:{}{variant}", node.as_str()))
+        Base::parse(&format!("{repository}:{}{variant}", node.as_str()))
     }
 
     /// Repository, version and variant of `docker.io/library/node:20-alpine`.
@@ -89,7 +191,9 @@ struct Stage<'a> {
 /// The stages of a Dockerfile, in order; the bodies of its heredocs are not read.
 fn stages(dockerfile: &str) -> Vec<Stage<'_>> {
     let mut stages = Vec::new();
-    let mut lines = dockerfile.lines();
+    // BuildKit ignores a byte order mark (dependabot/dependabot-core#5118, renovatebot/renovate#30149).
+    let text = dockerfile.strip_prefix('\u{feff}').unwrap_or(dockerfile);
+    let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if let Some(end) = heredoc(line) {
             lines.by_ref().find(|line| line.trim_start() == end);
@@ -125,48 +229,6 @@ fn heredoc(line: &str) -> Option<&str> {
     (end > 0).then(|| &rest[..end])
 }
 
-/// A Node.js version as the base image's tag has it: `20`, `20.20` or `20.20.2`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeVersion(String);
-
-impl NodeVersion {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// That the version gets no fixes any more, and what to do about it.
-    pub(crate) fn end(&self) -> Option<Refusal> {
-        let is_20 = self.0 == "20" || self.0.starts_with("20.");
-        is_20.then(|| {
-            Refusal::new(
-                "Node.js 20 gets no fixes since 2026-04-21, and its base image none either",
-                "name `node:22-alpine` or `node:24-alpine` in the first FROM of the Dockerfile",
-            )
-        })
-    }
-}
-
-impl std::str::FromStr for NodeVersion {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts: Vec<&str> = text.split('.').collect();
-        let is_number = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
-        if parts.len() > 3 || !parts.iter().all(is_number) {
-            return Err(format!(
-                "bad Node.js version `{text}`: expected `20`, `20.20` or `20.20.2`"
-            ));
-        }
-        // Claude Code needs Node.js 18 or later (specification 6.3.3).
-        if parts[0].parse::<u32>().is_ok_and(|major| major < 18) {
-            return Err(format!(
-                "Node.js `{text}` is too old: Claude Code needs 18 or later"
-            ));
-        }
-        Ok(NodeVersion(text.to_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,9 +236,7 @@ mod tests {
     const NODE: &str = "docker.io/library/node:20-alpine";
 
     fn base(reference: &str) -> Base {
-        Base {
-            reference: reference.to_owned(),
-        }
+        Base::parse(reference).unwrap()
     }
 
     #[test]
@@ -199,10 +259,66 @@ mod tests {
             ),
             (format!("FROM {NODE} AS a\nRUN true\nFROM scratch\n"), None),
             (format!("ARG B={NODE}\nFROM ${{B}}\n"), None),
+            (format!("\u{feff}FROM {NODE}\n"), Some(NODE)),
             (String::new(), None),
         ] {
-            let said = Base::of(&dockerfile).map(|base| base.reference);
+            let said = Bases::of(&dockerfile).unwrap().base;
+            let said = said.map(|base| base.reference);
             assert_eq!(said.as_deref(), found, "{dockerfile}");
+        }
+    }
+
+    #[test]
+    fn each_image_is_listed_once_whatever_stages_are_called() {
+        let pinned = format!("rust:1@sha256:{}", "b".repeat(64));
+        let text = format!(
+            "FROM {NODE} AS a\nFROM --platform=$BUILDPLATFORM {NODE} AS tools\nFROM {pinned} AS b\nFROM $X\n\
+             FROM scratch\nFROM A\n"
+        );
+        let bases = Bases::of(&text).unwrap();
+        let all: Vec<&str> = bases.all.iter().map(|one| &*one.reference).collect();
+        assert_eq!(all, [NODE, &pinned]);
+        assert_eq!(bases.base, Some(base(NODE)));
+        assert_eq!(bases.all[0].digest(), None);
+        let digest = bases.all[1].digest().unwrap();
+        assert_eq!(digest.hex(), "b".repeat(64));
+    }
+
+    #[test]
+    fn every_literal_image_is_found_where_it_is() {
+        let text = format!(
+            "\u{feff}# FROM a\nfrom --platform=$P {NODE} as Tools\r\nFROM tools AS b\nRUN <<E\nFROM c\nE\n\
+             FROM $X\nFROM scratch\nFROM \\\nd\nFROM rust@sha256:0\nFROM {NODE}"
+        );
+        let places = places(&text).into_iter();
+        let images: Vec<&str> = places.map(|at| &text[at]).collect();
+        assert_eq!(images, [NODE, "rust@sha256:0", NODE]);
+    }
+
+    #[test]
+    fn a_digest_that_is_none_is_named() {
+        for digest in ["sha256:ab", "", "sha512:00", "a@b"] {
+            let why = Bases::of(&format!("FROM {NODE}@{digest} AS a\n")).unwrap_err();
+            assert_eq!(why, format!("`{NODE}@{digest}` has a bad digest"));
+        }
+    }
+
+    #[test]
+    fn an_image_is_a_tag_in_a_repository() {
+        let pinned = format!("a/b@sha256:{}", "a".repeat(64));
+        for (reference, repository, tag) in [
+            (NODE, "docker.io/library/node", "20-alpine"),
+            ("node", "node", "latest"),
+            ("localhost:5000/node", "localhost:5000/node", "latest"),
+            (&*pinned, "a/b", "latest"),
+        ] {
+            let base = base(reference);
+            let (found, of) = base.place().unwrap();
+            assert_eq!((&*found.to_string(), of), (repository, tag), "{reference}");
+        }
+        for reference in ["Node:20", "node:", "a//b:1"] {
+            let why = base(reference).place().unwrap_err().to_string();
+            assert!(why.contains("is no image"), "{why}");
         }
     }
 
@@ -222,7 +338,7 @@ mod tests {
             let base = base(reference);
             assert_eq!(base.node().unwrap().as_str(), node, "{reference}");
             let another = base.with_node(&"22".parse().unwrap()).unwrap();
-            assert_eq!(another, with_22, "{reference}");
+            assert_eq!(another.reference, with_22, "{reference}");
             assert!(!base.name().contains('@'), "{reference}");
         }
         for reference in [
@@ -237,15 +353,6 @@ mod tests {
                 base(reference).with_node(&"22".parse().unwrap()).is_err(),
                 "{reference}"
             );
-        }
-        for (node, is_ended) in [
-            ("20", true),
-            ("20.20.2", true),
-            ("22", false),
-            ("200", false),
-        ] {
-            let node: NodeVersion = node.parse().unwrap();
-            assert_eq!(node.end().is_some(), is_ended, "{node:?}");
         }
         assert!(base("node:16").node().unwrap_err().contains("too old"));
     }
@@ -266,6 +373,6 @@ mod tests {
         }
         let named = |start: &str| images.iter().filter(|image| image.contains(start)).count();
         assert_eq!((named("/node:"), named("/rust:")), (2, 1));
-        assert!(Base::of(&text).unwrap().node().is_ok());
+        assert!(Bases::of(&text).unwrap().base.unwrap().node().is_ok());
     }
 }

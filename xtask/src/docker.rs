@@ -7,6 +7,7 @@ mod run;
 mod save;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
@@ -50,6 +51,9 @@ pub struct Engine {
     /// The platform it runs natively; none for one that no agent image exists for.
     pub platform: Option<Platform>,
     pub(crate) store: Store,
+    /// The folder of its state, on the machine that it runs on; none where it does not say.
+    #[serde(skip)]
+    pub root: Option<PathBuf>,
 }
 
 /// Where the engine keeps images; only containerd's store holds several platforms of one image.
@@ -185,6 +189,8 @@ struct Info {
     #[serde(default)]
     driver_status: Option<Vec<(String, String)>>,
     #[serde(default)]
+    docker_root_dir: Option<PathBuf>,
+    #[serde(default)]
     server_errors: Option<Vec<String>>,
     #[serde(rename = "ClientInfo")]
     client: Option<Client>,
@@ -236,6 +242,7 @@ fn parse_info(stdout: &str, stderr: &str) -> anyhow::Result<Docker> {
         version: info.server_version,
         platform: Platform::of_machine(&info.os_type, &info.architecture),
         store: store(info.driver_status.as_deref().unwrap_or_default()),
+        root: info.docker_root_dir,
     });
     let engine_error = match &engine {
         Some(_) => None,

@@ -2,11 +2,13 @@
 //!
 //! Every build is a run of `docker buildx build`; what it made is kept in `target/xtask/image.json`.
 
+mod bases;
 mod builder;
 mod buildx;
 mod cache;
 mod command;
 mod compression;
+mod contents;
 mod csv;
 mod diagnosis;
 mod docker_save;

@@ -1,6 +1,7 @@
 //! An index with the images that it names, whether a registry or a folder keeps it.
 
 mod annotations;
+mod attest;
 mod broken;
 mod content;
 mod entries;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use serde_json::json;
 
+pub(crate) use self::attest::MadeBlobs;
 use self::broken::broken;
 pub(crate) use self::broken::{Broken, is_broken};
 pub(crate) use self::content::Content;
@@ -19,7 +21,7 @@ pub(crate) use self::entries::IndexEntry;
 pub(crate) use self::media_type::{is_blob, is_image_config, is_layer, is_unspecific};
 pub(crate) use self::upload::{Sent, upload};
 use crate::build_step;
-use crate::oci::{Config, Digest, INDEX, OciPlatform, Step};
+use crate::oci::{Config, Descriptor, Digest, INDEX, OciPlatform, Step};
 use crate::platform::Platform;
 use crate::registry::Puller;
 pub(crate) use crate::store::{Blobs, ManifestStore};
@@ -78,6 +80,11 @@ impl Image {
         label.map(String::as_str)
     }
 
+    /// The digest of the base in the image's label; none where the label is empty, or no digest.
+    pub(crate) fn base_digest(&self) -> Option<Digest> {
+        self.config.config.labels.get(BASE_DIGEST)?.parse().ok()
+    }
+
     /// The version in the image's label.
     pub(crate) fn version(&self) -> Option<Version> {
         self.config.config.labels.get(VERSION)?.parse().ok()
@@ -102,6 +109,9 @@ pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
 
 /// The label with the time of that commit.
 pub(crate) const CREATED: &str = "org.opencontainers.image.created";
+
+/// The label with the digest of the index or manifest that an image is built on.
+const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
 /// The label with the version that an image is built as.
 const VERSION: &str = "org.opencontainers.image.version";
@@ -156,6 +166,16 @@ impl ImageTree {
     pub(crate) fn images_for(&self, platform: Platform) -> Vec<&Image> {
         let images = self.images.iter();
         images.filter(|image| image.is_for(platform)).collect()
+    }
+
+    /// The statements of a type that are attached to the image `digest`.
+    pub(crate) fn statements_of<'a>(
+        &'a self,
+        digest: &'a Digest,
+        predicate_type: &'a str,
+    ) -> impl Iterator<Item = &'a Descriptor> {
+        let entries = self.attestations.iter();
+        entries.flat_map(move |entry| entry.statements_of(digest, predicate_type))
     }
 
     /// Each image by its platform.
@@ -243,6 +263,33 @@ pub(crate) fn join(parts: &[ImageTree]) -> anyhow::Result<ImageTree> {
         media_type: INDEX.to_owned(),
         images,
         attestations,
+    })
+}
+
+/// An index with more attestations than before, and what a registry must have for them.
+pub(crate) struct NewAttestations {
+    pub(crate) tree: ImageTree,
+    pub(crate) content: Content,
+    pub(crate) blobs: MadeBlobs,
+}
+
+/// Attaches statements of one type, each to the image whose manifest it is named with. The same statements
+/// make the same index.
+pub(crate) fn attest(
+    tree: &ImageTree,
+    predicate_type: &str,
+    statements: &[(&Digest, Vec<u8>)],
+) -> anyhow::Result<NewAttestations> {
+    let (mut entries, mut blobs) = (Vec::new(), MadeBlobs::default());
+    for (image, statement) in statements {
+        entries.push(attest::entry(image, predicate_type, statement, &mut blobs)?);
+    }
+    let mut part = tree.clone();
+    part.attestations.extend(entries.iter().cloned());
+    Ok(NewAttestations {
+        tree: join(&[part])?,
+        content: Content::of(entries),
+        blobs,
     })
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ctx::Ctx;
 use crate::oci::Digest;
+use crate::packages::Package;
 use crate::platform::Platform;
 use crate::report;
 
@@ -59,6 +60,9 @@ pub(crate) struct BuiltPlatform {
     /// None where nobody knows, or asked.
     #[serde(flatten)]
     pub(crate) steps: Option<Steps>,
+    /// What apk had installed, in the order of the names; none where the layers were not to be had.
+    #[serde(default)]
+    pub(crate) packages: Option<Vec<Package>>,
     /// The lowest first.
     #[serde(default)]
     pub(crate) layers: Vec<Layer>,
@@ -72,6 +76,9 @@ pub(crate) struct Layer {
     pub(crate) size: u64,
     /// Bytes of the archive within.
     pub(crate) unpacked: Option<u64>,
+    /// What apk's database in it lists; none when it has no database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) packages: Option<Vec<Package>>,
     /// What it is in a few words, for example `packages and user`.
     #[serde(default)]
     pub(crate) name: Option<String>,
@@ -119,6 +126,12 @@ impl LastBuild {
         let record = LastBuild::record(ctx);
         report::write_whole(&record, &serde_json::to_string_pretty(self)?)
             .with_context(|| format!("failed to write `{}`", record.display()))
+    }
+
+    /// Whether the packages of all its platforms were read.
+    pub(crate) fn knows_packages(&self) -> bool {
+        let mut platforms = self.platforms.iter();
+        platforms.all(|platform| platform.packages.is_some())
     }
 
     /// The file that keeps it.

@@ -197,6 +197,7 @@ mod tests {
                 version: "28.5.2".into(),
                 platform: Some(Platform::LinuxAmd64),
                 store: Store::Containerd,
+                root: None,
             }),
             buildx: Some("0.29.1".into()),
             builder: Some(Builder {

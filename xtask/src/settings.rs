@@ -16,6 +16,7 @@ use serde::Deserialize;
 pub use self::expression::Expression;
 use self::packages::Packages;
 pub(crate) use self::proof::ProofSettings;
+use crate::day::Day;
 use crate::platform::Platform;
 use crate::reference::Repository;
 use crate::refusal::Refusal;
@@ -38,6 +39,9 @@ pub struct Settings {
     /// Packages besides the image's default ones.
     #[serde(default)]
     pub(crate) extra_packages: Packages,
+    /// The day whose Alpine packages the image has. Another day makes the layer of packages anew, with what
+    /// Alpine's repositories offer then. Without it: a builder keeps the layer that it has.
+    pub(crate) packages: Option<Day>,
     /// The largest compressed size of the image of a platform, in bytes. Without it: no limit.
     #[serde(default)]
     pub size_budget: BTreeMap<Platform, u64>,

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use xtask::blob_folders::BlobFolders;
 use xtask::ctx::Ctx;
+use xtask::docker::Docker;
 use xtask::verify::Args;
 use xtask::{docker, github, preflight, testbed};
 
@@ -15,6 +17,7 @@ use crate::choice::Choice;
 use crate::live::Live;
 use crate::prove::Prover;
 use crate::report::{PlatformReport, Report};
+use crate::rootfs::layer_cache::LayerCache;
 use crate::sandbox::VerifyRun;
 use crate::show::Catalogue;
 use crate::target::{ImageRequest, Reader};
@@ -91,7 +94,7 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         ctx,
         docker: &docker,
         target: &target,
-        reader: &Reader::default(),
+        reader: &reader(ctx, &docker, signer.is_some()),
         choice,
         run: &run,
         live: &live,
@@ -119,6 +122,13 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         platforms,
         seconds: report::tenths(begun.elapsed()),
     })
+}
+
+/// What reads the image. What is signed rests on no file that an earlier run has left: it is read anew.
+fn reader(ctx: &Ctx, docker: &Docker, is_signed: bool) -> Reader {
+    let folders = BlobFolders::new(&ctx.records(), docker);
+    let cache = || LayerCache::new(ctx.records().join("layer-contents"), check_set());
+    Reader::new(folders, (!is_signed).then(cache))
 }
 
 /// Whether receipts are signed. With `signing` in the settings those for `--receipt-dir` always are: on

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context as _, Error};
+use anyhow::Context as _;
 use xtask::base::Base;
 use xtask::ca_bundle;
 use xtask::claude_lock;
@@ -33,8 +33,11 @@ pub(crate) fn expected(
     revision: Option<&str>,
 ) -> anyhow::Result<Expected> {
     let is_whole = target.found > 1 || target.place != Place::Engine;
+    let base = base(ctx, subject.revision());
+    let node = base.as_ref().map_err(|error| format!("{error:#}"));
     Ok(Expected {
-        node: node(ctx, subject.revision()).map_err(|error| format!("{error:#}")),
+        node: node.and_then(|base| Ok(base.node()?.as_str().to_owned())),
+        base_digest: base.ok().and_then(|base| base.digest().cloned()),
         claude: claude_lock::version(&ctx.root, subject.platform, subject.revision())
             .map_err(|error| format!("{error:#}")),
         commit: Ok(commit(&ctx.root, revision)?),
@@ -50,13 +53,11 @@ pub(crate) fn expected(
     })
 }
 
-/// The version of Node.js that the Dockerfile of the image's commit says.
-fn node(ctx: &Ctx, revision: Option<&str>) -> anyhow::Result<String> {
+/// The base that the Dockerfile of the image's commit names.
+fn base(ctx: &Ctx, revision: Option<&str>) -> anyhow::Result<Base> {
     let dockerfile = &ctx.settings.dockerfile;
-    let base = Base::read(&ctx.root, dockerfile, revision)?
-        .with_context(|| format!("`{}` names no base in full", dockerfile.display()))?;
-    let node = base.node().map_err(Error::msg)?;
-    Ok(node.as_str().to_owned())
+    Base::read(&ctx.root, dockerfile, revision)?
+        .with_context(|| format!("`{}` names no base in full", dockerfile.display()))
 }
 
 fn budget(settings: &Settings, subject: &Subject) -> Result<u64, String> {

@@ -4,13 +4,16 @@
 
 use std::path::Path;
 
+use super::bases::Sources;
 use super::cache;
 use super::csv::csv_field;
 use super::request::Request;
+use crate::oci::Digest;
 use crate::platform::{self, Platform};
 
 /// What one build's command line says besides what all of them say.
 pub(super) struct Line<'a> {
+    pub(super) sources: &'a Sources,
     /// None: the builder's own.
     pub(super) platforms: &'a [Platform],
     /// buildx's `--provenance`.
@@ -37,14 +40,10 @@ impl Line<'_> {
         if !self.platforms.is_empty() {
             flag("--platform", &platform::join(self.platforms));
         }
-        let other_base = request.other_base()?;
-        if let (Some(base), Some(other)) = (&request.base, &other_base) {
-            flag(
-                "--build-context",
-                &format!("{}=docker-image://{other}", base.reference),
-            );
+        for (from, image) in &self.sources.contexts {
+            flag("--build-context", &format!("{from}=docker-image://{image}"));
         }
-        for (name, value) in build_args(request, other_base)? {
+        for (name, value) in build_args(request, self.sources)? {
             flag("--build-arg", &format!("{name}={value}"));
         }
         if let Some(path) = &request.ca_bundle {
@@ -72,10 +71,7 @@ impl Line<'_> {
 }
 
 /// The build arguments; those of the command line come last and win.
-fn build_args(
-    request: &Request,
-    other_base: Option<String>,
-) -> anyhow::Result<Vec<(String, String)>> {
+fn build_args(request: &Request, sources: &Sources) -> anyhow::Result<Vec<(String, String)>> {
     let (settings, options) = (request.settings(), &request.options);
     let mut all = vec![
         ("IMAGE_VERSION", settings.version.clone()),
@@ -85,10 +81,14 @@ fn build_args(
         // cache would keep the moment that it was built at, and no two builders make the same image.
         ("SOURCE_DATE_EPOCH", request.head.epoch.to_string()),
     ];
-    let base = request.base.as_ref().map(|base| base.name().to_owned());
-    all.extend(other_base.or(base).map(|base| ("IMAGE_BASE", base)));
+    let base = sources.base.clone();
+    all.extend(base.map(|base| ("IMAGE_BASE", base)));
+    let digest = sources.base_digest.as_ref().map(Digest::to_string);
+    all.extend(digest.map(|digest| ("IMAGE_BASE_DIGEST", digest)));
     let packages = settings.extra_packages.build_arg();
     all.extend(packages.map(|packages| ("EXTRA_PACKAGES", packages)));
+    let day = settings.packages.as_ref().map(ToString::to_string);
+    all.extend(day.map(|day| ("PACKAGES_DAY", day)));
     all.extend(
         request
             .head

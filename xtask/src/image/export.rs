@@ -10,10 +10,12 @@ use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
+use super::bases::Sources;
 use super::builder::{self, End};
 use super::cache::{self, slug};
 use super::command::Line;
 use super::compression::Compression;
+use super::contents::{self, Contents};
 use super::csv::csv_field;
 use super::diagnosis::Failed;
 use super::files::remove_old;
@@ -23,16 +25,15 @@ use super::request::Request;
 use super::sizes::add_steps;
 use super::steps::{self, Ran};
 use super::{buildx, lock, sbom};
+use crate::blob_folders::LAYOUTS;
 use crate::ctx::Ctx;
 use crate::docker::Docker;
 use crate::github;
-use crate::image_tree::{Blobs as _, Content, Image, ImageTree};
-use crate::last_build::{BuiltPlatform, LastBuild, Steps};
-use crate::oci::Digest;
+use crate::image_tree::{Content, Image, ImageTree};
+use crate::last_build::{BuiltPlatform, Steps};
 use crate::platform::Platform;
 use crate::preflight;
 use crate::threads;
-use crate::unpack;
 
 /// The plan of a build into folders.
 pub(super) struct Export {
@@ -69,12 +70,14 @@ pub(super) enum Purpose<'a> {
 impl Export {
     /// Decides a build of `platforms` for a push.
     pub(super) fn plan(request: &Request, platforms: &[Platform]) -> anyhow::Result<Export> {
-        Export::of(request, platforms, Purpose::Push)
+        let sources = Sources::find(request)?;
+        Export::of(request, platforms, &sources, Purpose::Push)
     }
 
     pub(super) fn of(
         request: &Request,
         platforms: &[Platform],
+        sources: &Sources,
         purpose: Purpose,
     ) -> anyhow::Result<Export> {
         let (ctx, options) = (request.ctx, &request.options);
@@ -87,7 +90,7 @@ impl Export {
             vec![platforms]
         };
         let folder = ctx.records().join(match purpose {
-            Purpose::Push => "layout",
+            Purpose::Push => LAYOUTS,
             Purpose::Compare(name) => name,
         });
         let sbom = match purpose {
@@ -105,6 +108,7 @@ impl Export {
             let own = folder.join(names.join("_"));
             let metadata_file = own.join("build-metadata.json");
             let line = Line {
+                sources,
                 platforms,
                 provenance: match purpose {
                     Purpose::Push => options.provenance.flag(),
@@ -230,22 +234,11 @@ fn output(folder: &Path, compression: Compression) -> String {
     )
 }
 
-/// The bytes of the archives within layers, as far as the last build knew them.
-pub(super) fn known(ctx: &Ctx) -> BTreeMap<Digest, u64> {
-    // Sizes are for people. When the record cannot be read, they are counted again.
-    let last = LastBuild::read(ctx).ok().flatten();
-    let layers = last.into_iter().flat_map(|built| built.platforms);
-    let layers = layers.flat_map(|platform| platform.layers);
-    layers
-        .filter_map(|layer| Some((layer.digest, layer.unpacked?)))
-        .collect()
-}
-
 /// The sizes of a tree's images for `platforms`, compared with those of `before`.
 pub(super) fn sizes_of(
     tree: &ImageTree,
     platforms: &[Platform],
-    unpacked: &BTreeMap<Digest, u64>,
+    contents: &Contents,
     before: Option<&ImageTree>,
 ) -> Vec<BuiltPlatform> {
     let sizes = platforms.iter().filter_map(|&platform| {
@@ -255,35 +248,17 @@ pub(super) fn sizes_of(
         Some(BuiltPlatform::of(
             platform,
             image,
-            unpacked,
+            contents,
             before.as_deref(),
         ))
     });
     sizes.collect()
 }
 
-/// The bytes of the archives within the layers. Those that are not `known` are unpacked and counted.
-pub(super) fn unpacked(
-    exported: &[Exported],
-    mut known: BTreeMap<Digest, u64>,
-) -> anyhow::Result<BTreeMap<Digest, u64>> {
-    let layers = exported.iter().flat_map(|part| {
-        let layers = part.tree.images.iter().flat_map(Image::layers);
-        layers.map(move |(digest, _)| (digest, &part.layout))
-    });
-    let new: BTreeMap<Digest, &Layout> = layers
-        .filter(|(digest, _)| !known.contains_key(digest))
-        .collect();
-    let count = |digest: &Digest, layout: &Layout| -> anyhow::Result<u64> {
-        let size = layout.open(digest).and_then(unpack::size);
-        size.with_context(|| format!("layer `{digest}` cannot be unpacked"))
-    };
-    let counted = new
-        .iter()
-        .map(|(digest, layout)| move || count(digest, layout));
-    let counted = threads::all(counted)?;
-    known.extend(new.into_keys().zip(counted));
-    Ok(known)
+/// What is in the layers of builds; those that are not `known` are read.
+pub(super) fn contents(exported: &[Exported], known: Contents) -> anyhow::Result<Contents> {
+    let parts = exported.iter().map(|part| (&part.tree, &part.layout));
+    contents::read(&parts.collect::<Vec<_>>(), known)
 }
 
 impl Exported {
@@ -291,10 +266,10 @@ impl Exported {
     pub(super) fn sizes(
         &self,
         platforms: &[Platform],
-        unpacked: &BTreeMap<Digest, u64>,
+        contents: &Contents,
         before: Option<&ImageTree>,
     ) -> Vec<BuiltPlatform> {
-        let mut sizes = sizes_of(&self.tree, platforms, unpacked, before);
+        let mut sizes = sizes_of(&self.tree, platforms, contents, before);
         add_steps(&mut sizes, &self.steps);
         sizes
     }

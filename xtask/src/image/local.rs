@@ -1,14 +1,15 @@
 //! A build into the engine's own store, for this machine.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 
+use super::bases::Sources;
 use super::builder::{self, End};
 use super::command::Line;
+use super::contents::{self, Contents};
 use super::diagnosis::Failed;
 use super::docker_save::Saved;
 use super::files::{RunFolder, remove_old};
@@ -16,7 +17,8 @@ use super::made::{self, Made};
 use super::provenance::NONE;
 use super::request::Request;
 use super::steps::{self, Ran};
-use super::{buildx, cache, export, lock, sizes};
+use super::{buildx, cache, lock, sizes};
+use crate::blob_folders::LAYOUTS;
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};
 use crate::last_build::{BuiltPlatform, LastBuild, rounded};
@@ -57,7 +59,9 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     request.enter_testbed()?;
     let ctx = request.ctx;
     let plan = |target: Target, folder: &Path| {
-        plan(request, target, &tags, &folder.join("build-metadata.json"))
+        let sources = Sources::find(request)?;
+        let metadata_file = folder.join("build-metadata.json");
+        plan(request, target, &sources, &tags, &metadata_file)
     };
     if request.options.dry_run {
         return plan(examined(request)?, &ctx.records())?.print(ctx.json);
@@ -128,11 +132,13 @@ fn tags(request: &Request) -> Result<Vec<Tag>, Stop> {
 fn plan(
     request: &Request,
     target: Target,
+    sources: &Sources,
     tags: &[Tag],
     metadata_file: &Path,
 ) -> anyhow::Result<LocalPlan> {
     let references: Vec<String> = tags.iter().map(|tag| tag.reference.clone()).collect();
     let line = Line {
+        sources,
         platforms: &target.platforms,
         // They carry a fresh id, which would give every local build of one commit another digest.
         provenance: NONE,
@@ -175,7 +181,7 @@ fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<L
     let ctx = request.ctx;
     note_dirty(&plan.dirty);
     let previous = LastBuild::read(ctx).ok().flatten();
-    let unpacked = export::known(ctx);
+    let known = contents::known(ctx);
     remove_old(&LastBuild::record(ctx))?;
     let start = Instant::now();
     buildx::build(&ctx.exec, &plan.command).map_err(|error| {
@@ -215,11 +221,11 @@ fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<L
         platforms: &platforms,
     };
     let mut platforms = match (&digest, previous) {
-        (Some(_), Some(previous)) if previous.digest == digest => {
+        (Some(_), Some(previous)) if previous.digest == digest && previous.knows_packages() => {
             let platforms = previous.platforms.iter();
             platforms.map(BuiltPlatform::again).collect()
         }
-        (Some(digest), previous) => loaded.layers(ctx, digest, unpacked, previous.as_ref())?,
+        (Some(digest), previous) => loaded.layers(ctx, digest, known, previous.as_ref())?,
         (None, _) => loaded.inspect(ctx)?,
     };
     sizes::add_steps(&mut platforms, &steps);
@@ -260,7 +266,7 @@ impl Loaded<'_> {
         &self,
         ctx: &Ctx,
         digest: &Digest,
-        known: BTreeMap<Digest, u64>,
+        known: Contents,
         previous: Option<&LastBuild>,
     ) -> anyhow::Result<Vec<BuiltPlatform>> {
         match self.measure(ctx, digest, known, previous) {
@@ -280,10 +286,11 @@ impl Loaded<'_> {
         &self,
         ctx: &Ctx,
         digest: &Digest,
-        known: BTreeMap<Digest, u64>,
+        known: Contents,
         previous: Option<&LastBuild>,
     ) -> anyhow::Result<Option<Vec<BuiltPlatform>>> {
-        let saved = Saved::read(&ctx.exec, self.reference, known)?;
+        let folder = ctx.records().join(LAYOUTS).join("local");
+        let saved = Saved::read(&ctx.exec, self.reference, known, &folder)?;
         let tree = saved.tree()?;
         if tree.digest != *digest {
             return Ok(None);
@@ -297,7 +304,7 @@ impl Loaded<'_> {
             let image = *tree.images_for(platform).first()?;
             let before = before(platform).filter(|layers| !layers.is_empty());
             let before = before.as_deref();
-            Some(BuiltPlatform::of(platform, image, &saved.unpacked, before))
+            Some(BuiltPlatform::of(platform, image, &saved.contents, before))
         });
         Ok(Some(sizes.collect()))
     }

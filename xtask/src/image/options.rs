@@ -70,8 +70,9 @@ pub(super) struct Options {
 
 /// What git and the Dockerfile decide, so that the labels never name another commit or base than the one
 /// built.
-const FROM_COMMIT: [&str; 5] = [
+const FROM_COMMIT: [&str; 6] = [
     "IMAGE_BASE",
+    "IMAGE_BASE_DIGEST",
     "IMAGE_CREATED",
     "IMAGE_REVISION",
     "IMAGE_VERSION",

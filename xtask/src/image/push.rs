@@ -4,6 +4,7 @@
 //! that, and what is published is what was checked.
 
 mod dev;
+mod difference;
 mod plan;
 mod publish;
 
@@ -13,8 +14,9 @@ use anyhow::{Context as _, bail};
 
 use self::dev::Dev;
 pub(super) use self::dev::decide as decide_dev;
+pub(super) use self::difference::difference;
 use self::plan::{PushGoal, goal, platforms, wanted};
-pub(super) use self::plan::{PushPlan, current, difference, part_tag, refusal, whole};
+pub(super) use self::plan::{PushPlan, current, part_tag, refusal, whole};
 pub(super) use self::publish::Publish;
 use super::export::Export;
 use super::request::Request;

@@ -6,11 +6,15 @@ use anyhow::{Context as _, bail};
 use serde::Serialize;
 
 use self::diff::first_difference;
-use super::export::{Export, Exported, Purpose};
+use super::bases::Sources;
+use super::contents::{self, Contents};
+use super::export::{self, Export, Exported, Purpose};
 use super::files::remove_folder;
 use super::request::Request;
 use crate::ctx::Ctx;
+use crate::image_tree::Image;
 use crate::oci::Digest;
+use crate::packages::{self, Package};
 use crate::platform::Platform;
 use crate::{docker, report};
 
@@ -40,6 +44,8 @@ struct Compared {
     digests: [Digest; 2],
     /// The first thing that differs; none when the manifests are one.
     difference: Option<String>,
+    /// Which of Alpine's packages moved between the two builds.
+    packages: Option<String>,
 }
 
 pub(super) fn run(request: &Request) -> anyhow::Result<()> {
@@ -51,10 +57,11 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     }
     platforms.sort_unstable();
     platforms.dedup();
+    let sources = Sources::find(request)?;
     let mut exports = Vec::new();
     for folder in FOLDERS {
         let purpose = Purpose::Compare(folder);
-        exports.push(Export::of(request, &platforms, purpose)?);
+        exports.push(Export::of(request, &platforms, &sources, purpose)?);
     }
     if options.dry_run {
         let revision = request.head.revision_label();
@@ -101,9 +108,9 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
     if !equal {
         let folder = ctx.records().join(FOLDERS[0]);
         bail!(
-            "two builds of one commit differ; both are kept for a look (`{}` and beside it)\n  hint: \
-             what is named must depend neither on when nor on where it is built",
-            folder.display()
+            "two builds of one commit differ; both are kept for a look (`{}` and beside it)\n  hint: {}",
+            folder.display(),
+            comparison.remedy()
         );
     }
     Ok(())
@@ -124,7 +131,7 @@ fn compare(
     first: &[Exported],
     second: &[Exported],
 ) -> anyhow::Result<Compared> {
-    let find = |build: &'_ [Exported]| -> anyhow::Result<(usize, crate::image_tree::Image)> {
+    let find = |build: &'_ [Exported]| -> anyhow::Result<(usize, Image)> {
         let found = build.iter().enumerate().find_map(|(number, part)| {
             let images = part.tree.images_for(platform);
             Some((number, (*images.first()?).clone()))
@@ -133,25 +140,54 @@ fn compare(
     };
     let ((a, one), (b, other)) = (find(first)?, find(second)?);
     let layouts = [&first[a].layout, &second[b].layout];
+    let difference = first_difference([&one, &other], layouts)?;
+    let installed = |image: &Image, build: &[Exported]| -> anyhow::Result<Option<Vec<Package>>> {
+        let contents = export::contents(build, Contents::new())?;
+        Ok(contents::installed(image, &contents))
+    };
+    let mut moved = None;
+    if difference.is_some()
+        && let (Some(one), Some(other)) = (installed(&one, first)?, installed(&other, second)?)
+    {
+        moved = packages::changes(&one, &other);
+    }
     Ok(Compared {
         platform,
         digests: [one.digest().clone(), other.digest().clone()],
-        difference: first_difference([&one, &other], layouts)?,
+        difference,
+        packages: moved,
     })
 }
 
 impl Comparison {
+    /// What to do about a difference.
+    fn remedy(&self) -> &'static str {
+        if self.platforms.iter().any(|one| one.packages.is_some()) {
+            "Alpine's repositories moved on between the two builds: run this again; `cargo xtask update packages` \
+             makes a commit of the newer packages"
+        } else {
+            "what is named must depend neither on when nor on where it is built"
+        }
+    }
+
     fn rows(&self) -> Vec<(&str, String)> {
         let mut rows = vec![("revision", self.revision.clone())];
         for Compared {
             platform,
             digests: [one, other],
             difference,
+            packages,
         } in &self.platforms
         {
             let said = match difference {
                 None => format!("the same twice ({one})"),
-                Some(difference) => format!("{one} and {other}: {difference}"),
+                Some(difference) => {
+                    let packages = packages
+                        .as_ref()
+                        .map(|moved| format!("; Alpine's packages: {moved}"));
+                    let packages = packages.unwrap_or_default();
+                    format!("{one} and {other}: {difference}{packages}")
+                }
             };
             rows.push((platform.as_str(), said));
         }

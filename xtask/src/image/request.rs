@@ -6,7 +6,7 @@ use anyhow::{anyhow, ensure};
 
 use super::cache::{self, Cache};
 use super::options::Options;
-use crate::base::Base;
+use crate::base::{Base, Bases};
 use crate::ca_bundle;
 use crate::ctx::Ctx;
 use crate::git::{self, Head};
@@ -19,8 +19,7 @@ pub(super) struct Request<'a> {
     pub(super) ctx: &'a Ctx,
     pub(super) options: Options,
     pub(super) head: Head,
-    /// None: the Dockerfile names none in full.
-    pub(super) base: Option<Base>,
+    pub(super) bases: Bases,
     pub(super) ci: Option<Ci>,
     pub(super) ca_bundle: Option<PathBuf>,
     /// The cache that was asked for, if it can be used.
@@ -39,7 +38,7 @@ impl Request<'_> {
         );
         Ok(Request {
             ctx,
-            base: Base::read(&ctx.root, &ctx.settings.dockerfile, None)?,
+            bases: Bases::read(&ctx.root, &ctx.settings.dockerfile, None)?,
             head: git::read_head(&ctx.root)?,
             ci: Ci::of(&ctx.exec),
             ca_bundle: ca_bundle::find(&ctx.exec, options.ca_bundle.as_deref())?,
@@ -72,12 +71,12 @@ impl Request<'_> {
     /// The base that `--node` asks for, if it is not the Dockerfile's.
     ///
     /// Fails when the Dockerfile's base does not say its version of Node.js.
-    pub(super) fn other_base(&self) -> anyhow::Result<Option<String>> {
+    pub(super) fn other_base(&self) -> anyhow::Result<Option<Base>> {
         let Some(asked) = &self.options.node else {
             return Ok(None);
         };
         let dockerfile = self.settings().dockerfile.display();
-        let base = self.base.as_ref().ok_or_else(|| {
+        let base = self.bases.base.as_ref().ok_or_else(|| {
             anyhow!(
                 "`--node` needs a base that `{dockerfile}` names in full; hint: write it in FROM, \
                  without a variable"

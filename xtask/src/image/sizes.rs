@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::contents::{self, Contents};
 use crate::build_step;
 use crate::claude_lock;
 use crate::image_tree::Image;
@@ -13,25 +14,30 @@ use crate::report::{self, bytes};
 use crate::settings::Settings;
 
 impl BuiltPlatform {
-    /// What the image's manifest says. `unpacked` has the bytes of layers' archives, `before` the
-    /// same platform of the image that it is compared with.
+    /// What the image's manifest says. `contents` has what is in its layers, `before` the same platform of
+    /// the image that it is compared with.
     pub(super) fn of(
         platform: Platform,
         image: &Image,
-        unpacked: &BTreeMap<Digest, u64>,
+        contents: &Contents,
         before: Option<&[(Digest, u64)]>,
     ) -> BuiltPlatform {
         let steps = image.steps();
         let names = build_step::names(&steps);
         let layers = image.entry.manifest.layers.iter().zip(steps).zip(names);
         let layers: Vec<Layer> = layers
-            .map(|((layer, step), name)| Layer {
-                name,
-                digest: layer.digest.clone(),
-                size: layer.size,
-                unpacked: unpacked.get(&layer.digest).copied(),
-                step: step.map(|step| build_step::line(&step.created_by)),
-                is_new: before.map(|before| !before.iter().any(|(old, _)| *old == layer.digest)),
+            .map(|((layer, step), name)| {
+                let content = contents.get(&layer.digest);
+                Layer {
+                    name,
+                    digest: layer.digest.clone(),
+                    size: layer.size,
+                    unpacked: content.map(|content| content.unpacked),
+                    packages: content.and_then(|content| content.packages.clone()),
+                    step: step.map(|step| build_step::line(&step.created_by)),
+                    is_new: before
+                        .map(|before| !before.iter().any(|(old, _)| *old == layer.digest)),
+                }
             })
             .collect();
         let size = layers.iter().map(|layer| layer.size).sum();
@@ -45,6 +51,7 @@ impl BuiltPlatform {
                 size.cast_signed() - before.cast_signed()
             }),
             steps: None,
+            packages: contents::installed(image, contents),
             layers,
         }
     }
@@ -58,6 +65,7 @@ impl BuiltPlatform {
             unpacked: None,
             growth: None,
             steps: None,
+            packages: None,
             layers: Vec::new(),
         }
     }
@@ -191,6 +199,7 @@ mod tests {
             digest: Digest::of(text.as_bytes()),
             size,
             unpacked: None,
+            packages: None,
             name: None,
             step: Some(text.to_owned()),
             is_new,
@@ -205,6 +214,7 @@ mod tests {
             unpacked: None,
             growth: None,
             steps: None,
+            packages: None,
             layers,
         }
     }

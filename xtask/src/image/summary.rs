@@ -99,6 +99,7 @@ mod tests {
                     cached: 1,
                     seconds: 0.5,
                 }),
+                packages: None,
                 layers: Vec::new(),
             }],
             seconds: 1.5,

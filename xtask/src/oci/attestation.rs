@@ -6,7 +6,7 @@ use super::media_type::IN_TOTO;
 use crate::printable::Printable;
 
 /// The annotation with the digest of the image that an attestation is of.
-const OF: &str = "vnd.docker.reference.digest";
+pub(crate) const ATTESTATION_OF: &str = "vnd.docker.reference.digest";
 
 /// Why an entry of `index` that is no image is no attestation of one of its images, either; `manifest` is
 /// what the entry leads to, where that is known.
@@ -21,7 +21,7 @@ pub fn attestation_fault(
     if entry.kind() == EntryKind::Neither {
         return Some(format!("`{name}` is neither an image nor an attestation"));
     }
-    let Some(of) = entry.annotations.get(OF) else {
+    let Some(of) = entry.annotations.get(ATTESTATION_OF) else {
         return Some(format!("attestation `{name}` does not say of what"));
     };
     let is_of =
@@ -88,7 +88,7 @@ mod tests {
         let entry = |of: Option<&str>| {
             let mut annotations = json!({"vnd.docker.reference.type": "attestation-manifest"});
             if let Some(of) = of {
-                annotations[OF] = json!(Digest::of(of.as_bytes()));
+                annotations[ATTESTATION_OF] = json!(Digest::of(of.as_bytes()));
             }
             descriptor(
                 "a",

@@ -81,6 +81,7 @@ mod tests {
                 version: version.to_owned(),
                 platform: None,
                 store: Store::Classic,
+                root: None,
             }),
             builder,
             ..Docker::default()

@@ -97,7 +97,7 @@ impl Statement {
     }
 
     /// The predicate of a type, if every key that `shape` knows is in its own case.
-    pub(super) fn predicate<T: for<'de> Deserialize<'de>>(
+    pub(crate) fn predicate<T: for<'de> Deserialize<'de>>(
         &self,
         predicate_type: &str,
         shape: &Shape,

@@ -25,6 +25,9 @@ fn good_settings_are_read() {
     assert_eq!(settings.size_budget[&Platform::LinuxAmd64], 340_000_000);
     assert_eq!(settings.growth_percent, 10);
     assert_eq!(settings.minimum_age, 2);
+    assert_eq!(settings.packages, None);
+    let day = parse(&format!("{GOOD}packages = \"2026-11-29\"\n"));
+    assert_eq!(day.unwrap().packages.unwrap().as_str(), "2026-11-29");
 }
 
 #[test]
@@ -200,6 +203,17 @@ fn bad_settings_name_the_key() {
             "extra-packages = [\"a=1\"]\nsize-b",
             "names `a=1`",
         ),
+        (
+            "size-b",
+            "packages = \"2026-11-31\"\nsize-b",
+            "`2026-11-31` is not a day",
+        ),
+        (
+            "size-b",
+            "packages = 2026-11-29\nsize-b",
+            "packages = 2026-11-29",
+        ),
+        ("size-b", "packages = []\nsize-b", "packages = []"),
         (
             "{ \"linux/amd64\"",
             "{ \"linux/arm\"",

@@ -32,6 +32,11 @@ fn the_image_names_its_commit_and_a_second_build_is_the_same() {
     assert_eq!(label("revision"), revision);
     assert_eq!(label("version"), env!("CARGO_PKG_VERSION"));
     assert!(label("base.name").ends_with("node:20-alpine"), "{labels}");
+    let digest = label("base.digest");
+    assert!(
+        digest.starts_with("sha256:") && digest.len() == 71,
+        "{labels}"
+    );
     for name in ["title", "description", "created", "licenses"] {
         assert_ne!(label(name), "", "{labels}");
     }

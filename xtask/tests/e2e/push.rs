@@ -12,6 +12,7 @@ mod faults;
 mod held;
 mod killed;
 mod merge;
+mod packages;
 mod provenance;
 pub(crate) mod proxy;
 mod pull_request;

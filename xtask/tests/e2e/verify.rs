@@ -7,6 +7,7 @@ mod dying;
 mod good;
 mod indexes;
 mod killed;
+mod layers;
 mod matrix;
 mod printed;
 mod relay;

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::Ran;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{BASE, Sandbox};
 
 #[test]
 fn a_dry_run_prints_the_command_line_and_builds_nothing() {
@@ -17,6 +17,7 @@ fn a_dry_run_prints_the_command_line_and_builds_nothing() {
     let metadata = work.join("target/xtask/build-metadata.json");
     let metadata = metadata.display();
     let short = &revision[..7];
+    let digest = BASE.split_once('@').unwrap().1;
     let ran = sandbox.run(&["image", "--dry-run"]).succeeded();
     assert_eq!(
         ran.stdout,
@@ -27,6 +28,7 @@ fn a_dry_run_prints_the_command_line_and_builds_nothing() {
              --build-arg 'IMAGE_CREATED=2026-01-02T03:04:05Z' \
              --build-arg 'SOURCE_DATE_EPOCH=1767323045' \
              --build-arg 'IMAGE_BASE=docker.io/library/node:20-alpine' \
+             --build-arg 'IMAGE_BASE_DIGEST={digest}' \
              --progress auto \
              --metadata-file {metadata} \
              --provenance false --sbom false \
@@ -93,7 +95,7 @@ fn every_flag_reaches_docker() {
         ["--platform", "linux/amd64,linux/arm64"],
         [
             "--build-context",
-            "docker.io/library/node:20-alpine=docker-image://docker.io/library/node:22-alpine",
+            &format!("{BASE}=docker-image://docker.io/library/node:22-alpine"),
         ],
         ["--build-arg", "IMAGE_BASE=docker.io/library/node:22-alpine"],
         ["--build-arg", "IMAGE_SOURCE=https://example.org/fork"],
@@ -147,7 +149,7 @@ fn a_build_is_reported_and_recorded() {
         built["platforms"],
         serde_json::json!([{
             "platform": "linux/amd64", "manifest": null, "size": 512_345_678, "unpacked": null,
-            "growth": null, "layers": []
+            "growth": null, "packages": null, "layers": []
         }])
     );
     assert_eq!(sandbox.builds().len(), 1);

@@ -25,6 +25,23 @@ fn extra_packages_of_the_settings_are_the_commits_own() {
     assert_eq!(ran.code, Some(3), "{ran:#?}");
 }
 
+/// lusky3/play-store-mcp#153: a builder keeps the layer of `apk upgrade`, and never asks again.
+#[test]
+fn the_day_of_the_packages_is_an_argument_of_the_build() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run(&["image", "--dry-run"]).succeeded();
+    assert!(!ran.stdout.contains("PACKAGES_DAY"), "{ran:#?}");
+    let day = "default-branch = \"main\"\npackages = \"2026-11-29\"";
+    sandbox.edit("work/Cargo.toml", "default-branch = \"main\"", day);
+    let ran = sandbox.run(&["image", "--dry-run"]).succeeded();
+    let argument = "--build-arg 'PACKAGES_DAY=2026-11-29'";
+    assert!(ran.stdout.contains(argument), "{ran:#?}");
+    sandbox.edit("work/Cargo.toml", "2026-11-29", "2026-11-31");
+    let ran = sandbox.run(&["image", "--dry-run"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.stderr.contains("`2026-11-31` is not a day"), "{ran:#?}");
+}
+
 #[test]
 fn a_bad_name_in_the_settings_is_refused() {
     let sandbox = Sandbox::new();

@@ -9,6 +9,9 @@ use tempfile::TempDir;
 
 use crate::common::{Ran, WORKSPACE, command, set_author};
 
+/// The sandbox's base. It is pinned, so that no registry is asked for it.
+pub(crate) const BASE: &str = "docker.io/library/node:20-alpine@sha256:ba5e000000000000000000000000000000000000000000000000000000000000";
+
 const INFO: &str = r#"{"ServerVersion":"28.5.2","OSType":"linux","Architecture":"x86_64",
 "DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],
 "ClientInfo":{"Plugins":[{"Name":"buildx","Version":"0.29.1"}]}}"#;
@@ -75,7 +78,7 @@ impl Sandbox {
         sandbox.write("work/.gitignore", "/target\n");
         sandbox.write(
             "work/docker/Dockerfile.agent",
-            "FROM docker.io/library/node:20-alpine AS agent\n",
+            &format!("FROM {BASE} AS agent\n"),
         );
         sandbox.write("bin/docker", DOCKER);
         sandbox.write("bin/info", INFO);
@@ -128,12 +131,15 @@ impl Sandbox {
         git_in(&self.path("work"), args, "2026-01-02T03:04:05Z")
     }
 
-    /// `cargo xtask ARGS` in the workspace, with nothing but the fake docker on PATH.
+    /// `cargo xtask ARGS` in the workspace, with nothing but the fake docker on PATH, and no network.
     pub(crate) fn xtask(&self, args: &[&str]) -> Command {
         let mut command = bare_command(env!("CARGO_BIN_EXE_xtask"), &self.path("work"));
         command
             .args(args)
             .env("PATH", self.path("bin"))
+            // No test asks Docker Hub: nobody listens there.
+            .env("HTTPS_PROXY", "http://127.0.0.1:9")
+            .env("NO_PROXY", "127.0.0.1")
             .env("TMPDIR", self.path("tmp"));
         command
     }

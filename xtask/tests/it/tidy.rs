@@ -187,8 +187,8 @@ fn only_one_file_starts_docker_one_cosign_and_one_npm() {
             );
             let call = format!(".{start}(\"npm\",");
             assert!(
-                !text.contains(&call) || path.ends_with("update/npm.rs"),
-                "{}: use the functions of update/npm.rs",
+                !text.contains(&call) || path.ends_with("update/claude/npm.rs"),
+                "{}: use the functions of update/claude/npm.rs",
                 path.display()
             );
         }

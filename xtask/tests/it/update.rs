@@ -1,9 +1,12 @@
 //! `cargo xtask update`: the locks of this checkout in a repository of the test's own, moved by a real npm from
-//! a registry of the test's own (`real`), or by a fake npm that does what a real one rarely does (`fake`).
+//! a registry of the test's own (`real`), or by a fake npm that does what a real one rarely does (`fake`); and the
+//! images of a Dockerfile, from an image registry of the test's own (`images`); and all of it in one run (`whole`).
 
 mod fake;
+mod images;
 mod npm_registry;
 mod real;
+mod whole;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -12,6 +12,8 @@ use crate::sandbox::Ran;
 
 pub(super) const REVISION: &str = "1ceb56ba0b8b8c4c6882fec8ea36ba45328c3269";
 pub(super) const CREATED: &str = "2026-11-25T05:12:59Z";
+pub(super) const BASE_DIGEST: &str =
+    "sha256:ba5e000000000000000000000000000000000000000000000000000000000000";
 pub(super) use files::{elf, entry, file, folder, hardlink, owned, symlink, text};
 use xtask::oci::Step;
 use xtask::oci::{Config, Descriptor, Digest, Healthcheck, Index, Manifest, OciPlatform, Process};
@@ -55,6 +57,7 @@ pub(crate) fn good() -> ImageFacts {
 fn expected() -> Expected {
     Expected {
         node: Ok("20".to_owned()),
+        base_digest: None,
         claude: Ok("2.1.330".to_owned()),
         commit: Ok(Commit {
             revision: REVISION.to_owned(),
@@ -162,6 +165,7 @@ fn config() -> Config {
 fn process() -> Process {
     let second = 1_000_000_000;
     let labels = [
+        ("base.digest", BASE_DIGEST),
         ("base.name", "docker.io/library/node:20-alpine"),
         ("created", CREATED),
         ("description", "Claude Code"),

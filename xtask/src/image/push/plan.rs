@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::dev::Dev;
 use crate::image::cache::slug;
 use crate::image::request::Request;
-use crate::image_tree::ImageTree;
 use crate::oci::Digest;
 use crate::platform::{self, Platform};
 use crate::published::{TagContent, Wanted, objections};
@@ -114,58 +113,6 @@ pub(in crate::image) fn refusal(wanted: &Wanted, digest: Option<&Digest>, why: &
         platform::join(&wanted.platforms),
         why
     )
-}
-
-/// How what was built anew differs from what is published.
-pub(in crate::image) struct Difference {
-    pub(in crate::image) said: String,
-    /// Whether the configurations differ alone.
-    has_same_layers: bool,
-}
-
-impl Difference {
-    /// What to do about it.
-    pub(super) fn remedy(&self) -> &'static str {
-        if self.has_same_layers {
-            "what is in the images is the same; a builder of the BuildKit that made what is \
-             published (`--builder NAME`) writes its configuration, too"
-        } else {
-            "`cargo xtask image --reproduce` names the first file that differs between two builds"
-        }
-    }
-}
-
-/// Why what was built anew may not replace what is published; none when both are the same images.
-pub(in crate::image) fn difference(built: &ImageTree, published: &ImageTree) -> Option<Difference> {
-    let (built, published) = (built.by_platform(), published.by_platform());
-    let mut has_same_layers = true;
-    let lines = built.iter().filter_map(|(platform, image)| {
-        let digest = image.digest();
-        let published = match published.get(platform) {
-            None => {
-                has_same_layers = false;
-                return Some(format!("`{platform}`: published nothing, built {digest}"));
-            }
-            Some(published) => *published,
-        };
-        let alike = if published.digest() == digest {
-            return None;
-        } else if published.layers() == image.layers() {
-            " (the same layers; each version of BuildKit may write another configuration)"
-        } else {
-            has_same_layers = false;
-            ""
-        };
-        let published = published.digest();
-        Some(format!(
-            "`{platform}`: published {published}, built {digest}{alike}"
-        ))
-    });
-    let lines: Vec<String> = lines.collect();
-    (!lines.is_empty()).then(|| Difference {
-        said: lines.join("; "),
-        has_same_layers,
-    })
 }
 
 pub(super) fn wanted(request: &Request, tag: String, platforms: Vec<Platform>) -> Wanted {

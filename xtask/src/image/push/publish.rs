@@ -1,18 +1,18 @@
 //! The effects of a push, each of which says on failure what was done before it.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, ensure};
 
 use super::dev::{self, Dev};
-use super::plan::{PushPlan, current, difference, goal};
+use super::difference::{Installed, difference};
+use super::plan::{PushPlan, current, goal};
+use crate::image::contents::{self, Contents};
 use crate::image::export::{self, Export, Exported};
 use crate::image::provenance::{self, Provenance};
 use crate::image::request::Request;
 use crate::image::sizes;
 use crate::image_tree::{Content, ImageTree, Sent, join, upload};
 use crate::last_build::{BuiltPlatform, LastBuild, TagState};
-use crate::oci::Digest;
+use crate::packages;
 use crate::published::{TagContent, inspect, objections};
 use crate::registry::{self, Puller, Pusher};
 use crate::stop::Stop;
@@ -62,35 +62,32 @@ impl Publish<'_> {
             objections.join("; ")
         );
         if let Some(published) = published {
-            self.compare(&tree, published)?;
+            self.compare(&tree, &exported, published)?;
         }
         let before = self.before()?;
-        let sizes = |unpacked: &BTreeMap<Digest, u64>| -> Vec<BuiltPlatform> {
-            let sizes = |part: &Exported| part.sizes(&wanted.platforms, unpacked, before.as_ref());
+        let sizes = |contents: &Contents| -> Vec<BuiltPlatform> {
+            let sizes = |part: &Exported| part.sizes(&wanted.platforms, contents, before.as_ref());
             exported.iter().flat_map(sizes).collect()
         };
-        let known = export::known(self.request.ctx);
+        let known = contents::known(self.request.ctx);
         if let Some(published) = published {
-            let sizes = sizes(&export::unpacked(&exported, known)?);
+            let sizes = sizes(&export::contents(&exported, known)?);
             return self.finish(published, TagState::Present, sizes);
         }
         if let Some(excess) = sizes::over_budget(&sizes(&known), &self.request.ctx.settings) {
-            let unpacked = export::unpacked(&exported, known)?;
+            let contents = export::contents(&exported, known)?;
             crate::say::err!(
                 "{}",
-                sizes::table(&self.request.ctx.root, &sizes(&unpacked))
+                sizes::table(&self.request.ctx.root, &sizes(&contents))
             );
             return Err(Stop::Refused(format!("nothing was pushed: {excess}")).into());
         }
-        // The table alone needs to know how large layers are unpacked: that neither delays nor ends
-        // the push.
-        let count = || export::unpacked(&exported, known);
-        let (unpacked, sent) = threads::beside(count, || self.send(&exported));
+        // What is in the layers is of interest after them alone: reading it does not delay the push.
+        let read = || export::contents(&exported, known);
+        let (contents, sent) = threads::beside(read, || self.send(&exported));
         let sent = sent?;
-        let sizes = sizes(&unpacked.unwrap_or_else(|why| {
-            crate::say::errln!("note: unpacked sizes are not known: {why:#}");
-            BTreeMap::new()
-        }));
+        let sizes = sizes(&contents.with_context(|| self.not_pushed())?);
+        let tree = self.attach_packages(tree, &sizes)?;
         let (reference, size) = (&wanted.reference, report::bytes(sent.bytes));
         crate::say::errln!(
             "{} blobs ({size}) were pushed, {} were there",
@@ -105,7 +102,7 @@ impl Publish<'_> {
                 goal(&found, wanted, false).map_err(Stop::Refused)?;
                 if let TagContent::There(theirs) = found {
                     crate::say::errln!("note: `{reference}` was pushed meanwhile");
-                    self.compare(&tree, &theirs)?;
+                    self.compare(&tree, &exported, &theirs)?;
                     return self.finish(&theirs, TagState::Present, sizes);
                 }
             }
@@ -143,6 +140,26 @@ impl Publish<'_> {
         upload(self.pusher, &parts).with_context(|| self.not_pushed())
     }
 
+    /// The index with what apk installed beside each image, unless no attestation is wanted. A lone manifest
+    /// has no place for it.
+    fn attach_packages(
+        &self,
+        tree: ImageTree,
+        built: &[BuiltPlatform],
+    ) -> anyhow::Result<ImageTree> {
+        if !tree.is_index() || self.request.options.provenance == Provenance::Off {
+            return Ok(tree);
+        }
+        let repository = self.request.settings().repository.canonical();
+        let attached = packages::attach(&tree, &contents::by_manifest(built), &repository)?;
+        let Some(attached) = attached else {
+            return Ok(tree);
+        };
+        let parts = [(&attached.blobs, &attached.content)];
+        upload(self.pusher, &parts).with_context(|| self.not_pushed())?;
+        Ok(attached.tree)
+    }
+
     fn not_pushed(&self) -> String {
         format!(
             "`{}` was not pushed, and no other tag was given; run this again, it goes on where it \
@@ -152,9 +169,18 @@ impl Publish<'_> {
     }
 
     /// What is published stays; what was built must be the same images.
-    fn compare(&self, built: &ImageTree, published: &ImageTree) -> anyhow::Result<()> {
+    fn compare(
+        &self,
+        built: &ImageTree,
+        exported: &[Exported],
+        published: &ImageTree,
+    ) -> anyhow::Result<()> {
         let reference = &self.plan.wanted.reference;
         if let Some(difference) = difference(built, published) {
+            let difference = difference.with_packages(
+                &self.built_packages(built, exported)?,
+                &self.published_packages(published)?,
+            );
             return Err(Stop::Refused(format!(
                 "`{reference}` is published ({}) with other images than were built now: \
                  {}\n  hint: a published tag is never rewritten; {}",
@@ -166,6 +192,43 @@ impl Publish<'_> {
         }
         crate::say::errln!("the same images are published as `{reference}`: nothing was changed");
         Ok(())
+    }
+
+    /// What is installed in what was built, by platform.
+    fn built_packages(
+        &self,
+        built: &ImageTree,
+        exported: &[Exported],
+    ) -> anyhow::Result<Installed> {
+        let contents = export::contents(exported, contents::known(self.request.ctx))?;
+        let images = built.images.iter();
+        let packages = images.filter_map(|image| {
+            let packages = contents::installed(image, &contents)?;
+            Some((image.platform.to_string(), packages))
+        });
+        Ok(packages.collect())
+    }
+
+    /// What is installed in what is published, by platform, as far as it says so.
+    ///
+    /// Fails after a signal alone: the packages explain a difference, they are not one.
+    fn published_packages(&self, published: &ImageTree) -> anyhow::Result<Installed> {
+        let mut all = Installed::new();
+        for image in &published.images {
+            match packages::published(self.puller, published, image) {
+                Ok(packages) => {
+                    all.extend(packages.map(|packages| (image.platform.to_string(), packages)));
+                }
+                Err(why) if why.is::<Stop>() => return Err(why),
+                Err(why) => {
+                    let platform = &image.platform;
+                    crate::say::errln!(
+                        "note: the packages of what is published for `{platform}` are not known: {why:#}"
+                    );
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// Moves `dev`, and says what was done.
@@ -204,7 +267,7 @@ impl Publish<'_> {
             export::sizes_of(
                 tree,
                 &wanted.platforms,
-                &export::known(self.request.ctx),
+                &contents::known(self.request.ctx),
                 None,
             )
         } else {

@@ -1,6 +1,7 @@
 //! What the image was built from and for.
 
 use semver::Version;
+use xtask::oci::Digest;
 use xtask::platform::Platform;
 
 use crate::check::Verdict;
@@ -92,7 +93,8 @@ fn elf<'a>(root: &Root<'a>, paths: &[&str]) -> Option<&'a Elf> {
 }
 
 /// Label `created` and label `source` may be empty: a build by hand knows no time, and a clone
-/// without a remote no source.
+/// without a remote no source. Label `base.digest` may be empty or absent: where the base's registry cannot be
+/// asked nobody knows it, and older versions have none.
 pub(super) fn labels(facts: &ImageFacts) -> Verdict {
     const FILLED: [&str; 6] = [
         "title",
@@ -113,6 +115,7 @@ pub(super) fn labels(facts: &ImageFacts) -> Verdict {
             Some(_) => {}
         }
     }
+    found.extend(base_fault(facts));
     let version = label(facts, "version").unwrap_or_default();
     if !matches!(version, "" | "dev") && Version::parse(version).is_err() {
         found.push(format!("version `{version}`"));
@@ -124,6 +127,20 @@ pub(super) fn labels(facts: &ImageFacts) -> Verdict {
     let names = [FILLED.join("`, `"), PRESENT.join("`, `")].join("`, `");
     let expected = format!("`{names}` of `{PREFIX}`, the version `dev` or as SemVer has it");
     Verdict::none_of(&found, &expected)
+}
+
+/// What is wrong with the base's digest: it has another form, or is not the one that the Dockerfile pins.
+fn base_fault(facts: &ImageFacts) -> Option<String> {
+    const NAME: &str = "base.digest";
+    let said = label(facts, NAME).filter(|digest| !digest.is_empty())?;
+    let pinned = &facts.expected.base_digest;
+    match (said.parse::<Digest>(), pinned) {
+        (Err(_), _) => Some(format!("label `{PREFIX}{NAME}` is `{said}`, not a digest")),
+        (Ok(digest), Some(pinned)) if digest != *pinned => Some(format!(
+            "label `{PREFIX}{NAME}` is `{digest}`, and the Dockerfile pins `{pinned}`"
+        )),
+        _ => None,
+    }
 }
 
 fn label<'a>(facts: &'a ImageFacts, name: &str) -> Option<&'a str> {

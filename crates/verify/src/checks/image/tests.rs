@@ -6,7 +6,7 @@ use xtask::platform::Platform;
 use super::CHECKS;
 use crate::check::Verdict;
 use crate::checks::fixture::{
-    self, CREATED, REVISION, add, change, elf, file, good, hardlink, remove, symlink,
+    self, BASE_DIGEST, CREATED, REVISION, add, change, elf, file, good, hardlink, remove, symlink,
 };
 use crate::facts::{ImageFacts, Release};
 use crate::rootfs::Elf;
@@ -186,6 +186,37 @@ fn labels_are_there() {
     for name in ["title", "source", "base.name"] {
         let said = said_with(id, |process| drop(process.labels.remove(&label(name))));
         assert_eq!(said, format!("failed: no label `{}`", label(name)));
+    }
+}
+
+#[test]
+fn the_digest_of_the_base_is_one_and_is_the_pinned_one() {
+    let base = "org.opencontainers.image.base.digest";
+    let other = format!("sha256:{}", "b".repeat(64));
+    let (digest, pinned) = (Some(BASE_DIGEST), Some(BASE_DIGEST.parse().unwrap()));
+    for (label, pinned, fault) in [
+        (digest, None, ""),
+        (digest, pinned.clone(), ""),
+        // By hand, on the test bed, or where the registry could not be asked.
+        (Some(""), pinned.clone(), ""),
+        (None, pinned.clone(), ""),
+        (Some(&*other), None, ""),
+        (
+            Some(&*other),
+            pinned,
+            "and the Dockerfile pins `sha256:ba5e",
+        ),
+        (Some("latest"), None, "is `latest`, not a digest"),
+        (Some("sha256:ba5e"), None, "is `sha256:ba5e`, not a digest"),
+    ] {
+        let mut facts = good();
+        facts.expected.base_digest = pinned;
+        let labels = &mut facts.image.config.config.labels;
+        labels.remove(base);
+        labels.extend(label.map(|label| (base.to_owned(), label.to_owned())));
+        let said = said("image-labels", &facts);
+        assert_eq!(said.starts_with("passed"), fault.is_empty(), "{said}");
+        assert!(said.contains(fault), "{said}");
     }
 }
 

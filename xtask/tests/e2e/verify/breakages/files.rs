@@ -129,6 +129,11 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         "LABEL org.opencontainers.image.title=''",
     ),
     broken(
+        "a base's digest that is none",
+        "image-labels",
+        "LABEL org.opencontainers.image.base.digest=latest",
+    ),
+    broken(
         "another commit",
         "image-revision",
         "LABEL org.opencontainers.image.revision=0123456789abcdef0123456789abcdef01234567",

@@ -1,6 +1,6 @@
 //! The two locks of Claude Code: what they pin, and whether what npm made may take their place.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
@@ -30,13 +30,6 @@ pub(super) fn cpu(platform: Platform) -> &'static str {
 /// The package with the program.
 pub(super) fn package(platform: Platform) -> String {
     format!("@anthropic-ai/claude-code-linux-{}-musl", cpu(platform))
-}
-
-/// Every file that is replaced, relative to `docker/claude`.
-pub(super) fn files() -> Vec<PathBuf> {
-    let folders = Platform::ALL.map(arch).into_iter();
-    let of = |folder: &'static str| FILES.map(|name| Path::new(folder).join(name));
-    folders.flat_map(of).collect()
 }
 
 /// The version that both locks pin.

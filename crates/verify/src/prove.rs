@@ -1,7 +1,7 @@
 //! Verifies one platform of an image and writes its receipt.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use xtask::ctx::Ctx;
@@ -19,6 +19,7 @@ use super::checks::catalogue;
 use super::choice::Choice;
 use super::expected::{UNPACKED, expected, last_release};
 use super::facts::{Expected, ImageFacts};
+use super::limits::Pace;
 use super::live::Live;
 use super::receipt::{Execution, Receipt, ToolVersions};
 use super::report::{PlatformReport, tenths};
@@ -128,6 +129,7 @@ impl Prover<'_> {
             expected,
             shared: format!("agentgate-verify-{}-contract-{arch}", self.run.id),
             used: OnceLock::new(),
+            pace: Mutex::new(Pace::SLOWEST),
         }
     }
 

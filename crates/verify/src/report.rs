@@ -201,6 +201,7 @@ pub(crate) mod samples {
             seen: seen.to_owned(),
             expected: failed.then(|| "v20".to_owned()),
             remedy: failed.then(|| "build it with 20".to_owned()),
+            busy: false,
             seconds: 0.25,
         }
     }

@@ -7,6 +7,7 @@ mod check_sandbox;
 mod container;
 mod create;
 mod engine;
+mod machine;
 mod ran;
 mod start;
 mod state;

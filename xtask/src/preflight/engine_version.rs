@@ -38,7 +38,7 @@ pub(crate) fn reads_no_zstd(docker: &Docker) -> Option<Refusal> {
     let is_old = is_older(&engine.version) && major(&engine.version)? < READS_ZSTD;
     is_old.then(|| {
         Refusal::new(
-            &format!(
+            format!(
                 "Docker Engine {} cannot read layers of zstd",
                 engine.version
             ),
@@ -144,6 +144,7 @@ mod tests {
                     version: version.to_owned(),
                     platform: None,
                     store: Store::Classic,
+                    root: None,
                 }),
                 ..Docker::default()
             };

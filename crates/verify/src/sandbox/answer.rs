@@ -39,9 +39,7 @@ pub(super) fn of_docker(verb: &str, failure: Failure, limit: Duration) -> anyhow
     match failure {
         Failure::Refused(NOT_FOUND | CONFLICT, why) => Trouble::Ended(why).into(),
         Failure::Refused(_, why) => anyhow::anyhow!("`docker {verb}` failed: {why}"),
-        Failure::TimedOut => {
-            anyhow::anyhow!("`docker {verb}` did not end within {} s", limit.as_secs())
-        }
+        Failure::TimedOut => Trouble::NoAnswer(format!("docker {verb}"), limit).into(),
         Failure::Stopped(stop) => stop.into(),
         gone @ Failure::Gone(_) => gone.into(),
     }
@@ -79,7 +77,7 @@ mod tests {
         let refused = |status| Failure::Refused(status, "why".to_owned());
         let gone = || Failure::Gone("x".to_owned());
         let engine = "the engine does not answer: x";
-        for (error, is_trouble, said) in [
+        for (error, is_images, said) in [
             (
                 of_docker("stop", refused(404), limit),
                 true,
@@ -126,8 +124,8 @@ mod tests {
         ] {
             assert_eq!(error.to_string(), said);
             assert_eq!(
-                error.downcast_ref::<Trouble>().is_some(),
-                is_trouble,
+                error.downcast_ref().is_some_and(Trouble::is_images),
+                is_images,
                 "{said}"
             );
         }

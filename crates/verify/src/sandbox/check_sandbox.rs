@@ -10,6 +10,7 @@ use xtask::exec::Exec;
 
 use super::candidate::Candidate;
 use crate::facts::Expected;
+use crate::limits::Limits;
 
 /// The sandbox of one check: an image, and the means to start it.
 pub(crate) struct Sandbox<'a> {
@@ -30,6 +31,10 @@ impl<'a> Sandbox<'a> {
 
     pub(crate) fn expected(&self) -> &Expected {
         &self.candidate.expected
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.candidate.limits()
     }
 
     /// Whether every instruction is translated: times then say nothing.

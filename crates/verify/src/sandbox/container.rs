@@ -1,6 +1,6 @@
 //! A running container.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use xtask::docker::api::Request;
 
@@ -10,6 +10,7 @@ use super::ran::Ran;
 use super::state::{Change, Health, Inspected, State};
 use super::trouble::Trouble;
 use super::used::Used;
+use crate::limits::STOP;
 
 /// A container of the run. One that a check started is removed when this is dropped.
 pub(crate) struct Container<'a> {
@@ -22,7 +23,7 @@ pub(crate) struct Container<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stopped {
     pub(crate) code: i32,
-    /// Wall clock, from the order to the end; docker's own time is in it.
+    /// Wall clock, from the order to the end; docker's own time is in it, so that no check judges it.
     pub(crate) seconds: f64,
 }
 
@@ -61,11 +62,21 @@ impl<'a> Container<'a> {
         self.sandbox.execute(&self.name, options, command)
     }
 
-    /// `docker stop`: the image's stop signal, five seconds, SIGKILL.
+    /// `docker stop` as the server does it: the image's stop signal, five seconds, SIGKILL.
     pub(crate) fn stop(&self) -> anyhow::Result<Stopped> {
+        self.stop_within(STOP)
+    }
+
+    /// The same with all the time that a busy machine may need: what is killed then does not obey.
+    pub(crate) fn stop_patiently(&self) -> anyhow::Result<Stopped> {
+        self.stop_within(self.sandbox.limits().patient_stop())
+    }
+
+    fn stop_within(&self, limit: Duration) -> anyhow::Result<Stopped> {
         let start = Instant::now();
-        let stop = Request::post(self.path("/stop")).query("t", "5");
-        self.ask(&["stop", "--time", "5", &self.name], &stop)?;
+        let seconds = limit.as_secs().to_string();
+        let stop = Request::post(self.path("/stop")).query("t", &seconds);
+        self.ask(&["stop", "--time", &seconds, &self.name], &stop)?;
         let seconds = start.elapsed().as_secs_f64();
         let code = self.inspect()?.exit_code;
         Ok(Stopped { code, seconds })
@@ -141,7 +152,7 @@ impl<'a> Container<'a> {
             if start.elapsed() > limit {
                 return Err(Trouble::TimedOut(what.to_owned(), limit).into());
             }
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 }

@@ -110,6 +110,7 @@ impl Create {
             "env" => set_variable(&mut body["Env"], value),
             "stop-timeout" => body["StopTimeout"] = json!(value.parse::<u32>()?),
             "health-interval" => body["Healthcheck"]["Interval"] = json!(nanoseconds(value)?),
+            "health-timeout" => body["Healthcheck"]["Timeout"] = json!(nanoseconds(value)?),
             "health-start-period" => {
                 body["Healthcheck"]["StartPeriod"] = json!(nanoseconds(value)?);
             }
@@ -195,8 +196,8 @@ mod tests {
     fn a_command_line_is_described() {
         let line = "run --detach --pull never --platform linux/amd64 --name a --label b=c=d --user agentgate \
              --read-only --cap-drop ALL --memory 2g --cpus 2 --pids-limit 256 --tmpfs /tmp:rw,size=1m --env A=1 --env B=1 \
-             --env A=2 --tmpfs /tmp:rw,size=64k --stop-timeout=5 --health-interval=1s --health-start-period=1ms \
-             --health-retries 3 --volume /a:/b:ro sha256:00 sh -c --rm";
+             --env A=2 --tmpfs /tmp:rw,size=64k --stop-timeout=5 --health-interval=1s --health-timeout=80s \
+             --health-start-period=1ms --health-retries 3 --volume /a:/b:ro sha256:00 sh -c --rm";
         let create = of(line).unwrap();
         assert_eq!((&*create.name, &*create.platform), ("a", "linux/amd64"));
         let expected = json!({
@@ -206,7 +207,9 @@ mod tests {
             "Labels": {"b": "c=d"},
             "Env": ["B=1", "A=2"],
             "StopTimeout": 5,
-            "Healthcheck": {"Interval": 1_000_000_000, "StartPeriod": 1_000_000, "Retries": 3},
+            "Healthcheck": {
+                "Interval": 1_000_000_000, "Timeout": 80_000_000_000_u64, "StartPeriod": 1_000_000, "Retries": 3,
+            },
             "Image": "sha256:00",
             "Cmd": ["sh", "-c", "--rm"],
             "HostConfig": {

@@ -205,7 +205,8 @@ impl<'a> Start<'a> {
     pub(crate) fn start(self) -> anyhow::Result<Container<'a>> {
         let args = self.args(&["--detach"])?;
         let container = Container::own(self.sandbox, &self.name);
-        self.sandbox.start_detached(&args)?;
+        let started = self.sandbox.start_detached(&args);
+        started.map_err(Trouble::of_engine)?;
         Ok(container)
     }
 
@@ -213,8 +214,7 @@ impl<'a> Start<'a> {
     pub(crate) fn typed(self, input: &str) -> anyhow::Result<Session> {
         let args = self.args(&["--rm", "--interactive", "--tty"])?;
         let sandbox = self.sandbox;
-        // Several programs run in it, of which one may hang until its own limit.
-        let limit = 2 * sandbox.candidate.limit();
+        let limit = sandbox.candidate.limits().session();
         let ended = xtask::docker::typed(&sandbox.exec, &args, input, limit)?;
         let Some(ran) = Ran::of(&ended) else {
             Container::own(sandbox, &self.name);

@@ -13,6 +13,7 @@ use xtask::platform::Platform;
 
 use super::{Candidate, Sandbox, Trouble, VerifyRun};
 use crate::checks::fixture;
+use crate::limits::Pace;
 
 /// An engine that answers each request with the next answer to a path that ends so.
 struct Engine {
@@ -59,6 +60,7 @@ impl Engine {
             expected: fixture::good().expected,
             shared: "shared".to_owned(),
             used: OnceLock::new(),
+            pace: Mutex::new(Pace::QUIET),
         };
         test(&Sandbox::new(exec, &candidate, "check"))
     }

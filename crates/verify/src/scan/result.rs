@@ -68,6 +68,7 @@ impl Scan {
             expected: self.expected.clone(),
             remedy: self.remedy.clone(),
             seconds: self.seconds,
+            busy: false,
         }
     }
 

@@ -30,11 +30,11 @@ fn paint(report: &Report, svg: &mut String) -> Result<(), Box<dyn std::error::Er
     let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let values = report.rows.iter().flat_map(|(_, values)| values);
-    let least = values
+    let lowest = values
         .clone()
         .map(Values::min)
         .fold(f64::INFINITY, f64::min);
-    let most = values.map(Values::max).fold(0.0, f64::max);
+    let highest = values.map(Values::max).fold(0.0, f64::max);
     let places = places(report);
     let (first, last) = (
         places.first().copied().unwrap_or(1.0),
@@ -57,7 +57,7 @@ fn paint(report: &Report, svg: &mut String) -> Result<(), Box<dyn std::error::Er
             (first / 1.5..last * 1.5)
                 .log_scale()
                 .with_key_points(places.clone()),
-            (least / 2.0..most * 2.0).log_scale(),
+            (lowest / 2.0..highest * 2.0).log_scale(),
         )?;
     let mut mesh = chart.configure_mesh();
     mesh.disable_x_mesh().x_label_formatter(&names);

@@ -1,9 +1,11 @@
-//! `cargo bench --package xtask --features e2e --bench release`: `cargo xtask release` with receipts against a
-//! script of crane (`digest`, two `tag`s, and two `digest`s to read back), in the same run, on the test bed.
+//! `cargo bench --package xtask --features e2e --bench release`: `cargo xtask release`, `release --status` and
+//! `audit` by the number of published versions, on the test bed, in turn with scripts of crane, all through one proxy.
 //!
-//! Each round releases a version of its own with each of the two, in turns; prints the medians of
-//! their times, the requests that each makes of the registry, and the ratios: below 1 ours is less.
+//! A release is compared with `digest`, two `tag`s, and two `digest`s to read back; it has a stand-in for
+//! cosign, as the script signs nothing, and needs `cargo build --release --package verify`. What reads is compared with `ls` and a `manifest` for each version; it
+//! has a real cosign and a key, and the script checks nothing. Tables and plots go to docs/performance.md.
 
+mod measure;
 #[path = "../tests"]
 #[expect(
     dead_code,
@@ -15,99 +17,143 @@ mod tests {
     pub(crate) mod common;
     #[path = "e2e"]
     pub(crate) mod e2e {
+        pub(crate) mod attested;
+        pub(crate) mod proof;
         pub(crate) mod push;
         pub(crate) mod release;
         pub(crate) mod world;
     }
 }
 
-use std::time::{Duration, Instant};
+use std::io;
+use std::time::Instant;
 
 use tests::common;
-use tests::e2e::{push, release, world};
+use tests::e2e::{attested, proof, push, release, world};
 
+use crate::attested::scene::Scene;
 use crate::common::{Ran, command};
-use crate::push::proxy::When;
+use crate::measure::{Report, Rows, Unit, in_turn};
+use crate::push::Workspace;
 use crate::release::Releases;
 
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 5;
+const VERSIONS: [u32; 3] = [2, 5, 10];
 
-fn main() {
-    let releases = Releases::new();
-    let mut number = 0;
-    let mut next = || {
-        number += 1;
-        let version = format!("1.0.{number}");
-        releases.prepare(&version);
-        version
-    };
-    // Requests are counted by the proxy, and times taken without it.
-    let mut count = |run: &dyn Fn(&str)| {
-        let version = next();
-        releases.proxy.reset(When::Never);
-        run(&version);
-        releases.proxy.requests().len()
-    };
-    let behind = releases.workspace.repository();
-    count(&|_| ours(&releases, &behind));
-    let requests = [
-        count(&|_| ours(&releases, &behind)),
-        count(&|version| crane(&releases, &behind, version)),
-    ];
-    let registry = std::env::var("TESTBED_REGISTRY").expect("the test bed is entered");
-    let (_, path) = behind.split_once('/').expect("it has a registry");
-    let direct = format!("{registry}/{path}");
-    let (mut own, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        next();
-        own.push(timed(|| ours(&releases, &direct)));
-        let version = next();
-        theirs.push(timed(|| crane(&releases, &direct, &version)));
+fn main() -> io::Result<()> {
+    releases()?;
+    readings()
+}
+
+fn releases() -> io::Result<()> {
+    let what = (Unit::Seconds, Rows::Numbers("published versions"));
+    let sides = ["script of crane", "xtask release"];
+    let mut report = Report::new(
+        "release",
+        "release, by the published versions",
+        what,
+        &sides,
+    );
+    let scene = Releases::new();
+    let repository = scene.workspace.repository();
+    let mut published = 0;
+    for count in VERSIONS {
+        while published < count {
+            published += 1;
+            scene.prepare(&format!("1.0.{published}"));
+            scene.run(&["--repository", &repository]).succeeded();
+        }
+        let (mut ours, mut theirs) = (0, 0);
+        // Prereleases: they count as versions, and the rounds before them do not.
+        let mut own = || {
+            ours += 1;
+            scene.prepare(&format!("1.{count}.{}", 2 * ours));
+            timed(|| drop(scene.run(&["--repository", &repository]).succeeded()))
+        };
+        let mut crane = || {
+            theirs += 1;
+            let version = format!("1.{count}.{}", 2 * theirs + 1);
+            scene.prepare(&version);
+            let tag = scene.workspace.sha_tag();
+            let taken = timed(|| script(&scene.workspace, &promotion(&repository, &tag, &version)));
+            // With its record, for the rounds after it.
+            scene
+                .run(&["--repository", &repository, "--adopt"])
+                .succeeded();
+            taken
+        };
+        let row = in_turn(ROUNDS, &mut [&mut crane, &mut own])?;
+        report.row(count.to_string(), row);
     }
-    let [own, theirs] = [median(own), median(theirs)];
-    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
-    println!("median of {ROUNDS} rounds           crane script  xtask release  ratio");
-    println!(
-        "time                       {:9.1} ms   {:9.1} ms   {:.2}",
-        milliseconds(theirs),
-        milliseconds(own),
-        own.as_secs_f64() / theirs.as_secs_f64()
-    );
-    println!(
-        "requests                   {:12}   {:12}   {:.2}",
-        requests[1],
-        requests[0],
-        ratio(requests[0], requests[1])
-    );
+    report.finish()
 }
 
-fn ours(releases: &Releases, repository: &str) {
-    releases.run(&["--repository", repository]).succeeded();
-}
-
-fn crane(releases: &Releases, repository: &str, version: &str) {
-    let tag = releases.workspace.sha_tag();
-    let script = format!(
-        "set -eu; digest=$(crane digest {repository}:{tag}); \
+fn promotion(repository: &str, tag: &str, version: &str) -> String {
+    format!(
+        "digest=$(crane digest {repository}:{tag}); \
          crane tag {repository}@$digest v{version}; test $(crane digest {repository}:v{version}) = $digest; \
          crane tag {repository}@$digest latest; test $(crane digest {repository}:latest) = $digest"
-    );
-    let folder = releases.workspace.path("");
+    )
+}
+
+fn readings() -> io::Result<()> {
+    let what = (Unit::Seconds, Rows::Numbers("published versions"));
+    let sides = [
+        "script of crane",
+        "release --status",
+        "release --status --all",
+        "audit",
+        "audit --all",
+    ];
+    let title = "release --status and audit, by the published versions";
+    let mut report = Report::new("audit", title, what, &sides);
+    let Some(scene) = Scene::believing() else {
+        eprintln!("not measured: release --status and audit: there is no cosign");
+        return Ok(());
+    };
+    let repository = scene.workspace.repository();
+    let mut published = 0;
+    for count in VERSIONS {
+        let mut newest = None;
+        while published < count {
+            published += 1;
+            newest = Some(scene.release(&format!("1.0.{published}")));
+        }
+        if let Some(newest) = newest {
+            scene.move_tag("latest", &newest);
+        }
+        let ours = |args: &[&str]| {
+            let mut command = scene.command(&[args, &["--repository", &repository]].concat());
+            timed(|| drop(Ran::of(&mut command).succeeded()))
+        };
+        let listing = format!(
+            "for tag in $(crane ls {repository} | grep '^v'); do crane manifest {repository}:$tag >/dev/null; done"
+        );
+        let row = in_turn(
+            ROUNDS,
+            &mut [
+                &mut || timed(|| script(&scene.workspace, &listing)),
+                &mut || ours(&["release", "--status"]),
+                &mut || ours(&["release", "--status", "--all"]),
+                &mut || ours(&["audit"]),
+                &mut || ours(&["audit", "--all"]),
+            ],
+        )?;
+        report.row(count.to_string(), row);
+    }
+    report.finish()
+}
+
+fn script(workspace: &Workspace, lines: &str) {
+    let script = format!("set -eu; {lines}");
+    let folder = workspace.path("");
     Ran::of(command("sh", &folder).args(["-c", &script])).succeeded();
 }
 
-fn timed(run: impl FnOnce()) -> Duration {
+/// The seconds that something takes that ends well.
+#[expect(clippy::unnecessary_wraps, reason = "as the rounds have it")]
+fn timed(run: impl FnOnce()) -> io::Result<f64> {
     let start = Instant::now();
     run();
-    start.elapsed()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-#[expect(clippy::cast_precision_loss, reason = "they are few")]
-fn ratio(ours: usize, theirs: usize) -> f64 {
-    ours as f64 / theirs as f64
+    Ok(start.elapsed().as_secs_f64())
 }

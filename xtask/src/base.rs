@@ -5,6 +5,7 @@
 
 mod node;
 
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
@@ -31,6 +32,9 @@ pub(crate) struct Bases {
     pub(crate) base: Option<Base>,
     /// Every image that is named in full, each once, in the order of the Dockerfile.
     pub(crate) all: Vec<Base>,
+    /// The names of the last stage and of those that it is made from: all of the image's own layers come of
+    /// them. None where one of them has no name.
+    pub(crate) last_stages: Option<Vec<String>>,
 }
 
 impl Bases {
@@ -59,8 +63,7 @@ impl Bases {
         let mut bases = Bases::default();
         for at in 0..stages.len() {
             let reference = stages[at].image;
-            let is_literal = reference != "scratch" && !reference.contains(['$', '\\']);
-            if before(&stages, at).is_some() || !is_literal {
+            if before(&stages, at).is_some() || !is_literal(reference) {
                 continue;
             }
             let image = Base::parse(reference)?;
@@ -69,14 +72,35 @@ impl Bases {
             }
         }
         if let Some(mut at) = stages.len().checked_sub(1) {
+            let mut names = vec![stages[at].name];
             while let Some(earlier) = before(&stages, at) {
                 at = earlier;
+                names.push(stages[at].name);
             }
+            let names = names.into_iter().map(|name| name.map(str::to_owned));
+            bases.last_stages = names.collect();
             let mut all = bases.all.iter();
             bases.base = all.find(|base| base.reference == stages[at].image).cloned();
         }
         Ok(bases)
     }
+}
+
+/// Where a Dockerfile's text names each image in full, in its order: as often as it does.
+pub(crate) fn places(dockerfile: &str) -> Vec<Range<usize>> {
+    let stages = stages(dockerfile);
+    let named = (0..stages.len()).filter(|at| before(&stages, *at).is_none());
+    let images = named.map(|at| stages[at].image);
+    let literal = images.filter(|image| is_literal(image));
+    let start = |image: &str| image.as_ptr() as usize - dockerfile.as_ptr() as usize;
+    literal
+        .map(|image| start(image)..start(image) + image.len())
+        .collect()
+}
+
+/// Whether it is an image, without a variable in its name.
+fn is_literal(image: &str) -> bool {
+    image != "scratch" && !image.contains(['$', '\\'])
 }
 
 /// The stage that a stage is made from; it sees those before it alone, and the nearest of a name.
@@ -174,7 +198,9 @@ struct Stage<'a> {
 /// The stages of a Dockerfile, in order; the bodies of its heredocs are not read.
 fn stages(dockerfile: &str) -> Vec<Stage<'_>> {
     let mut stages = Vec::new();
-    let mut lines = dockerfile.lines();
+    // BuildKit ignores a byte order mark (dependabot/dependabot-core#5118, renovatebot/renovate#30149).
+    let text = dockerfile.strip_prefix('\u{feff}').unwrap_or(dockerfile);
+    let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if let Some(end) = heredoc(line) {
             lines.by_ref().find(|line| line.trim_start() == end);
@@ -240,11 +266,33 @@ mod tests {
             ),
             (format!("FROM {NODE} AS a\nRUN true\nFROM scratch\n"), None),
             (format!("ARG B={NODE}\nFROM ${{B}}\n"), None),
+            (format!("\u{feff}FROM {NODE}\n"), Some(NODE)),
             (String::new(), None),
         ] {
             let said = Bases::of(&dockerfile).unwrap().base;
             let said = said.map(|base| base.reference);
             assert_eq!(said.as_deref(), found, "{dockerfile}");
+        }
+    }
+
+    #[test]
+    fn the_last_stages_are_those_that_an_image_has_layers_of() {
+        for (dockerfile, names) in [
+            (
+                "FROM a AS one\nFROM b AS two\nFROM One AS last\n",
+                Some("last one"),
+            ),
+            (
+                "FROM a AS one\nFROM one AS two\nFROM two AS three\n",
+                Some("three two one"),
+            ),
+            ("FROM a AS one\nFROM one\n", None),
+            ("FROM a\n", None),
+            ("", None),
+        ] {
+            let found = Bases::of(dockerfile).unwrap().last_stages;
+            let found = found.map(|found| found.join(" "));
+            assert_eq!(found.as_deref(), names, "{dockerfile}");
         }
     }
 
@@ -262,6 +310,17 @@ mod tests {
         assert_eq!(bases.all[0].digest(), None);
         let digest = bases.all[1].digest().unwrap();
         assert_eq!(digest.hex(), "b".repeat(64));
+    }
+
+    #[test]
+    fn every_literal_image_is_found_where_it_is() {
+        let text = format!(
+            "\u{feff}# FROM a\nfrom --platform=$P {NODE} as Tools\r\nFROM tools AS b\nRUN <<E\nFROM c\nE\n\
+             FROM $X\nFROM scratch\nFROM \\\nd\nFROM rust@sha256:0\nFROM {NODE}"
+        );
+        let places = places(&text).into_iter();
+        let images: Vec<&str> = places.map(|at| &text[at]).collect();
+        assert_eq!(images, [NODE, "rust@sha256:0", NODE]);
     }
 
     #[test]

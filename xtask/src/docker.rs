@@ -1,11 +1,13 @@
 //! The docker on this machine: what it is and can do, as plain data, and what it says of an image. No
 //! other file starts it.
 
+pub mod api;
 mod builder;
 mod run;
 mod save;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
@@ -14,7 +16,9 @@ use serde::{Deserialize, Serialize};
 pub use self::builder::Builder;
 use self::run::read;
 pub(crate) use self::run::watch_tied;
-pub use self::run::{clean_up, is_installed, output, quoted, typed, watch, watch_stdout, within};
+pub use self::run::{
+    clean_up, echo, is_installed, output, quoted, typed, watch, watch_stdout, within,
+};
 pub use self::save::{read_archive, save};
 use crate::exec::Exec;
 use crate::platform::Platform;
@@ -47,6 +51,9 @@ pub struct Engine {
     /// The platform it runs natively; none for one that no agent image exists for.
     pub platform: Option<Platform>,
     pub(crate) store: Store,
+    /// The folder of its state, on the machine that it runs on; none where it does not say.
+    #[serde(skip)]
+    pub root: Option<PathBuf>,
 }
 
 /// Where the engine keeps images; only containerd's store holds several platforms of one image.
@@ -182,6 +189,8 @@ struct Info {
     #[serde(default)]
     driver_status: Option<Vec<(String, String)>>,
     #[serde(default)]
+    docker_root_dir: Option<PathBuf>,
+    #[serde(default)]
     server_errors: Option<Vec<String>>,
     #[serde(rename = "ClientInfo")]
     client: Option<Client>,
@@ -233,6 +242,7 @@ fn parse_info(stdout: &str, stderr: &str) -> anyhow::Result<Docker> {
         version: info.server_version,
         platform: Platform::of_machine(&info.os_type, &info.architecture),
         store: store(info.driver_status.as_deref().unwrap_or_default()),
+        root: info.docker_root_dir,
     });
     let engine_error = match &engine {
         Some(_) => None,

@@ -12,6 +12,7 @@ use crate::git;
 use crate::preflight;
 use crate::refusal::Refusal;
 use crate::report;
+use crate::scanner::Scanner;
 
 /// Say what is here (git, docker, engine, builder), what `image` would lack, and the remedy
 #[derive(clap::Args)]
@@ -32,6 +33,9 @@ struct Findings {
     cosign: Option<PathBuf>,
     /// What `update` asks for newer versions.
     npm: Option<PathBuf>,
+    /// What `verify --scan` may use.
+    trivy: Option<PathBuf>,
+    grype: Option<PathBuf>,
     /// What a build for the engine's own platform lacks.
     native: Vec<Refusal>,
     /// What a build of every platform of the settings lacks.
@@ -60,6 +64,8 @@ impl Args {
             every_platform: preflight::lacks(&docker, &ctx.settings.platforms),
             cosign: ctx.exec.find("cosign"),
             npm: ctx.exec.find("npm"),
+            trivy: Scanner::Trivy.path(&ctx.exec),
+            grype: Scanner::Grype.path(&ctx.exec),
             push: preflight::lacks_to_push(&docker, &ctx.settings.platforms),
             warnings: warnings(ctx, &docker),
             docker,
@@ -87,8 +93,22 @@ fn warnings(ctx: &Ctx, docker: &Docker) -> Vec<Refusal> {
             "install Node.js, which brings it (npm 10 or later)",
         )
     });
+    let scanner = ctx
+        .settings
+        .fail_on
+        .filter(|_| Scanner::choose(None, &ctx.exec).is_none());
+    let scanner = scanner.map(|fail_on| {
+        Refusal::new(
+            format!("`fail-on` is `{fail_on}`, and neither `trivy` nor `grype` is on PATH: `verify --scan` cannot scan"),
+            "install one of them; it fetches its database itself",
+        )
+    });
     let pods = preflight::too_old_for_pods(docker);
-    pods.into_iter().chain(ended).chain(npm).collect()
+    pods.into_iter()
+        .chain(ended)
+        .chain(npm)
+        .chain(scanner)
+        .collect()
 }
 
 impl Findings {
@@ -125,16 +145,20 @@ impl Findings {
             format!("{} ({}): {about}", builder.name, builder.driver)
         });
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-        let (cosign, npm) = (path(&self.cosign), path(&self.npm));
+        let tools = [
+            ("cosign", &self.cosign),
+            ("npm", &self.npm),
+            ("trivy", &self.trivy),
+            ("grype", &self.grype),
+        ];
         let mut rows = vec![
             ("git", git),
             ("docker", or_none(&self.docker.client)),
             ("engine", or_none(&engine)),
             ("buildx", or_none(&self.docker.buildx)),
             ("builder", or_none(&builder)),
-            ("cosign", or_none(&cosign)),
-            ("npm", or_none(&npm)),
         ];
+        rows.extend(tools.map(|(name, tool)| (name, or_none(&path(tool)))));
         rows.push(("image", verdict(&self.native)));
         if self.every_platform != self.native {
             rows.push(("image, every platform", verdict(&self.every_platform)));

@@ -3,6 +3,7 @@
 
 mod bounded;
 mod cleanup;
+mod dialled;
 mod ended;
 mod running;
 mod terminal;
@@ -19,6 +20,8 @@ use anyhow::{Context as _, bail, ensure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use xshell::{Cmd, Shell};
 
+pub(crate) use self::bounded::KEPT;
+pub(crate) use self::dialled::Dialled;
 pub use self::ended::Ended;
 use self::running::Running;
 pub(crate) use self::running::{check, forward_signals, report_signals, sleep};
@@ -169,7 +172,8 @@ impl Exec {
         Err(error).with_context(|| format!("failed to run `{line}`"))
     }
 
-    fn echo(&self, line: &str) {
+    /// Shows a command line when commands are to be shown.
+    pub(crate) fn echo(&self, line: &str) {
         if self.verbose {
             crate::say::errln!("$ {line}");
         }

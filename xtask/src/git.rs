@@ -1,6 +1,7 @@
 //! Reads a repository. With its parts in `git/` the only user of git2 and the only place that starts
-//! `git`. `git/commit.rs` alone writes, by git itself.
+//! `git`. `git/commit.rs` and `git/branch.rs` alone write, by git itself.
 
+mod branch;
 mod commit;
 mod log;
 mod ls_remote;
@@ -20,10 +21,12 @@ use anyhow::{Context as _, bail};
 use git2::{Commit, ErrorCode, Reference, Repository};
 use serde::Serialize;
 
+pub(crate) use self::branch::{Made, above, fetch, push, tips};
 pub(crate) use self::commit::commit_files;
 #[cfg(test)]
 pub(crate) use self::log::Change;
 pub(crate) use self::log::{Changes, changes};
+pub(crate) use self::ls_remote::{RemoteRef, ask as ls_remote};
 pub use self::ls_remote::{RemoteTag, remote_tag};
 pub use self::show::{commit, descends, file, file_or_here, tagged};
 use self::versions::Versions;

@@ -1,6 +1,7 @@
-//! GitHub Actions: what it says of the commit, and the step outputs and summary that it reads.
+//! GitHub: what Actions says of the commit, the step outputs and summary that it reads, and `gh`.
 
 mod event;
+pub(crate) mod gh;
 pub mod markdown;
 
 use std::fs::OpenOptions;

@@ -19,7 +19,7 @@ pub(crate) use self::broken::{Broken, is_broken};
 pub(crate) use self::content::Content;
 pub(crate) use self::entries::IndexEntry;
 pub(crate) use self::media_type::{is_blob, is_image_config, is_layer, is_unspecific};
-pub(crate) use self::upload::{Sent, upload};
+pub(crate) use self::upload::{Near, Sent, upload};
 use crate::build_step;
 use crate::oci::{Config, Descriptor, Digest, INDEX, OciPlatform, Step};
 use crate::platform::Platform;

@@ -20,7 +20,7 @@ pub use self::artifact::ArtifactManifest;
 pub(crate) use self::artifact::{EMPTY_BYTES, EMPTY_JSON};
 pub(crate) use self::attestation::ATTESTATION_OF;
 pub use self::attestation::attestation_fault;
-pub use self::config::{Config, Healthcheck, Process, Step};
+pub use self::config::{Config, Healthcheck, Process, RootFs, Step};
 pub use self::descriptor::{Descriptor, EntryKind};
 pub use self::digest::Digest;
 pub use self::document::{Document, Index, Manifest};

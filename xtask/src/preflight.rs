@@ -4,6 +4,7 @@ mod buildx_version;
 mod engine_version;
 
 pub(crate) use self::buildx_version::too_old_for_pods;
+pub(crate) use self::engine_version::reads_no_zstd;
 use crate::docker::{Docker, Store};
 use crate::platform::Platform;
 use crate::refusal::Refusal;
@@ -197,6 +198,7 @@ mod tests {
                 version: "28.5.2".into(),
                 platform: Some(Platform::LinuxAmd64),
                 store: Store::Containerd,
+                root: None,
             }),
             buildx: Some("0.29.1".into()),
             builder: Some(Builder {

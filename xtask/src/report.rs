@@ -46,7 +46,7 @@ pub(crate) fn table(rows: &[(&str, String)]) -> String {
 }
 
 /// Rows of cells, each on its line, whatever is in it; every column is as wide as its widest cell.
-pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let shown = rows
         .iter()
         .map(|row| row.each_ref().map(|cell| printable::line(cell)));

@@ -3,6 +3,7 @@
 mod expression;
 mod packages;
 mod proof;
+mod severity;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 pub use self::expression::Expression;
 use self::packages::Packages;
 pub(crate) use self::proof::ProofSettings;
+pub use self::severity::Severity;
 use crate::day::Day;
 use crate::platform::Platform;
 use crate::reference::Repository;
@@ -51,6 +53,8 @@ pub struct Settings {
     /// How many days ago a version must have been published before `update` moves to it.
     #[serde(default = "minimum_age")]
     pub(crate) minimum_age: u32,
+    /// The least severity of a vulnerability for which `verify --scan` fails. Without it: none fails it.
+    pub fail_on: Option<Severity>,
     /// Who makes the SBOMs of pushes, an image or `off`. Without it: BuildKit's usual generator.
     pub(crate) sbom_generator: Option<String>,
     /// How every release is signed. Without it: only when `--sign` asks for it.

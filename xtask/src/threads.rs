@@ -26,7 +26,7 @@ where
 }
 
 /// Asks about each item, some at a time; the answers are in the order of the items.
-pub(crate) fn each<'a, T: Sync, R: Send>(
+pub fn each<'a, T: Sync, R: Send>(
     items: &'a [T],
     ask: impl Fn(&'a T) -> anyhow::Result<R> + Sync,
 ) -> anyhow::Result<Vec<R>> {

@@ -1,75 +1,91 @@
-//! `cargo xtask update`: moves what an image is made of to newer versions, and says what is behind. Asks npm and
-//! the base's registry; writes Claude Code's locks, and with `--commit` makes a commit.
+//! `cargo xtask update`: moves what an image is made of to newer versions, and says what is behind. Asks npm, the
+//! registries of the base images, and apk in a container; writes files of the workspace, and with `--commit` makes a
+//! commit.
+//!
+//! Each subject asks, and plans: rows of the table, moves with the lines of the message, whole new files. All files
+//! of a run take their places together, or none.
 
-mod locks;
-mod npm;
-mod package;
-mod plan;
+mod actions;
+mod age;
+mod bases;
+mod claude;
+mod crates;
+mod dockerfile;
+mod files;
+mod image;
+mod node;
+mod packages;
+mod planned;
+mod propose;
 mod row;
+mod rust;
+mod setting;
 mod staged;
-mod versions;
+mod summary;
 
-use std::fs;
-use std::path::Path;
-use std::time::SystemTime;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
-use clap::ValueEnum;
+use anyhow::{Context as _, bail};
+use clap::ValueEnum as _;
 use serde::Serialize;
 
-use self::plan::Plan;
+use self::files::Files;
+use self::planned::{Move, PassedOver, Planned, Subject};
 use self::row::Row;
 use self::staged::Staged;
-use self::versions::{Packages, Ripe, days};
-use crate::base::Base;
+use crate::base::NodeVersion;
 use crate::ctx::Ctx;
-use crate::oci::Digest;
-use crate::platform::Platform;
 use crate::refusal::Refusal;
-use crate::registry::Puller;
 use crate::stop::Stop;
 use crate::version::Version;
-use crate::{git, printable, report};
-
-/// Where the locks are, relative to the workspace.
-const HOME: &str = "docker/claude";
+use crate::{exec, git, github, printable, report};
 
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask update --check                     what is behind, and what a rebuild would change
-  cargo xtask update --dry-run                   from which version to which, and change nothing
-  cargo xtask update                             move both locks of Claude Code, and print a commit message
-  cargo xtask update claude --commit             the same, and commit it
-  cargo xtask update claude --claude 2.1.332     move to this version, also back
+  cargo xtask update --dry-run                   from what to what, and change nothing
+  cargo xtask update                             move everything, and print a commit message
+  cargo xtask update --commit                    the same, and commit it
+  cargo xtask update bases packages              move these alone
+  cargo xtask update --except actions            move everything else
+  cargo xtask update --claude 2.1.332            move Claude Code to this version, also back
+  cargo xtask update --node 24                   move to another Node.js, which nothing else does
+  cargo xtask update --propose                   offer HEAD's commit as a pull request
 
-A version younger than `minimum-age` days, deprecated, or lacking for an architecture is passed over.
-More: docs/update.md.
+A version of Claude Code that is younger than `minimum-age` days, deprecated, or lacking for an architecture is passed
+over. What cannot be asked is said, and nothing is moved. More: docs/update.md.
 Exit codes: 0 current, moved or shown; 1 something failed; 3 refused: nothing was changed; 4 `--check`: behind.";
 
-/// Move Claude Code's pin to a newer version, or say what is behind
+/// Move what the image is made of to newer versions, or say what is behind
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// What to move [default: everything]
-    subject: Option<Subject>,
+    /// What to move [default: everything, or what --claude and --node name]
+    #[arg(value_name = "SUBJECT")]
+    subjects: Vec<Subject>,
+    /// Everything but this; may be given several times
+    #[arg(long, value_name = "SUBJECT", conflicts_with_all = ["subjects", "claude", "node"])]
+    except: Vec<Subject>,
     /// Say what is pinned, what is the newest and how old it is; change nothing
-    #[arg(long, conflicts_with_all = ["subject", "claude", "dry_run", "commit"])]
+    #[arg(long, conflicts_with_all = ["claude", "node", "dry_run", "commit"])]
     check: bool,
     /// Move Claude Code to this version, however young it is
     #[arg(long, value_name = "VERSION")]
     claude: Option<Version>,
-    /// Print from which version to which, and change nothing
+    /// Move to this version of Node.js, such as 24
+    #[arg(long, value_name = "MAJOR")]
+    node: Option<NodeVersion>,
+    /// Print from what to what, and change nothing
     #[arg(long)]
     dry_run: bool,
     /// Make a commit of it, as git is configured, hooks included
     #[arg(long, conflicts_with = "dry_run")]
     commit: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Subject {
-    /// Claude Code, for both architectures
-    Claude,
+    /// Write the table to a file as well, in Markdown
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+    #[command(flatten)]
+    propose: propose::Options,
 }
 
 /// What `--check --json` prints.
@@ -83,9 +99,13 @@ struct Check<'a> {
 #[derive(Serialize)]
 struct Outcome {
     schema: u32,
-    #[serde(flatten)]
-    plan: Plan,
-    /// Whether the files were changed.
+    /// As `--check` has them.
+    rows: Vec<Row>,
+    moves: Vec<Move>,
+    passed_over: Vec<PassedOver>,
+    /// The files that were changed, or would be, relative to the workspace.
+    files: Vec<PathBuf>,
+    /// Whether they were.
     moved: bool,
     committed: bool,
     /// That of the commit, made or proposed; none when all is current.
@@ -97,78 +117,161 @@ impl Args {
         if ctx.testbed {
             crate::testbed::enter(ctx, true)?;
         }
-        if self.check {
-            return check(ctx);
+        if self.propose.is_asked() {
+            return self.propose.run(ctx, self.dry_run);
         }
-        // One subject is all there is yet.
-        let (None | Some(Subject::Claude)) = self.subject;
+        let subjects = self.chosen()?;
+        if self.check {
+            let planned = self.plan(ctx, &subjects, None)?;
+            summary::write(&ctx.exec, &planned.rows, self.summary.as_deref())?;
+            return check(ctx, &planned);
+        }
         let staged = if self.dry_run {
             None
         } else {
             Some(begin(ctx)?)
         };
-        let (pinned, packages) = observe(ctx, self.claude.as_ref())?;
-        let plan = plan::plan(&pinned, self.claude.as_ref(), &packages, &ripe(ctx));
-        let plan = plan.map_err(Stop::from)?;
-        let staged = staged.filter(|_| !plan.is_current());
+        let scratch = staged.as_ref().map(|staged| &*staged.scratch);
+        let planned = self.plan(ctx, &subjects, scratch)?;
+        if !planned.unasked.is_empty() {
+            bail!(
+                "nothing was moved:\n{}\nhint: name what can be asked, as in `cargo xtask update claude`, to move that \
+                 alone",
+                planned.unasked.join("\n")
+            );
+        }
+        // Who asked for the end gets it while the tree is whole.
+        exec::check()?;
+        let message = planned.message();
+        let staged = staged.filter(|_| message.is_some());
         if let Some(staged) = &staged {
-            make(ctx, staged, &plan.to, &packages)?;
-            staged.replace(|file| committed(ctx, file))?;
-            if self.commit {
-                commit(ctx, &plan)?;
+            staged.replace(&planned.files, |file| committed(ctx, file))?;
+        }
+        let committed = match &message {
+            Some(message) if self.commit => commit(ctx, message, &planned)?,
+            _ => false,
+        };
+        summary::write(&ctx.exec, &planned.rows, self.summary.as_deref())?;
+        github::write_outputs(&ctx.exec, &[("moved", staged.is_some().to_string())])?;
+        show(ctx, planned, staged.is_some(), committed)
+    }
+
+    /// What is to be moved or checked, each once, in the order of [`Subject`].
+    fn chosen(&self) -> Result<Vec<Subject>, Stop> {
+        let named = [
+            (Subject::Claude, "--claude", self.claude.is_some()),
+            (Subject::Node, "--node", self.node.is_some()),
+        ];
+        for (subject, option, is_given) in named {
+            if is_given && !self.subjects.is_empty() && !self.subjects.contains(&subject) {
+                let text = format!("`{option}` is given, and its subject is not among those named");
+                return Err(Stop::Usage(text));
             }
         }
-        let moved = staged.is_some();
-        let outcome = Outcome {
-            schema: 1,
-            moved,
-            committed: moved && self.commit,
-            message: (!plan.is_current()).then(|| plan.message()),
-            plan,
+        if self.subjects.contains(&Subject::Node) && self.node.is_none() && !self.check {
+            let text = "`node` moves to a version that is named alone; hint: `--node 24`";
+            return Err(Stop::Usage(text.to_owned()));
+        }
+        let all = Subject::value_variants().iter().copied();
+        let is_all = self.subjects.is_empty() && named.iter().all(|(.., is_given)| !is_given);
+        let is_chosen = |subject: &Subject| {
+            let is_named = |(one, _, is_given): &(Subject, &str, bool)| one == subject && *is_given;
+            is_all || self.subjects.contains(subject) || named.iter().any(is_named)
         };
-        for remark in outcome.plan.remarks() {
-            crate::say::errln!("note: {}", printable::line(&remark));
+        let is_left = |subject: &Subject| is_chosen(subject) && !self.except.contains(subject);
+        Ok(all.filter(is_left).collect())
+    }
+
+    /// Asks and plans for each subject, which sees what those before have planned. `scratch` is a folder for what is
+    /// made on the way to new files; without it some are left out.
+    fn plan(
+        &self,
+        ctx: &Ctx,
+        subjects: &[Subject],
+        scratch: Option<&Path>,
+    ) -> anyhow::Result<Planned> {
+        let mut files = Files::of(&ctx.root);
+        let mut all = Planned::default();
+        for subject in subjects {
+            exec::check()?;
+            let planned = match (subject, &self.node) {
+                (Subject::Claude, _) => claude::plan(ctx, self.claude.as_ref(), scratch)?,
+                (Subject::Node, Some(named)) => node::plan(ctx, &files, named)?,
+                (Subject::Node, None) => node::show(ctx, &files, self.check)?,
+                (Subject::Rust, _) => rust::plan(ctx, &files)?,
+                (Subject::Bases, _) => bases::plan(ctx, &files)?,
+                (Subject::Packages, _) => {
+                    let is_named = !self.check && self.subjects.contains(subject);
+                    packages::plan(ctx, &files, is_named)?
+                }
+                (Subject::Crates, _) => crates::plan(ctx, &files)?,
+                (Subject::Actions, _) => actions::plan(ctx, &files)?,
+            };
+            // The table says what is pinned, and not what would be.
+            if !self.check {
+                files.put(&planned.files);
+            }
+            all.extend(planned);
         }
-        if ctx.json {
-            return report::print_json(&outcome);
-        }
-        outcome.show();
-        Ok(())
+        Ok(all)
     }
 }
 
-impl Outcome {
-    fn show(&self) {
-        let Some(message) = &self.message else {
-            crate::say::outln!("Claude Code {} is current", self.plan.from);
-            return;
-        };
-        let done = match (self.moved, self.committed) {
-            (false, _) => "nothing: a dry run",
-            (true, false) => "both locks, not committed",
-            (true, true) => "both locks, committed",
-        };
-        let rows = [
-            ("from", self.plan.from.to_string()),
-            ("to", self.plan.to.to_string()),
-            (
-                "age",
-                self.plan.to_age_days.map_or("unknown".to_owned(), days),
-            ),
-            ("changes", self.plan.changes.clone()),
-            ("moved", done.to_owned()),
-        ];
-        crate::say::out!("{}", report::table(&rows));
-        if !self.committed {
-            crate::say::out!("\n{message}");
+/// Prints what was or would be done.
+fn show(ctx: &Ctx, planned: Planned, moved: bool, committed: bool) -> anyhow::Result<()> {
+    for row in &planned.rows {
+        for note in &row.notes {
+            crate::say::errln!(
+                "note: {}",
+                printable::line(&format!("{}: {note}", row.what))
+            );
         }
     }
+    let message = planned.message();
+    let outcome = Outcome {
+        schema: 2,
+        rows: planned.rows,
+        moves: planned.moves,
+        passed_over: planned.passed_over,
+        files: planned.files.into_iter().map(|(path, _)| path).collect(),
+        moved,
+        committed,
+        message,
+    };
+    if ctx.json {
+        return report::print_json(&outcome);
+    }
+    let current = outcome
+        .rows
+        .iter()
+        .filter(|row| row.is_behind == Some(false));
+    for row in current {
+        let line = format!("{} {} is current", row.what, row.pinned);
+        crate::say::outln!("{}", printable::line(&line));
+    }
+    let Some(message) = &outcome.message else {
+        return Ok(());
+    };
+    let rows = outcome.moves.iter().map(|one| {
+        let way = format!("{} → {}", one.from, one.to);
+        [one.what.clone(), way, one.changes.clone()]
+    });
+    crate::say::out!("{}", report::columns(&rows.collect::<Vec<_>>()));
+    let done = match (moved, committed) {
+        (false, _) => "nothing was moved: a dry run",
+        (true, false) => "moved, not committed",
+        (true, true) => "moved and committed",
+    };
+    crate::say::outln!("{done}");
+    if !committed {
+        crate::say::out!("\n{message}");
+    }
+    Ok(())
 }
 
 /// Takes the right to move, undoes what a killed run has left, and refuses a tree with other changes.
 fn begin(ctx: &Ctx) -> anyhow::Result<Staged> {
-    let records = ctx.records().join("update");
-    let staged = Staged::start(ctx.root.join(HOME), &records, locks::files())?;
+    let staged = Staged::start(ctx.root.clone(), &ctx.records().join("update"))?;
     if staged.recover(|file| committed(ctx, file))? {
         crate::say::errln!("note: an update was cut off half-way; it is undone");
     }
@@ -185,151 +288,47 @@ fn begin(ctx: &Ctx) -> anyhow::Result<Staged> {
     Ok(staged)
 }
 
-/// A file of the locks as HEAD has it.
+/// A file as HEAD has it.
 fn committed(ctx: &Ctx, file: &Path) -> anyhow::Result<Vec<u8>> {
-    let path = Path::new(HOME).join(file);
-    let content = git::file(&ctx.root, "HEAD", &path)?;
-    content.with_context(|| format!("`{}` is not in git", path.display()))
+    let content = git::file(&ctx.root, "HEAD", file)?;
+    content.with_context(|| format!("`{}` is not in git", file.display()))
 }
 
-fn ripe(ctx: &Ctx) -> Ripe {
-    Ripe {
-        now: SystemTime::now(),
-        minimum_age: ctx.settings.minimum_age,
-    }
-}
-
-/// What is pinned, and what the registry has from there on; or of that and the version that is named.
-fn observe(ctx: &Ctx, named: Option<&Version>) -> anyhow::Result<(Version, Packages)> {
-    let pinned = locks::pinned(&ctx.root)?;
-    let range = match named {
-        Some(named) => format!("{pinned} || {named}"),
-        None => format!(">={pinned}"),
-    };
-    crate::say::errln!("asking npm for Claude Code");
-    let [amd64, arm64] = Platform::ALL.map(|platform| npm::view(&ctx.exec, platform, &range));
-    let packages = [amd64?, arm64?];
-    ensure!(
-        packages.iter().any(|package| !package.builds.is_empty()),
-        "npm's registry has no version {range} of Claude Code; hint: `npm view {}` shows what it has",
-        locks::package(Platform::LinuxAmd64)
-    );
-    Ok((pinned, packages))
-}
-
-/// Lets npm make both locks, and checks them.
-fn make(ctx: &Ctx, staged: &Staged, version: &Version, packages: &Packages) -> anyhow::Result<()> {
-    for (platform, package) in Platform::ALL.into_iter().zip(packages) {
-        let arch = locks::arch(platform);
-        let integrity = package
-            .builds
-            .get(version)
-            .and_then(|build| build.integrity.as_deref());
-        let folder = staged.folder.join(arch);
-        make_one(
-            ctx,
-            &folder,
-            platform,
-            version,
-            integrity.unwrap_or_default(),
+/// Commits the files that were moved.
+fn commit(ctx: &Ctx, message: &str, planned: &Planned) -> anyhow::Result<bool> {
+    let paths = planned.files.iter().map(|(path, _)| path.display());
+    let paths: Vec<String> = paths.map(|path| path.to_string()).collect();
+    git::commit_files(&ctx.exec, message, &paths).with_context(|| {
+        format!(
+            "the pins are moved, but not committed; hint: commit them yourself, or `git checkout -- {}`",
+            paths.join(" ")
         )
-        .with_context(|| {
-            format!("npm made no lock for {arch} that may take its place; nothing was changed")
-        })?;
-    }
-    Ok(())
+    })?;
+    Ok(true)
 }
 
-fn make_one(
-    ctx: &Ctx,
-    folder: &Path,
-    platform: Platform,
-    version: &Version,
-    integrity: &str,
-) -> anyhow::Result<()> {
-    let [manifest, lock] = locks::FILES;
-    // Without the old lock: npm keeps what is wrong in one (npm/cli#4460).
-    let old = ctx
-        .root
-        .join(HOME)
-        .join(locks::arch(platform))
-        .join(manifest);
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::copy(&old, folder.join(manifest)))
-        .with_context(|| {
-            format!(
-                "failed to copy `{}` to `{}`",
-                old.display(),
-                folder.display()
-            )
-        })?;
-    npm::lock(&ctx.exec, folder, platform, version)?;
-    let read = |name: &str| {
-        fs::read_to_string(folder.join(name)).with_context(|| format!("npm wrote no `{name}`"))
-    };
-    locks::check(
-        platform,
-        version,
-        integrity,
-        [&read(manifest)?, &read(lock)?],
-    )
-}
-
-fn commit(ctx: &Ctx, plan: &Plan) -> anyhow::Result<()> {
-    let path = |file: &Path| Path::new(HOME).join(file).display().to_string();
-    let paths: Vec<String> = locks::files().iter().map(|file| path(file)).collect();
-    git::commit_files(&ctx.exec, &plan.message(), &paths).context(
-        "the locks are moved, but not committed; hint: commit them yourself, or `git checkout -- docker/claude`",
-    )
-}
-
-fn check(ctx: &Ctx) -> anyhow::Result<()> {
-    let pinned = locks::pinned(&ctx.root)?;
-    let plan = match observe(ctx, None) {
-        // An interruption is no row.
-        Err(error) if error.is::<Stop>() => return Err(error),
-        Err(error) => Err(format!("{error:#}")),
-        Ok((_, packages)) => {
-            Ok(plan::plan(&pinned, None, &packages, &ripe(ctx)).map_err(Stop::from)?)
-        }
-    };
-    let mut rows = vec![Row::claude(
-        pinned.to_string(),
-        plan.as_ref().map_err(Clone::clone),
-    )];
-    if let Some(base) = Base::read(&ctx.root, &ctx.settings.dockerfile, None)? {
-        let newest = base_digest(ctx, &base).map_err(|error| format!("{error:#}"));
-        rows.push(Row::base(&base, newest));
-    }
+/// Prints the table, and fails where something is behind or could not be asked.
+fn check(ctx: &Ctx, planned: &Planned) -> anyhow::Result<()> {
+    let rows = &planned.rows;
     if ctx.json {
-        report::print_json(&Check {
-            schema: 1,
-            rows: &rows,
-        })?;
+        report::print_json(&Check { schema: 1, rows })?;
     } else {
-        crate::say::out!("{}", row::text(&rows));
+        crate::say::out!("{}", row::text(rows));
     }
     let remedies = rows
         .iter()
-        .filter_map(|row| Some((row.what, row.remedy.as_ref()?)));
+        .filter_map(|row| Some((&row.what, row.remedy.as_ref()?)));
     let behind: Vec<String> = remedies
-        .map(|(what, remedy)| format!("{what} is behind; hint: {remedy}"))
+        .map(|(what, remedy)| format!("behind: {what}; hint: {remedy}"))
         .collect();
+    let outputs = [("behind", (!behind.is_empty()).to_string())];
+    github::write_outputs(&ctx.exec, &outputs)?;
     if !behind.is_empty() {
         return Err(Stop::Behind(behind.join("\n")).into());
     }
     // Silence is no proof that nothing is newer.
-    if plan.is_err() {
-        bail!("npm could not be asked, so Claude Code may be behind");
+    if !planned.unasked.is_empty() {
+        bail!("this may be behind:\n{}", planned.unasked.join("\n"));
     }
     Ok(())
-}
-
-/// The digest that the base's tag leads to now.
-fn base_digest(ctx: &Ctx, base: &Base) -> anyhow::Result<Digest> {
-    let (repository, tag) = base.place()?;
-    let name = base.name();
-    crate::say::errln!("asking for `{name}`");
-    let digest = Puller::new(&ctx.exec, &repository).digest(tag)?;
-    digest.with_context(|| format!("its registry has no `{name}`"))
 }

@@ -18,6 +18,7 @@ pub(crate) use self::prove::{Seen, ToProve, prove};
 use crate::ctx::Ctx;
 use crate::exec;
 use crate::platform::Platform;
+use crate::scanner::Scanner;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,10 +30,11 @@ Examples:
   cargo xtask verify --list                       what every check proves, and why
   cargo xtask verify --json | jq .platforms       the whole report as JSON
   cargo xtask verify --sign=cosign.key --pull agentgate/agent:sha-1ceb56b    and sign what is proven
+  cargo xtask verify --scan --only image          and which vulnerabilities trivy or grype knows of
   cargo xtask verify --check-receipt target/xtask/receipts/…/linux-amd64.json
 
 A receipt for each platform goes to target/xtask/receipts/; docs/verify.md describes it.
-Exit codes: 0 all proven; 1 a check failed, or something could not be proven;
+Exit codes: 0 all proven; 1 a check or the scan failed, or something could not be proven;
 2 wrong usage; 3 refused: the receipt does not hold, or nothing could be signed; 130 interrupted.";
 
 /// Prove an image: each platform as AgentGate's server runs it; writes receipts
@@ -70,6 +72,11 @@ pub struct Args {
     /// Write the results as JUnit XML as well
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    /// Scan each platform for vulnerabilities, too, with trivy or grype [default: the first on PATH]; `fail-on` in
+    /// Cargo.toml decides
+    #[arg(long, value_name = "SCANNER", num_args = 0..=1, require_equals = true)]
+    #[arg(conflicts_with_all = ["list", "check_receipt"])]
+    pub scan: Option<Option<Scanner>>,
     /// Folder for the receipts, which are signed if Cargo.toml has `signing` [default:
     /// target/xtask/receipts]
     #[arg(long, value_name = "DIR")]

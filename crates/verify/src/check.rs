@@ -65,6 +65,8 @@ pub(crate) struct Failure {
     pub(crate) expected: String,
     /// A better remedy than the check's own.
     pub(crate) remedy: Option<String>,
+    /// Whether it is a matter of time: a busy machine makes it of a good image.
+    pub(crate) is_slow: bool,
 }
 
 impl Verdict {
@@ -77,7 +79,27 @@ impl Verdict {
             seen: seen.into(),
             expected: expected.into(),
             remedy: None,
+            is_slow: false,
         })
+    }
+
+    /// Fails where time was all that was lacking. Such a check is inspected once more, alone.
+    pub(crate) fn slow(seen: impl Into<String>, expected: impl Into<String>) -> Verdict {
+        match Verdict::failed(seen, expected) {
+            Verdict::Failed(failure) => Verdict::Failed(Failure {
+                is_slow: true,
+                ..failure
+            }),
+            other => other,
+        }
+    }
+
+    /// What was seen, where time was all that was lacking.
+    pub(crate) fn too_slow(&self) -> Option<&str> {
+        match self {
+            Verdict::Failed(failure) if failure.is_slow => Some(&failure.seen),
+            _ => None,
+        }
     }
 
     /// Replaces the remedy by one that fits what was seen.
@@ -105,6 +127,7 @@ impl Verdict {
                 },
                 expected,
                 remedy: None,
+                is_slow: false,
             })
         }
     }
@@ -168,6 +191,9 @@ pub(crate) struct Outcome {
     pub(crate) expected: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) remedy: Option<String>,
+    /// Whether it is unproven because time ran out on a busy machine: nothing is wrong that is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) busy: bool,
     pub(crate) seconds: f64,
 }
 
@@ -190,6 +216,7 @@ impl Outcome {
             seen,
             remedy: remedy.flatten().or_else(own),
             expected,
+            busy: false,
             seconds,
         }
     }
@@ -202,6 +229,7 @@ impl Outcome {
             seen: why.to_owned(),
             expected: None,
             remedy: None,
+            busy: false,
             seconds: 0.0,
         }
     }

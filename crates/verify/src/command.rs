@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use xtask::blob_folders::BlobFolders;
 use xtask::ctx::Ctx;
+use xtask::docker::Docker;
 use xtask::verify::Args;
 use xtask::{docker, github, preflight, testbed};
 
@@ -15,6 +17,7 @@ use crate::choice::Choice;
 use crate::live::Live;
 use crate::prove::Prover;
 use crate::report::{PlatformReport, Report};
+use crate::rootfs::layer_cache::LayerCache;
 use crate::sandbox::VerifyRun;
 use crate::show::Catalogue;
 use crate::target::{ImageRequest, Reader};
@@ -47,6 +50,9 @@ pub(crate) fn run(args: &Args, ctx: &Ctx) -> anyhow::Result<()> {
             report.image,
             report.sum()
         );
+    }
+    if let Some(why) = report.scan_fault() {
+        bail!("{why}");
     }
     Ok(())
 }
@@ -91,13 +97,15 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         ctx,
         docker: &docker,
         target: &target,
-        reader: &Reader::default(),
+        reader: &reader(ctx, &docker, signer.is_some()),
         choice,
         run: &run,
         live: &live,
         revision: args.revision.as_deref(),
         receipts: &receipts,
         signer: signer.as_ref(),
+        scans: args.scan.is_some(),
+        scanner: args.scan.flatten(),
     };
     let platforms = target.subjects.iter().map(|one| prover.prove(one));
     let platforms = platforms.collect::<anyhow::Result<Vec<_>>>();
@@ -119,6 +127,13 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         platforms,
         seconds: report::tenths(begun.elapsed()),
     })
+}
+
+/// What reads the image. What is signed rests on no file that an earlier run has left: it is read anew.
+fn reader(ctx: &Ctx, docker: &Docker, is_signed: bool) -> Reader {
+    let folders = BlobFolders::new(&ctx.records(), docker);
+    let cache = || LayerCache::new(ctx.records().join("layer-contents"), check_set());
+    Reader::new(folders, (!is_signed).then(cache))
 }
 
 /// Whether receipts are signed. With `signing` in the settings those for `--receipt-dir` always are: on

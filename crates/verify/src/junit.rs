@@ -8,14 +8,15 @@ use xtask::oci::Digest;
 
 use super::check::{Outcome, Status};
 use super::report::{PlatformReport, Report, group};
+use super::scan::Scan;
 use super::show::text;
 
 /// The report as a document: a test suite for each platform, a test case for each check.
 pub(crate) fn xml(report: &Report) -> io::Result<String> {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    let all = report.platforms.iter().flat_map(|one| &one.results);
-    let all: Vec<&Outcome> = all.collect();
+    let all: Vec<Outcome> = report.platforms.iter().flat_map(cases).collect();
+    let all: Vec<&Outcome> = all.iter().collect();
     writer
         .create_element("testsuites")
         .with_attribute(("name", line(&report.image).as_str()))
@@ -66,15 +67,22 @@ fn totals(results: &[&Outcome], seconds: f64) -> [(&'static str, String); 5] {
     ]
 }
 
+/// The checks, and the scan.
+fn cases(one: &PlatformReport) -> Vec<Outcome> {
+    let scan = one.scan.as_ref().map(Scan::outcome);
+    one.results.iter().cloned().chain(scan).collect()
+}
+
 fn suite(writer: &mut Writer<Vec<u8>>, report: &Report, one: &PlatformReport) -> io::Result<()> {
-    let results: Vec<&Outcome> = one.results.iter().collect();
+    let results = cases(one);
+    let results: Vec<&Outcome> = results.iter().collect();
     writer
         .create_element("testsuite")
         .with_attribute(("name", one.platform.as_str()))
         .with_attributes(borrowed(&totals(&results, one.seconds)))
         .write_inner_content(|writer| {
             properties(writer, report, one)?;
-            for result in &one.results {
+            for result in &results {
                 case(writer, one, result)?;
             }
             Ok(())
@@ -95,6 +103,10 @@ fn properties(
         ("check_set", Some(report.check_set.as_str())),
         ("receipt", Some(&one.receipt)),
         ("bundle", one.bundle.as_deref()),
+        (
+            "scan",
+            one.scan.as_ref().and_then(|scan| scan.report.as_deref()),
+        ),
     ];
     let property = |writer: &mut Writer<Vec<u8>>, name: &str, value: &str| {
         let element = writer.create_element("property");
@@ -208,6 +220,7 @@ mod tests {
 
     use super::*;
     use crate::report::samples::{mixed, outcome, platform, report};
+    use crate::scan::samples;
     use xtask::platform::Platform;
 
     #[test]
@@ -252,6 +265,21 @@ hint: build it with 20</failure>
 </testsuites>
 "#;
         assert_eq!(xml(&mixed()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_scan_is_one_more_case() {
+        let mut report = report(vec![platform(Platform::LinuxAmd64, Vec::new())]);
+        report.platforms[0].scan = Some(samples::failed());
+        let text = xml(&report).unwrap();
+        for part in [
+            r#"tests="1" failures="1" errors="0" skipped="0""#,
+            r#"<property name="scan" value="receipts/linux-amd64.trivy.json"/>"#,
+            r#"<testcase classname="linux/amd64.scan" name="scan" time="0.000">"#,
+            r#"<failure message="1 critical, 2 low" type="failed">"#,
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
     }
 
     type Element = (String, BTreeMap<String, String>);

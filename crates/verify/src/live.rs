@@ -44,11 +44,20 @@ impl Live {
                 }
             }
             Event::Finished(outcome) => self.finished(platform, &outcome),
-            Event::Ended(id) => {
-                if let Some(block) = &self.block {
-                    block.end(platform, id);
-                }
+            Event::Ended(id) => self.ended(platform, id),
+            Event::Held(id, why) => {
+                self.ended(platform, id);
+                let prefix = self.prefix(platform);
+                self.note(&format!(
+                    "note: {prefix}{id}: {why}; it is inspected again at the end"
+                ));
             }
+        }
+    }
+
+    fn ended(&self, platform: Platform, id: &str) {
+        if let Some(block) = &self.block {
+            block.end(platform, id);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Verifies one platform of an image and writes its receipt.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use xtask::ctx::Ctx;
@@ -11,6 +11,7 @@ use xtask::oci::Digest;
 use xtask::platform::Platform;
 use xtask::proof::Signer;
 use xtask::reference::Repository;
+use xtask::scanner::Scanner;
 
 use super::check::{Outcome, Status};
 use super::check_set::check_set;
@@ -18,11 +19,13 @@ use super::checks::catalogue;
 use super::choice::Choice;
 use super::expected::{UNPACKED, expected, last_release};
 use super::facts::{Expected, ImageFacts};
+use super::limits::Pace;
 use super::live::Live;
 use super::receipt::{Execution, Receipt, ToolVersions};
 use super::report::{PlatformReport, tenths};
 use super::run::{self, Event, Work};
 use super::sandbox::{Candidate, Named, VerifyRun};
+use super::scan::{self, Scan, ScanRequest};
 use super::sign;
 use super::target::{Place, Reader, Subject, Target};
 
@@ -40,6 +43,10 @@ pub(crate) struct Prover<'a> {
     /// The folder for receipts.
     pub(crate) receipts: &'a Path,
     pub(crate) signer: Option<&'a Signer>,
+    /// Whether to scan for vulnerabilities.
+    pub(crate) scans: bool,
+    /// The scanner that is asked for; absent for the first on PATH.
+    pub(crate) scanner: Option<Scanner>,
 }
 
 impl Prover<'_> {
@@ -93,7 +100,9 @@ impl Prover<'_> {
             used.check(&named).map_err(anyhow::Error::msg)?;
         }
         let path = receipt.write(self.receipts)?;
-        let (bundle, unsigned) = match self.sign(&receipt, used.is_some(), &path)? {
+        let scan = self.scan(subject, &receipt, &path)?;
+        let is_scanned = scan.as_ref().is_none_or(Scan::is_passed);
+        let (bundle, unsigned) = match self.sign(&receipt, used.is_some(), is_scanned, &path)? {
             Ok(bundle) => (bundle, None),
             Err(why) => (None, Some(why)),
         };
@@ -104,6 +113,7 @@ impl Prover<'_> {
             receipt: path.display().to_string(),
             bundle: bundle.map(|bundle| bundle.display().to_string()),
             unsigned,
+            scan,
             seconds: receipt.seconds,
             results: receipt.results,
         })
@@ -119,6 +129,7 @@ impl Prover<'_> {
             expected,
             shared: format!("agentgate-verify-{}-contract-{arch}", self.run.id),
             used: OnceLock::new(),
+            pace: Mutex::new(Pace::SLOWEST),
         }
     }
 
@@ -153,17 +164,53 @@ impl Prover<'_> {
         }
     }
 
+    /// Scans for vulnerabilities, if that is asked for. `path` is where the receipt is.
+    fn scan(
+        &self,
+        subject: &Subject,
+        receipt: &Receipt,
+        path: &Path,
+    ) -> anyhow::Result<Option<Scan>> {
+        if !self.scans {
+            return Ok(None);
+        }
+        let (platform, scratch) = (subject.platform, self.ctx.records());
+        std::fs::create_dir_all(&scratch)?;
+        self.live.note(&format!("scanning {platform}"));
+        // Only containerd's store, which keeps manifests, is asked for one platform of several.
+        let choice = subject
+            .manifest
+            .is_some()
+            .then_some(["--platform", platform.as_str()]);
+        let save = choice.into_iter().flatten().chain([&*subject.run]);
+        let request = ScanRequest {
+            exec: &self.ctx.exec,
+            scanner: self.scanner,
+            fail_on: self.ctx.settings.fail_on,
+            save: save.collect(),
+            config: receipt.config.as_ref(),
+            receipt: path,
+            scratch: &scratch,
+            limit: scan::LIMIT,
+        };
+        scan::scan(&request).map(Some)
+    }
+
     /// Signs the receipt, if it is to be signed; or says why it must not be. `has_run` says whether the engine
     /// has named the image that it ran.
     fn sign(
         &self,
         receipt: &Receipt,
         has_run: bool,
+        is_scanned: bool,
         path: &Path,
     ) -> anyhow::Result<Result<Option<PathBuf>, String>> {
         let Some(signer) = self.signer else {
             return Ok(Ok(None));
         };
+        if !is_scanned {
+            return Ok(Err("the scan did not pass".to_owned()));
+        }
         let verification = match sign::verification(receipt, has_run, self.repository())? {
             Ok(verification) => verification,
             Err(why) => return Ok(Err(why.to_owned())),

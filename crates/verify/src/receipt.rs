@@ -175,6 +175,7 @@ pub(super) mod tests {
             seen: "x".to_owned(),
             expected: None,
             remedy: None,
+            busy: false,
             seconds: 0.5,
         }
     }

@@ -10,6 +10,7 @@ use xtask::platform::Platform;
 
 use super::check::{Outcome, Status};
 use super::receipt::Execution;
+use super::scan::Scan;
 
 /// The results of a run.
 #[derive(Debug, Serialize)]
@@ -41,6 +42,9 @@ pub(crate) struct PlatformReport {
     /// Why it is not signed although somebody asked for it.
     #[serde(skip)]
     pub(crate) unsigned: Option<String>,
+    /// What a scanner found; absent without `--scan`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scan: Option<Scan>,
     pub(crate) seconds: f64,
     pub(crate) results: Vec<Outcome>,
 }
@@ -145,6 +149,26 @@ impl Report {
         platforms.filter_map(|one| one.bundle.as_deref()).collect()
     }
 
+    /// Why the scans that were asked for are no pass, with what to do about the first.
+    pub(crate) fn scan_fault(&self) -> Option<String> {
+        let bad = self.platforms.iter().filter_map(|one| {
+            let scan = one.scan.as_ref().filter(|scan| !scan.is_passed())?;
+            Some((one.platform, scan))
+        });
+        let bad: Vec<_> = bad.collect();
+        let each = bad
+            .iter()
+            .map(|(platform, scan)| format!("{platform} {} ({})", words(scan.status), scan.seen));
+        let each: Vec<String> = each.collect();
+        let (_, first) = bad.first()?;
+        let remedy = first.remedy.as_deref().unwrap_or("its report says more");
+        Some(format!(
+            "the scan of `{}` is no pass: {}; hint: {remedy}",
+            self.image,
+            each.join(", ")
+        ))
+    }
+
     /// One sentence: how it ended.
     pub(crate) fn sum(&self) -> String {
         let all = self.platforms.iter().flat_map(|one| &one.results);
@@ -177,6 +201,7 @@ pub(crate) mod samples {
             seen: seen.to_owned(),
             expected: failed.then(|| "v20".to_owned()),
             remedy: failed.then(|| "build it with 20".to_owned()),
+            busy: false,
             seconds: 0.25,
         }
     }
@@ -190,6 +215,7 @@ pub(crate) mod samples {
             receipt: format!("target/xtask/receipts/sha256-0/{file}.json"),
             bundle: None,
             unsigned: None,
+            scan: None,
             seconds: 1.25,
             results,
         }
@@ -232,8 +258,11 @@ pub(crate) mod samples {
 
 #[cfg(test)]
 mod tests {
+    use xtask::scanner::Scanner;
+
     use super::samples::{mixed, outcome, platform, report};
     use super::*;
+    use crate::scan;
 
     #[test]
     fn a_report_is_summed_up_the_worst_first() {
@@ -259,6 +288,33 @@ mod tests {
             let one = platform(Platform::LinuxAmd64, vec![outcome("a-b", status, "")]);
             assert_eq!(one.is_proven(), is_proven, "{status:?}");
         }
+    }
+
+    #[test]
+    fn a_scan_that_is_no_pass_is_a_fault_and_no_check() {
+        let mut report = report(vec![
+            platform(Platform::LinuxAmd64, Vec::new()),
+            platform(Platform::LinuxArm64, Vec::new()),
+        ]);
+        assert_eq!(report.scan_fault(), None);
+        report.platforms[0].scan = Some(scan::samples::passed(Scanner::Trivy));
+        assert_eq!(report.scan_fault(), None);
+        report.platforms[1].scan = Some(scan::samples::failed());
+        let fault = "the scan of `agentgate/agent:dev` is no pass: linux/arm64 failed (1 critical, 2 low); hint: move on";
+        assert_eq!(report.scan_fault().unwrap(), fault);
+        assert!(report.proven && report.platforms[1].is_proven());
+        for status in [Status::Unproven, Status::NotExecuted] {
+            report.platforms[1].scan.as_mut().unwrap().status = status;
+            assert!(report.scan_fault().is_some(), "{status:?}");
+        }
+        let value = serde_json::to_value(&report).unwrap();
+        let scan = &value["platforms"][1]["scan"];
+        assert_eq!(scan["counts"], serde_json::json!({"critical": 1, "low": 2}));
+        assert_eq!(
+            (&scan["scanner"], &scan["fail_on"]),
+            (&"trivy".into(), &"critical".into())
+        );
+        assert_eq!(scan["worst"][0]["fixed_in"], "99.1");
     }
 
     #[test]

@@ -1,20 +1,24 @@
 //! The files of an image, layer by layer, as its blobs have them.
 
 pub(crate) mod archive;
-mod blob;
+pub(crate) mod blob;
+mod bounds;
 pub(crate) mod certificates;
 mod content;
 mod elf;
 mod files;
+mod hashed;
 mod layer;
+pub(crate) mod layer_cache;
 pub(crate) mod secrets;
+pub(crate) mod store;
 
 use std::sync::Arc;
 
 pub(crate) use secrets::secrets_in;
 
 use regex::bytes::{Regex, RegexBuilder};
-
+use serde::{Deserialize, Serialize};
 use xtask::oci::{Config, Digest, Manifest};
 
 /// One platform's image, read from its blobs.
@@ -26,7 +30,11 @@ pub(crate) struct Image {
 }
 
 /// One layer: what its archive brings, and what it hides of those below.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Layer {
+    /// Of the archive within.
+    pub(crate) diff_id: Digest,
     /// Bytes as stored (compressed, for most).
     pub(crate) size: u64,
     /// Bytes of the archive within.
@@ -35,6 +43,8 @@ pub(crate) struct Layer {
 }
 
 /// One entry of a layer's archive.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Entry {
     /// Without a slash at either end: `usr/bin/git`; empty for the root itself.
     pub(crate) path: String,
@@ -52,6 +62,7 @@ pub(crate) struct Entry {
     /// The content of the few files that checks read (`etc/passwd` and the like), if UTF-8.
     pub(crate) text: Option<String>,
     /// The kinds of secrets that stand in it, each at most once.
+    #[serde(deserialize_with = "secrets::kinds")]
     pub(crate) secrets: Vec<&'static str>,
     /// SHA-256 of the DER of each certificate (PEM) in it.
     pub(crate) certificates: Vec<Digest>,
@@ -77,7 +88,7 @@ impl Entry {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     File,
     Folder,
@@ -94,7 +105,8 @@ pub(crate) enum Kind {
 }
 
 /// The head of an ELF file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Elf {
     /// `e_machine`: 62 is x86-64, 183 is `AArch64`.
     pub(crate) machine: u16,

@@ -1,19 +1,29 @@
 //! Runs the checks on one platform of an image: those that measure time first and alone, the others
 //! in parallel.
 
+mod jobs;
+mod second_look;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::Sender;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 use xtask::exec::Exec;
 use xtask::stop::Stop;
 
+use self::jobs::{Job, jobs, workers};
+use self::second_look::{
+    Held, look_again, out_of_time, outcome, second_outcome, without_second_look,
+};
 use super::check::{Check, How, Outcome, Status, Verdict};
 use super::checks::specification;
-use super::facts::ImageFacts;
+use super::facts::{Expected, ImageFacts};
+use super::limits::Pace;
+use super::load::Busy;
 use super::sandbox::{Candidate, Sandbox, Session, Trouble};
 
 /// The check that starts the container of the contract. When it fails, the checks that need this
@@ -32,6 +42,8 @@ pub(crate) enum Event {
     Finished(Outcome),
     /// Something that checks waited for.
     Ended(&'static str),
+    /// A check whose time ran out, and in which way: it is inspected again at the end.
+    Held(&'static str, String),
 }
 
 /// What a run needs to know.
@@ -41,6 +53,20 @@ pub(crate) struct Work<'a> {
     /// Whether the platform can be executed here.
     pub(crate) executes: bool,
     pub(crate) tell: &'a (dyn Fn(Event) + Sync),
+}
+
+/// What a run has come to.
+struct Run<'a> {
+    work: &'a Work<'a>,
+    outcomes: Mutex<Vec<Outcome>>,
+    /// What is inspected again at the end.
+    held: Mutex<Vec<Held>>,
+}
+
+/// The verdicts of a job, and when it was begun.
+struct Inspected {
+    verdicts: Vec<(&'static Check, anyhow::Result<Verdict>)>,
+    begun: Instant,
 }
 
 /// Runs every check and returns the outcomes, in no order.
@@ -55,90 +81,55 @@ pub(crate) fn run(
         .checks
         .iter()
         .partition(|check| !check.how.needs_a_container());
-    let (send, outcomes) = mpsc::channel();
+    let run = Run {
+        work,
+        outcomes: Mutex::default(),
+        held: Mutex::default(),
+    };
     let mut jobs = jobs(&others);
     if !work.executes {
         jobs.clear();
         let why = format!("nothing runs {} here", work.candidate.platform);
-        work.leave(&others, Status::NotExecuted, &why, &send);
+        run.leave(&others, Status::NotExecuted, &why);
     } else if !jobs.is_empty() {
-        work.start(exec, &mut jobs, &send)?;
+        run.start(exec, &mut jobs)?;
     }
     let jobs = &Mutex::new(jobs);
     thread::scope(|scope| {
-        let files = &files;
-        let to_files = send.clone();
-        let mut threads = vec![scope.spawn(move || work.judge_files(files, read, &to_files))];
+        let (run, files) = (&run, &files);
+        let mut threads = vec![scope.spawn(move || run.judge_files(files, read))];
         for _ in 0..workers(work.candidate.is_emulated) {
             // A shell is not shared between threads: each has its own.
-            let (exec, send) = (exec.clone(), send.clone());
-            threads.push(scope.spawn(move || work.work(&exec, jobs, &send)));
+            let exec = exec.clone();
+            threads.push(scope.spawn(move || run.work(&exec, jobs)));
         }
         let ended = threads
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|_| Err(panicked())));
         ended.collect::<anyhow::Result<()>>()
     })?;
-    drop(send);
-    Ok(outcomes.into_iter().collect())
-}
-
-/// What one worker does at a time.
-enum Job {
-    /// Everything that is judged by the one session.
-    Session(Vec<&'static Check>),
-    Check(&'static Check),
-}
-
-/// The jobs in the order of their start: those that wait, then those that start containers, then
-/// those that use the shared one.
-fn jobs(checks: &[&'static Check]) -> VecDeque<Job> {
-    let is_session = |check: &&'static Check| matches!(check.how, How::Session(_));
-    let (session, rest): (Vec<_>, Vec<_>) = checks.iter().copied().partition(is_session);
-    let mut rest = rest;
-    rest.sort_by_key(|check| match check.how {
-        How::Alone(_) => 0,
-        How::Waiting(_) => 1,
-        How::Containers(_) => 2,
-        How::Exec(..) | How::Session(_) | How::Files(_) => 3,
-    });
-    let mut jobs: VecDeque<Job> = rest.into_iter().map(Job::Check).collect();
-    if !session.is_empty() {
-        jobs.push_front(Job::Session(session));
-    }
-    jobs
-}
-
-/// Most of a job is waiting for the engine, unless every instruction is translated.
-fn workers(is_emulated: bool) -> usize {
-    let cores = thread::available_parallelism().map_or(2, usize::from);
-    let cores = cores.min(4);
-    if is_emulated { cores } else { 2 * cores }
+    run.second_looks(exec)?;
+    Ok(run
+        .outcomes
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner))
 }
 
 fn panicked() -> anyhow::Error {
     anyhow::anyhow!("a check panicked; this is a bug of xtask")
 }
 
-impl Work<'_> {
+impl Run<'_> {
     /// Starts the shared container and runs the checks that must be alone. When the container does
     /// not start, only the session is left to run.
-    fn start(
-        &self,
-        exec: &Exec,
-        jobs: &mut VecDeque<Job>,
-        send: &Sender<Outcome>,
-    ) -> anyhow::Result<()> {
+    fn start(&self, exec: &Exec, jobs: &mut VecDeque<Job>) -> anyhow::Result<()> {
         let (alone, rest): (VecDeque<_>, VecDeque<_>) = std::mem::take(jobs)
             .into_iter()
             .partition(|job| matches!(job, Job::Check(check) if matches!(check.how, How::Alone(_)) || check.id == STARTS));
         *jobs = rest;
-        let sandbox = Sandbox::new(exec.clone(), self.candidate, STARTS);
-        let started = sandbox.start_shared();
-        interrupted(&started)?;
-        let Err(error) = started else {
+        let Err(error) = self.start_shared(exec)? else {
             for job in alone {
-                self.do_job(exec, job, send)?;
+                self.first_look(exec, &job)?;
             }
             return Ok(());
         };
@@ -150,107 +141,192 @@ impl Work<'_> {
         for job in alone.into_iter().chain(lost) {
             let Job::Check(check) = job else { continue };
             if check.id == STARTS {
-                self.do_job(exec, Job::Check(check), send)?;
+                self.first_look(exec, &Job::Check(check))?;
             } else {
                 let why = format!("no container of the contract: {why}");
-                self.leave(&[check], Status::Unproven, &why, send);
+                self.leave(&[check], Status::Unproven, &why);
             }
         }
         Ok(())
     }
 
+    /// Starts the shared container, a second time where the first ran out of time, and measures the machine's pace
+    /// in it. The inner error says why there is none.
+    fn start_shared(&self, exec: &Exec) -> anyhow::Result<anyhow::Result<()>> {
+        let sandbox = self.sandbox(exec, STARTS);
+        let mut started = sandbox.start_shared();
+        interrupted(&started)?;
+        if started.as_ref().is_err_and(is_time) {
+            started = sandbox.start_shared();
+            interrupted(&started)?;
+        }
+        let pace = match &started {
+            Ok(()) => sandbox.measure_pace(),
+            Err(_) => Ok(Pace::QUIET),
+        };
+        interrupted(&pace)?;
+        self.work.candidate.set_pace(pace.unwrap_or(Pace::QUIET));
+        Ok(started)
+    }
+
+    fn sandbox(&self, exec: &Exec, check: &'static str) -> Sandbox<'_> {
+        Sandbox::new(exec.clone(), self.work.candidate, check)
+    }
+
     /// Runs jobs until none is left.
-    fn work(
-        &self,
-        exec: &Exec,
-        jobs: &Mutex<VecDeque<Job>>,
-        send: &Sender<Outcome>,
-    ) -> anyhow::Result<()> {
+    fn work(&self, exec: &Exec, jobs: &Mutex<VecDeque<Job>>) -> anyhow::Result<()> {
         loop {
-            let job = jobs
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop_front();
+            let job = locked(jobs).pop_front();
             let Some(job) = job else {
                 return Ok(());
             };
-            if let Err(error) = self.do_job(exec, job, send) {
-                jobs.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            if let Err(error) = self.first_look(exec, &job) {
+                locked(jobs).clear();
                 return Err(error);
             }
         }
     }
 
-    fn do_job(&self, exec: &Exec, job: Job, send: &Sender<Outcome>) -> anyhow::Result<()> {
-        let begun = Instant::now();
-        match job {
-            Job::Session(checks) => {
-                for check in &checks {
-                    (self.tell)(Event::Started(check.id));
-                }
-                let sandbox = Sandbox::new(exec.clone(), self.candidate, SESSION);
-                let session = sandbox
-                    .plain()
-                    .command(&["bash"])
-                    .typed(specification::TYPED);
-                interrupted(&session)?;
-                for check in checks {
-                    let verdict = session.as_ref().map_err(again).and_then(|session| {
-                        guarded(|| Ok(judge_session(check, &self.candidate.expected, session)))
-                    });
-                    self.finish(outcome(check, verdict, begun), send);
-                }
-            }
-            Job::Check(check) => {
-                (self.tell)(Event::Started(check.id));
-                let sandbox = Sandbox::new(exec.clone(), self.candidate, check.id);
-                let verdict = guarded(|| inspect(check, &sandbox));
-                interrupted(&verdict)?;
-                self.finish(outcome(check, verdict, begun), send);
+    /// Does a job; what ran out of time is held for the second look.
+    fn first_look(&self, exec: &Exec, job: &Job) -> anyhow::Result<()> {
+        let Inspected { verdicts, begun } = self.inspect(exec, job)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let mut late = Vec::new();
+        for (check, verdict) in verdicts {
+            match out_of_time(&verdict) {
+                Some(why) => late.push((check, why)),
+                None => self.finish(outcome(check, verdict, seconds)),
             }
         }
+        for (check, why) in &late {
+            (self.work.tell)(Event::Held(check.id, why.clone()));
+        }
+        if let Some((_, why)) = late.first() {
+            let why = why.clone();
+            let job = job.of(late.into_iter().map(|(check, _)| check).collect());
+            locked(&self.held).push(Held { job, why });
+        }
         Ok(())
+    }
+
+    /// Inspects what was held once more, with nothing beside it.
+    fn second_looks(&self, exec: &Exec) -> anyhow::Result<()> {
+        let held = std::mem::take(&mut *locked(&self.held));
+        if held.is_empty() {
+            return Ok(());
+        }
+        let candidate = self.work.candidate;
+        let pace = self.sandbox(exec, STARTS).measure_pace();
+        interrupted(&pace)?;
+        let before = candidate.limits().pace;
+        candidate.set_pace(pace.unwrap_or(before).slower(before));
+        let begun = Instant::now();
+        look_again(
+            held,
+            candidate.limits().second_looks(),
+            || begun.elapsed(),
+            |job| self.second_look(exec, &job),
+            |held, busy| {
+                for check in held.job.checks() {
+                    self.finish(without_second_look(check, &held.why, busy));
+                }
+            },
+        )
+    }
+
+    /// Does a job for the last time; how busy the machine is, if time ran out again.
+    fn second_look(&self, exec: &Exec, job: &Job) -> anyhow::Result<Option<Busy>> {
+        let Inspected { verdicts, begun } = self.inspect(exec, job)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let is_late = verdicts
+            .iter()
+            .any(|(_, verdict)| out_of_time(verdict).is_some());
+        let busy = is_late.then(|| self.sandbox(exec, STARTS).load().busy());
+        for (check, verdict) in verdicts {
+            let busy = busy.as_ref().unwrap_or(&Busy::Unknown);
+            self.finish(second_outcome(check, verdict, busy, seconds));
+        }
+        Ok(busy)
+    }
+
+    /// Fails only when the run was interrupted.
+    fn inspect(&self, exec: &Exec, job: &Job) -> anyhow::Result<Inspected> {
+        let begun = Instant::now();
+        for check in job.checks() {
+            (self.work.tell)(Event::Started(check.id));
+        }
+        let candidate = self.work.candidate;
+        let verdicts = match job {
+            Job::Session(checks) => {
+                let typed = specification::typed(candidate.limits().step());
+                let sandbox = self.sandbox(exec, SESSION);
+                let session = sandbox.plain().command(&["bash"]).typed(&typed);
+                interrupted(&session)?;
+                let judge = |check: &'static Check| {
+                    let verdict = session.as_ref().map_err(again).and_then(|session| {
+                        guarded(|| Ok(judge_session(check, &candidate.expected, session)))
+                    });
+                    (check, verdict)
+                };
+                checks.iter().copied().map(judge).collect()
+            }
+            Job::Check(check) => {
+                let sandbox = self.sandbox(exec, check.id);
+                let verdict = guarded(|| inspect(check, &sandbox));
+                interrupted(&verdict)?;
+                vec![(*check, verdict)]
+            }
+        };
+        Ok(Inspected { verdicts, begun })
     }
 
     fn judge_files(
         &self,
         checks: &[&'static Check],
         read: impl FnOnce() -> anyhow::Result<ImageFacts>,
-        send: &Sender<Outcome>,
     ) -> anyhow::Result<()> {
         if checks.is_empty() {
             return Ok(());
         }
-        (self.tell)(Event::Started(READING));
+        (self.work.tell)(Event::Started(READING));
         let facts = read();
-        (self.tell)(Event::Ended(READING));
+        (self.work.tell)(Event::Ended(READING));
         interrupted(&facts)?;
         for check in checks {
             let How::Files(judge) = check.how else {
                 continue;
             };
-            (self.tell)(Event::Started(check.id));
+            (self.work.tell)(Event::Started(check.id));
             let begun = Instant::now();
             let verdict = match &facts {
                 Ok(facts) => guarded(|| Ok(judge(facts))),
                 Err(error) => Err(anyhow::anyhow!("the image cannot be read: {error:#}")),
             };
-            self.finish(outcome(check, verdict, begun), send);
+            self.finish(outcome(check, verdict, begun.elapsed().as_secs_f64()));
         }
         Ok(())
     }
 
-    fn leave(&self, checks: &[&'static Check], status: Status, why: &str, send: &Sender<Outcome>) {
+    fn leave(&self, checks: &[&'static Check], status: Status, why: &str) {
         for check in checks {
-            self.finish(Outcome::without_verdict(check, status, why), send);
+            self.finish(Outcome::without_verdict(check, status, why));
         }
     }
 
-    fn finish(&self, outcome: Outcome, send: &Sender<Outcome>) {
-        (self.tell)(Event::Finished(outcome.clone()));
-        // The other end outlives every sender.
-        let _ = send.send(outcome);
+    fn finish(&self, outcome: Outcome) {
+        (self.work.tell)(Event::Finished(outcome.clone()));
+        locked(&self.outcomes).push(outcome);
     }
+}
+
+/// What a mutex guards; a thread that panicked leaves it whole.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_time(error: &anyhow::Error) -> bool {
+    let trouble: Option<&Trouble> = error.downcast_ref();
+    trouble.is_some_and(Trouble::is_time)
 }
 
 /// A panic in one check must not lose the results of the others.
@@ -268,7 +344,7 @@ fn inspect(check: &Check, sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     }
 }
 
-fn judge_session(check: &Check, expected: &super::facts::Expected, session: &Session) -> Verdict {
+fn judge_session(check: &Check, expected: &Expected, session: &Session) -> Verdict {
     match check.how {
         How::Session(judge) => judge(expected, session),
         _ => unreachable!("only checks of the session are judged by it"),
@@ -288,93 +364,5 @@ fn interrupted<T>(result: &anyhow::Result<T>) -> anyhow::Result<()> {
     match result.as_ref().err().and_then(|error| error.downcast_ref()) {
         Some(&Stop::Interrupted(signal)) => Err(Stop::Interrupted(signal).into()),
         _ => Ok(()),
-    }
-}
-
-fn outcome(check: &Check, verdict: anyhow::Result<Verdict>, begun: Instant) -> Outcome {
-    let seconds = begun.elapsed().as_secs_f64();
-    match verdict {
-        Ok(verdict) => Outcome::of(check, verdict, seconds),
-        // The fault is the image's: a container of a good image does not do this.
-        Err(error) if error.downcast_ref::<Trouble>().is_some() => {
-            let verdict = Verdict::failed(format!("{error:#}"), check.proves);
-            Outcome::of(check, verdict, seconds)
-        }
-        Err(error) => Outcome {
-            seconds,
-            ..Outcome::without_verdict(check, Status::Unproven, &format!("{error:#}"))
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::OnceLock;
-
-    use super::*;
-    use crate::checks::{catalogue, fixture};
-    use crate::sandbox::VerifyRun;
-
-    /// Runs all checks on the good image of the tests, where no container can be started.
-    fn outcomes(
-        executes: bool,
-        read: impl FnOnce() -> anyhow::Result<ImageFacts> + Send,
-    ) -> Vec<Outcome> {
-        let folder = std::env::temp_dir();
-        let exec = Exec::new(&folder, false).unwrap();
-        exec.set_var("PATH", "/nowhere");
-        let facts = fixture::good();
-        let candidate = Candidate {
-            run: VerifyRun::named(&folder, "test"),
-            image: "sha256:00".to_owned(),
-            platform: facts.platform,
-            is_emulated: false,
-            expected: facts.expected,
-            shared: "test".to_owned(),
-            used: OnceLock::new(),
-        };
-        let checks: Vec<&Check> = catalogue().collect();
-        let work = Work {
-            candidate: &candidate,
-            checks: &checks,
-            executes,
-            tell: &|_| {},
-        };
-        run(&exec, &work, read).unwrap()
-    }
-
-    fn count(outcomes: &[Outcome], status: Status) -> usize {
-        outcomes.iter().filter(|one| one.status == status).count()
-    }
-
-    #[test]
-    fn what_cannot_be_executed_is_never_passed() {
-        let outcomes = outcomes(false, || Ok(fixture::good()));
-        let executed = catalogue().filter(|check| check.how.needs_a_container());
-        assert_eq!(outcomes.len(), catalogue().count());
-        assert_eq!(count(&outcomes, Status::NotExecuted), executed.count());
-        assert_eq!(count(&outcomes, Status::Failed), 0);
-        assert!(count(&outcomes, Status::Passed) > 0);
-    }
-
-    #[test]
-    fn without_an_engine_and_without_files_nothing_is_known() {
-        let outcomes = outcomes(true, || anyhow::bail!("gone"));
-        assert_eq!(count(&outcomes, Status::Unproven), catalogue().count());
-    }
-
-    #[test]
-    fn a_check_that_panics_takes_no_other_with_it() {
-        let verdict = guarded(|| panic!("a bug"));
-        assert!(verdict.is_err());
-    }
-
-    #[test]
-    fn trouble_in_a_container_is_the_images_and_the_rest_proves_nothing() {
-        let check = catalogue().next().unwrap();
-        let trouble = Trouble::Ended("exit 1".to_owned());
-        let of = |error| outcome(check, Err(error), Instant::now()).status;
-        assert_eq!(of(trouble.into()), Status::Failed);
-        assert_eq!(of(anyhow::anyhow!("no engine")), Status::Unproven);
     }
 }

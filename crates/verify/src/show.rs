@@ -4,6 +4,7 @@
 mod explain;
 mod markdown;
 mod next;
+mod scan;
 mod style;
 mod table;
 pub(super) mod text;

@@ -1,5 +1,6 @@
 //! What is proven: an image by its digest, whatever name it was asked for by.
 
+mod blob_store;
 mod engine;
 mod image;
 mod name;

@@ -4,17 +4,19 @@
 //! Needs the test bed (`eval "$(cargo xtask testbed env)"`), npm for another Claude Code, and half an
 //! hour; what is measured is what is committed. **It empties the builder's cache and removes the
 //! engine's images**, again and again. Pushes go through a counter of the bytes sent, which stands
-//! before the bed's registry. Prints a table in Markdown; in its ratio, below 1 we are better.
+//! before the bed's registry. The tables and plots of all measures go to docs/performance.md.
 //!
 //! `-- cold`, `warm`, `push`, `size` and `pull` choose measures, `--rounds N` how often.
 
 mod claude;
 mod command;
 mod counter;
+#[path = "../measure/mod.rs"]
+mod measure;
 mod measures;
 mod registry;
 mod sides;
-mod table;
+mod tables;
 
 use std::cell::Cell;
 use std::io;
@@ -24,6 +26,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::command::docker;
 use crate::counter::Counter;
 use crate::measures::Bench;
+use crate::tables::Tables;
 
 type Measure = fn(&Bench) -> io::Result<()>;
 
@@ -53,19 +56,21 @@ fn main() -> io::Result<ExitCode> {
     let engine = docker(&["version", "--format", "{{.Server.Version}}"])?;
     let cpus = std::thread::available_parallelism()?;
     let warm = measures::WARM;
-    println!("Docker Engine {engine}, {cpus} CPUs; median of {rounds} rounds, {warm} of warm\n");
+    println!("Docker Engine {engine}, {cpus} CPUs; {rounds} rounds, {warm} of warm\n");
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_err(io::Error::other)?.as_secs();
     let bench = Bench {
         counter: Counter::before(&registry)?,
         namespace: format!("bench-{now}"),
         rounds,
+        tables: Tables::new(),
         broken: Default::default(),
     };
-    table::head();
+    let is_whole = measures.len() == MEASURES.len();
     for measure in measures {
         measure(&bench)?;
     }
+    bench.tables.finish(is_whole)?;
     let [naive, ours] = bench.broken.each_ref().map(Cell::get);
     println!("\nPublished without Claude Code, and not counted: naive {naive}, ours {ours}");
     Ok(ExitCode::SUCCESS)

@@ -7,9 +7,10 @@ use std::io;
 use crate::claude::Claude;
 use crate::command::{docker, run, timed};
 use crate::counter::Counter;
+use crate::measure::Unit;
 use crate::registry;
 use crate::sides::{Change, Kind, Side, prune};
-use crate::table::{Pair, Unit, row};
+use crate::tables::{Pair, Tables};
 
 /// A warm build takes so little that rounds cost nothing.
 pub(crate) const WARM: usize = 9;
@@ -18,6 +19,8 @@ pub(crate) const WARM: usize = 9;
 /// the package with the program for optional: when its download fails, the build goes on without.
 const LEAST: f64 = 200e6;
 const ATTEMPTS: usize = 4;
+/// What both are built on, as the registry has it.
+const BASE: &str = "library/node:20-alpine";
 const CLAUDE: &str = "another Claude Code";
 /// As in CI, where a builder starts with nothing.
 const FRESH: &str = "a commit outside the image, builder pruned";
@@ -35,6 +38,7 @@ pub(crate) struct Bench {
     /// Of the repositories that this run pushes to: nothing is there yet.
     pub(crate) namespace: String,
     pub(crate) rounds: usize,
+    pub(crate) tables: Tables,
     /// How many images were published without Claude Code: naive, ours.
     pub(crate) broken: [Cell<usize>; 2],
 }
@@ -70,9 +74,9 @@ impl Pair {
 }
 
 impl Cost {
-    fn rows(&self, what: &str) {
-        row(&format!("{what}: time"), Unit::Seconds, &self.seconds);
-        row(&format!("{what}: bytes sent"), Unit::Bytes, &self.bytes);
+    fn rows(&self, what: &str, tables: &Tables) {
+        tables.row(what, Unit::Seconds, &self.seconds);
+        tables.row(&format!("{what}: sent"), Unit::Bytes, &self.bytes);
     }
 }
 
@@ -139,7 +143,7 @@ impl Bench {
                 self.push(side, repository, Before::Nothing, &mut cost)?;
             }
         }
-        cost.rows("cold build and push");
+        cost.rows("cold build and push", &self.tables);
         Ok(())
     }
 
@@ -154,12 +158,12 @@ impl Bench {
                 self.push(side, repository, Before::Warm, &mut cost)?;
             }
         }
-        row(
+        self.tables.row(
             "build and push, nothing changed",
             Unit::Seconds,
             &cost.seconds,
         );
-        local(&sides.0[1].0)
+        self.local(&sides.0[1].0)
     }
 
     /// What a change costs, when everything before it is built and pushed.
@@ -204,7 +208,7 @@ impl Bench {
         }
         for (name, cost) in CHANGES.into_iter().zip(&costs) {
             if !cost.seconds.ours.is_empty() {
-                cost.rows(name);
+                cost.rows(name, &self.tables);
             }
         }
         Ok(())
@@ -215,7 +219,9 @@ impl Bench {
         let sides = self.sides("size")?;
         let references = self.push_all(&sides)?;
         let mut stored: BTreeMap<String, Pair> = BTreeMap::new();
+        let mut added: BTreeMap<String, Pair> = BTreeMap::new();
         let mut unpacked: BTreeMap<String, Pair> = BTreeMap::new();
+        let base = format!("{}/{BASE}", self.counter.address);
         for ((side, _), reference) in sides.0.iter().zip(&references) {
             for (platform, bytes) in registry::sizes(reference)? {
                 let layers = unpacked_size(reference, &platform)?;
@@ -223,10 +229,18 @@ impl Bench {
                 pair.add(side, layers);
                 stored.entry(platform).or_default().add(side, bytes);
             }
+            for (platform, bytes) in registry::added(reference, &base)? {
+                added.entry(platform).or_default().add(side, bytes);
+            }
         }
-        for (what, sizes) in [("in the registry", &stored), ("unpacked", &unpacked)] {
+        for (what, sizes) in [
+            ("in the registry", &stored),
+            ("added to the base", &added),
+            ("unpacked", &unpacked),
+        ] {
             for (platform, pair) in sizes {
-                row(&format!("{platform}, {what}"), Unit::Bytes, pair);
+                self.tables
+                    .row(&format!("{platform}, {what}"), Unit::Bytes, pair);
             }
         }
         Ok(())
@@ -248,9 +262,29 @@ impl Bench {
                 both.add(side, pulled + started);
             }
         }
-        row("pull", Unit::Seconds, &pull);
-        row("first start", Unit::Seconds, &start);
-        row("pull and start", Unit::Seconds, &both);
+        self.tables.row("pull", Unit::Seconds, &pull);
+        self.tables.row("first start", Unit::Seconds, &start);
+        self.tables.row("pull and start", Unit::Seconds, &both);
+        Ok(())
+    }
+
+    /// `cargo xtask image` against the very command that it runs; cargo's own start is ours.
+    fn local(&self, ours: &Side) -> io::Result<()> {
+        const IMAGE: [&str; 3] = ["image", "--repository", "bench/agent"];
+        let bare = run(ours.xtask().args(IMAGE).arg("--dry-run"))?;
+        run(ours.cargo_xtask().args(IMAGE))?;
+        let mut times = Pair::default();
+        for _ in 0..WARM {
+            let (bare, _) = timed(|| run(&mut ours.shell(&bare)))?;
+            let (xtask, _) = timed(|| run(ours.cargo_xtask().args(IMAGE)))?;
+            times.naive.push(bare);
+            times.ours.push(xtask);
+        }
+        self.tables.row(
+            "`docker buildx build` against `cargo xtask image`, nothing changed",
+            Unit::Seconds,
+            &times,
+        );
         Ok(())
     }
 
@@ -262,26 +296,6 @@ impl Bench {
             pushes.map(|(side, to)| self.push(side, to, Before::Warm, &mut Cost::default()));
         pushes.collect()
     }
-}
-
-/// `cargo xtask image` against the very command that it runs; cargo's own start is ours.
-fn local(ours: &Side) -> io::Result<()> {
-    const IMAGE: [&str; 3] = ["image", "--repository", "bench/agent"];
-    let bare = run(ours.xtask().args(IMAGE).arg("--dry-run"))?;
-    run(ours.cargo_xtask().args(IMAGE))?;
-    let mut times = Pair::default();
-    for _ in 0..WARM {
-        let (bare, _) = timed(|| run(&mut ours.shell(&bare)))?;
-        let (xtask, _) = timed(|| run(ours.cargo_xtask().args(IMAGE)))?;
-        times.naive.push(bare);
-        times.ours.push(xtask);
-    }
-    row(
-        "`docker buildx build` against `cargo xtask image`, nothing changed",
-        Unit::Seconds,
-        &times,
-    );
-    Ok(())
 }
 
 /// The sum of the layers as `docker history` has them.

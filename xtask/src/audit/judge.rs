@@ -1,5 +1,6 @@
 //! What is wrong with published tags: a pure function over what was read.
 
+mod age;
 mod kept;
 mod latest;
 
@@ -35,10 +36,12 @@ pub(super) struct Finding {
     pub(super) remedy: String,
 }
 
-/// Judges the repositories. `of_git` has the commit of each version in this clone.
+/// Judges the repositories. `of_git` has the commit of each version in this clone; `max_age` is how many days old what
+/// people follow may be.
 pub(super) fn judge(
     repositories: &[AuditedRepository],
     of_git: &BTreeMap<Version, String>,
+    max_age: Option<u32>,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for facts in repositories {
@@ -51,6 +54,9 @@ pub(super) fn judge(
             }
         }
         latest::check(facts, &mut findings);
+        if let Some(days) = max_age {
+            age::check(facts, days, &mut findings);
+        }
         kept::strays(facts, &mut findings);
         kept::lists(facts, &mut findings);
     }

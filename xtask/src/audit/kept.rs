@@ -65,6 +65,12 @@ impl Kept {
         up_to.all(|kept| kept.attested.records.newest == Recorded::Absent)
     }
 
+    /// Whether a version counts: it is not withdrawn. In a repository without any record each does.
+    pub(super) fn counts(&self, version: &Version) -> bool {
+        let recorded = self.recorded(version).filter(|_| self.has_records());
+        recorded.is_none_or(|recorded| recorded.counting().is_some())
+    }
+
     /// What counts of a version's records; none when it was not read.
     pub(super) fn recorded(&self, version: &Version) -> Option<&Recorded> {
         let kept = self.versions.get(version)?;

@@ -23,7 +23,7 @@ use crate::{git, threads};
 #[derive(Debug, Serialize)]
 pub(super) struct AuditedRepository {
     pub(super) repository: Repository,
-    /// Versions and `latest`, or every tag: in that order, the highest version first.
+    /// `latest`, `dev` and versions, or every tag: in that order, the highest version first.
     pub(super) tags: Vec<AuditedTag>,
     /// What the `sha-…` tags of the versions' commits lead to.
     pub(super) commits: BTreeMap<String, Digest>,
@@ -59,6 +59,7 @@ pub(super) fn observe(records: &Records, all: bool) -> anyhow::Result<AuditedRep
             tag.manifests = survey.manifests;
             tag.blobs = survey.blobs.len();
             tag.revisions.clone_from(&survey.revisions);
+            tag.built.clone_from(&survey.built);
             tag.odd.clone_from(&survey.odd);
             tag.broken.clone_from(&survey.broken);
             tag.broken.extend(bad_blobs(survey, &sizes));
@@ -121,6 +122,9 @@ struct TagsRead {
     roots: BTreeMap<Digest, Root>,
 }
 
+/// The tags that people follow.
+pub(super) const FOLLOWED: [&str; 2] = ["latest", "dev"];
+
 /// Reads the tags to check.
 fn read_tags(repository: &Repository, puller: &Puller, all: bool) -> anyhow::Result<TagsRead> {
     let TagList {
@@ -128,7 +132,7 @@ fn read_tags(repository: &Repository, puller: &Puller, all: bool) -> anyhow::Res
         odd,
     } = puller.tag_list()?;
     let mut names = all_names.clone();
-    names.retain(|name| all || version::of_tag(name).is_some() || name == "latest");
+    names.retain(|name| all || version::of_tag(name).is_some() || FOLLOWED.contains(&&**name));
     names.sort_by_key(|name| rank(name));
     let found = threads::each(&names, |name| read_tag(repository, puller, name))?;
     // A clean-up may run at the same time.
@@ -216,13 +220,14 @@ fn bad_blobs(survey: &Survey, sizes: &Sizes) -> Vec<String> {
     bad.collect()
 }
 
-/// `latest` first, then the versions from the highest down, then the rest by name.
+/// `latest` first, then `dev`, the versions from the highest down, and the rest by name.
 fn rank(name: &str) -> (u8, std::cmp::Reverse<Option<Version>>, String) {
     let version = version::of_tag(name);
     let group = match &version {
         _ if name == "latest" => 0,
-        Some(_) => 1,
-        None => 2,
+        _ if name == "dev" => 1,
+        Some(_) => 2,
+        None => 3,
     };
     (group, std::cmp::Reverse(version), name.to_owned())
 }

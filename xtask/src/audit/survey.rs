@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::age::BuiltFrom;
 use crate::image_tree::{
     ImageTree, ManifestStore, REVISION, is_blob, is_image_config, is_layer, is_unspecific,
 };
@@ -37,6 +38,8 @@ pub(super) struct Survey {
     pub(super) broken: Vec<String>,
     /// The commits in the labels of the images.
     pub(super) revisions: BTreeSet<String>,
+    /// What its images say of what they are made of: one for all platforms, unless they differ.
+    pub(super) built: BTreeSet<BuiltFrom>,
     /// What it is, or has, that an image of ours is not or has not.
     pub(super) odd: Option<String>,
 }
@@ -217,6 +220,8 @@ impl<S: ManifestStore> Reader<'_, S> {
             Ok(config) => {
                 let revision = config.config.labels.get(REVISION);
                 self.survey.revisions.extend(revision.map(|it| shown(it)));
+                let built = BuiltFrom::of(&config.config.labels);
+                self.survey.built.insert(built);
             }
             Err(why) => self.odd(format!(
                 "its configuration `{digest}` cannot be read: {why}"

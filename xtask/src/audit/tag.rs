@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::age::{Age, BuiltFrom};
 use crate::oci::Digest;
 use crate::tag_kind::Kind;
 use crate::version::{self, Version};
@@ -23,6 +24,11 @@ pub(super) struct AuditedTag {
     pub(super) broken: Vec<String>,
     /// The commits in the labels of its images.
     pub(super) revisions: BTreeSet<String>,
+    /// What its images say of what they are made of.
+    #[serde(skip)]
+    pub(super) built: BTreeSet<BuiltFrom>,
+    /// How old it is; none for a tag that nobody should use, or that is none of ours.
+    pub(super) age: Option<Age>,
     /// What it is or has that an image of ours is not or has not.
     pub(super) odd: Option<String>,
     /// It was deleted after it was listed.

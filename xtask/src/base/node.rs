@@ -17,7 +17,7 @@ impl NodeVersion {
         is_20.then(|| {
             Refusal::new(
                 "Node.js 20 gets no fixes since 2026-04-21, and its base image none either",
-                "name `node:22-alpine` or `node:24-alpine` in the first FROM of the Dockerfile",
+                "`cargo xtask update --node 24`, or 22",
             )
         })
     }

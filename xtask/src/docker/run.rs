@@ -1,16 +1,27 @@
 //! Running the `docker` client: no other file starts it.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
 use std::process::Output;
 use std::time::Duration;
 
-use crate::exec::{self, Ended, Exec};
+use crate::exec::{self, Dialled, Ended, Exec};
 
 const DOCKER: &str = "docker";
 
 /// `docker ARGS` as it can be pasted into a shell.
 pub fn quoted(args: &[impl AsRef<str>]) -> String {
     exec::quoted(DOCKER, args)
+}
+
+/// Shows `docker ARGS`, when commands are to be shown, in place of a request that does the same.
+pub fn echo(exec: &Exec, args: &[impl AsRef<str>]) {
+    exec.echo(&quoted(args));
+}
+
+/// See [`Exec::dial`].
+pub(super) fn dial(exec: &Exec, args: &[&str]) -> io::Result<(UnixStream, Dialled)> {
+    exec.dial(DOCKER, args)
 }
 
 /// Whether there is a client on PATH.

@@ -14,13 +14,13 @@ use super::running::{self, Running};
 use super::{Exec, ended, quoted};
 
 /// What is kept of each output stream; a program that prints more is still read to its end.
-pub(super) const KEPT: usize = 16 << 20;
+pub(crate) const KEPT: usize = 16 << 20;
 
 impl Exec {
     /// Runs a program to its end, or kills it (and its process group) at the limit.
     ///
     /// Fails when it cannot be started, and after a signal of ours, which kills it as well.
-    pub(crate) fn within(
+    pub fn within(
         &self,
         program: &str,
         args: &[impl AsRef<str>],

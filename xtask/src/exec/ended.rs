@@ -13,7 +13,7 @@ pub struct Ended {
 
 impl Ended {
     /// True if it ended by itself, and well.
-    pub(crate) fn success(&self) -> bool {
+    pub fn success(&self) -> bool {
         self.status.is_some_and(|status| status.success())
     }
 }

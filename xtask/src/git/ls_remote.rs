@@ -1,4 +1,5 @@
-//! Asks a git remote for a tag, through the `git` command: it has the user's credentials.
+//! Asks a git remote for its references, through the `git` command: it has the user's configuration (`insteadOf`,
+//! proxies) and credentials.
 
 use std::time::Duration;
 
@@ -17,15 +18,37 @@ pub enum RemoteTag {
     Unknown(String),
 }
 
+/// A reference of a remote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RemoteRef {
+    /// In full; with `^{}` at its end for what an annotated tag leads to.
+    pub(crate) name: String,
+    pub(crate) id: String,
+}
+
 /// Asks a remote for the tag of a version. Fails only when git cannot be started.
 pub fn remote_tag(exec: &Exec, remote: &str, version: &Version) -> anyhow::Result<RemoteTag> {
     let name = format!("refs/tags/v{version}");
     let peeled = format!("{name}^{{}}");
+    Ok(match ask(exec, remote, &[name, peeled])? {
+        Ok(found) => RemoteTag::At(commit(&found).map(str::to_owned)),
+        Err(why) => RemoteTag::Unknown(why),
+    })
+}
+
+/// The references of the remote that fit one of `patterns`; or why it does not answer. Fails only when git
+/// cannot be started.
+pub(crate) fn ask(
+    exec: &Exec,
+    remote: &str,
+    patterns: &[String],
+) -> anyhow::Result<Result<Vec<RemoteRef>, String>> {
     exec.set_var("GIT_TERMINAL_PROMPT", "0");
-    let output = exec.within("git", &["ls-remote", remote, &name, &peeled], LIMIT)?;
+    let patterns = patterns.iter().map(String::as_str);
+    let args: Vec<&str> = ["ls-remote", remote].into_iter().chain(patterns).collect();
+    let output = exec.within("git", &args, LIMIT)?;
     if output.success() {
-        let text = String::from_utf8_lossy(&output.stdout);
-        return Ok(RemoteTag::At(commit(&text).map(str::to_owned)));
+        return Ok(Ok(parse(&String::from_utf8_lossy(&output.stdout))));
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
     let silence = if output.status.is_none() {
@@ -34,14 +57,26 @@ pub fn remote_tag(exec: &Exec, remote: &str, version: &Version) -> anyhow::Resul
         "no reason given"
     };
     let why = stderr.trim().lines().next().unwrap_or(silence);
-    Ok(RemoteTag::Unknown(why.to_owned()))
+    Ok(Err(why.to_owned()))
 }
 
-/// The commit's id in the output of `git ls-remote`: a line for the tag, and for an annotated one
-/// another line, with what it leads to.
-fn commit(text: &str) -> Option<&str> {
-    let line = text.lines().rfind(|line| line.contains("refs/tags/"))?;
-    line.split_once('\t').map(|(id, _)| id)
+/// What `git ls-remote` prints: an id, a tab and a name on a line. A line of another form is left out.
+fn parse(text: &str) -> Vec<RemoteRef> {
+    let lines = text.lines().filter_map(|line| line.split_once('\t'));
+    let is_id =
+        |id: &str| [40, 64].contains(&id.len()) && id.bytes().all(|c| c.is_ascii_hexdigit());
+    lines
+        .filter(|(id, name)| is_id(id) && name.starts_with("refs/"))
+        .map(|(id, name)| RemoteRef {
+            name: name.to_owned(),
+            id: id.to_owned(),
+        })
+        .collect()
+}
+
+/// The commit of the only tag among `found`: an annotated one has another reference, with what it leads to.
+fn commit(found: &[RemoteRef]) -> Option<&str> {
+    found.last().map(|found| &*found.id)
 }
 
 #[cfg(test)]
@@ -50,9 +85,14 @@ mod tests {
 
     #[test]
     fn an_annotated_tag_is_followed_to_its_commit() {
-        assert_eq!(commit("c1\trefs/tags/v1.2.3\n"), Some("c1"));
-        let annotated = "t1\trefs/tags/v1.2.3\nc1\trefs/tags/v1.2.3^{}\n";
-        assert_eq!(commit(annotated), Some("c1"));
-        assert_eq!(commit(""), None);
+        let (tag, id) = ("a".repeat(40), "c".repeat(40));
+        let of = |text: &str| commit(&parse(text)).map(str::to_owned);
+        let plain = format!("{id}\trefs/tags/v1.2.3\n");
+        assert_eq!(of(&plain).as_ref(), Some(&id));
+        let annotated = format!("{tag}\trefs/tags/v1.2.3\n{id}\trefs/tags/v1.2.3^{{}}\n");
+        assert_eq!(of(&annotated).as_ref(), Some(&id));
+        for nothing in ["", "main\trefs/tags/v1.2.3\n", "warning: redirecting\n"] {
+            assert_eq!(of(nothing), None, "{nothing}");
+        }
     }
 }

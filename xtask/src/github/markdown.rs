@@ -45,7 +45,7 @@ pub fn code(name: &str) -> String {
 }
 
 /// A table. Its cells are Markdown already.
-pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+pub fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let line = |cells: &[&str]| format!("| {} |\n", cells.join(" | "));
     let rows = rows
         .iter()

@@ -69,6 +69,17 @@ impl Sources {
         }
         Ok(sources)
     }
+
+    /// What the last stage is made from, by its digest; none where that is not known.
+    pub(super) fn base_by_digest(&self, base: Option<&Base>) -> Option<Base> {
+        let base = base?;
+        let mut contexts = self.contexts.iter();
+        let image = contexts.find(|(from, _)| *from == base.reference);
+        let image = image.map_or(&*base.reference, |(_, image)| image);
+        Base::parse(image)
+            .ok()
+            .filter(|base| base.digest().is_some())
+    }
 }
 
 /// An image in FROM.
@@ -162,6 +173,30 @@ mod tests {
     use super::*;
 
     const NODE: &str = "docker.io/library/node:20-alpine";
+
+    #[test]
+    fn the_base_is_known_by_the_digest_that_the_build_gets() {
+        let digest = Digest::of(b"index");
+        let pinned = format!("{NODE}@{digest}");
+        let other = "docker.io/library/node:22-alpine";
+        let of = |from: &str, context: Option<&str>| {
+            let sources = Sources {
+                contexts: context
+                    .map(|it| (from.to_owned(), it.to_owned()))
+                    .into_iter()
+                    .collect(),
+                ..Sources::default()
+            };
+            let base = Base::parse(from).unwrap();
+            let found = sources.base_by_digest(Some(&base));
+            found.map(|base| base.reference)
+        };
+        assert_eq!(of(NODE, Some(&pinned)).as_ref(), Some(&pinned));
+        assert_eq!(of(&pinned, None).as_ref(), Some(&pinned));
+        assert_eq!(of(NODE, None), None);
+        assert_eq!(of(&pinned, Some(other)), None);
+        assert_eq!(Sources::default().base_by_digest(None), None);
+    }
 
     #[test]
     fn the_build_gets_a_digest_where_one_is_known() {

@@ -25,6 +25,8 @@ use super::request::Request;
 use super::sizes::add_steps;
 use super::steps::{self, Ran};
 use super::{buildx, lock, sbom};
+use crate::base::Base;
+use crate::blob_folders::LAYOUTS;
 use crate::ctx::Ctx;
 use crate::docker::Docker;
 use crate::github;
@@ -35,14 +37,18 @@ use crate::preflight;
 use crate::threads;
 
 /// The plan of a build into folders.
+#[derive(Clone)]
 pub(super) struct Export {
     /// Of all folders.
     folder: PathBuf,
     builds: Vec<Build>,
     builder: Option<String>,
+    /// By its digest; none where that is not known.
+    base: Option<Base>,
 }
 
 /// One run of buildx.
+#[derive(Clone)]
 struct Build {
     folder: PathBuf,
     platforms: Vec<Platform>,
@@ -89,7 +95,7 @@ impl Export {
             vec![platforms]
         };
         let folder = ctx.records().join(match purpose {
-            Purpose::Push => "layout",
+            Purpose::Push => LAYOUTS,
             Purpose::Compare(name) => name,
         });
         let sbom = match purpose {
@@ -131,11 +137,37 @@ impl Export {
             folder,
             builds,
             builder: request.builder().map(str::to_owned),
+            base: sources.base_by_digest(request.bases.base.as_ref()),
         })
     }
 
     pub(super) fn commands(&self) -> impl Iterator<Item = Vec<String>> {
         self.builds.iter().map(|build| build.command.clone())
+    }
+
+    /// The base that is built upon, by its digest; none where that is not known.
+    pub(super) fn base(&self) -> Option<&Base> {
+        self.base.as_ref()
+    }
+
+    /// The same builds, whose last stage and what it is made from (`stages`) come from no cache; without
+    /// their names no stage does.
+    pub(super) fn anew(&self, stages: Option<&[String]>) -> Export {
+        let more = match stages {
+            Some(stages) => vec!["--no-cache-filter".to_owned(), stages.join(",")],
+            None => vec!["--no-cache".to_owned()],
+        };
+        let builds = self.builds.iter().map(|build| {
+            let mut build = build.clone();
+            // The context comes last.
+            let end = build.command.len().saturating_sub(1);
+            build.command.splice(end..end, more.clone());
+            build
+        });
+        Export {
+            builds: builds.collect(),
+            ..self.clone()
+        }
     }
 
     /// Builds; several nodes build at the same time. The caller holds [`Export::lock`].
@@ -225,11 +257,10 @@ fn exported(layout: Layout, steps: BTreeMap<Platform, Steps>) -> anyhow::Result<
 /// The exporter's `rewrite-timestamp` is not needed, as the Dockerfile dates what its steps write;
 /// it would read and write all layers at every export (10 s here, cached or not).
 fn output(folder: &Path, compression: Compression) -> String {
-    let Compression { kind, level } = compression;
     format!(
-        "type=oci,tar=false,{},compression={kind},compression-level={level},\
-         force-compression=true,oci-mediatypes=true",
-        csv_field(&format!("dest={}", folder.display()))
+        "type=oci,tar=false,{},{},oci-mediatypes=true",
+        csv_field(&format!("dest={}", folder.display())),
+        compression.options()
     )
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::bases::Sources;
 use super::builder::{self, End};
 use super::command::Line;
+use super::compression::Compression;
 use super::contents::{self, Contents};
 use super::diagnosis::Failed;
 use super::docker_save::Saved;
@@ -18,6 +19,7 @@ use super::provenance::NONE;
 use super::request::Request;
 use super::steps::{self, Ran};
 use super::{buildx, cache, lock, sizes};
+use crate::blob_folders::LAYOUTS;
 use crate::ctx::Ctx;
 use crate::docker::{self, Docker};
 use crate::last_build::{BuiltPlatform, LastBuild, rounded};
@@ -100,7 +102,7 @@ fn examined(request: &Request) -> anyhow::Result<Target> {
     let mut platforms = request.options.platform.clone();
     platforms.sort_unstable();
     platforms.dedup();
-    check(&docker, &platforms)?;
+    check(&docker, &platforms, request.options.compression)?;
     if platforms.is_empty() {
         platforms.extend(docker.engine.as_ref().and_then(|engine| engine.platform));
     }
@@ -112,8 +114,12 @@ fn examined(request: &Request) -> anyhow::Result<Target> {
 }
 
 /// Fails with everything that keeps `docker` from building `platforms`.
-fn check(docker: &Docker, platforms: &[Platform]) -> anyhow::Result<()> {
-    let lacks = preflight::lacks(docker, platforms);
+fn check(docker: &Docker, platforms: &[Platform], compression: Compression) -> anyhow::Result<()> {
+    let mut lacks = preflight::lacks(docker, platforms);
+    // An older engine's own builder is said to be too old.
+    if lacks.is_empty() && compression.kind == "zstd" {
+        lacks.extend(preflight::reads_no_zstd(docker));
+    }
     ensure!(lacks.is_empty(), preflight::listed(&lacks));
     Ok(())
 }
@@ -142,10 +148,12 @@ fn plan(
         // They carry a fresh id, which would give every local build of one commit another digest.
         provenance: NONE,
         sbom: NONE,
-        // After a push the builder has zstd layers, which an engine unpacks under OCI's media types
-        // alone. Asked for zstd, it would take the push's layers of the base, too, and a second build of
-        // one commit be another image. The classic store ignores the option.
-        output: "type=docker,oci-mediatypes=true".to_owned(),
+        // As a push has them, which takes what the builder keeps of this build. An engine unpacks zstd under
+        // OCI's media types alone. The engine's own builder on the classic store ignores both.
+        output: format!(
+            "type=docker,{},oci-mediatypes=true",
+            request.options.compression.options()
+        ),
         metadata_file,
         progress: &request.options.progress,
         no_cache: request.options.no_cache,
@@ -190,7 +198,9 @@ fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<L
             platforms: &plan.platforms,
             has_run,
         };
-        failed.explain(ctx, error, |docker| check(docker, &plan.platforms))
+        let compression = request.options.compression;
+        let judge = |docker: &Docker| check(docker, &plan.platforms, compression);
+        failed.explain(ctx, error, judge)
     })?;
     let seconds = rounded(start.elapsed());
     let text = std::fs::read_to_string(&plan.metadata_file)
@@ -288,7 +298,8 @@ impl Loaded<'_> {
         known: Contents,
         previous: Option<&LastBuild>,
     ) -> anyhow::Result<Option<Vec<BuiltPlatform>>> {
-        let saved = Saved::read(&ctx.exec, self.reference, known)?;
+        let folder = ctx.records().join(LAYOUTS).join("local");
+        let saved = Saved::read(&ctx.exec, self.reference, known, &folder)?;
         let tree = saved.tree()?;
         if tree.digest != *digest {
             return Ok(None);

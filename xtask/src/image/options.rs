@@ -45,7 +45,8 @@ pub(super) struct Options {
     /// Where steps are remembered besides the builder: `gha`, `registry=REPOSITORY`, `local=DIR`
     #[arg(long, value_name = "CACHE")]
     pub(super) cache: Option<Cache>,
-    /// How a push compresses layers: `zstd` or `gzip` (for clients before Docker 23), `:LEVEL`
+    /// How the layers above the base are compressed: `zstd` or `gzip` (all layers, for clients before
+    /// Docker 23), `:LEVEL` for those that the builder has not yet
     #[arg(long, value_name = "KIND", default_value = "zstd")]
     pub(super) compression: Compression,
     /// How much provenance a push attaches to its images

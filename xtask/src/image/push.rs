@@ -5,6 +5,8 @@
 
 mod dev;
 mod difference;
+mod layers;
+mod make;
 mod plan;
 mod publish;
 

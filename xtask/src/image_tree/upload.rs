@@ -26,8 +26,19 @@ pub(crate) struct Sent {
     pub(crate) present: usize,
 }
 
+/// Blobs that another repository has.
+pub(crate) struct Near<'a> {
+    /// The same repository's, which mounts them from there if that is in the same registry.
+    pub(crate) pusher: Pusher,
+    pub(crate) blobs: BTreeSet<&'a Digest>,
+}
+
 /// Uploads the blobs and manifests of all parts, and no tag.
-pub(crate) fn upload<B: Blobs>(to: &Pusher, parts: &[(&B, &Content)]) -> anyhow::Result<Sent> {
+pub(crate) fn upload<B: Blobs>(
+    to: &Pusher,
+    near: Option<&Near>,
+    parts: &[(&B, &Content)],
+) -> anyhow::Result<Sent> {
     let mut seen = BTreeSet::new();
     let mut blobs: Vec<(&B, &Blob)> = parts
         .iter()
@@ -45,7 +56,8 @@ pub(crate) fn upload<B: Blobs>(to: &Pusher, parts: &[(&B, &Content)]) -> anyhow:
             let Some((from, blob)) = next else {
                 return Ok(());
             };
-            match one(to, from, blob) {
+            let near = near.filter(|near| near.blobs.contains(&blob.digest));
+            match one(near.map_or(to, |near| &near.pusher), from, blob) {
                 Ok(Upload::Sent) => {
                     let mut sent = lock(&sent);
                     sent.blobs += 1;

@@ -22,6 +22,8 @@ pub struct Config {
     #[serde(default)]
     pub config: Process,
     #[serde(default, deserialize_with = "or_default")]
+    pub rootfs: RootFs,
+    #[serde(default, deserialize_with = "or_default")]
     pub history: Vec<Step>,
     /// When it was made, as RFC 3339 has it; null or absent where it does not say.
     #[serde(default)]
@@ -56,6 +58,15 @@ impl Descriptor {
         self.agrees(bytes, &self.media_type)?;
         Config::parse(bytes)
     }
+}
+
+/// What the layers are, unpacked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RootFs {
+    /// The digest of each layer's archive, the lowest first, as written.
+    #[serde(deserialize_with = "or_default")]
+    pub diff_ids: Vec<String>,
 }
 
 /// How a container of the image is started.

@@ -6,7 +6,10 @@ use crate::refusal::Refusal;
 /// The first Docker Engine whose builder knows `HEALTHCHECK --start-interval`, and which obeys it.
 pub(crate) const OLDEST: u64 = 25;
 
-/// The majors of Docker Engine that are older. There is none between 1 and 17: Podman, which
+/// The first Docker Engine that unpacks layers of zstd.
+const READS_ZSTD: u64 = 23;
+
+/// The majors of Docker Engine that are older than [`OLDEST`]. There is none between 1 and 17: Podman, which
 /// answers to the same client, has versions such as 5.4.0.
 const OLDER: [std::ops::RangeInclusive<u64>; 2] = [1..=1, 17..=OLDEST - 1];
 
@@ -28,16 +31,34 @@ pub(super) fn too_old(docker: &Docker) -> Option<Refusal> {
     })
 }
 
+/// That the engine cannot read layers of zstd, if it cannot: it takes them for gzip and says `invalid tar
+/// header` (aws/amazon-ecs-agent#4179).
+pub(crate) fn reads_no_zstd(docker: &Docker) -> Option<Refusal> {
+    let engine = docker.engine.as_ref()?;
+    let is_old = is_older(&engine.version) && major(&engine.version)? < READS_ZSTD;
+    is_old.then(|| {
+        Refusal::new(
+            format!(
+                "Docker Engine {} cannot read layers of zstd",
+                engine.version
+            ),
+            "`--compression gzip`",
+        )
+    })
+}
+
 /// False, too, for what is not a version of Docker Engine: the build then says what is wrong.
 fn is_older(version: &str) -> bool {
+    major(version).is_some_and(|major| OLDER.iter().any(|older| older.contains(&major)))
+}
+
+/// None for what is not a version.
+fn major(version: &str) -> Option<u64> {
     let digits = version.trim_start_matches('v');
     let end = digits.find(|c: char| !c.is_ascii_digit());
     let (major, rest) = digits.split_at(end.unwrap_or(digits.len()));
     let is_version = rest.is_empty() || rest.starts_with(['.', '-', '+', '~']);
-    let Ok(major) = major.parse::<u64>() else {
-        return false;
-    };
-    is_version && OLDER.iter().any(|older| older.contains(&major))
+    major.parse().ok().filter(|_| is_version)
 }
 
 #[cfg(test)]
@@ -81,6 +102,7 @@ mod tests {
                 version: version.to_owned(),
                 platform: None,
                 store: Store::Classic,
+                root: None,
             }),
             builder,
             ..Docker::default()
@@ -104,5 +126,31 @@ mod tests {
         let lack = too_old(&docker("20.10.24", own())).unwrap();
         assert!(lack.why.contains("Docker Engine 20.10.24"), "{lack}");
         assert!(lack.remedy.contains("Docker Engine 25 or later"), "{lack}");
+    }
+
+    #[test]
+    fn engines_before_23_read_no_zstd() {
+        for (version, is_lacking) in [
+            ("20.10.25", true),
+            ("1.13.1", true),
+            ("23.0.0", false),
+            ("24.0.9", false),
+            ("28.5.2+dfsg4", false),
+            ("5.4.0", false),
+            ("dev", false),
+        ] {
+            let docker = Docker {
+                engine: Some(Engine {
+                    version: version.to_owned(),
+                    platform: None,
+                    store: Store::Classic,
+                    root: None,
+                }),
+                ..Docker::default()
+            };
+            let lack = reads_no_zstd(&docker);
+            assert_eq!(lack.is_some(), is_lacking, "{version}");
+        }
+        assert!(reads_no_zstd(&Docker::default()).is_none());
     }
 }

@@ -25,7 +25,8 @@ const ANY: &str = "*/*";
 /// The subject of a manifest that the registry lists by itself.
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 
-/// Writes to one repository; threads may share it.
+/// Writes to one repository; threads may share it, and a clone is cheap.
+#[derive(Clone)]
 pub struct Pusher {
     /// Reads with the permission to push, so that one token does for both.
     puller: Puller,

@@ -1,7 +1,8 @@
 //! How bytes get to an address and back: TLS, proxies, time limits, and an answer that comes before
 //! the request's end.
 //!
-//! `ureq`'s connectors are not covered by its promise of compatibility; this file and its folder alone use them.
+//! `ureq`'s connectors are not covered by its promise of compatibility; this file, its folder and
+//! docker/api/connection.rs alone use them.
 
 mod config;
 mod failure;

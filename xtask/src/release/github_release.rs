@@ -1,28 +1,23 @@
 //! The GitHub Release of a version, made by `gh` once its tags are written. One that is there already
-//! is left as it is: somebody may have written its notes by hand. No other file starts `gh`.
+//! is left as it is: somebody may have written its notes by hand.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use crate::exec::{self, Ended, Exec};
-use crate::printable::short;
+use crate::github::gh::{Gh, Missing, said};
 use crate::refusal::Refusal;
 use crate::report;
 use crate::version::{Version, is_stable};
 
-/// How long `gh` may take.
-const LIMIT: Duration = Duration::from_mins(1);
 /// What `gh` says of a release that does not exist. Its exit code is that of every error.
 const ABSENT: &str = "release not found";
 
 /// The GitHub Release of a version, looked up but not made.
 pub(super) struct GithubRelease {
-    exec: Exec,
-    /// Where it belongs, as `gh --repo` takes it: `HOST/OWNER/NAME`.
-    place: String,
+    gh: Gh,
     version: Version,
     /// The notes are kept there, so that a release that fails can be made by hand.
     notes: PathBuf,
@@ -45,35 +40,35 @@ impl GithubRelease {
         version: &Version,
         records: &Path,
     ) -> anyhow::Result<Result<GithubRelease, Refusal>> {
-        if exec.find("gh").is_none() {
-            return Ok(Err(Refusal::new(
-                "a GitHub Release is asked for, and `gh` is not on PATH",
-                "install the GitHub CLI (https://cli.github.com), or release without \
-                 `--github-release`",
-            )));
-        }
-        let place = match place(exec, source) {
-            Ok(place) => place,
-            Err(refusal) => return Ok(Err(refusal)),
+        let gh = match Gh::new(exec, source) {
+            Ok(gh) => gh,
+            Err(Missing::Program) => {
+                return Ok(Err(Refusal::new(
+                    "a GitHub Release is asked for, and `gh` is not on PATH",
+                    "install the GitHub CLI (https://cli.github.com), or release without \
+                     `--github-release`",
+                )));
+            }
+            Err(Missing::Place(why)) => {
+                let remedy = "`git remote set-url origin https://github.com/OWNER/NAME.git`, or \
+                              release without `--github-release`";
+                return Ok(Err(Refusal::new(why, remedy)));
+            }
         };
-        let exec = exec.clone();
-        exec.set_var("GH_PROMPT_DISABLED", "1");
-        exec.set_var("GH_NO_UPDATE_NOTIFIER", "1");
         let tag = format!("v{version}");
         let args = [
             "release",
             "view",
             &tag,
             "--repo",
-            &place,
+            &gh.place,
             "--json",
             "isDraft,tagName",
         ];
-        let ended = exec.within("gh", &args, LIMIT)?;
+        let ended = gh.run(&args)?;
         Ok(read(&ended, &tag)
             .map(|found| GithubRelease {
-                exec,
-                place,
+                gh,
                 version: version.clone(),
                 notes: records.join(format!("release-notes/{tag}.md")),
                 found,
@@ -92,7 +87,7 @@ impl GithubRelease {
 
     /// What is done with it, in a line.
     pub(super) fn describe(&self) -> String {
-        let Self { place, version, .. } = self;
+        let (place, version) = (&self.gh.place, &self.version);
         match &self.found {
             None => format!("the GitHub Release `v{version}` is made in `{place}`"),
             Some(Found {
@@ -118,7 +113,7 @@ impl GithubRelease {
             "create",
             &tag,
             "--repo",
-            &self.place,
+            &self.gh.place,
             "--verify-tag",
         ];
         args.extend(["--title", &tag, "--notes-file", &notes]);
@@ -141,7 +136,7 @@ impl GithubRelease {
         report::write_whole(&self.notes, notes)
             .with_context(|| format!("failed to write `{}`", self.notes.display()))?;
         let args = self.args(is_latest);
-        let made = self.exec.within("gh", &args, LIMIT)?;
+        let made = self.gh.run(&args)?;
         if !made.success() {
             bail!(
                 "the version is published, but its GitHub Release was not made: {}\n  hint: run \
@@ -153,7 +148,7 @@ impl GithubRelease {
         crate::say::errln!(
             "made the GitHub Release `v{}` in `{}`",
             self.version,
-            self.place
+            self.gh.place
         );
         Ok(())
     }
@@ -174,61 +169,6 @@ fn read(ended: &Ended, tag: &str) -> Result<Option<Found>, String> {
         Ok(_) => Err("it answers for another tag".to_owned()),
         Err(why) => Err(format!("its answer cannot be read: {why}")),
     }
-}
-
-/// The first line of the error, without what a terminal obeys.
-fn said(ended: &Ended) -> String {
-    if ended.status.is_none() {
-        return "it did not end in time".to_owned();
-    }
-    let text = String::from_utf8_lossy(&ended.stderr);
-    let line = text.lines().find(|line| !line.trim().is_empty());
-    short(line.unwrap_or("no reason given"))
-}
-
-/// The repository on GitHub: in GitHub Actions the one that the job runs for, else that of `source`.
-fn place(exec: &Exec, source: Option<&str>) -> Result<String, Refusal> {
-    let is_actions = exec
-        .var("GITHUB_ACTIONS")
-        .is_some_and(|value| value == "true");
-    let own = || {
-        let (server, name) = (
-            exec.var("GITHUB_SERVER_URL")?,
-            exec.var("GITHUB_REPOSITORY")?,
-        );
-        Some(format!("{server}/{name}"))
-    };
-    let address = if is_actions {
-        own()
-    } else {
-        source.map(str::to_owned)
-    };
-    let found = address.as_deref().and_then(parse_place);
-    found.ok_or_else(|| {
-        let remedy = "`git remote set-url origin https://github.com/OWNER/NAME.git`, or release \
-                      without `--github-release`";
-        match address {
-            Some(address) => {
-                Refusal::new(format!("`{address}` is not a repository on GitHub"), remedy)
-            }
-            None => Refusal::new("git knows no repository on GitHub for this release", remedy),
-        }
-    })
-}
-
-fn parse_place(address: &str) -> Option<String> {
-    let path = address.strip_prefix("https://")?;
-    let parts: Vec<&str> = path.split('/').collect();
-    let [host, owner, name] = parts.as_slice() else {
-        return None;
-    };
-    // A word that begins with `-` would be a flag.
-    let is_word = |word: &str, more: &str| {
-        let is_known = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
-        word.chars().all(is_known) && !word.starts_with('-') && word.chars().any(|c| c != '.')
-    };
-    let is_good = is_word(host, "-.:") && is_word(owner, "-_") && is_word(name, "-_.");
-    is_good.then(|| path.to_owned())
 }
 
 #[cfg(test)]

@@ -236,3 +236,23 @@ fn bad_settings_name_the_key() {
         assert!(error.contains(key), "{to}: {error}");
     }
 }
+
+#[test]
+fn a_scan_fails_from_the_severity_on_that_is_set() {
+    let fail_on = |line: &str| parse(&format!("{GOOD}{line}\n")).map(|settings| settings.fail_on);
+    assert_eq!(fail_on("").unwrap(), None);
+    for severity in Severity::ALL {
+        let line = format!("fail-on = \"{severity}\"");
+        assert_eq!(fail_on(&line).unwrap(), Some(severity));
+        assert_eq!(
+            Severity::of(&severity.as_str().to_uppercase()),
+            Some(severity)
+        );
+    }
+    for wrong in ["\"CRITICAL\"", "\"severe\"", "\"none\"", "false", "9"] {
+        let error = fail_on(&format!("fail-on = {wrong}")).unwrap_err();
+        assert!(format!("{error:#}").contains("fail-on"), "{error:#}");
+    }
+    assert!(Severity::Critical > Severity::High && Severity::Negligible > Severity::Unknown);
+    assert_eq!(Severity::of("severe"), None);
+}

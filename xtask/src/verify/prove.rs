@@ -54,10 +54,13 @@ pub(crate) fn prove(ctx: &Ctx, wanted: &ToProve) -> anyhow::Result<Seen> {
         .into());
     }
     if !status.success() {
-        bail!(
-            "`{name}` is not proven, and no tag was given; hint: the reasons are above, each with \
-             its remedy; a mended image is another commit"
-        );
+        let hint = if is_busy(&report) {
+            "this machine was too busy to tell, and nothing is known to be wrong: release again when \
+             less runs beside it; a platform that is proven and signed is not verified again"
+        } else {
+            "the reasons are above, each with its remedy; a mended image is another commit"
+        };
+        bail!("`{name}` is not proven, and no tag was given; hint: {hint}");
     }
     let report = serde_json::from_slice(&report).context("failed to read verify's report")?;
     let seen = believed(report, wanted, &ctx.root);
@@ -96,6 +99,22 @@ struct ReportedPlatform {
     execution: String,
     /// Relative to verify's folder.
     bundle: Option<PathBuf>,
+}
+
+/// Whether a report says that nothing is wrong but that the machine was too busy.
+fn is_busy(report: &[u8]) -> bool {
+    let report: serde_json::Value = serde_json::from_slice(report).unwrap_or_default();
+    let platforms = report["platforms"].as_array().into_iter().flatten();
+    let results = platforms.filter_map(|one| one["results"].as_array());
+    let mut bad = results.flatten().filter(|one| {
+        let status = one["status"].as_str().unwrap_or_default();
+        !["passed", "not-applicable", "skipped"].contains(&status)
+    });
+    let mut is_any = false;
+    bad.all(|one| {
+        is_any = true;
+        one["busy"] == true
+    }) && is_any
 }
 
 /// What the report proves of what is wanted; else why it does not. `folder` is the one that verify ran in.
@@ -186,6 +205,31 @@ mod tests {
         assert_eq!(arm.platform, Platform::LinuxArm64);
         assert_eq!(arm.manifest, digest("linux/arm64"));
         assert_eq!(arm.bundle.as_deref(), Some(Path::new("/w/r.sigstore.json")));
+    }
+
+    #[test]
+    fn a_busy_machine_is_blamed_where_nothing_else_is_wrong() {
+        let of = |results: Value| {
+            let mut amd = platform("linux/amd64");
+            amd["results"] = results;
+            let mut report = report();
+            report["platforms"] = json!([amd, platform("linux/arm64")]);
+            is_busy(report.to_string().as_bytes())
+        };
+        let passed = json!({"status": "passed"});
+        let busy = json!({"status": "unproven", "busy": true});
+        for (results, expected) in [
+            (json!([passed, busy]), true),
+            (json!([busy, busy]), true),
+            (json!([passed]), false),
+            (json!([busy, {"status": "failed"}]), false),
+            (json!([busy, {"status": "unproven"}]), false),
+            (json!([busy, {"status": "not-executed"}]), false),
+            (json!([{}]), false),
+        ] {
+            assert_eq!(of(results.clone()), expected, "{results}");
+        }
+        assert!(!is_busy(b"") && !is_busy(b"x"));
     }
 
     #[test]

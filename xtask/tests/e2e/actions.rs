@@ -11,4 +11,5 @@ mod rights;
 mod rollback;
 mod run;
 mod signing;
+mod update;
 mod workflows;

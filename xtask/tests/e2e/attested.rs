@@ -1,5 +1,5 @@
 //! `release --status` and `audit` of a repository with proofs and records, by a real cosign and a key.
 
 mod findings;
-mod scene;
+pub(crate) mod scene;
 mod status;

@@ -34,5 +34,6 @@ mod release;
 mod specification;
 mod tags;
 mod testbed;
+mod update;
 mod verify;
 mod world;

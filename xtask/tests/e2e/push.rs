@@ -11,6 +11,7 @@ mod engines;
 mod faults;
 mod held;
 mod killed;
+mod layers;
 mod merge;
 mod packages;
 mod provenance;

@@ -7,9 +7,14 @@ mod dying;
 mod good;
 mod indexes;
 mod killed;
+mod layers;
 mod matrix;
 mod printed;
+mod relay;
+mod scan;
 mod signed;
+mod starts;
+mod ways;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

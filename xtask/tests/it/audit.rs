@@ -3,6 +3,8 @@
 //! Tools that stop at the first: podman-container-tools/skopeo#2732 (a build cache),
 //! giantswarm/retagger#1234 (schema 1, artifacts), docker-hardened-images/catalog#299 (listed, and not there).
 
+mod age;
+
 use serde_json::{Value, json};
 
 use crate::common::Ran;

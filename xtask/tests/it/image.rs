@@ -32,7 +32,7 @@ fn a_dry_run_prints_the_command_line_and_builds_nothing() {
              --progress auto \
              --metadata-file {metadata} \
              --provenance false --sbom false \
-             --output 'type=docker,oci-mediatypes=true' .\n\
+             --output 'type=docker,compression=zstd,compression-level=3,oci-mediatypes=true' .\n\
              docker tag \"$(jq -r '.\"containerimage.digest\"' {metadata})\" agentgate/agent:dev\n\
              docker tag \"$(jq -r '.\"containerimage.digest\"' {metadata})\" \
              agentgate/agent:sha-{short}\n"
@@ -345,7 +345,9 @@ fn the_classic_store_has_no_digest_and_takes_the_time_as_an_argument() {
         "{line}"
     );
     assert!(
-        line.ends_with("--output type=docker,oci-mediatypes=true ."),
+        line.ends_with(
+            "--output type=docker,compression=zstd,compression-level=3,oci-mediatypes=true ."
+        ),
         "{line}"
     );
 }

@@ -71,8 +71,14 @@ fn an_engine_whose_builder_is_too_old_is_named() {
             assert!(said.contains("Docker Engine 25 or later"), "{said}");
         }
         assert_eq!(sandbox.builds().len(), 1);
-        // A builder in a container brings its own BuildKit.
+        // A builder in a container brings its own BuildKit; what it makes must be read all the same.
         sandbox.edit("bin/builder", "Driver: docker", "Driver: docker-container");
-        sandbox.run(&["image", "--dry-run"]).succeeded();
+        let gzip = ["image", "--dry-run", "--compression", "gzip"];
+        sandbox.run(&gzip).succeeded();
+        let ran = sandbox.run(&["image", "--dry-run"]);
+        let reads_zstd = !version.starts_with("20.");
+        assert_eq!(ran.code, Some(i32::from(!reads_zstd)), "{ran:#?}");
+        let why = "cannot read layers of zstd\n  hint: `--compression gzip`";
+        assert_eq!(ran.stderr.contains(why), !reads_zstd, "{ran:#?}");
     }
 }

@@ -30,6 +30,15 @@ pub(crate) struct Content {
     /// The answer to requests whose path ends so: the status line and the body.
     pub(crate) answers: Vec<(String, &'static str, &'static str)>,
     pub(crate) requests: Vec<String>,
+    /// From the request of this number on, counted from 1, all fail: refused, or cut off in the middle of the answer.
+    pub(crate) fails_from: Option<(usize, Fault)>,
+}
+
+/// How a request fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    Refused,
+    Cut,
 }
 
 pub(crate) fn digest(bytes: &[u8]) -> String {
@@ -191,8 +200,19 @@ fn serve(mut stream: TcpStream, content: &Mutex<Content>) -> Option<()> {
     let name = path.split('?').next()?.trim_end_matches('/');
     let name = name.rsplit('/').next()?;
     content.requests.push(format!("{method} {name}"));
-    let (status, headers, body) = content.answer(method, path);
+    let number = content.requests.len();
+    let fault = content.fails_from.filter(|(first, _)| number >= *first);
+    let (status, headers, mut body) = match fault {
+        Some((_, Fault::Refused)) => ("403 Forbidden", String::new(), b"{}".to_vec()),
+        _ => content.answer(method, path),
+    };
     let length = body.len();
+    if let Some((_, Fault::Cut)) = fault {
+        if method == "HEAD" {
+            return None;
+        }
+        body.truncate(length / 2);
+    }
     let head = format!(
         "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
     );

@@ -153,7 +153,7 @@ fn a_command_imports_no_other_command() {
 }
 
 #[test]
-fn only_one_file_starts_docker_one_cosign_and_one_npm() {
+fn only_one_file_starts_docker_one_cosign_one_npm_and_one_gh() {
     let starts = [
         "output",
         "read",
@@ -187,8 +187,14 @@ fn only_one_file_starts_docker_one_cosign_and_one_npm() {
             );
             let call = format!(".{start}(\"npm\",");
             assert!(
-                !text.contains(&call) || path.ends_with("update/npm.rs"),
-                "{}: use the functions of update/npm.rs",
+                !text.contains(&call) || path.ends_with("src/npm.rs"),
+                "{}: use the functions of npm.rs",
+                path.display()
+            );
+            let call = format!(".{start}(\"gh\",");
+            assert!(
+                !text.contains(&call) || path.ends_with("github/gh.rs"),
+                "{}: use the functions of github/gh.rs",
                 path.display()
             );
         }

@@ -1,9 +1,15 @@
 //! `cargo xtask update`: the locks of this checkout in a repository of the test's own, moved by a real npm from
-//! a registry of the test's own (`real`), or by a fake npm that does what a real one rarely does (`fake`).
+//! a registry of the test's own (`real`), or by a fake npm that does what a real one rarely does (`fake`); and the
+//! images of a Dockerfile, from an image registry of the test's own (`images`); and all of it in one run (`whole`).
 
+mod actions;
+mod crates;
 mod fake;
+mod images;
 mod npm_registry;
+mod propose;
 mod real;
+mod whole;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,7 +20,7 @@ use crate::sandbox::Sandbox;
 const ARCHES: [(&str, &str); 2] = [("amd64", "x64"), ("arm64", "arm64")];
 
 /// A clean repository with the locks of this checkout, which pin `pinned`, and git on PATH.
-fn sandbox(pinned: &str) -> Sandbox {
+pub(crate) fn sandbox(pinned: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     for (arch, _) in ARCHES {
         let folder = format!("docker/claude/{arch}");
@@ -53,7 +59,7 @@ fn repinned(line: &str, version: &str) -> String {
 }
 
 /// Puts a shell script on PATH, which itself has the PATH of whoever runs the tests.
-fn program(sandbox: &Sandbox, name: &str, script: &str) {
+pub(crate) fn program(sandbox: &Sandbox, name: &str, script: &str) {
     let path = std::env::var("PATH").unwrap();
     let name = format!("bin/{name}");
     sandbox.write(

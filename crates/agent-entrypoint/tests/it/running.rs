@@ -63,16 +63,21 @@ impl Running {
 
     /// The PID of the entrypoint itself, as seen from here, once signals wait for it.
     pub fn init(&self) -> u32 {
-        // While it waits for a signal the kernel shows an empty mask; before, it never sleeps unmasked.
-        // Its `/proc/PID/exe` is for root alone.
-        let own = |pid: &u32| {
+        // Its `/proc/PID/exe` is for root alone. Of two the first is meant: until it becomes the command, its child
+        // has the name as well, and blocks signals.
+        let is_named = |pid: &u32| {
             let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            name.trim_end() == NAME
+        };
+        // While it waits for a signal the kernel shows an empty mask; before, it never sleeps unmasked.
+        let is_up = |pid: &u32| {
             let is_masked = mask(*pid, "SigBlk").is_some_and(|mask| mask & (1 << 14) != 0);
-            name.trim_end() == NAME && (is_masked || state(*pid) == Some('S'))
+            is_masked || state(*pid) == Some('S')
         };
         eventually("the entrypoint to be up", || {
             let pid = self.pid();
-            std::iter::once(pid).chain(children(pid)).find(own)
+            let mut all = std::iter::once(pid).chain(children(pid));
+            all.find(is_named).filter(is_up)
         })
     }
 

@@ -52,7 +52,11 @@ impl Bed {
         // The build's own folder may be closed to others.
         let copy = self.path("testbed");
         if !copy.exists() {
-            fs::copy(env!("CARGO_BIN_EXE_testbed"), &copy).unwrap();
+            // By another process: what another test starts meanwhile would inherit our open file until its `exec`,
+            // and the kernel executes nothing that is open for writing (Text file busy).
+            let mut cp = command("cp");
+            let copied = cp.arg(env!("CARGO_BIN_EXE_testbed")).arg(&copy).status();
+            assert!(copied.unwrap().success());
         }
         let drop = [
             "setpriv",

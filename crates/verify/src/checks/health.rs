@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::inspect::lines;
 use crate::check::{Check, How, Verdict};
-use crate::sandbox::{Container, Ran, Sandbox, Start};
+use crate::sandbox::{Container, Health, Ran, Sandbox, Start};
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
@@ -70,38 +70,32 @@ const SOON: [&str; 3] = [
     "--health-start-period=1ms",
     "--health-retries",
 ];
-const STATUS: &str = "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}";
-/// Each answer that was given, and a mark after it.
-const SAID: &str =
-    "{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{\"\\f\"}}{{end}}{{end}}";
-
-/// What the engine makes of a container, and what the health check said.
-struct Health {
-    status: String,
-    said: String,
-}
+/// The time limit of each of the entrypoint's probes.
+const PROBE_SECONDS: &str = "AGENT_ENTRYPOINT_PROBE_SECONDS";
+/// The words for a time limit that ran out: the entrypoint's, and the engine's.
+const TOO_LATE: [&str; 2] = ["no answer within", "exceeded timeout"];
 
 fn healthy(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     // A machine that is busy may be too slow once.
-    let health = ask(sandbox.contract(), "3")?;
+    let health = ask(sandbox, sandbox.contract(), "3")?;
     Ok(judge_healthy(&health))
 }
 
 fn no_workspace(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
-    let health = ask(sandbox.contract().without_workspace(), "1")?;
+    let health = ask(sandbox, sandbox.contract().without_workspace(), "1")?;
     Ok(judge_unhealthy(&health, "workspace"))
 }
 
 fn no_claude(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let file = sandbox.file("not a program", 0o644)?;
     let start = sandbox.contract().mount(&file, "/usr/local/bin/claude");
-    Ok(judge_unhealthy(&ask(start, "1")?, "claude"))
+    Ok(judge_unhealthy(&ask(sandbox, start, "1")?, "claude"))
 }
 
 fn no_node(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let file = sandbox.file("#!/bin/sh\nexit 1\n", 0o755)?;
     let start = sandbox.contract().mount(&file, "/usr/local/bin/node");
-    Ok(judge_unhealthy(&ask(start, "1")?, "node"))
+    Ok(judge_unhealthy(&ask(sandbox, start, "1")?, "node"))
 }
 
 /// Claude Code refuses this flag to root. Then files of root's that lock an agent out are listed.
@@ -111,7 +105,7 @@ find \"$HOME\" /tmp -mindepth 1 -uid 0; true";
 fn as_root(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let folder = sandbox.workspace()?;
     let start = sandbox.plain().user("root").workspace(&folder, "rw");
-    let container = start.options(&SOON).options(&["3"]).start()?;
+    let container = asked(sandbox, start, "3").start()?;
     let health = answer(&container)?;
     let left = container.exec(&["sh", "-c", ROOT])?;
     Ok(judge_root(&health, &left))
@@ -123,7 +117,7 @@ fn judge_root(health: &Health, left: &Ran) -> Verdict {
         ("healthy", 0, "") => Verdict::passed(EXPECTED),
         ("healthy", 0, found) => Verdict::failed(lines(found), EXPECTED),
         ("healthy", ..) => Verdict::failed(left.describe(), EXPECTED),
-        _ => Verdict::failed(describe(health), EXPECTED),
+        _ => unwell(health, EXPECTED),
     }
 }
 
@@ -134,7 +128,7 @@ fn full(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let small = ["--tmpfs", "/tmp:rw,noexec,nosuid,size=64k"];
     let start = sandbox.contract().options(&small);
     let start = start.command(&["sh", "-c", FILL]);
-    Ok(judge_unhealthy(&ask(start, "3")?, "/tmp"))
+    Ok(judge_unhealthy(&ask(sandbox, start, "3")?, "/tmp"))
 }
 
 fn repository(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
@@ -143,32 +137,39 @@ fn repository(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let written = fs::write(&file, "gitdir: /elsewhere/.git/worktrees/this\n");
     written.with_context(|| format!("failed to write `{}`", file.display()))?;
     let start = sandbox.contract().workspace(&folder, "rw");
-    Ok(judge_unhealthy(&ask(start, "1")?, "/elsewhere"))
+    Ok(judge_unhealthy(&ask(sandbox, start, "1")?, "/elsewhere"))
 }
 
 /// Waits for a good answer, or for so many bad ones.
-fn ask(start: Start, retries: &str) -> anyhow::Result<Health> {
-    answer(&start.options(&SOON).options(&[retries]).start()?)
+fn ask(sandbox: &Sandbox, start: Start, retries: &str) -> anyhow::Result<Health> {
+    answer(&asked(sandbox, start, retries).start()?)
+}
+
+/// A container that is asked soon. A machine that is slow gets time limits that are longer than the image's own.
+fn asked<'a>(sandbox: &Sandbox, start: Start<'a>, retries: &str) -> Start<'a> {
+    let start = start.options(&SOON).options(&[retries]);
+    match sandbox.limits().health() {
+        None => start,
+        Some((whole, probe)) => start.options(&[
+            format!("--health-timeout={whole}s"),
+            "--env".to_owned(),
+            format!("{PROBE_SECONDS}={probe}"),
+        ]),
+    }
 }
 
 fn answer(container: &Container) -> anyhow::Result<Health> {
     let answer = |container: &Container| {
-        let status = container.inspect(STATUS)?;
-        Ok((status != "starting").then_some(status))
+        let health = container.health()?;
+        Ok((health.status != "starting").then_some(health))
     };
-    let status = container.until("the health check", answer)?;
-    let said = container.inspect(SAID)?;
-    let last = said.trim_end_matches('\u{c}').rsplit('\u{c}').next();
-    Ok(Health {
-        status,
-        said: last.unwrap_or_default().to_owned(),
-    })
+    container.until("the health check", answer)
 }
 
 fn judge_healthy(health: &Health) -> Verdict {
     match health.status.as_str() {
         "healthy" => Verdict::passed("healthy"),
-        _ => Verdict::failed(describe(health), "healthy"),
+        _ => unwell(health, "healthy"),
     }
 }
 
@@ -177,10 +178,14 @@ fn judge_unhealthy(health: &Health, word: &str) -> Verdict {
     if health.status == "unhealthy" && says_why {
         return Verdict::passed(describe(health));
     }
-    Verdict::failed(
-        describe(health),
-        format!("unhealthy, with a word on `{word}`"),
-    )
+    unwell(health, format!("unhealthy, with a word on `{word}`"))
+}
+
+fn unwell(health: &Health, expected: impl Into<String>) -> Verdict {
+    if TOO_LATE.iter().any(|words| health.said.contains(words)) {
+        return Verdict::slow(describe(health), expected);
+    }
+    Verdict::failed(describe(health), expected)
 }
 
 /// What is well is not repeated.
@@ -234,6 +239,35 @@ mod tests {
         ] {
             let text = said(judge_unhealthy(&health(status, words), "claude"));
             assert_eq!(text.starts_with("passed"), passes, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_comes_too_late_is_a_matter_of_time() {
+        let late = "fail claude: no answer within 8 s\n";
+        let killed = "Health check exceeded timeout (10s)";
+        for (verdict, is_slow) in [
+            (judge_healthy(&health("unhealthy", late)), true),
+            (judge_healthy(&health("unhealthy", killed)), true),
+            (
+                judge_healthy(&health(
+                    "unhealthy",
+                    "fail claude: `claude` exited with 1\n",
+                )),
+                false,
+            ),
+            (
+                judge_unhealthy(&health("unhealthy", killed), "workspace"),
+                true,
+            ),
+            // Whatever else comes late: what is missing was named.
+            (judge_unhealthy(&health("unhealthy", late), "claude"), false),
+            (
+                judge_root(&health("unhealthy", late), &Ran::default()),
+                true,
+            ),
+        ] {
+            assert_eq!(verdict.too_slow().is_some(), is_slow, "{verdict:?}");
         }
     }
 

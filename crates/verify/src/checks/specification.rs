@@ -4,6 +4,7 @@
 mod tests;
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use regex::Regex;
 
@@ -15,15 +16,23 @@ use crate::sandbox::Session;
 ///
 /// Every answer stands between marks that the terminal's echo of the line does not have: there,
 /// quotes divide them. A Claude Code that hangs must not take the other steps' answers with it.
-pub(crate) const TYPED: &str = r#"echo '<<'"bash"; echo "$BASH_VERSION"; echo "bash"'>>'
+const TYPED: &str = r#"echo '<<'"bash"; echo "$BASH_VERSION"; echo "bash"'>>'
 echo '<<'"tty"; tty; echo "$-"; echo "tty"'>>'
 echo '<<'"node"; node --version; echo "rc=$?"; echo "node"'>>'
-echo '<<'"claude"; timeout 45 claude --version; echo "rc=$?"; echo "claude"'>>'
+echo '<<'"claude"; timeout {SECONDS} claude --version; echo "rc=$?"; echo "claude"'>>'
 echo '<<'"git"; git --version; echo "rc=$?"; echo "git"'>>'
 echo '<<'"whoami"; whoami; echo "rc=$?"; echo "whoami"'>>'
 echo '<<'"ls"; ls /workspace; echo "rc=$?"; echo "ls"'>>'
 exit
 "#;
+
+/// The same with the time limit of one step.
+pub(crate) fn typed(step: Duration) -> String {
+    TYPED.replace("{SECONDS}", &step.as_secs().to_string())
+}
+
+/// What `timeout` ends with when the time is over: that of GNU, and that of busybox.
+const TIMED_OUT: [&str; 2] = ["rc=124", "rc=143"];
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
@@ -147,6 +156,7 @@ fn claude(expected: &Expected, session: &Session) -> Verdict {
     };
     let lines = match succeeded(session, "claude") {
         Ok(lines) => lines,
+        Err(why) if is_timed_out(session, "claude") => return Verdict::slow(why, wanted),
         Err(why) => return Verdict::failed(why, wanted),
     };
     let said = match lines.as_slice() {
@@ -213,6 +223,12 @@ fn succeeded(session: &Session, name: &str) -> Result<Vec<String>, String> {
         }
         None => Err("no answer".to_owned()),
     }
+}
+
+fn is_timed_out(session: &Session, name: &str) -> bool {
+    let lines = answer(session, name).unwrap_or_default();
+    let last = lines.last();
+    last.is_some_and(|code| TIMED_OUT.contains(&code.as_str()))
 }
 
 /// The lines of an answer, without what only moves a terminal's cursor, or why there is none.

@@ -4,12 +4,13 @@
 use std::io::{self, BufReader, Cursor, Read};
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use flate2::bufread::MultiGzDecoder;
-use sha2::{Digest as _, Sha256};
 use xtask::oci::Digest;
 use xtask::unpack::{Frames, is_gzip, is_zstd};
 
+use super::hashed::Hashed;
+use super::layer_cache::LayerCache;
 use super::{Layer, layer};
 
 /// Bytes of JSON that are kept; an SBOM may have more, and nobody reads that here.
@@ -28,26 +29,43 @@ pub(crate) enum Blob {
     Other,
 }
 
-/// Reads a blob, which must be the one that `digest` names.
-pub(crate) fn read_blob(stream: impl Read, digest: &Digest) -> anyhow::Result<Blob> {
-    read(&mut Hashed::new(stream), digest)
-        .with_context(|| format!("blob `{digest}` is corrupt or cut short"))
+impl Blob {
+    /// Fails when it is none.
+    pub(crate) fn layer(&self) -> anyhow::Result<Arc<Layer>> {
+        match self {
+            Blob::Layer(layer) => Ok(Arc::clone(layer)),
+            _ => bail!("it is no archive of files"),
+        }
+    }
+}
+
+/// Reads a blob, which must be the one that `digest` names. What is found in a layer goes into `cache`.
+pub(crate) fn read_blob(
+    stream: impl Read,
+    digest: &Digest,
+    cache: Option<&LayerCache>,
+) -> anyhow::Result<Blob> {
+    let blob = read(&mut Hashed::new(stream), digest)
+        .with_context(|| format!("blob `{digest}` is corrupt or cut short"))?;
+    if let (Some(cache), Blob::Layer(layer)) = (cache, &blob) {
+        cache.put(digest, layer);
+    }
+    Ok(blob)
 }
 
 fn read(stored: &mut Hashed<impl Read>, digest: &Digest) -> anyhow::Result<Blob> {
     let content = read_content(stored)?;
-    let actual = Digest::of_hash(&stored.hash.clone().finalize());
+    let (actual, size) = stored.read_so_far();
     ensure!(
         actual == *digest,
-        "its {} bytes have the SHA-256 {}",
-        stored.size,
+        "its {size} bytes have the SHA-256 {}",
         actual.hex()
     );
-    let size = stored.size;
     Ok(match content {
         Content::Document(bytes) => Blob::Document(bytes),
         Content::Other => Blob::Other,
         Content::Archive(archive) => Blob::Layer(Arc::new(Layer {
+            diff_id: archive.digest,
             size,
             unpacked: archive.size,
             entries: archive.entries,
@@ -112,32 +130,6 @@ impl Format {
     }
 }
 
-/// Hashes and counts what is read through it.
-struct Hashed<R> {
-    inner: R,
-    hash: Sha256,
-    size: u64,
-}
-
-impl<R> Hashed<R> {
-    fn new(inner: R) -> Hashed<R> {
-        Hashed {
-            inner,
-            hash: Sha256::new(),
-            size: 0,
-        }
-    }
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.hash.update(&buffer[..length]);
-        self.size += length as u64;
-        Ok(length)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -170,9 +162,11 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> anyhow::Result<Blob> {
-        read_blob(bytes, &Digest::of(bytes))
+        read_blob(bytes, &Digest::of(bytes), None)
     }
 
+    /// Scanners have refused layers of zstd (project-zot/zot#4255), and layers that are not compressed
+    /// (aquasecurity/trivy#883).
     #[test]
     fn a_layer_is_read_however_it_is_stored() {
         let plain = archive();
@@ -220,7 +214,7 @@ mod tests {
             zstd(&archive()),
             b"{}".to_vec(),
         ] {
-            let error = format!("{:#}", read_blob(&blob[..], &digest).err().unwrap());
+            let error = format!("{:#}", read_blob(&blob[..], &digest, None).err().unwrap());
             let expected = format!(
                 "blob `{digest}` is corrupt or cut short: its {} bytes have the SHA-256 {}",
                 blob.len(),
@@ -229,7 +223,7 @@ mod tests {
             assert_eq!(error, expected);
             for length in 0..blob.len() {
                 assert!(
-                    read_blob(&blob[..length], &Digest::of(&blob)).is_err(),
+                    read_blob(&blob[..length], &Digest::of(&blob), None).is_err(),
                     "{length}"
                 );
             }

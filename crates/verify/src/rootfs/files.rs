@@ -80,6 +80,7 @@ mod tests {
 
     fn image(layers: &[&[&str]]) -> Image {
         let layer = |entries: &&[&str]| Layer {
+            diff_id: Digest::of(b""),
             size: 0,
             unpacked: 0,
             entries: entries.iter().map(|text| entry(text)).collect(),

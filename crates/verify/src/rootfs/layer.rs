@@ -4,8 +4,11 @@ use std::io::{self, Read};
 
 use anyhow::Context as _;
 use tar::EntryType;
+use xtask::oci::Digest;
 
+use super::bounds::{self, Bounded, Bounds};
 use super::content::Content;
+use super::hashed::Hashed;
 use super::{Entry, Kind};
 
 const WHITEOUT: &str = ".wh.";
@@ -13,40 +16,50 @@ const OPAQUE: &str = ".wh..wh..opq";
 
 pub(super) struct Archive {
     pub(super) entries: Vec<Entry>,
+    pub(super) digest: Digest,
     /// Bytes, all padding included.
     pub(super) size: u64,
 }
 
-type TarEntry<'a, 'b> = tar::Entry<'a, &'b mut dyn Read>;
+type TarEntry<'a, 'b> = tar::Entry<'a, Bounded<'b>>;
 
 /// Reads the archive that is in `stream`, and what may follow it.
+///
+/// Fails when it is larger than any layer needs to be ([`bounds`](super::bounds)).
 pub(super) fn read(stream: &mut dyn Read) -> anyhow::Result<Archive> {
-    let mut counted = Counted {
-        inner: stream,
-        size: 0,
-    };
-    let entries = read_entries(&mut counted)?;
-    io::copy(&mut counted, &mut io::sink())?;
+    let mut hashed = Hashed::up_to(bounds::UNPACKED, stream);
+    let entries = read_entries(&mut hashed)?;
+    io::copy(&mut hashed, &mut io::sink())?;
+    let (digest, size) = hashed.read_so_far();
     Ok(Archive {
         entries,
-        size: counted.size,
+        digest,
+        size,
     })
 }
 
 fn read_entries(stream: &mut dyn Read) -> anyhow::Result<Vec<Entry>> {
-    let mut archive = tar::Archive::new(stream);
+    let bounds = Bounds::default();
+    let mut archive = tar::Archive::new(bounds.reader(stream));
+    let mut archive = archive.entries()?;
     let mut entries = Vec::new();
     let mut buffer = Vec::new();
-    for entry in archive.entries()? {
+    loop {
+        bounds.begin_header();
+        let Some(entry) = archive.next() else {
+            return Ok(entries);
+        };
         let mut entry = entry.with_context(|| after(&entries))?;
+        bounds.end_header(entry.size().max(entry.header().entry_size()?));
         if entry.header().entry_type() == EntryType::XGlobalHeader {
             continue;
         }
         let path = normal(&entry.path_bytes());
         let read = read_entry(&mut entry, path.clone(), &mut buffer);
-        entries.push(read.with_context(|| format!("file `{path}`"))?);
+        let read = read.with_context(|| format!("file `{path}`"))?;
+        bounds.keep(&read, buffer.len())?;
+        entries.push(read);
     }
-    Ok(entries)
 }
 
 fn after(entries: &[Entry]) -> String {
@@ -154,19 +167,6 @@ fn has_capabilities(entry: &mut TarEntry<'_, '_>) -> io::Result<bool> {
 }
 
 /// Counts what is read through it.
-struct Counted<'a> {
-    inner: &'a mut dyn Read,
-    size: u64,
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.size += length as u64;
-        Ok(length)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tar::{Builder, Header};
@@ -277,5 +277,54 @@ mod tests {
             assert_eq!(entries[0].path, "bin/ping");
             assert_eq!(entries[0].has_capabilities, expected, "{attributes:?}");
         }
+    }
+
+    fn error_of(bytes: &[u8]) -> String {
+        let stream = &mut &bytes[..];
+        format!("{:#}", read(stream).err().unwrap())
+    }
+
+    #[test]
+    fn headers_that_would_fill_the_memory_are_refused() {
+        let long = |entry_type, length| {
+            let mut archive = Builder::new(Vec::new());
+            let mut add = |mut header: Header, content: &[u8]| {
+                header.set_cksum();
+                archive.append(&header, content).unwrap();
+            };
+            add(header(EntryType::Regular, 3000), &[b'x'; 3000]);
+            let mut content = vec![b'a'; length];
+            if entry_type == EntryType::XHeader {
+                let head = format!("{length} comment=");
+                content[..head.len()].copy_from_slice(head.as_bytes());
+                content[length - 1] = b'\n';
+            }
+            add(header(entry_type, length), &content);
+            add(raw(EntryType::Regular, "a", ""), b"");
+            archive.into_inner().unwrap()
+        };
+        for entry_type in [
+            EntryType::GNULongName,
+            EntryType::GNULongLink,
+            EntryType::XHeader,
+        ] {
+            let good = long(entry_type, 100_000);
+            assert_eq!(read(&mut &good[..]).unwrap().entries.len(), 2);
+            let error = error_of(&long(entry_type, 2 << 20));
+            assert!(error.contains("headers of more than 1 MiB"), "{error}");
+        }
+    }
+
+    /// A large file that nobody searches is skipped within what is counted for the next entry.
+    #[test]
+    fn large_files_are_no_headers() {
+        let large = vec![0; 9 << 20];
+        let entries = entries(|archive| {
+            for path in ["a", "b", "c"] {
+                let mut header = header(EntryType::Regular, large.len());
+                archive.append_data(&mut header, path, &large[..]).unwrap();
+            }
+        });
+        assert_eq!(entries.len(), 3);
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::bytes::{Captures, Regex, RegexSet, RegexSetBuilder};
+use serde::de::Error as _;
+use serde::{Deserialize as _, Deserializer};
 
 use super::pattern;
 
@@ -88,6 +90,20 @@ const TABLE: &[Secret] = &[
         is_real: has_auth,
     },
 ];
+
+/// The kinds that a text names, which must be some of the table's.
+pub(super) fn kinds<'de, D>(deserializer: D) -> Result<Vec<&'static str>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let kind = |name: String| {
+        let secret = TABLE.iter().find(|secret| secret.kind == name);
+        let kind = secret.map(|secret| secret.kind);
+        kind.ok_or_else(|| D::Error::custom("an unknown kind of secret"))
+    };
+    names.into_iter().map(kind).collect()
+}
 
 /// Tells in one pass which patterns stand in a text at all: in most texts, none.
 static ANY: LazyLock<RegexSet> = LazyLock::new(|| {

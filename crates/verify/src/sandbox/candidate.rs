@@ -1,6 +1,6 @@
 //! The image that is verified, and how long its programs may take.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use xtask::platform::Platform;
@@ -8,11 +8,8 @@ use xtask::platform::Platform;
 use super::used::Used;
 use super::verify_run::VerifyRun;
 use crate::facts::Expected;
-
-/// How long a program in a container may take.
-pub(super) const LIMIT: Duration = Duration::from_secs(30);
-/// The same where every instruction is translated.
-const EMULATED_LIMIT: Duration = Duration::from_mins(3);
+pub(super) use crate::limits::ENGINE as LIMIT;
+use crate::limits::{Limits, Pace};
 
 /// One platform of the image that is verified.
 pub(crate) struct Candidate {
@@ -26,15 +23,24 @@ pub(crate) struct Candidate {
     pub(crate) shared: String,
     /// What the engine has made that container of, once it is started.
     pub(crate) used: OnceLock<Used>,
+    /// The pace of the engine's machine, as it was last measured.
+    pub(crate) pace: Mutex<Pace>,
 }
 
 impl Candidate {
     /// How long a program in a container may take.
     pub(crate) fn limit(&self) -> Duration {
-        if self.is_emulated {
-            EMULATED_LIMIT
-        } else {
-            LIMIT
+        self.limits().program()
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            is_emulated: self.is_emulated,
+            pace: *self.pace.lock().unwrap_or_else(PoisonError::into_inner),
         }
+    }
+
+    pub(crate) fn set_pace(&self, pace: Pace) {
+        *self.pace.lock().unwrap_or_else(PoisonError::into_inner) = pace;
     }
 }

@@ -1,11 +1,16 @@
 //! A running container.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::candidate::LIMIT;
-use super::docker::Sandbox;
+use xtask::docker::api::Request;
+
+use super::answer::parsed;
+use super::check_sandbox::Sandbox;
 use super::ran::Ran;
+use super::state::{Change, Health, Inspected, State};
 use super::trouble::Trouble;
+use super::used::Used;
+use crate::limits::STOP;
 
 /// A container of the run. One that a check started is removed when this is dropped.
 pub(crate) struct Container<'a> {
@@ -18,7 +23,7 @@ pub(crate) struct Container<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stopped {
     pub(crate) code: i32,
-    /// Wall clock, from the order to the end; docker's own time is in it.
+    /// Wall clock, from the order to the end; docker's own time is in it, so that no check judges it.
     pub(crate) seconds: f64,
 }
 
@@ -54,59 +59,82 @@ impl<'a> Container<'a> {
 
     /// The same with options of `docker exec`.
     pub(crate) fn exec_with(&self, options: &[&str], command: &[&str]) -> anyhow::Result<Ran> {
-        let name = [self.name.as_str()];
-        let words = ["exec"].iter().chain(options).chain(&name).chain(command);
-        let args: Vec<String> = words.map(|&word| word.to_owned()).collect();
-        self.sandbox.program(&command.join(" "), &args)
+        self.sandbox.execute(&self.name, options, command)
     }
 
-    /// `docker stop`: the image's stop signal, five seconds, SIGKILL.
+    /// `docker stop` as the server does it: the image's stop signal, five seconds, SIGKILL.
     pub(crate) fn stop(&self) -> anyhow::Result<Stopped> {
+        self.stop_within(STOP)
+    }
+
+    /// The same with all the time that a busy machine may need: what is killed then does not obey.
+    pub(crate) fn stop_patiently(&self) -> anyhow::Result<Stopped> {
+        self.stop_within(self.sandbox.limits().patient_stop())
+    }
+
+    fn stop_within(&self, limit: Duration) -> anyhow::Result<Stopped> {
         let start = Instant::now();
-        self.sandbox.docker(&["stop", "--time", "5", &self.name])?;
+        let seconds = limit.as_secs().to_string();
+        let stop = Request::post(self.path("/stop")).query("t", &seconds);
+        self.ask(&["stop", "--time", &seconds, &self.name], &stop)?;
         let seconds = start.elapsed().as_secs_f64();
-        let code = self.state("ExitCode")?;
-        let code = code.parse().map_err(|_| unexpected("exit code", &code))?;
+        let code = self.inspect()?.exit_code;
         Ok(Stopped { code, seconds })
     }
 
     /// `docker kill --signal`.
     pub(crate) fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        self.sandbox
-            .docker(&["kill", "--signal", signal, &self.name])?;
+        let kill = Request::post(self.path("/kill")).query("signal", signal);
+        self.ask(&["kill", "--signal", signal, &self.name], &kill)?;
         Ok(())
     }
 
     /// Waits for its end, and returns its exit code.
     pub(crate) fn wait(&self) -> anyhow::Result<i32> {
-        let args = ["wait", &self.name].map(str::to_owned);
-        let ran = self.sandbox.program("docker wait CONTAINER", &args)?;
-        let code = ran.stdout.trim();
-        code.parse().map_err(|_| unexpected("exit code", code))
+        self.sandbox.wait(&self.name)
     }
 
-    /// A field of its state: `Status`, `ExitCode`, `Health.Status`.
-    pub(crate) fn state(&self, field: &str) -> anyhow::Result<String> {
-        self.inspect(&format!("{{{{.State.{field}}}}}"))
+    /// `running`, `exited` and others.
+    pub(crate) fn status(&self) -> anyhow::Result<String> {
+        Ok(self.inspect()?.status)
     }
 
-    /// What `docker inspect --format` says of it.
-    pub(crate) fn inspect(&self, format: &str) -> anyhow::Result<String> {
-        let ran = self
-            .sandbox
-            .docker(&["inspect", "--format", format, &self.name])?;
-        Ok(ran.stdout.trim().to_owned())
+    pub(crate) fn health(&self) -> anyhow::Result<Health> {
+        Ok(self.inspect()?.health())
     }
 
-    /// What its processes have printed so far.
+    /// What the engine has made it of.
+    pub(super) fn used(&self) -> anyhow::Result<Used> {
+        let said = self.ask(&["inspect", &self.name], &Request::get(self.path("/json")))?;
+        parsed("a container", &said)
+    }
+
+    fn inspect(&self) -> anyhow::Result<State> {
+        let said = self.ask(&["inspect", &self.name], &Request::get(self.path("/json")))?;
+        Ok(parsed::<Inspected>("a container", &said)?.state)
+    }
+
+    /// What its processes have printed so far; it has no terminal.
     pub(crate) fn logs(&self) -> anyhow::Result<Ran> {
-        self.sandbox.docker(&["logs", &self.name])
+        self.sandbox.logs(&self.name)
     }
 
     /// The paths that differ from the image's files, as `docker diff` lists them: `A /x`, `C /y`.
     pub(crate) fn diff(&self) -> anyhow::Result<Vec<String>> {
-        let ran = self.sandbox.docker(&["diff", &self.name])?;
-        Ok(ran.stdout.lines().map(str::to_owned).collect())
+        let changes = Request::get(self.path("/changes"));
+        let changes = self.ask(&["diff", &self.name], &changes)?;
+        let changes: Option<Vec<Change>> = parsed("changes", &changes)?;
+        Ok(changes.iter().flatten().map(Change::line).collect())
+    }
+
+    fn path(&self, what: &str) -> String {
+        format!("/containers/{}{what}", self.name)
+    }
+
+    /// Asks the engine for what `docker ARGS` asks it for.
+    fn ask(&self, args: &[&str], request: &Request) -> anyhow::Result<Vec<u8>> {
+        xtask::docker::echo(&self.sandbox.exec, args);
+        self.sandbox.ask(args[0], request)
     }
 
     /// Asks `probe` again and again until it answers; none when it has not at the limit.
@@ -124,22 +152,18 @@ impl<'a> Container<'a> {
             if start.elapsed() > limit {
                 return Err(Trouble::TimedOut(what.to_owned(), limit).into());
             }
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
-}
-
-fn unexpected(what: &str, text: &str) -> anyhow::Error {
-    anyhow::anyhow!("docker gave `{text}` as the {what}")
 }
 
 impl Drop for Container<'_> {
     fn drop(&mut self) {
         if self.is_own {
             // What is left, for whatever reason, the run's cleanup removes.
-            let args = ["rm", "--force", "--volumes", &self.name];
-            let limit = LIMIT;
-            let _ = xtask::docker::within(&self.sandbox.exec, &args, limit);
+            let remove = Request::delete(self.path(""));
+            let remove = remove.query("force", "1").query("v", "1");
+            let _ = self.ask(&["rm", "--force", "--volumes", &self.name], &remove);
         }
     }
 }

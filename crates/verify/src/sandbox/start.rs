@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use xtask::docker::api::Request;
+
+use super::answer::parsed;
+use super::check_sandbox::Sandbox;
 use super::container::Container;
-use super::docker::Sandbox;
 use super::ran::{Ran, Session};
+use super::state::Listed;
 use super::trouble::{self, Trouble};
-use super::used::Used;
 
 /// What both ways of the contract have in common, but for user, workspace and command.
 const COMMON: [&str; 25] = [
@@ -97,8 +100,7 @@ impl Sandbox<'_> {
     /// Starts the container that checks share.
     pub(crate) fn start_shared(&self) -> anyhow::Result<()> {
         let container = self.contract().named(&self.candidate.shared).start()?;
-        let used = Used::parse(&container.inspect("[{{json .}}]")?)?;
-        let _ = self.candidate.used.set(used);
+        let _ = self.candidate.used.set(container.used()?);
         container.keep();
         Ok(())
     }
@@ -191,9 +193,9 @@ impl<'a> Start<'a> {
             command => command,
         };
         let args = self.args(&["--rm"])?;
-        let result = self.sandbox.program(&what, &args);
+        let result = self.sandbox.run_to_its_end(&what, &args);
         if result.is_err() {
-            // The client was killed, or failed: the container may be there still.
+            // It may be there still.
             Container::own(self.sandbox, &self.name);
         }
         result
@@ -203,7 +205,8 @@ impl<'a> Start<'a> {
     pub(crate) fn start(self) -> anyhow::Result<Container<'a>> {
         let args = self.args(&["--detach"])?;
         let container = Container::own(self.sandbox, &self.name);
-        self.sandbox.program("docker run --detach IMAGE", &args)?;
+        let started = self.sandbox.start_detached(&args);
+        started.map_err(Trouble::of_engine)?;
         Ok(container)
     }
 
@@ -211,8 +214,7 @@ impl<'a> Start<'a> {
     pub(crate) fn typed(self, input: &str) -> anyhow::Result<Session> {
         let args = self.args(&["--rm", "--interactive", "--tty"])?;
         let sandbox = self.sandbox;
-        // Several programs run in it, of which one may hang until its own limit.
-        let limit = 2 * sandbox.candidate.limit();
+        let limit = sandbox.candidate.limits().session();
         let ended = xtask::docker::typed(&sandbox.exec, &args, input, limit)?;
         let Some(ran) = Ran::of(&ended) else {
             Container::own(sandbox, &self.name);
@@ -225,10 +227,11 @@ impl<'a> Start<'a> {
             ..ran.clone()
         };
         trouble::of_program(&said)?;
-        let filter = format!("name={}", self.name);
-        let format = "{{.Names}} ({{.Status}})";
-        let listed = sandbox.docker(&["ps", "--all", "--filter", &filter, "--format", format])?;
-        let left = listed.stdout.lines().map(str::to_owned).collect();
+        let filter = serde_json::json!({"name": [self.name]});
+        let list = Request::get("/containers/json").query("all", "1");
+        let listed = sandbox.ask("ps", &list.query("filters", filter.to_string()))?;
+        let listed: Vec<Listed> = parsed("containers", &listed)?;
+        let left = listed.iter().map(Listed::line).collect();
         Ok(Session { ran, left })
     }
 

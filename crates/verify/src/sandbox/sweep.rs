@@ -11,14 +11,7 @@ use xtask::exec::Exec;
 use super::ran::Ran;
 use super::trouble;
 use super::verify_run::VerifyRun;
-
-/// How long after a run that was killed something may still come into being: the engine finishes
-/// what it was asked for.
-const AFTERMATH: Duration = Duration::from_secs(3);
-/// How long what is left is removed again and again: somebody else may be at it, so that the engine
-/// refuses.
-const PATIENCE: Duration = Duration::from_secs(30);
-const LIMIT: Duration = Duration::from_mins(1);
+use crate::limits::{Pace, SWEEP, Sweep};
 
 /// The result of an attempt, if the engine answers.
 enum Attempt {
@@ -34,8 +27,14 @@ enum Attempt {
 pub(crate) fn sweep(exec: &Exec, run: &VerifyRun, image: &str) -> anyhow::Result<()> {
     let mut said = Vec::new();
     let _ = io::stdin().read_to_end(&mut said);
+    let start = Instant::now();
+    // An engine that lists slowly also starts and removes slowly.
+    let _ = docker(exec, &["ps", "--quiet"]);
+    let sweep = Sweep {
+        pace: Pace::of(start.elapsed()),
+    };
     let aftermath = if said.is_empty() {
-        AFTERMATH
+        sweep.aftermath()
     } else {
         Duration::ZERO
     };
@@ -44,7 +43,7 @@ pub(crate) fn sweep(exec: &Exec, run: &VerifyRun, image: &str) -> anyhow::Result
         match remove_containers(exec, run) {
             Err(error) => break Err(error),
             Ok(Attempt::Clean) if start.elapsed() >= aftermath => break Ok(()),
-            Ok(Attempt::Left(error)) if start.elapsed() >= PATIENCE => break Err(error),
+            Ok(Attempt::Left(error)) if start.elapsed() >= sweep.patience() => break Err(error),
             Ok(_) => thread::sleep(Duration::from_millis(200)),
         }
     };
@@ -101,12 +100,12 @@ fn remove_folder(exec: &Exec, run: &VerifyRun, image: &str) -> anyhow::Result<()
 }
 
 fn docker(exec: &Exec, args: &[&str]) -> anyhow::Result<String> {
-    let ended = xtask::docker::within(exec, args, LIMIT)?;
+    let ended = xtask::docker::within(exec, args, SWEEP)?;
     let Some(ran) = Ran::of(&ended) else {
         bail!(
             "`docker {}` did not end within {} s",
             args[0],
-            LIMIT.as_secs()
+            SWEEP.as_secs()
         );
     };
     trouble::of_docker(args[0], &ran)?;

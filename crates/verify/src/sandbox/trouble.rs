@@ -11,16 +11,40 @@ use xtask::printable::short;
 pub(crate) enum Trouble {
     /// The program and its limit.
     TimedOut(String, Duration),
+    /// What the engine itself was asked to do, and the limit: the image has no part in it.
+    NoAnswer(String, Duration),
     /// The engine's words.
     DidNotStart(String),
     /// It has ended, where it should be running.
     Ended(String),
 }
 
+impl Trouble {
+    /// Whether a time limit ran out: a busy machine does that to a good image, too.
+    pub(crate) fn is_time(&self) -> bool {
+        matches!(self, Trouble::TimedOut(..) | Trouble::NoAnswer(..))
+    }
+
+    /// Whether it is the image's fault.
+    pub(crate) fn is_images(&self) -> bool {
+        !matches!(self, Trouble::NoAnswer(..))
+    }
+
+    /// The same where the engine was to do something itself.
+    pub(super) fn of_engine(error: anyhow::Error) -> anyhow::Error {
+        match error.downcast() {
+            Ok(Trouble::TimedOut(what, limit)) => Trouble::NoAnswer(what, limit).into(),
+            Ok(trouble) => trouble.into(),
+            Err(error) => error,
+        }
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::TimedOut(what, limit) => {
+            Trouble::TimedOut(what, limit) | Trouble::NoAnswer(what, limit) => {
+                let what = brief(what);
                 write!(f, "`{what}` did not end within {} s", limit.as_secs())
             }
             Trouble::DidNotStart(why) => write!(f, "the container did not start: {why}"),
@@ -30,6 +54,20 @@ impl fmt::Display for Trouble {
 }
 
 impl std::error::Error for Trouble {}
+
+/// The beginning of a command that is a script.
+fn brief(command: &str) -> String {
+    const LENGTH: usize = 60;
+    let line = command
+        .lines()
+        .find(|line| line.trim().len() > "sh -c".len());
+    let line = line.unwrap_or(command);
+    let mut text: String = line.chars().take(LENGTH).collect();
+    if text.len() < command.trim().len() {
+        text += "…";
+    }
+    text
+}
 
 /// How the engine's client begins when it is the engine that fails it.
 const ENGINE_IS_GONE: [&str; 6] = [
@@ -131,6 +169,38 @@ mod tests {
         assert!(lost.downcast_ref::<Trouble>().is_none());
         let not_started = of_program(&ran(125, start)).unwrap_err();
         assert!(not_started.downcast_ref::<Trouble>().is_some());
+    }
+
+    #[test]
+    fn an_engine_that_is_slow_is_not_the_images_fault() {
+        let limit = Duration::from_secs(30);
+        let timed_out = || Trouble::TimedOut("docker run --detach IMAGE".to_owned(), limit);
+        let ended = Trouble::Ended("gone".to_owned());
+        assert!(timed_out().is_time() && timed_out().is_images());
+        assert!(!ended.is_time() && ended.is_images());
+        let kind = |error: anyhow::Error| error.downcast::<Trouble>().ok();
+        let of_engine = kind(Trouble::of_engine(timed_out().into())).unwrap();
+        assert!(of_engine.is_time() && !of_engine.is_images());
+        assert_eq!(
+            of_engine.to_string(),
+            "`docker run --detach IMAGE` did not end within 30 s"
+        );
+        assert_eq!(kind(Trouble::of_engine(ended.clone().into())), Some(ended));
+        assert_eq!(kind(Trouble::of_engine(anyhow::anyhow!("no engine"))), None);
+    }
+
+    #[test]
+    fn a_script_is_named_by_its_beginning() {
+        let script = "sh -c \nmkdir -p .claude\ncat";
+        for (command, expected) in [
+            ("claude -p hi", "claude -p hi"),
+            (script, "mkdir -p .claude…"),
+            ("sh", "sh"),
+            ("", ""),
+        ] {
+            assert_eq!(brief(command), expected);
+        }
+        assert_eq!(brief(&"x".repeat(99)), format!("{}…", "x".repeat(60)));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Which image an engine has made a container of, whichever store it keeps images in.
 
-use anyhow::Context as _;
 use serde::Deserialize;
 use xtask::oci::{Descriptor, Digest};
 
@@ -23,14 +22,6 @@ pub(crate) struct Named<'a> {
 }
 
 impl Used {
-    /// Reads what `docker inspect` prints of one container.
-    pub(super) fn parse(text: &str) -> anyhow::Result<Used> {
-        let containers: Vec<Used> = serde_json::from_str(text)
-            .context("docker describes a container in another way than expected")?;
-        let used = containers.into_iter().next();
-        used.context("docker does not describe the container")
-    }
-
     /// Fails when the engine used another image than the receipt will say.
     pub(crate) fn check(&self, named: &Named) -> Result<(), String> {
         let used = match &self.image_manifest_descriptor {
@@ -69,10 +60,10 @@ mod tests {
         let used = |image: &Digest, manifest: Option<&Digest>| {
             let descriptor = manifest
                 .map(|digest| serde_json::json!({"mediaType": "m", "digest": digest, "size": 1}));
-            let text = serde_json::json!([{
+            let text = serde_json::json!({
                 "Id": "x", "Image": image, "ImageManifestDescriptor": descriptor,
-            }]);
-            Used::parse(&text.to_string()).unwrap()
+            });
+            serde_json::from_value::<Used>(text).unwrap()
         };
         for (used, is_right) in [
             (used(&index, Some(&manifest)), true),
@@ -101,6 +92,6 @@ mod tests {
         assert!(used(&config, None).check(&classic).is_ok());
         assert!(used(&other, None).check(&classic).is_err());
         assert!(used(&config, Some(&manifest)).check(&classic).is_err());
-        assert!(Used::parse("[]").is_err() && Used::parse("{}").is_err());
+        assert!(serde_json::from_str::<Used>("{}").is_err());
     }
 }

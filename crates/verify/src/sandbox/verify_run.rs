@@ -1,17 +1,22 @@
-//! One run of verify, and the marks of what it leaves.
+//! One run of verify: the marks of what it leaves, and its connections to the engine.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use xtask::docker::api::Api;
+use xtask::exec::Exec;
 
 /// The label that every container of a run carries; its value is the run's id.
 const LABEL: &str = "io.agentgate.verify";
 
 /// One run of `cargo xtask verify`: what it leaves on the engine and on the disk bears its id.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct VerifyRun {
     pub(crate) id: String,
     /// The folder for what containers are given to mount.
     pub(super) folder: PathBuf,
+    api: Arc<OnceLock<Api>>,
 }
 
 impl VerifyRun {
@@ -26,11 +31,21 @@ impl VerifyRun {
         VerifyRun {
             id: id.to_owned(),
             folder: records.join("verify").join(id),
+            api: Arc::default(),
         }
     }
 
     /// What marks the run's containers.
     pub(crate) fn label(&self) -> String {
         format!("{LABEL}={}", self.id)
+    }
+
+    /// The engine's API, which whoever needs it first connects to.
+    pub(super) fn api(&self, exec: &Exec) -> anyhow::Result<&Api> {
+        if let Some(api) = self.api.get() {
+            return Ok(api);
+        }
+        let api = Api::connect(exec)?;
+        Ok(self.api.get_or_init(|| api))
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use xtask::github::markdown::{code, text};
 
-use super::next;
+use super::{next, scan};
 use crate::check::{Outcome, Status};
 use crate::report::{PlatformReport, Report, counted, is_bad, words};
 
@@ -52,6 +52,9 @@ fn platform(page: &mut String, one: &PlatformReport) {
     }
     if let Some(bundle) = &one.bundle {
         let _ = writeln!(page, "\nSigned: {}", code(bundle));
+    }
+    if let Some(found) = &one.scan {
+        page.push_str(&scan::markdown(found));
     }
     if one.is_proven() {
         return;

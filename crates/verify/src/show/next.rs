@@ -47,6 +47,16 @@ pub(crate) fn notes(report: &Report) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let bad = report.platforms.iter().flat_map(|one| &one.results);
+    let bad: Vec<&Outcome> = bad.filter(|one| is_bad(one.status)).collect();
+    if !bad.is_empty() && bad.iter().all(|one| one.busy) {
+        notes.push(
+            "nothing is known to be wrong: the machine was too busy to tell; hint: run it again when less \
+             runs beside it. The command below repeats only what is unproven, a release needs a \
+             whole run of the platform"
+                .to_owned(),
+        );
+    }
     for one in &report.platforms {
         if one.execution == Execution::Static {
             notes.push(format!(
@@ -105,6 +115,29 @@ mod tests {
             "cargo xtask verify agentgate/agent:dev --only seed-3-node"
         );
         assert_eq!(again(&report(Vec::new())), None);
+    }
+
+    #[test]
+    fn a_busy_machine_is_blamed_where_nothing_else_is_wrong() {
+        let busy = || Outcome {
+            busy: true,
+            ..outcome("claude-offline", Status::Unproven, "busy")
+        };
+        let of = |more: Option<Status>| {
+            let more = more.map(|status| outcome("seed-3-node", status, "x"));
+            let results = vec![busy()].into_iter().chain(more).collect();
+            notes(&report(vec![platform(Platform::LinuxAmd64, results)]))
+        };
+        for more in [None, Some(Status::Passed)] {
+            let notes = of(more);
+            assert!(
+                notes[0].contains("too busy to tell; hint: run it again"),
+                "{notes:?}"
+            );
+        }
+        for more in [Status::Failed, Status::Unproven, Status::NotExecuted] {
+            assert_eq!(of(Some(more)), [""; 0], "{more:?}");
+        }
     }
 
     #[test]

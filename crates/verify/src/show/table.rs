@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
+use super::scan;
 use super::style::{painted, style};
 use super::text;
 use crate::check::{Outcome, Status};
@@ -73,6 +74,9 @@ fn platform(text: &mut String, one: &PlatformReport, verbose: bool) {
         if let Some(file) = file {
             let _ = writeln!(text, "  {name:width$}  {}", text::line(file));
         }
+    }
+    if let Some(found) = &one.scan {
+        text.push_str(&scan::lines(found, width));
     }
     let mut looks = String::new();
     for result in &one.results {

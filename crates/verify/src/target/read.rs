@@ -1,28 +1,94 @@
-//! Reading an image: its files from the engine, its index from where it was found.
+//! Reading an image: its files and its index, from where they lie.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
+use xtask::blob_folders::BlobFolders;
 use xtask::exec::Exec;
 use xtask::oci::{Descriptor, Digest, Document, Index, Manifest};
 use xtask::registry::Puller;
 
+use super::blob_store::BlobStore;
 use super::image::{Place, Subject, Target};
 use crate::facts::IndexFacts;
 use crate::rootfs::Image;
 use crate::rootfs::archive::{Archive, save};
+use crate::rootfs::layer_cache::LayerCache;
+use crate::rootfs::store::{Store, read_image};
 
 /// Reads an image's platforms, one after the other.
-#[derive(Default)]
+///
+/// Blobs come from where they lie: from folders on this machine, and what is published else from its
+/// registry. Only an image of the engine that is in no folder is saved by the engine, which takes it longer.
+/// Wherever bytes come from, they are what their digests say.
 pub(crate) struct Reader {
+    folders: BlobFolders,
+    /// None where everything is to be read anew.
+    cache: Option<LayerCache>,
     /// All platforms of an index, which the engine gives out at once.
     whole: Mutex<Option<Arc<Archive>>>,
 }
 
 impl Reader {
+    pub(crate) fn new(folders: BlobFolders, cache: Option<LayerCache>) -> Reader {
+        Reader {
+            folders,
+            cache,
+            whole: Mutex::default(),
+        }
+    }
+
     /// Reads one platform's files, and the index.
     pub(crate) fn read(
+        &self,
+        exec: &Exec,
+        target: &Target,
+        subject: &Subject,
+    ) -> anyhow::Result<(Image, IndexFacts)> {
+        match (&target.place, &subject.manifest) {
+            (Place::Registry(repository), Some(manifest)) => {
+                let registry = Puller::new(exec, repository);
+                let image = read_image(&self.store(Some(&registry)), manifest)?;
+                let index = match &target.index {
+                    Some(index) => of_registry(&registry, index)?,
+                    None => IndexFacts::None,
+                };
+                Ok((image, index))
+            }
+            (_, Some(manifest)) => {
+                let folders = self.of_folders(target, manifest);
+                folders.map_or_else(|| self.saved(exec, target, subject), Ok)
+            }
+            (_, None) => self.saved(exec, target, subject),
+        }
+    }
+
+    fn store<'a>(&'a self, registry: Option<&'a Puller>) -> BlobStore<'a> {
+        BlobStore {
+            folders: &self.folders,
+            registry,
+            cache: self.cache.as_ref(),
+        }
+    }
+
+    /// An image of the engine; none where it cannot be read from folders, whatever the reason.
+    fn of_folders(&self, target: &Target, manifest: &Digest) -> Option<(Image, IndexFacts)> {
+        let store = self.store(None);
+        let index = match &target.index {
+            Some(digest) => {
+                let has = |digest: &Digest| self.folders.has(digest);
+                let known = of_engine(&store, has, digest).ok()?;
+                // The engine may know more of it.
+                (!matches!(known, IndexFacts::Unknown(_))).then_some(known)?
+            }
+            None => IndexFacts::None,
+        };
+        Some((read_image(&store, manifest).ok()?, index))
+    }
+
+    /// An image of the engine, saved by it.
+    fn saved(
         &self,
         exec: &Exec,
         target: &Target,
@@ -34,7 +100,7 @@ impl Reader {
             // The classic store has made the manifest up for the archive.
             _ => only_manifest(&archive)?,
         };
-        let mut image = archive.image(&root)?;
+        let image = read_image(&*archive, &root)?;
         let saved = &image.manifest.config.digest;
         if let Some(config) = subject.config.as_ref().filter(|config| *config != saved) {
             bail!(
@@ -44,18 +110,9 @@ impl Reader {
                 subject.run
             );
         }
-        if let (Some(manifest), Place::Registry(repository)) = (&subject.manifest, &target.place)
-            && *manifest != root
-        {
-            let puller = Puller::new(exec, repository);
-            image.manifest = published(&puller, manifest, &image.manifest)?;
-        }
-        let index = match (&target.index, &target.place) {
-            (None, _) => IndexFacts::None,
-            (Some(index), Place::Engine) => of_archive(&archive, index)?,
-            (Some(index), Place::Registry(repository)) => {
-                of_registry(&Puller::new(exec, repository), index)?
-            }
+        let index = match &target.index {
+            Some(index) => of_engine(&*archive, |digest| archive.has(digest), index)?,
+            None => IndexFacts::None,
         };
         Ok((image, index))
     }
@@ -67,39 +124,24 @@ impl Reader {
         subject: &Subject,
     ) -> anyhow::Result<Arc<Archive>> {
         let mut args = Vec::new();
-        let is_whole = target.index.is_some() && target.place == Place::Engine;
+        let is_whole = target.index.is_some();
         // Only containerd's store, which keeps manifests, is asked for one platform of several.
         if !is_whole && subject.manifest.is_some() {
             args.extend(["--platform", subject.platform.as_str()]);
         }
         args.push(subject.run.as_str());
+        let save = || save(exec, &args, self.cache.as_ref()).map(Arc::new);
         if !is_whole {
-            return save(exec, &args).map(Arc::new);
+            return save();
         }
         let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
         let archive = match whole.take() {
             Some(archive) => archive,
-            None => Arc::new(save(exec, &args)?),
+            None => save()?,
         };
         *whole = Some(Arc::clone(&archive));
         Ok(archive)
     }
-}
-
-/// The manifest that the registry has of the image that a classic store has saved: its layers are as large
-/// as they are there, not unpacked.
-fn published(registry: &Puller, digest: &Digest, saved: &Manifest) -> anyhow::Result<Manifest> {
-    let found = registry.manifest(digest.as_str())?;
-    let (_, bytes) = found.with_context(|| format!("manifest `{digest}` is gone"))?;
-    let Document::Manifest(manifest) = Document::parse(&bytes)? else {
-        bail!("`{digest}` is an index, not a manifest");
-    };
-    ensure!(
-        manifest.config.digest == saved.config.digest
-            && manifest.layers.len() == saved.layers.len(),
-        "the engine saves other layers than the manifest `{digest}` has"
-    );
-    Ok(manifest)
 }
 
 fn only_manifest(archive: &Archive) -> anyhow::Result<Digest> {
@@ -109,16 +151,20 @@ fn only_manifest(archive: &Archive) -> anyhow::Result<Digest> {
 }
 
 /// What the engine has of an index. What it has not may be in the registry: that proves nothing.
-fn of_archive(archive: &Archive, digest: &Digest) -> anyhow::Result<IndexFacts> {
-    let Some(bytes) = archive.document(digest) else {
+fn of_engine(
+    store: &impl Store,
+    has: impl Fn(&Digest) -> bool,
+    digest: &Digest,
+) -> anyhow::Result<IndexFacts> {
+    let Some(bytes) = store.manifest(digest)? else {
         return Ok(IndexFacts::Unknown(
             "the engine does not give the index out".to_owned(),
         ));
     };
-    let Document::Index(index) = Document::parse(bytes)? else {
+    let Document::Index(index) = Document::parse(&bytes)? else {
         return Ok(IndexFacts::None);
     };
-    let missing = |entry: &&Descriptor| !archive.has(&entry.digest);
+    let missing = |entry: &&Descriptor| !has(&entry.digest);
     if let Some(entry) = index.manifests.iter().find(missing) {
         let what = entry.platform.as_ref().map(ToString::to_string);
         return Ok(IndexFacts::Unknown(format!(
@@ -129,17 +175,17 @@ fn of_archive(archive: &Archive, digest: &Digest) -> anyhow::Result<IndexFacts> 
     }
     let (mut manifests, mut broken) = (BTreeMap::new(), Vec::new());
     for entry in &index.manifests {
-        let Some(bytes) = archive.document(&entry.digest) else {
+        let Ok(Some(bytes)) = store.manifest(&entry.digest) else {
             broken.push(format!(
                 "`{}` is not an index or a manifest",
                 entry.digest.short()
             ));
             continue;
         };
-        match entry.manifest(bytes) {
+        match entry.manifest(&bytes) {
             Ok(manifest) => {
                 let blobs = std::iter::once(&manifest.config).chain(&manifest.layers);
-                for blob in blobs.filter(|blob| !archive.has(&blob.digest)) {
+                for blob in blobs.filter(|blob| !has(&blob.digest)) {
                     broken.push(lacks(entry, &blob.digest));
                 }
                 manifests.insert(entry.digest.clone(), manifest);

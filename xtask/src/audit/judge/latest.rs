@@ -48,10 +48,9 @@ fn wrong(facts: &AuditedRepository) -> Option<(String, String)> {
     {
         return Some(wrong);
     }
-    let counting = stable.iter().filter(|(version, _)| {
-        let recorded = recorded(version);
-        recorded.is_none_or(|recorded| recorded.counting().is_some())
-    });
+    let counting = stable
+        .iter()
+        .filter(|(version, _)| facts.kept.counts(version));
     let counting: BTreeMap<&Version, Option<&Digest>> = counting
         .map(|(version, digest)| (version, *digest))
         .collect();

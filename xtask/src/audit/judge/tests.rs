@@ -1,5 +1,6 @@
 //! Made-up repositories, each with one thing wrong.
 
+mod age;
 mod kept;
 
 use super::*;
@@ -129,7 +130,7 @@ fn of_git() -> BTreeMap<Version, String> {
 fn found(change: impl FnOnce(&mut AuditedRepository)) -> Vec<String> {
     let mut facts = good();
     change(&mut facts);
-    let findings = judge(&[facts], &of_git());
+    let findings = judge(&[facts], &of_git(), None);
     // What an image says is no reason to move what people signed off.
     for Finding { remedy, .. } in &findings {
         assert!(!remedy.contains("`git tag"), "{remedy}");
@@ -162,7 +163,7 @@ fn a_good_repository_has_no_findings() {
     assert_eq!(found(|_| {}), [""; 0]);
     // Nothing is published, and git's tags may be elsewhere.
     assert_eq!(found(|facts| facts.tags.clear()), [""; 0]);
-    assert_eq!(judge(&[good()], &BTreeMap::new()), []);
+    assert_eq!(judge(&[good()], &BTreeMap::new(), None), []);
 }
 
 #[test]
@@ -220,14 +221,14 @@ fn latest_is_the_highest_stable_version_that_is_not_withdrawn() {
 #[test]
 fn versions_are_what_the_other_repositories_say() {
     let other = repository("c/d", vec![tag("latest", "one"), tag("v1.0.0", "one")]);
-    assert_eq!(judge(&[good(), other], &of_git()), []);
+    assert_eq!(judge(&[good(), other], &of_git(), None), []);
     let mut other = repository("c/d", vec![tag("latest", "one"), tag("v1.0.0", "one")]);
     for tag in &mut other.tags {
         tag.digest = Some(digest("x"));
     }
     *other.kept("1.0.0") = released(&Version::new(1, 0, 0), &digest("x"));
     other.commits.clear();
-    let findings = judge(&[good(), other], &of_git());
+    let findings = judge(&[good(), other], &of_git(), None);
     assert_eq!(findings.len(), 1);
     assert!(
         findings[0].why.contains("and in `a/b` it is"),

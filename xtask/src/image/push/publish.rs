@@ -4,13 +4,15 @@ use anyhow::{Context as _, ensure};
 
 use super::dev::{self, Dev};
 use super::difference::{Installed, difference};
+use super::layers::BaseLayers;
+use super::make::{self, Made};
 use super::plan::{PushPlan, current, goal};
 use crate::image::contents::{self, Contents};
 use crate::image::export::{self, Export, Exported};
 use crate::image::provenance::{self, Provenance};
 use crate::image::request::Request;
 use crate::image::sizes;
-use crate::image_tree::{Content, ImageTree, Sent, join, upload};
+use crate::image_tree::{Content, ImageTree, Near, Sent, upload};
 use crate::last_build::{BuiltPlatform, LastBuild, TagState};
 use crate::packages;
 use crate::published::{TagContent, inspect, objections};
@@ -45,15 +47,11 @@ impl Publish<'_> {
     ) -> anyhow::Result<LastBuild> {
         let wanted = &self.plan.wanted;
         let _lock = export.lock()?;
-        let exported = export.run(self.request.ctx)?;
-        let trees: Vec<ImageTree> = exported.iter().map(|part| part.tree.clone()).collect();
-        let tree = match trees.as_slice() {
-            // Who wants no index (AWS Lambda refuses each) gets none, where one manifest is all.
-            [one] if !one.is_index() && self.request.options.provenance == Provenance::Off => {
-                one.clone()
-            }
-            several => join(several)?,
-        };
+        let Made {
+            exported,
+            tree,
+            base,
+        } = make::make(self.request, wanted, export)?;
         let objections = objections(&tree, wanted);
         ensure!(
             objections.is_empty(),
@@ -84,7 +82,8 @@ impl Publish<'_> {
         }
         // What is in the layers is of interest after them alone: reading it does not delay the push.
         let read = || export::contents(&exported, known);
-        let (contents, sent) = threads::beside(read, || self.send(&exported));
+        let upload = || self.send(&exported, base.as_ref());
+        let (contents, sent) = threads::beside(read, upload);
         let sent = sent?;
         let sizes = sizes(&contents.with_context(|| self.not_pushed())?);
         let tree = self.attach_packages(tree, &sizes)?;
@@ -130,14 +129,18 @@ impl Publish<'_> {
             .push_manifest(tag, &tree.media_type, &tree.bytes)
     }
 
-    fn send(&self, exported: &[Exported]) -> anyhow::Result<Sent> {
+    fn send(&self, exported: &[Exported], base: Option<&BaseLayers>) -> anyhow::Result<Sent> {
         let mut contents = Vec::new();
         for part in exported {
             contents.push(Content::read(&part.tree.bytes, &part.layout)?);
         }
         let layouts = exported.iter().map(|part| &part.layout);
         let parts: Vec<_> = layouts.zip(&contents).collect();
-        upload(self.pusher, &parts).with_context(|| self.not_pushed())
+        let near = base.map(|base| Near {
+            pusher: self.pusher.clone().copying(&base.repository),
+            blobs: base.digests(),
+        });
+        upload(self.pusher, near.as_ref(), &parts).with_context(|| self.not_pushed())
     }
 
     /// The index with what apk installed beside each image, unless no attestation is wanted. A lone manifest
@@ -156,7 +159,7 @@ impl Publish<'_> {
             return Ok(tree);
         };
         let parts = [(&attached.blobs, &attached.content)];
-        upload(self.pusher, &parts).with_context(|| self.not_pushed())?;
+        upload(self.pusher, None, &parts).with_context(|| self.not_pushed())?;
         Ok(attached.tree)
     }
 

@@ -1,10 +1,15 @@
-//! Blobs: whether one is there, and how large it is.
+//! Blobs: whether one is there, how large it is, and its bytes as they arrive.
+
+use std::io::{self, ErrorKind, Read};
 
 use anyhow::bail;
 use ureq::http::{Method, StatusCode};
 
 use super::{ANY, Puller};
 use crate::oci::Digest;
+use crate::printable::Printable;
+use crate::retry::Transient;
+use crate::store::Blobs as _;
 
 impl Puller {
     /// Whether the registry has the blob, without reading it.
@@ -31,5 +36,54 @@ impl Puller {
             }
         }
         bail!("neither a HEAD nor a GET of `{what}` was answered")
+    }
+
+    /// Has `read` read a blob, from its begin again where the connection breaks.
+    ///
+    /// Fails where the registry does not give the blob out; where `read` has read to the end, also where the
+    /// bytes are not those of `digest`.
+    pub fn read_blob<T>(
+        &self,
+        digest: &Digest,
+        mut read: impl FnMut(&mut dyn Read) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        self.transport().retrying(|| {
+            let mut stream = Stream {
+                inner: self.open(digest)?,
+                broke: None,
+            };
+            let result = read(&mut stream);
+            match (result, stream.broke) {
+                (Err(error), Some(why)) => {
+                    let text = format!(
+                        "`{}` broke off ({}): {:#}",
+                        self.repository().by_digest(digest),
+                        Printable(&why),
+                        error
+                    );
+                    Err(Transient::new(text).into())
+                }
+                (result, _) => result,
+            }
+        })
+    }
+}
+
+/// Notes why a connection broke: who reads may say it in words of its own.
+struct Stream<'a> {
+    inner: Box<dyn Read + 'a>,
+    broke: Option<String>,
+}
+
+impl Read for Stream<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let result = self.inner.read(buffer);
+        if let Err(error) = &result
+            // Other bytes than the digest's would come again.
+            && error.kind() != ErrorKind::InvalidData
+        {
+            self.broke = Some(error.to_string());
+        }
+        result
     }
 }

@@ -204,3 +204,35 @@ fn a_document_that_is_cut_off_is_asked_for_again() {
     let error = tags(&[cut; 4]).unwrap_err();
     assert!(error.contains("broke off"), "{error}");
 }
+
+#[test]
+fn a_layer_that_is_cut_off_is_read_again_from_its_begin() {
+    let digest = Digest::of(b"layer");
+    let read = |answers: &[&str]| {
+        let (read, _) = World::new(answers).ask(|registry| {
+            registry.puller().read_blob(&digest, |stream| {
+                let mut bytes = Vec::new();
+                // In the reader's own words.
+                let read = stream.read_to_end(&mut bytes);
+                read.map_err(|_| anyhow::anyhow!("no archive"))?;
+                Ok(bytes)
+            })
+        });
+        read
+    };
+    let (cut, whole) = ("200 OK\r\nX-Cut: y\r\n\r\nlay", "200 OK\r\n\r\nlayer");
+    assert_eq!(read(&[whole]).unwrap(), b"layer");
+    assert_eq!(read(&[cut, whole]).unwrap(), b"layer");
+    assert_eq!(SLEPT.take(), [1]);
+    let error = read(&[cut; 4]).unwrap_err();
+    assert!(
+        error.contains("broke off (") && error.ends_with("): no archive"),
+        "{error}"
+    );
+    SLEPT.take();
+    // Other bytes would be others again.
+    for answers in [["200 OK\r\n\r\nother"], ["404 Not Found"]] {
+        assert!(read(&answers).is_err());
+        assert!(SLEPT.take().is_empty());
+    }
+}

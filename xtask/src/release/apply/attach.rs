@@ -29,7 +29,7 @@ impl<'a> Apply<'a> {
         crate::say::errln!("copying {digest} to `{}`", target.repository);
         self.release.retry.run(|| {
             let content = Content::read(self.bytes(), &from.puller)?;
-            upload(&target.pusher, &[(&from.puller, &content)])?;
+            upload(&target.pusher, None, &[(&from.puller, &content)])?;
             self.put(target, digest.as_str(), digest)
         })?;
         let mut subjects = vec![digest.clone()];

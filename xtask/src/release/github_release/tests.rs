@@ -7,8 +7,7 @@ use super::*;
 
 fn release(version: &str) -> GithubRelease {
     GithubRelease {
-        exec: Exec::new(Path::new("/"), false).unwrap(),
-        place: "github.com/me/agent".to_owned(),
+        gh: Gh::of("github.com/me/agent"),
         version: version.parse().unwrap(),
         notes: PathBuf::from("/notes.md"),
         found: None,
@@ -88,30 +87,5 @@ fn a_release_is_absent_only_in_ghs_own_words() {
     ] {
         let why = read(&ended, "v1.0.0").unwrap_err();
         assert!(why.contains(part), "{why}");
-    }
-}
-
-#[test]
-fn a_place_is_a_host_an_owner_and_a_name() {
-    for (address, place) in [
-        ("https://github.com/me/agent", Some("github.com/me/agent")),
-        (
-            "https://github.example.org:8443/a-b/c_d.e",
-            Some("github.example.org:8443/a-b/c_d.e"),
-        ),
-        (
-            "https://github.com/me/.github",
-            Some("github.com/me/.github"),
-        ),
-        ("http://github.com/me/agent", None),
-        ("https://github.com/me", None),
-        ("https://github.com/me/agent/tree", None),
-        ("https://github.com/me/..", None),
-        ("https://github.com/-me/agent", None),
-        ("https://github.com/me/--web", None),
-        ("https://github.com//agent", None),
-        ("https://github.com/me/a gent", None),
-    ] {
-        assert_eq!(parse_place(address).as_deref(), place, "{address}");
     }
 }

@@ -1,7 +1,7 @@
 //! A repository on a stand-in of GitHub: a bare repository, a runner (nektos/act) and a registry.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -62,6 +62,11 @@ impl Github {
         let remote = self.remote();
         self.workspace
             .git(&["init", "--quiet", "--bare", remote.to_str().unwrap()]);
+        symlink(
+            stand_ins().join("pre-receive"),
+            remote.join("hooks/pre-receive"),
+        )
+        .unwrap();
         let url = format!("https://github.com/{}", self.name);
         self.workspace.git(&["remote", "add", "origin", &url]);
         self.write_workflows();
@@ -113,6 +118,19 @@ impl Github {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Puts a program on the PATH of every job.
+    pub(super) fn program(&self, name: &str, script: &str) {
+        let path = self.path("bin").join(name);
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// The pull requests and the statuses on GitHub.
+    pub(super) fn kept(&self) -> Value {
+        let text = fs::read_to_string(self.path("home/github.json")).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
     }
 
     /// What `gh` was asked to make, a line for each GitHub Release.
@@ -252,14 +270,21 @@ impl Github {
     }
 }
 
-/// Lets git find what is on GitHub in the repositories here.
+/// Lets git find what is on GitHub in the repositories here, and nothing that is not here.
 fn answer_for(command: &mut Command, repositories: &[&Github]) {
-    command.env("GIT_CONFIG_COUNT", repositories.len().to_string());
-    for (number, github) in repositories.iter().enumerate() {
+    let address = |github: &&Github| {
         let url = format!("https://github.com/{}", github.name);
-        let remote = format!("url.file://{}.insteadOf", github.remote().display());
+        (github.remote().display().to_string(), url)
+    };
+    // The longest address that fits counts.
+    let rest = ("/nowhere/".to_owned(), "https://github.com/".to_owned());
+    let all = repositories.iter().map(address).chain([rest]);
+    for (number, (path, url)) in all.enumerate() {
+        let remote = format!("url.file://{path}.insteadOf");
         command
             .env(format!("GIT_CONFIG_KEY_{number}"), remote)
             .env(format!("GIT_CONFIG_VALUE_{number}"), url);
     }
+    let count = repositories.len() + 1;
+    command.env("GIT_CONFIG_COUNT", count.to_string());
 }

@@ -69,6 +69,12 @@ pub(super) fn packages() -> BTreeMap<String, String> {
     found
 }
 
+/// Every right of each job.
+pub(super) fn all() -> BTreeMap<String, BTreeMap<String, String>> {
+    let jobs = jobs().into_iter().filter(|job| job.calls.is_none());
+    jobs.map(|job| (job.id, job.rights)).collect()
+}
+
 /// The rows of the table of rights in docs/ci.md: a job, and its cells.
 fn documented() -> BTreeMap<String, Vec<String>> {
     let page = fs::read_to_string(root().join("docs/ci.md")).unwrap();
@@ -101,16 +107,45 @@ fn no_job_may_do_more_than_the_page_says() {
         } else {
             ""
         };
-        let cells = [job.right("contents"), job.right("packages"), signs, &runs];
+        let more = ["pull-requests", "statuses"].map(|name| match job.right(name) {
+            "" => String::new(),
+            right => format!("{name}: {right}"),
+        });
+        let more = more.join(", ").trim_matches([',', ' ']).to_owned();
+        let cells = [
+            job.right("contents"),
+            job.right("packages"),
+            signs,
+            &more,
+            &runs,
+        ];
         expected.insert(name, cells.map(str::to_owned).to_vec());
-        let known = ["contents", "packages", "id-token"];
+        let known = [
+            "contents",
+            "packages",
+            "id-token",
+            "pull-requests",
+            "statuses",
+        ];
         let odd: Vec<&String> = job
             .rights
             .keys()
             .filter(|name| !known.contains(&&***name))
             .collect();
         assert!(odd.is_empty(), "{} {}: {odd:?}", job.file, job.id);
-        assert!(["", "read"].contains(&job.right("contents")) || job.file == "release.yml");
+        let writes = job.right("contents") == "write" || !more.is_empty();
+        let may_write = [
+            ("release.yml", "release"),
+            ("update.yml", "propose"),
+            ("update.yml", "report"),
+        ];
+        assert_eq!(
+            writes,
+            may_write.contains(&(&*job.file, &*job.id)),
+            "{} {}",
+            job.file,
+            job.id
+        );
     }
     assert_eq!(documented, expected);
 }
@@ -125,6 +160,11 @@ fn an_image_is_run_where_nothing_can_be_written() {
         if runs.iter().any(|command| job.text.contains(command)) {
             assert_ne!(job.right("packages"), "write", "{name}");
         }
+        // Nor what a pull request is built from.
+        let compiles = ["cargo build", "cargo xtask"]
+            .iter()
+            .any(|cargo| job.text.contains(cargo));
+        assert!(!compiles || job.right("contents") != "write", "{name}");
         if job.rights.contains_key("id-token") {
             signers.push(name.clone());
         }
@@ -185,7 +225,7 @@ fn a_call_grants_what_is_asked_for() {
             job.id
         );
     }
-    assert_eq!(count, 5);
+    assert_eq!(count, 7);
 }
 
 /// A proof is signed in the name of verify.yml, whoever calls it; whatever is run there could be signed for.

@@ -169,6 +169,8 @@ impl<'a> Run<'a> {
         }
         let permissions = json!(rights::packages()).to_string();
         fs::write(self.kept("permissions.json"), permissions).unwrap();
+        let rights = json!(rights::all()).to_string();
+        fs::write(self.kept("rights.json"), rights).unwrap();
         fs::write(self.folder.join("event.json"), self.payload.to_string()).unwrap();
     }
 

@@ -28,7 +28,8 @@ pub(super) fn actions() -> Vec<[String; 3]> {
     let uses = Regex::new(r"uses: ([a-z.-]+/[a-z.-]+)@([0-9a-f]{40}) # v([0-9.]+)").unwrap();
     let mut found = Vec::new();
     for (name, text) in all() {
-        for line in text.lines().filter(|line| line.contains("uses: ")) {
+        let is_use = |line: &&str| line.trim_start_matches([' ', '-']).starts_with("uses: ");
+        for line in text.lines().filter(is_use) {
             if line.contains("uses: ./.github/workflows/") {
                 continue;
             }
@@ -97,19 +98,19 @@ fn a_release_waits_and_is_never_cancelled() {
 }
 
 /// No secret reaches a workflow of ours but the job's own token, and that only where it logs in or
-/// makes a GitHub Release.
+/// makes a GitHub Release or a pull request.
 #[test]
-fn a_token_is_given_to_a_login_and_a_release_alone() {
+fn a_token_is_given_to_a_login_and_to_gh_alone() {
     for (name, text) in all() {
         assert!(!text.contains("secrets:"), "{name}");
         assert!(!text.contains("pull_request_target"), "{name}");
         assert!(!text.contains("secrets."), "{name}");
         for line in text.lines().filter(|line| line.contains("github.token")) {
             let is_login = line.trim() == "password: ${{ github.token }}";
-            // For `gh`, which makes the GitHub Release.
-            let is_release =
-                name == "release.yml" && line.trim() == "GH_TOKEN: ${{ github.token }}";
-            assert!(is_login || is_release, "{name}: {line}");
+            // For `gh`, which makes the GitHub Release or the pull request.
+            let is_gh = ["release.yml", "update.yml"].contains(&&*name)
+                && line.trim() == "GH_TOKEN: ${{ github.token }}";
+            assert!(is_login || is_gh, "{name}: {line}");
         }
         let (head, _) = text.split_once("jobs:\n").unwrap();
         assert!(head.contains("\npermissions: {}\n"), "{name}");
@@ -126,14 +127,16 @@ fn no_job_that_compiles_gets_the_tokens_of_the_runner() {
             !uses_cargo || !text.contains("ghaction-github-runtime"),
             "{name}"
         );
-        // Nor is anybody logged in before.
-        let login = text.find("docker/login-action").unwrap_or(text.len());
-        let last = text.rfind("run: cargo ").unwrap_or_default();
-        assert!(last < login, "{name}");
+        // Nor is anybody logged in before, in the same job.
+        for steps in text.split("\n    steps:\n").skip(1) {
+            let login = steps.find("docker/login-action").unwrap_or(steps.len());
+            let last = steps.rfind("run: cargo ").unwrap_or_default();
+            assert!(last < login, "{name}");
+        }
     }
 }
 
-/// The steps that use an artifact of `xtask.yml` are in four files and six jobs. An action of this
+/// The steps that use an artifact of `xtask.yml` are in five files and eight jobs. An action of this
 /// repository, which all could share, would be read from the checkout; a release by hand checks out the
 /// commit of a tag, which may have another such action or none, and the digest is checked before anything
 /// of that commit runs. So each job has the step, and all are the same.
@@ -146,7 +149,9 @@ fn what_another_job_compiled_is_checked_before_it_is_started() {
             let is_download = step.contains("download-artifact@") && step.contains("name: xtask-");
             if !is_download {
                 assert!(
-                    !step.contains("download-artifact@") || step.contains("pattern: receipts-*"),
+                    !step.contains("download-artifact@")
+                        || step.contains("pattern: receipts-*")
+                        || step.contains("name: update\n"),
                     "{step}"
                 );
                 continue;
@@ -160,7 +165,7 @@ fn what_another_job_compiled_is_checked_before_it_is_started() {
             checks.push(check.to_owned());
         }
     }
-    assert_eq!(checks.len(), 6);
+    assert_eq!(checks.len(), 8);
     checks.dedup();
     assert_eq!(checks.len(), 1, "{checks:#?}");
     assert!(checks[0].contains("test \"$(sha256sum ./* | sha256sum)\" = \"$DIGEST\""));

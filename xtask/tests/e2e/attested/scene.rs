@@ -30,7 +30,7 @@ pub(super) const OURS: &str = "ours";
 pub(super) const THEIRS: &str = "theirs";
 
 /// An image of a version, published.
-pub(super) struct PublishedVersion {
+pub(crate) struct PublishedVersion {
     pub(super) version: String,
     pub(super) index: Subject,
     pub(super) revision: String,
@@ -38,8 +38,8 @@ pub(super) struct PublishedVersion {
     pub(super) manifests: BTreeMap<&'static str, Subject>,
 }
 
-pub(super) struct Scene {
-    pub(super) workspace: Workspace,
+pub(crate) struct Scene {
+    pub(crate) workspace: Workspace,
     pub(super) proxy: Proxy,
     pub(super) keys: Keys,
     /// The project's clone on a machine that never built it.
@@ -79,7 +79,7 @@ impl Scene {
     }
 
     /// With a policy that believes the key `ours`.
-    pub(super) fn believing() -> Option<Scene> {
+    pub(crate) fn believing() -> Option<Scene> {
         Scene::new("[workspace.metadata.image.proof]\nkeys = [\"ours.pub\"]\n")
     }
 
@@ -128,7 +128,7 @@ impl Scene {
     }
 
     /// Publishes an image with everything that a release keeps with it.
-    pub(super) fn release(&self, version: &str) -> PublishedVersion {
+    pub(crate) fn release(&self, version: &str) -> PublishedVersion {
         let released = self.publish(version);
         for platform in ["linux/amd64", "linux/arm64"] {
             self.prove(&released, platform);
@@ -239,7 +239,7 @@ impl Scene {
     }
 
     /// Gives the tag of a version to another version's image.
-    pub(super) fn move_tag(&self, tag: &str, to: &PublishedVersion) {
+    pub(crate) fn move_tag(&self, tag: &str, to: &PublishedVersion) {
         let (_, index) = self.workspace.published(to.index.digest.as_str()).unwrap();
         assert_eq!(self.put(tag, &index).digest, to.index.digest);
     }
@@ -249,7 +249,7 @@ impl Scene {
         Ran::of(&mut self.command(args))
     }
 
-    pub(super) fn command(&self, args: &[&str]) -> std::process::Command {
+    pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
         let folder = self.clone.path().join("agent");
         if folder.exists() {
             fs::remove_dir_all(&folder).unwrap();

@@ -1,6 +1,7 @@
 //! Builders in a container (buildx's docker-container driver): made, idle, killed or interrupted in a
 //! build. On the test bed it is the engine's own BuildKit in that container, elsewhere the released one.
 
+use std::path::Path;
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -13,14 +14,14 @@ use crate::common::{Ran, command};
 use crate::world::{docker, image, inspect, root, unique_name};
 
 /// A builder with one node, known to its test alone; it ends with the test.
-struct Builder {
-    name: String,
+pub(super) struct Builder {
+    pub(super) name: String,
     config: TempDir,
 }
 
 impl Builder {
     /// One that is in the machine's network, as are the registry and what a test holds back.
-    fn create(more: &[&str]) -> Builder {
+    pub(super) fn create(more: &[&str]) -> Builder {
         let builder = Builder::named(unique_name());
         let create = ["create", "--driver", "docker-container"];
         let named = ["--name", &builder.name, "--driver-opt", "network=host"];
@@ -37,7 +38,11 @@ impl Builder {
     }
 
     fn buildx(&self, args: &[&str]) -> Ran {
-        let mut buildx = command("docker", &root());
+        self.buildx_in(&root(), args)
+    }
+
+    pub(super) fn buildx_in(&self, folder: &Path, args: &[&str]) -> Ran {
+        let mut buildx = command("docker", folder);
         buildx.env("BUILDX_CONFIG", self.config.path());
         Ran::of(buildx.arg("buildx").args(args))
     }
@@ -62,7 +67,7 @@ impl Builder {
         image
     }
 
-    fn push(&self, workspace: &Workspace, args: &[&str]) -> Command {
+    pub(super) fn push(&self, workspace: &Workspace, args: &[&str]) -> Command {
         let push = ["--push", "--builder", &self.name];
         self.image(workspace, &[&push[..], args].concat())
     }

@@ -8,7 +8,7 @@ use super::npm_registry::integrity;
 use super::{ARCHES, is_untouched, pins, program, sandbox};
 use crate::common::{Ran, set_author};
 use crate::registry::{Content, Registry};
-use crate::sandbox::{Sandbox, digest};
+use crate::sandbox::Sandbox;
 
 /// `view` prints the file `view`; `install` copies the locks of the repository for `$version`, and does what the file
 /// `wrong` says in the folder.
@@ -36,7 +36,7 @@ fn view(integrity: &str, deprecated: &str) -> String {
     json!([version("1.0.0"), version("1.0.1")]).to_string()
 }
 
-fn world() -> Sandbox {
+pub(super) fn world() -> Sandbox {
     let sandbox = sandbox("1.0.0");
     let hash = integrity("1.0.1");
     program(&sandbox, "npm", &NPM.replace("HASH", &hash));
@@ -56,9 +56,14 @@ fn npm_is_told_what_the_configuration_might_have_otherwise() {
     let sandbox = world();
     let ran = update(&sandbox, &["--json"]).succeeded();
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
-    let fields = ["from", "to", "moved", "committed"].map(|field| report[field].clone());
-    let expected: [Value; 4] = ["1.0.0".into(), "1.0.1".into(), true.into(), false.into()];
-    assert_eq!(fields, expected);
+    assert_eq!(report["schema"], 2);
+    let moving = ["what", "from", "to"].map(|field| report["moves"][0][field].clone());
+    assert_eq!(moving, ["Claude Code", "1.0.0", "1.0.1"]);
+    assert_eq!([&report["moved"], &report["committed"]], [true, false]);
+    let locks = ARCHES.map(|(arch, _)| {
+        ["package.json", "package-lock.json"].map(|name| format!("docker/claude/{arch}/{name}"))
+    });
+    assert_eq!(report["files"], json!(locks.concat()));
     assert_eq!(pins(&sandbox), ["1.0.1"; 2]);
     let records = fs::canonicalize(sandbox.path("work/target/xtask/update")).unwrap();
     let calls = sandbox
@@ -69,7 +74,7 @@ fn npm_is_told_what_the_configuration_might_have_otherwise() {
     });
     let installs = ARCHES.map(|(arch, cpu)| {
         format!(
-            "install --prefix RECORDS/new/{arch} --package-lock-only --save-prod --save-exact --force --ignore-scripts \
+            "install --prefix RECORDS/scratch/{arch} --package-lock-only --save-prod --save-exact --force --ignore-scripts \
              --omit-lockfile-registry-resolved --lockfile-version=3 --no-audit --no-fund --os=linux --libc=musl \
              --cpu={cpu} @anthropic-ai/claude-code-linux-{cpu}-musl@1.0.1\n"
         )
@@ -137,8 +142,9 @@ fn what_nobody_should_move_to_is_passed_over_and_refused_by_name() {
     let ran = update(&sandbox, &[]).succeeded();
     assert_eq!(ran.stdout, "Claude Code 1.0.0 is current\n");
     assert!(
-        ran.stderr
-            .contains(&format!("note: 1.0.1 is passed over: {shown}\n")),
+        ran.stderr.contains(&format!(
+            "note: Claude Code: 1.0.1 is passed over: {shown}\n"
+        )),
         "{ran:#?}"
     );
     let ran = update(&sandbox, &["--claude", "1.0.1"]);
@@ -160,7 +166,7 @@ fn a_hook_that_refuses_leaves_both_locks_moved_and_says_so() {
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(
         ran.stderr
-            .contains("the locks are moved, but not committed; hint:"),
+            .contains("the pins are moved, but not committed; hint:"),
         "{ran:#?}"
     );
     assert_eq!(pins(&sandbox), ["1.0.1"; 2]);
@@ -183,7 +189,7 @@ fn a_registry_that_cannot_be_asked_is_a_row_and_without_npm_nothing_is_current()
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(
         ran.stdout
-            .contains("note: base image: its registry could not be asked: "),
+            .contains("/me/agent:1: its registry could not be asked: "),
         "{ran:#?}"
     );
 
@@ -197,7 +203,7 @@ fn a_registry_that_cannot_be_asked_is_a_row_and_without_npm_nothing_is_current()
     );
     assert!(
         ran.stderr
-            .ends_with("npm could not be asked, so Claude Code may be behind\n"),
+            .contains("this may be behind:\nClaude Code: npm could not be asked: "),
         "{ran:#?}"
     );
 
@@ -217,37 +223,16 @@ fn a_registry_that_cannot_be_asked_is_a_row_and_without_npm_nothing_is_current()
 }
 
 #[test]
-fn a_base_that_moved_on_is_behind_when_its_digest_is_pinned() {
-    let sandbox = world();
-    sandbox.write("bin/view", &view("", ""));
-    let mut content = Content::default();
-    let image = content.image(&json!({}));
-    content.lead("20", &image);
-    let registry = Registry::with(content);
-    let now = format!("@{}", image["digest"].as_str().unwrap());
-    for (pin, code) in [("", 0), (&now, 0), (&format!("@{}", digest("1")), 4)] {
-        let from = format!("FROM {}:20{pin}\n", registry.name());
-        sandbox.write("work/docker/Dockerfile.agent", &from);
-        let ran = update(&sandbox, &["--check"]);
-        assert_eq!(ran.code, Some(code), "{ran:#?}");
-        assert_eq!(
-            ran.stdout.contains("no digest is pinned"),
-            pin.is_empty(),
-            "{ran:#?}"
-        );
-    }
-}
-
-#[test]
 fn what_a_killed_run_has_left_is_undone_by_the_next() {
     let sandbox = world();
-    let new = "work/target/xtask/update/new";
-    fs::create_dir_all(sandbox.path(&format!("{new}/arm64"))).unwrap();
-    sandbox.write(&format!("{new}/moving"), "");
-    for folder in [new, "work/docker/claude"] {
-        sandbox.write(&format!("{folder}/arm64/package.json"), "{}");
+    let records = "work/target/xtask/update";
+    let [moved, next] = ["arm64", "amd64"].map(|arch| format!("docker/claude/{arch}/package.json"));
+    fs::create_dir_all(sandbox.path(&format!("{records}/new/docker/claude/arm64"))).unwrap();
+    sandbox.write(&format!("{records}/moving"), &format!("{moved}\n{next}\n"));
+    for folder in [&format!("{records}/new"), "work"] {
+        sandbox.write(&format!("{folder}/{moved}"), "{}");
     }
-    sandbox.write("work/docker/claude/amd64/package.json.new", "{");
+    sandbox.write(&format!("work/{next}.new"), "{");
     let ran = update(&sandbox, &["--commit"]).succeeded();
     assert!(
         ran.stderr

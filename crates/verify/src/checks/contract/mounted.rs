@@ -31,7 +31,7 @@ pub(super) fn works(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
             Verdict::Passed(_) | Verdict::NotApplicable(_) => count += 1,
         }
     }
-    Ok(judge_end(count, &container.stop()?))
+    Ok(judge_end(count, &container.stop_patiently()?))
 }
 
 pub(super) fn judge_end(count: usize, stopped: &Stopped) -> Verdict {

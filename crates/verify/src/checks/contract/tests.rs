@@ -89,7 +89,7 @@ fn a_start_is_within_the_budget_or_the_engine_is_to_blame() {
         (
             &whole[..],
             &[246.4, 240.0, 270.0][..],
-            "passed: 267 ms, 246 ms without the entrypoint",
+            "passed: 240 ms, 240 ms without the entrypoint",
         ),
         (
             &[800.0],
@@ -100,6 +100,17 @@ fn a_start_is_within_the_budget_or_the_engine_is_to_blame() {
             &[800.0],
             &[240.0],
             "failed: 800 ms, 240 ms without the entrypoint",
+        ),
+        // An engine that is busy: a ratio, not so many milliseconds.
+        (
+            &[9000.0, 5000.0, 6100.0],
+            &[9100.0, 4100.0],
+            "passed: 5000 ms, 4100 ms without the entrypoint",
+        ),
+        (
+            &[9000.0, 5200.0, 6100.0],
+            &[9100.0, 4100.0],
+            "failed: 5200 ms, 4100 ms without the entrypoint",
         ),
         (
             &[800.0],
@@ -113,7 +124,13 @@ fn a_start_is_within_the_budget_or_the_engine_is_to_blame() {
         ),
         (&[], &[1.0], "failed: no start was measured"),
     ] {
-        assert_eq!(said(start::judge_time(whole, bare)), expected);
+        let verdict = start::judge_time(whole, bare);
+        // Without a single start there is nothing to measure again.
+        assert_eq!(
+            verdict.too_slow().is_some(),
+            expected.starts_with("failed: ") && !whole.is_empty()
+        );
+        assert_eq!(said(verdict), expected);
     }
 }
 
@@ -218,22 +235,29 @@ fn a_stop_is_the_containers_own_and_in_time() {
             true,
             "failed: killed by the engine after 5.1 s (exit 137)",
         ),
-        (stopped(143, 5.2), true, "failed: exit 143 after 5.2 s"),
-    ] {
-        assert_eq!(said(stop::judge_obey(&stopped, obeyed)), expected);
-    }
-    for (stopped, is_emulated, expected) in [
-        (stopped(143, 4.13), false, "passed: exit 143 after 4.1 s"),
-        (stopped(143, 5.9), false, "passed: exit 143 after 5.9 s"),
-        (stopped(143, 6.1), false, "failed: exit 143 after 6.1 s"),
-        (stopped(143, 9.0), true, "passed: exit 143 after 9.0 s"),
-        (stopped(143, 11.0), true, "failed: exit 143 after 11.0 s"),
         (
             stopped(137, 5.1),
             false,
             "failed: killed by the engine after 5.1 s (exit 137)",
         ),
+        // Docker's client started late: the engine did not have to kill.
+        (stopped(143, 9.2), true, "passed: exit 143 after 9.2 s"),
     ] {
-        assert_eq!(said(stop::judge_stubborn(&stopped, is_emulated)), expected);
+        let verdict = stop::judge_obey(&stopped, obeyed);
+        // Whom the engine kills may have had too little of a busy machine.
+        assert_eq!(verdict.too_slow().is_some(), stopped.code == 137);
+        assert_eq!(said(verdict), expected);
+    }
+    for (stopped, expected) in [
+        (stopped(143, 4.13), "passed: exit 143 after 4.1 s"),
+        (stopped(143, 6.009), "passed: exit 143 after 6.0 s"),
+        (
+            stopped(137, 5.1),
+            "failed: killed by the engine after 5.1 s (exit 137)",
+        ),
+    ] {
+        let verdict = stop::judge_stubborn(&stopped);
+        assert_eq!(verdict.too_slow().is_some(), stopped.code == 137);
+        assert_eq!(said(verdict), expected);
     }
 }

@@ -119,10 +119,10 @@ pub(super) fn growth(facts: &ImageFacts) -> Verdict {
     if now <= allowed {
         return Verdict::passed(format!("{}, {since}", bytes(now)));
     }
-    // zstd takes a tenth less than gzip, so that most of it may be no growth at all.
+    // zstd takes a tenth less than gzip, so that most of it may be no growth at all. A base keeps its own.
     if facts.image.manifest.compressions() != release.compressions {
         return Verdict::NotApplicable(format!(
-            "{}, {since}, which is compressed otherwise: a published image can be compared",
+            "{}, {since}, which is compressed otherwise: the next release can be compared",
             bytes(now)
         ));
     }

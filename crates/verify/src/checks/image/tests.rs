@@ -333,8 +333,8 @@ fn the_size_is_compared_with_the_last_release() {
     for layer in &mut facts.image.manifest.layers {
         layer.media_type = "application/vnd.oci.image.layer.v1.tar+zstd".to_owned();
     }
-    let expected = "not applicable: 300.0 MB, 0 B in `v0.2.12`, which is compressed otherwise: a \
-                    published image can be compared";
+    let expected = "not applicable: 300.0 MB, 0 B in `v0.2.12`, which is compressed otherwise: the \
+                    next release can be compared";
     assert_eq!(said(id, &facts), expected);
     let mut facts = good();
     facts.last_release = Err("there is no release yet".to_owned());

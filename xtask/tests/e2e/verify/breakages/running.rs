@@ -29,6 +29,11 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         r#"{AROUND} [ "$#" -gt 0 ] || exit 0; exec "$REAL" "$@""#,
     ),
     broken(
+        "PID 1 is deaf to SIGTERM",
+        "pid1-keep-alive",
+        r#"{AROUND} trap '' TERM; "$REAL" "$@" & while :; do wait; sleep 1; done"#,
+    ),
+    broken(
         "a shell reads the command",
         "pid1-command",
         r#"{AROUND} exec "$REAL" sh -c "$*""#,
@@ -157,6 +162,7 @@ EOF"#,
         "claude-credentials-owner",
         r#"{AROUND} exec "$REAL" "$@" 2>/dev/null"#,
     ),
+    broken("Claude Code hangs", "claude-pinned", "{CLAUDE} sleep 3600"),
     broken(
         "`claude -p` prints no JSON",
         "claude-offline",

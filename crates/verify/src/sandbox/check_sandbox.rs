@@ -1,4 +1,4 @@
-//! The sandbox of one check: what docker is asked to do for it, and the files that it mounts.
+//! The sandbox of one check: what it is for, and the files that it mounts.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -6,13 +6,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context as _;
-use xtask::docker;
 use xtask::exec::Exec;
 
-use super::candidate::{Candidate, LIMIT};
-use super::ran::Ran;
-use super::trouble::{self, Trouble};
+use super::candidate::Candidate;
 use crate::facts::Expected;
+use crate::limits::Limits;
 
 /// The sandbox of one check: an image, and the means to start it.
 pub(crate) struct Sandbox<'a> {
@@ -33,6 +31,10 @@ impl<'a> Sandbox<'a> {
 
     pub(crate) fn expected(&self) -> &Expected {
         &self.candidate.expected
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.candidate.limits()
     }
 
     /// Whether every instruction is translated: times then say nothing.
@@ -67,29 +69,5 @@ impl<'a> Sandbox<'a> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         format!("{}-{count}", self.check)
-    }
-
-    /// Asks docker to do something with a container; what it prints.
-    ///
-    /// Fails when docker does: nothing is then known of the image.
-    pub(super) fn docker(&self, args: &[&str]) -> anyhow::Result<Ran> {
-        let limit = self.candidate.limit() + LIMIT;
-        let ended = docker::within(&self.exec, args, limit)?;
-        let verb = args.first().copied().unwrap_or_default();
-        let Some(ran) = Ran::of(&ended) else {
-            anyhow::bail!("`docker {verb}` did not end within {} s", limit.as_secs());
-        };
-        trouble::of_docker(verb, &ran)?;
-        Ok(ran)
-    }
-
-    /// Lets docker run a program in a container to its end, or to the limit.
-    pub(super) fn program(&self, what: &str, args: &[String]) -> anyhow::Result<Ran> {
-        let ended = docker::within(&self.exec, args, self.candidate.limit())?;
-        let Some(ran) = Ran::of(&ended) else {
-            return Err(Trouble::TimedOut(what.to_owned(), self.candidate.limit()).into());
-        };
-        trouble::of_program(&ran)?;
-        Ok(ran)
     }
 }

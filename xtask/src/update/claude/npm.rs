@@ -1,20 +1,16 @@
-//! npm: it alone knows the machine's registry, scopes, tokens, proxies and certificates. Only here is it started.
+//! What `update` asks npm for: the versions of a package, and a lock.
 
 use std::path::Path;
-use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::Context as _;
 use serde_json::Value;
 
-use super::locks::{cpu, package};
 use super::package::{FIELDS, Package};
-use crate::exec::{Ended, Exec};
+use crate::claude_lock::{cpu, package};
+use crate::exec::Exec;
+use crate::npm::{failed, run};
 use crate::platform::Platform;
-use crate::printable;
 use crate::version::Version;
-
-/// npm has limits of its own for each request, which the user may set; this is for one that hangs all the same.
-const LIMIT: Duration = Duration::from_mins(10);
 
 /// What the registry has of the package in `range`: nothing, where it does not know one of them.
 ///
@@ -69,25 +65,4 @@ pub(super) fn lock(
     } else {
         error
     })
-}
-
-fn run(exec: &Exec, args: &[&str]) -> anyhow::Result<Ended> {
-    ensure!(
-        exec.find("npm").is_some(),
-        "there is no `npm` on PATH; hint: install Node.js, which brings it (npm 10 or later)"
-    );
-    exec.within("npm", args, LIMIT)
-}
-
-fn failed(command: &str, ended: &Ended) -> anyhow::Error {
-    if ended.status.is_none() {
-        return anyhow!(
-            "`npm {command}` did not end within {} minutes",
-            LIMIT.as_secs() / 60
-        );
-    }
-    let said = printable::short(&String::from_utf8_lossy(&ended.stderr));
-    anyhow!(
-        "`npm {command}` failed: {said}; hint: `npm ping` asks the registry that npm is configured for"
-    )
 }

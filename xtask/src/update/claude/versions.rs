@@ -1,18 +1,16 @@
 //! Which version may be moved to: a pure choice over what the registry has for both architectures.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde::Serialize;
 
 use super::locks::arch;
 use super::package::{Build, Package};
 use crate::platform::Platform;
+use crate::update::age::{age, days};
 use crate::version::{Version, is_stable};
-
-const DAY: u64 = 24 * 60 * 60;
 
 /// What a registry has of Claude Code, in the order of [`Platform::ALL`].
 pub(super) type Packages = [Package; 2];
@@ -25,7 +23,7 @@ pub(super) struct Ripe {
 }
 
 /// A newer version that is not moved to.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct PassedOver {
     pub(super) version: Version,
     pub(super) why: String,
@@ -100,16 +98,6 @@ pub(super) fn latest(packages: &Packages) -> Option<&Version> {
 pub(super) fn published(version: &Version, packages: &Packages) -> Option<SystemTime> {
     let [one, other] = builds(version, packages).map(|build| build?.published);
     Some(one?.max(other?))
-}
-
-/// Whole days since a time. What comes later, by this machine's clock, has no age yet.
-pub(super) fn age(time: SystemTime, now: SystemTime) -> u64 {
-    now.duration_since(time).unwrap_or(Duration::ZERO).as_secs() / DAY
-}
-
-/// `1 day`, `2 days`.
-pub(super) fn days(count: u64) -> String {
-    format!("{count} day{}", if count == 1 { "" } else { "s" })
 }
 
 fn builds<'a>(version: &Version, packages: &'a Packages) -> [Option<&'a Build>; 2] {

@@ -1,11 +1,11 @@
 //! The two locks of Claude Code: what they pin, and whether what npm made may take their place.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use crate::claude_lock;
+use crate::claude_lock::{self, package};
 use crate::platform::Platform;
 use crate::refusal::Refusal;
 use crate::stop::Stop;
@@ -17,26 +17,6 @@ pub(super) const FILES: [&str; 2] = ["package.json", "package-lock.json"];
 /// Docker's name of the architecture, which is that of the folder.
 pub(super) fn arch(platform: Platform) -> &'static str {
     platform.as_str().trim_start_matches("linux/")
-}
-
-/// npm's name of it.
-pub(super) fn cpu(platform: Platform) -> &'static str {
-    match platform {
-        Platform::LinuxAmd64 => "x64",
-        Platform::LinuxArm64 => "arm64",
-    }
-}
-
-/// The package with the program.
-pub(super) fn package(platform: Platform) -> String {
-    format!("@anthropic-ai/claude-code-linux-{}-musl", cpu(platform))
-}
-
-/// Every file that is replaced, relative to `docker/claude`.
-pub(super) fn files() -> Vec<PathBuf> {
-    let folders = Platform::ALL.map(arch).into_iter();
-    let of = |folder: &'static str| FILES.map(|name| Path::new(folder).join(name));
-    folders.flat_map(of).collect()
 }
 
 /// The version that both locks pin.

@@ -1,27 +1,24 @@
-//! From which version to which, and what that changes: pure, and the same for `--check`, `--dry-run` and the move.
-
-use std::time::SystemTime;
-
-use serde::Serialize;
+//! From which version of Claude Code to which, and what that changes.
 
 use super::locks::arch;
-use super::versions::{Packages, PassedOver, Ripe, age, choose, doubt, fault, latest, published};
+use super::versions::{Packages, PassedOver, Ripe, choose, doubt, fault, latest, published};
+use crate::day::Day;
 use crate::platform::Platform;
 use crate::refusal::Refusal;
 use crate::report::bytes;
+use crate::update::age::age;
 use crate::version::Version;
 
 /// Where Claude Code stands, and where it would be moved to.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Plan {
     pub(super) from: Version,
     /// The same as `from` when nothing is to be moved.
     pub(super) to: Version,
     /// Whole days since `from` was published; none where the registry does not say.
     pub(super) from_age_days: Option<u64>,
-    pub(super) to_age_days: Option<u64>,
     /// The day on which `to` was published, in UTC.
-    pub(super) to_published: Option<String>,
+    pub(super) to_published: Option<Day>,
     /// What a rebuild would change, with the sizes before and after.
     pub(super) changes: String,
     pub(super) passed_over: Vec<PassedOver>,
@@ -60,8 +57,7 @@ pub(super) fn plan(
     let time = published(&to, packages);
     Ok(Plan {
         from_age_days: published(pinned, packages).map(|time| age(time, ripe.now)),
-        to_age_days: time.map(|time| age(time, ripe.now)),
-        to_published: time.map(day),
+        to_published: time.and_then(|time| Day::of(time).ok()),
         changes: changes(pinned, &to, packages),
         from: pinned.clone(),
         to,
@@ -100,12 +96,6 @@ fn changes(from: &Version, to: &Version, packages: &Packages) -> String {
     }
 }
 
-/// The day of a time, such as `2026-11-24`.
-fn day(time: SystemTime) -> String {
-    let text = humantime::format_rfc3339_seconds(time).to_string();
-    text.chars().take(10).collect()
-}
-
 impl Plan {
     pub(super) fn is_current(&self) -> bool {
         self.from == self.to
@@ -117,26 +107,12 @@ impl Plan {
         let passed = passed.map(|one| format!("{} is passed over: {}", one.version, one.why));
         self.notes.iter().cloned().chain(passed).collect()
     }
-
-    /// The commit's message. Nothing in it is free text of the registry's.
-    pub(super) fn message(&self) -> String {
-        let Plan {
-            from, to, changes, ..
-        } = self;
-        let published = match &self.to_published {
-            Some(day) => format!("{to} was published on {day}."),
-            None => format!("The registry does not say when {to} was published."),
-        };
-        format!(
-            "Move Claude Code from {from} to {to}\n\n{published}\nA rebuild changes {changes}.\n"
-        )
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::package::Package;
     use super::*;
-    use crate::update::package::Package;
 
     /// 1.0.0 to 1.0.2, published on three days. The package for arm64 does not say its size.
     fn packages(latest: &str) -> Packages {
@@ -163,12 +139,18 @@ mod tests {
     }
 
     #[test]
-    fn the_message_says_from_where_to_where_and_what_changes() {
+    fn a_plan_says_from_where_to_where_and_what_changes() {
         let plan = planned("1.0.0", None, &packages("1.0.2")).unwrap();
         assert_eq!(
-            plan.message(),
-            "Move Claude Code from 1.0.0 to 1.0.1\n\n1.0.1 was published on 2026-11-21.\nA rebuild changes its layer, \
-             unpacked: amd64 367.9 MB → 367.9 MB.\n"
+            (
+                &*plan.to.to_string(),
+                plan.to_published.as_ref().map(Day::as_str)
+            ),
+            ("1.0.1", Some("2026-11-21"))
+        );
+        assert_eq!(
+            plan.changes,
+            "its layer, unpacked: amd64 367.9 MB → 367.9 MB"
         );
         let passed = "1.0.2 is passed over: it is 1 day old, and `minimum-age` is 2 days";
         assert_eq!(plan.remarks(), [passed]);

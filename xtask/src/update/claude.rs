@@ -1,0 +1,176 @@
+//! Claude Code: which version the two locks pin, and which they would. npm is asked, and makes the locks.
+
+mod locks;
+mod npm;
+mod package;
+mod plan;
+mod versions;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, ensure};
+
+use self::plan::Plan;
+use self::versions::{Packages, Ripe};
+use super::planned::{Move, PassedOver, Planned};
+use super::row::Row;
+use crate::claude_lock;
+use crate::ctx::Ctx;
+use crate::platform::Platform;
+use crate::stop::Stop;
+use crate::version::Version;
+
+const WHAT: &str = "Claude Code";
+
+/// Where the locks are, relative to the workspace.
+const HOME: &str = "docker/claude";
+
+/// Asks npm, and plans the move to `named` or else to the newest version that is allowed. `scratch` is a folder for
+/// npm to make the locks in; without it they are not made.
+///
+/// Fails when the locks disagree, when nobody should move to `named`, and when npm makes something else than it was
+/// asked for.
+pub(super) fn plan(
+    ctx: &Ctx,
+    named: Option<&Version>,
+    scratch: Option<&Path>,
+) -> anyhow::Result<Planned> {
+    let pinned = locks::pinned(&ctx.root)?;
+    let packages = match ask(ctx, &pinned, named) {
+        Ok(packages) => packages,
+        // An interruption is no row.
+        Err(error) if error.is::<Stop>() => return Err(error),
+        Err(error) => {
+            let row = Row::unknown(WHAT, pinned.to_string());
+            return Ok(Planned::unasked(row, "npm", &error));
+        }
+    };
+    let ripe = Ripe {
+        now: SystemTime::now(),
+        minimum_age: ctx.settings.minimum_age,
+    };
+    let plan = plan::plan(&pinned, named, &packages, &ripe).map_err(Stop::from)?;
+    let mut planned = planned(&plan);
+    if let Some(scratch) = scratch.filter(|_| !plan.is_current()) {
+        planned.files = make(ctx, scratch, &plan.to, &packages)?;
+    }
+    Ok(planned)
+}
+
+/// The plan as a row and a move.
+fn planned(plan: &Plan) -> Planned {
+    let is_behind = !plan.is_current();
+    let published = match &plan.to_published {
+        Some(day) => format!("published on {day}"),
+        None => "the registry does not say when it was published".to_owned(),
+    };
+    let moving = is_behind.then(|| Move {
+        what: WHAT.to_owned(),
+        from: plan.from.to_string(),
+        to: plan.to.to_string(),
+        about: Some(published),
+        changes: plan.changes.clone(),
+    });
+    let passed_over = plan.passed_over.iter().map(|one| PassedOver {
+        what: WHAT.to_owned(),
+        version: one.version.to_string(),
+        why: one.why.clone(),
+    });
+    let row = Row {
+        newest: Some(plan.to.to_string()),
+        age_days: plan.from_age_days,
+        is_behind: Some(is_behind),
+        changes: plan.changes.clone(),
+        notes: plan.remarks(),
+        remedy: is_behind.then(|| "`cargo xtask update claude`".to_owned()),
+        ..Row::unknown(WHAT, plan.from.to_string())
+    };
+    Planned {
+        rows: vec![row],
+        moves: moving.into_iter().collect(),
+        passed_over: passed_over.collect(),
+        ..Planned::default()
+    }
+}
+
+/// What the registry has from the pinned version on; or of that and the version that is named.
+fn ask(ctx: &Ctx, pinned: &Version, named: Option<&Version>) -> anyhow::Result<Packages> {
+    let range = match named {
+        Some(named) => format!("{pinned} || {named}"),
+        None => format!(">={pinned}"),
+    };
+    crate::say::errln!("asking npm for Claude Code");
+    let [amd64, arm64] = Platform::ALL.map(|platform| npm::view(&ctx.exec, platform, &range));
+    let packages = [amd64?, arm64?];
+    ensure!(
+        packages.iter().any(|package| !package.builds.is_empty()),
+        "npm's registry has no version {range} of Claude Code; hint: `npm view {}` shows what it has",
+        claude_lock::package(Platform::LinuxAmd64)
+    );
+    Ok(packages)
+}
+
+/// Lets npm make both locks in a folder, checks them, and returns them.
+fn make(
+    ctx: &Ctx,
+    scratch: &Path,
+    version: &Version,
+    packages: &Packages,
+) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
+    let mut files = Vec::new();
+    for (platform, package) in Platform::ALL.into_iter().zip(packages) {
+        let arch = locks::arch(platform);
+        let build = package.builds.get(version);
+        let integrity = build.and_then(|build| build.integrity.as_deref());
+        let folder = scratch.join(arch);
+        let made = make_one(
+            ctx,
+            &folder,
+            platform,
+            version,
+            integrity.unwrap_or_default(),
+        );
+        let made = made.with_context(|| {
+            format!("npm made no lock for {arch} that may take its place; nothing was changed")
+        })?;
+        let home = Path::new(HOME).join(arch);
+        let named = locks::FILES.iter().map(|name| home.join(name));
+        files.extend(named.zip(made.map(String::into_bytes)));
+    }
+    Ok(files)
+}
+
+/// Manifest and lock for one architecture, in the order of [`locks::FILES`].
+fn make_one(
+    ctx: &Ctx,
+    folder: &Path,
+    platform: Platform,
+    version: &Version,
+    integrity: &str,
+) -> anyhow::Result<[String; 2]> {
+    let [manifest, lock] = locks::FILES;
+    // Without the old lock: npm keeps what is wrong in one (npm/cli#4460).
+    let old = ctx
+        .root
+        .join(HOME)
+        .join(locks::arch(platform))
+        .join(manifest);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::copy(&old, folder.join(manifest)))
+        .with_context(|| {
+            format!(
+                "failed to copy `{}` to `{}`",
+                old.display(),
+                folder.display()
+            )
+        })?;
+    npm::lock(&ctx.exec, folder, platform, version)?;
+    let read = |name: &str| {
+        fs::read_to_string(folder.join(name)).with_context(|| format!("npm wrote no `{name}`"))
+    };
+    let made = [read(manifest)?, read(lock)?];
+    locks::check(platform, version, integrity, [&made[0], &made[1]])?;
+    Ok(made)
+}

@@ -3,7 +3,7 @@
 
 mod bounded;
 mod cleanup;
-mod dialled;
+pub(crate) mod dialled;
 mod ended;
 mod running;
 mod terminal;
@@ -20,9 +20,8 @@ use anyhow::{Context as _, bail, ensure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use xshell::{Cmd, Shell};
 
-pub(crate) use self::bounded::KEPT;
-pub(crate) use self::dialled::Dialled;
 pub use self::ended::Ended;
+pub(crate) use self::ended::KEPT;
 use self::running::Running;
 pub(crate) use self::running::{check, forward_signals, report_signals, sleep};
 use crate::stop::Stop;

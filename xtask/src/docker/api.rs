@@ -21,6 +21,7 @@ use ureq::http::{Method, Response};
 use ureq::{Agent, Body};
 
 pub use self::failure::Failure;
+pub use self::frames::Output;
 use self::frames::read_frames;
 pub use self::request::Request;
 use self::version::Version;
@@ -35,13 +36,6 @@ const PING: Duration = Duration::from_secs(30);
 pub struct Api {
     agent: Agent,
     version: Version,
-}
-
-/// What a program printed.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Output {
-    pub stdout: Vec<u8>,
-    pub stderr: Vec<u8>,
 }
 
 /// An answer that goes on after its head.

@@ -5,7 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::process::Output;
 use std::time::Duration;
 
-use crate::exec::{self, Dialled, Ended, Exec};
+use crate::exec::dialled::Dialled;
+use crate::exec::{self, Ended, Exec};
 
 const DOCKER: &str = "docker";
 

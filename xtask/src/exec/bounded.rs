@@ -9,12 +9,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal};
 
-use super::ended::Ended;
+use super::ended::{Ended, KEPT};
 use super::running::{self, Running};
 use super::{Exec, ended, quoted};
-
-/// What is kept of each output stream; a program that prints more is still read to its end.
-pub(crate) const KEPT: usize = 16 << 20;
 
 impl Exec {
     /// Runs a program to its end, or kills it (and its process group) at the limit.

@@ -2,6 +2,9 @@
 
 use std::process::ExitStatus;
 
+/// What is kept of each output stream, in bytes; a program that prints more is still read to its end.
+pub(crate) const KEPT: usize = 16 << 20;
+
 /// What a program printed, and its status.
 #[derive(Debug)]
 pub struct Ended {

@@ -14,8 +14,9 @@ use rustix::io::{Errno, FdFlags, fcntl_setfd, ioctl_fionbio, read, retry_on_intr
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
-use super::bounded::{KEPT, bounded};
+use super::bounded::bounded;
 use super::ended::Ended;
+use super::ended::KEPT;
 use super::running::{self, Running};
 use super::{Exec, quoted};
 

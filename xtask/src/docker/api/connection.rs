@@ -19,7 +19,8 @@ use ureq::{Agent, Error};
 
 use super::endpoint::Endpoint;
 use crate::docker::run;
-use crate::exec::{self, Dialled, Exec};
+use crate::exec::dialled::Dialled;
+use crate::exec::{self, Exec};
 
 /// How many connections are kept that nobody needs: as many as checks run at a time.
 const IDLE: usize = 8;

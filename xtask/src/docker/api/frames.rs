@@ -3,9 +3,16 @@
 
 use std::io::{self, Read};
 
-use super::{Failure, Output};
+use super::failure::Failure;
 use crate::exec::KEPT;
 use crate::printable::short;
+
+/// What a program printed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
 
 /// Reads to the end.
 ///

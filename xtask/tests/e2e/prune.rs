@@ -92,6 +92,8 @@ fn a_run_that_ends_anywhere_is_finished_by_the_next_one() {
     let is_deletion = |(_, line): &(usize, &String)| line.starts_with("DELETE");
     // The first one probes.
     let deletions = requests.iter().enumerate().filter(is_deletion).skip(1);
+    // Every other one: each takes a repository of its own.
+    let deletions = deletions.step_by(2);
     for (number, _) in deletions {
         let repository = Repository::new();
         let published = repository.publish();

@@ -102,7 +102,7 @@ pub(crate) fn places(dockerfile: &str) -> Vec<Range<usize>> {
 
 /// Whether it is an image, without a variable in its name.
 fn is_literal(image: &str) -> bool {
-    image != "scratch" && !image.contains(['$', '\\'])
+    image != "scratch" && !image.contains(['$', '\\', '\n'])
 }
 
 /// The stage that a stage is made from; it sees those before it alone, and the nearest of a name.
@@ -150,13 +150,23 @@ impl Base {
         self.digest.as_ref()
     }
 
+    /// Whether it says its tag.
+    pub(crate) fn has_tag(&self) -> bool {
+        self.tagged().is_some()
+    }
+
+    /// The name before the tag, and the tag.
+    fn tagged(&self) -> Option<(&str, &str)> {
+        let tagged = self.name().rsplit_once(':');
+        tagged.filter(|(_, tag)| !tag.contains('/'))
+    }
+
     /// The repository that it is in, and its tag there.
     ///
     /// Fails when the name is not one that a registry could have.
     pub(crate) fn place(&self) -> anyhow::Result<(Repository, &str)> {
         let name = self.name();
-        let tagged = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
-        let (repository, tag) = tagged.unwrap_or((name, "latest"));
+        let (repository, tag) = self.tagged().unwrap_or((name, "latest"));
         let named = || format!("the Dockerfile's `{name}` is no image");
         let repository = repository.parse().map_err(anyhow::Error::msg);
         check_tag(tag)
@@ -276,7 +286,7 @@ mod tests {
         );
         let places = places(&text).into_iter();
         let images: Vec<&str> = places.map(|at| &text[at]).collect();
-        assert_eq!(images, [NODE, "rust@sha256:0", NODE]);
+        assert_eq!(images, [NODE, "d", "rust@sha256:0", NODE]);
     }
 
     #[test]

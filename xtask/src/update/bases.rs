@@ -24,6 +24,8 @@ use crate::stop::Stop;
 enum Answer {
     /// The test bed has a stand-in for it.
     StandIn,
+    /// It is a digest and no tag: of which tag that was, nobody knows.
+    Untagged,
     /// What the tag leads to, and what is pinned.
     Found(Found, About),
     /// Why nobody could say it.
@@ -36,6 +38,14 @@ struct Image<'a> {
     references: Vec<&'a Base>,
     /// Whether the last stage is made from it.
     is_base: bool,
+}
+
+impl Image<'_> {
+    /// Whether a line pins a digest of no tag. Without either, docker takes `latest`.
+    fn is_untagged(&self) -> bool {
+        let is_pinned = self.references.iter().any(|base| base.digest().is_some());
+        is_pinned && self.references.iter().any(|base| !base.has_tag())
+    }
 }
 
 /// Asks the registry of each image, and plans to pin what its tag leads to now.
@@ -88,6 +98,9 @@ fn ask(ctx: &Ctx, image: &Image) -> anyhow::Result<Answer> {
     if image::is_stand_in(ctx, base)? {
         return Ok(Answer::StandIn);
     }
+    if image.is_untagged() {
+        return Ok(Answer::Untagged);
+    }
     Ok(match image::find(ctx, base) {
         // An interruption is no row.
         Err(error) if error.is::<Stop>() => return Err(error),
@@ -119,6 +132,13 @@ fn plan_one(
                 "not asked: on the test bed its stand-in takes its place, which is never pinned",
             );
             return (None, Planned::of(row));
+        }
+        Answer::Untagged => {
+            let note = format!(
+                "it names a digest and no tag, so what is newer is not known; hint: `{}:TAG@sha256:…`",
+                image.name
+            );
+            return (None, Planned::of(row.with_note(note)));
         }
         Answer::Found(found, before) => (found, before),
     };
@@ -259,6 +279,24 @@ mod tests {
              A rebuild changes every layer but Claude Code, settings and entrypoint; compressed: \
              amd64 50.0 MB → 50.0 MB, arm64 50.0 MB → 50.0 MB.\n"
         );
+    }
+
+    #[test]
+    fn a_digest_without_a_tag_stays() {
+        let one = digest("1");
+        for (text, is_untagged) in [
+            (format!("FROM node@{one}\n"), true),
+            (format!("FROM localhost:5000/node@{one}\n"), true),
+            (format!("FROM node\nFROM node@{one}\n"), true),
+            ("FROM node\n".to_owned(), false),
+            (format!("FROM localhost:5000/node:20@{one}\n"), false),
+        ] {
+            let bases = Bases::of(&text).unwrap();
+            assert_eq!(images(&bases)[0].is_untagged(), is_untagged, "{text}");
+        }
+        let (to, planned) = planned(&format!("FROM node@{one}\n"), Answer::Untagged);
+        assert_eq!((to, planned.rows[0].is_behind), (None, None));
+        assert!(planned.rows[0].notes[0].contains("`node:TAG@sha256:…`"));
     }
 
     /// A bot pinned the manifest of one platform (dependabot/dependabot-core#8609).

@@ -112,6 +112,17 @@ fn ask(ctx: &Ctx, pinned: &Version, named: Option<&Version>) -> anyhow::Result<P
     Ok(packages)
 }
 
+/// The files of an architecture, in the order of [`locks::FILES`].
+pub(super) fn files(platform: Platform) -> [String; 2] {
+    locks::FILES.map(|name| format!("{HOME}/{}/{name}", locks::arch(platform)))
+}
+
+/// Checks that manifest and lock may take the place of those with the manifest `old`: they pin another version of the
+/// same package, and nothing else.
+pub(super) fn check(platform: Platform, old: &str, made: [&str; 2]) -> anyhow::Result<()> {
+    locks::check_moved(platform, old, made)
+}
+
 /// Lets npm make both locks in a folder, checks them, and returns them.
 fn make(
     ctx: &Ctx,

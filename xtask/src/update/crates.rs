@@ -21,7 +21,7 @@ use crate::printable;
 use crate::stop::Stop;
 
 const WHAT: &str = "crates";
-const LOCK: &str = "Cargo.lock";
+pub(super) const LOCK: &str = "Cargo.lock";
 const MANIFEST: &str = "Cargo.toml";
 
 /// cargo has limits of its own for each request; this is for one that hangs all the same.
@@ -74,6 +74,11 @@ pub(super) fn plan(ctx: &Ctx, files: &Files) -> anyhow::Result<Planned> {
         planned.files = vec![(LOCK.into(), made.into_bytes())];
     }
     Ok(planned)
+}
+
+/// Checks that a lock may take the place of an old one.
+pub(super) fn check(old: &str, new: &str) -> anyhow::Result<()> {
+    Lock::parse(old)?.check(&Lock::parse(new)?)
 }
 
 /// The lock that cargo makes.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base;
+use crate::base::{self, Base, Bases};
 
 /// The text with each image that `new` has an entry for, by its whole reference, replaced: on every line that names
 /// it (renovatebot/renovate#20625).
@@ -12,6 +12,31 @@ pub(super) fn replaced(dockerfile: &str, new: &BTreeMap<String, String>) -> Stri
     for at in base::places(dockerfile).into_iter().rev() {
         if let Some(reference) = new.get(&dockerfile[at.clone()]) {
             text.replace_range(at, reference);
+        }
+    }
+    text
+}
+
+/// Checks that a Dockerfile differs from an old one in tags and digests of its images alone.
+pub(super) fn check(old: &str, new: &str) -> Result<(), String> {
+    for base in Bases::of(new)?.all {
+        base.place().map_err(|why| format!("{why:#}"))?;
+    }
+    if without_pins(old) == without_pins(new) {
+        Ok(())
+    } else {
+        Err("it changes more than tags and digests".to_owned())
+    }
+}
+
+/// The text with the repository alone of each image.
+fn without_pins(dockerfile: &str) -> String {
+    let mut text = dockerfile.to_owned();
+    for at in base::places(dockerfile).into_iter().rev() {
+        let image = Base::parse(&dockerfile[at.clone()]).ok();
+        let repository = image.and_then(|image| Some(image.place().ok()?.0.to_string()));
+        if let Some(repository) = repository {
+            text.replace_range(at, &repository);
         }
     }
     text
@@ -38,7 +63,7 @@ mod tests {
             "FROM OLD\n\n\n",
             "FROM OLD AS a\r\nFROM --platform=$BUILDPLATFORM OLD AS b\r\nRUN true\r\n",
             "\u{feff}# syntax=docker/dockerfile:1\n# FROM node:20\nfrom   OLD\tas a # no comment\nFROM a\nCOPY node:20 /\n",
-            "FROM OLD\nRUN <<-'EOF' cat\nFROM node:20\n\tEOF\nFROM \\\nnode:20\nFROM node:20-alpine\nFROM $node:20\n",
+            "FROM OLD\nRUN <<-'EOF' cat\nFROM node:20\n\tEOF\nFROM \\\nOLD\nFROM node:20-alpine\nFROM $node:20\n",
             "FROM OLD AS one\nRUN echo 'FROM node:20'\n  FROM OLD\n",
         ] {
             let (old, expected) = (text.replace("OLD", "node:20"), text.replace("OLD", new));

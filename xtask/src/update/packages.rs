@@ -27,8 +27,8 @@ use crate::{ca_bundle, docker, printable};
 
 const WHAT: &str = "Alpine packages";
 
-const FILE: &str = "Cargo.toml";
-const KEYS: [&str; 4] = ["workspace", "metadata", "image", "packages"];
+pub(super) const FILE: &str = "Cargo.toml";
+pub(super) const KEYS: [&str; 4] = ["workspace", "metadata", "image", "packages"];
 
 /// The base may have to be pulled first.
 const LIMIT: Duration = Duration::from_mins(10);
@@ -129,6 +129,8 @@ fn newer(ctx: &Ctx, files: &Files) -> anyhow::Result<Vec<Newer>> {
     let text = files.text(&ctx.settings.dockerfile)?.unwrap_or_default();
     let bases = Bases::of(&text).map_err(anyhow::Error::msg)?;
     let base = bases.base.context("the Dockerfile names no base in full")?;
+    // It is an argument of docker: a name, and no option.
+    base.place()?;
     ensure!(
         docker::is_installed(&ctx.exec),
         "there is no `docker` on PATH"

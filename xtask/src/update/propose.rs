@@ -1,22 +1,25 @@
 //! `cargo xtask update --propose`: offers the commit of a move as a pull request, on a branch of its own. Asks git's
 //! remote and GitHub; pushes the branch, and makes or edits the pull request. It never merges.
 
+mod pins;
 mod plan;
 mod pull;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde::Serialize;
 
+use self::pins::Texts;
 use self::plan::{Branch, Plan, State};
 use crate::ctx::Ctx;
+use crate::git::{self, Made};
 use crate::github::gh::{Gh, Missing};
 use crate::refusal::Refusal;
 use crate::stop::Stop;
-use crate::{git, github, printable, report};
+use crate::{github, printable, report};
 
 /// The remote that is pushed to.
 const REMOTE: &str = "origin";
@@ -129,6 +132,13 @@ fn refused(missing: &Missing) -> Stop {
 /// The text of a file; one that is too long is cut at the end of a line.
 fn description(path: &Path) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
+    // Another job may have packed it: a link could lead to a secret of this one.
+    let data = fs::symlink_metadata(path);
+    ensure!(
+        data.is_ok_and(|data| data.is_file()),
+        "`{}` is no plain file; hint: name the file itself",
+        path.display()
+    );
     File::open(path)
         .and_then(|file| file.take(LONGEST).read_to_end(&mut bytes))
         .with_context(|| format!("failed to read `{}`", path.display()))?;
@@ -165,12 +175,37 @@ fn observe(ctx: &Ctx, gh: &Gh, head: &str) -> anyhow::Result<State> {
             tip,
         }),
     };
+    let offered = git::above(&ctx.root, head, &main)?;
     Ok(State {
-        offered: git::above(&ctx.root, head, &main)?,
+        texts: match offered.as_slice() {
+            [
+                Made {
+                    id,
+                    parent: Some(parent),
+                    ..
+                },
+            ] => [texts(ctx, parent)?, texts(ctx, id)?],
+            _ => [Texts::new(), Texts::new()],
+        },
+        dockerfile: ctx.settings.dockerfile.display().to_string(),
+        offered,
         pulls: pull::list(gh, BRANCH, &base)?,
         branch,
         base,
     })
+}
+
+/// The files of a commit that have pins.
+fn texts(ctx: &Ctx, commit: &str) -> anyhow::Result<Texts> {
+    let mut texts = Texts::new();
+    for path in pins::files(&ctx.settings.dockerfile.display().to_string()) {
+        if let Some(bytes) = git::file(&ctx.root, commit, Path::new(&path))? {
+            let text = String::from_utf8(bytes);
+            let text = text.with_context(|| format!("`{path}` of `{commit}` is not UTF-8"))?;
+            texts.insert(path, text);
+        }
+    }
+    Ok(texts)
 }
 
 /// Does what is planned; the address of the pull request.

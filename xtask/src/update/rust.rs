@@ -24,10 +24,15 @@ use crate::version::Version;
 const WHAT: &str = "Rust";
 
 /// Where else the version is, besides the Dockerfile: the file, and the keys of the text in it.
-const SETTINGS: [(&str, &[&str]); 2] = [
+pub(super) const SETTINGS: [(&str, &[&str]); 2] = [
     ("Cargo.toml", &["workspace", "package", "rust-version"]),
     ("rust-toolchain.toml", &["toolchain", "channel"]),
 ];
+
+/// Whether a text is a version that a place may have.
+pub(super) fn is_release(text: &str) -> bool {
+    release(text).is_some()
+}
 
 /// A file that has the version.
 struct Place {

@@ -7,7 +7,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use crate::refusal::Refusal;
 use crate::stop::Stop;
@@ -52,7 +52,10 @@ impl Staged {
         old: impl Fn(&Path) -> anyhow::Result<Vec<u8>>,
     ) -> anyhow::Result<bool> {
         let mut is_undone = false;
-        let mark = fs::read_to_string(&self.mark).unwrap_or_default();
+        let mark = match fs::read_to_string(&self.mark) {
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            mark => mark.with_context(|| format!("failed to read `{}`", self.mark.display()))?,
+        };
         for file in mark.lines().map(Path::new) {
             // It may not be there.
             let _ = fs::remove_file(self.beside(file));
@@ -78,8 +81,14 @@ impl Staged {
         let all = || {
             let mut list = String::new();
             for (file, text) in files {
-                // Its old text must be known before it is gone.
+                // Its old text must be known before it is gone, and a rename would take a link's place.
                 old(file)?;
+                let is_file = fs::symlink_metadata(self.root.join(file));
+                ensure!(
+                    is_file.is_ok_and(|data| data.is_file()),
+                    "`{}` is no plain file; hint: put the file itself there",
+                    file.display()
+                );
                 write(&self.new.join(file), text)?;
                 list.extend([&*file.to_string_lossy(), "\n"]);
             }
@@ -259,6 +268,33 @@ mod tests {
             fs::remove_dir(&obstacle).unwrap();
             assert_eq!(state(&staged), ["old"; 3]);
         }
+    }
+
+    #[test]
+    fn a_link_is_not_replaced() {
+        let (folder, staged) = staged();
+        let (link, target) = (staged.root.join(NAMES[1]), folder.path().join("elsewhere"));
+        write(&target, b"old").unwrap();
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let error = staged.replace(&new(), old).unwrap_err().to_string();
+        assert!(
+            error.starts_with("`docker/Dockerfile.agent` is no plain file"),
+            "{error}"
+        );
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(staged.root.join(NAMES[0])).unwrap(), b"old");
+    }
+
+    /// A mark that cannot be read is not taken for none: the tree may be half moved.
+    #[test]
+    fn a_mark_that_cannot_be_read_is_kept() {
+        let (_folder, staged) = staged();
+        write(&staged.mark, b"\xff").unwrap();
+        write(&staged.new.join(NAMES[0]), b"new").unwrap();
+        let error = staged.recover(old).unwrap_err().to_string();
+        assert!(error.contains("moving"), "{error}");
+        assert!(staged.mark.exists() && staged.new.exists());
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub(super) struct Choice {
 pub(super) fn tags(references: &[RemoteRef]) -> Tags {
     let mut tags = Tags::new();
     for RemoteRef { name, id } in references {
-        let Some(name) = name.strip_prefix("refs/tags/") else {
+        // GitHub knows ids of SHA-1 alone: another one would be no pin (see `pins`).
+        let Some(name) = name.strip_prefix("refs/tags/").filter(|_| id.len() == 40) else {
             continue;
         };
         let (name, is_peeled) = match name.strip_suffix("^{}") {
@@ -132,6 +133,13 @@ mod tests {
             id: id(letter),
             version: version.parse().unwrap(),
         }
+    }
+
+    #[test]
+    fn an_id_that_no_pin_can_have_is_no_tag() {
+        let mut found = references("v1.2.3=a v1.3.0=b");
+        found[1].id = "b".repeat(64);
+        assert_eq!(tags(&found).len(), 1);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::claude_lock::{self, package};
@@ -80,6 +80,38 @@ pub(super) fn check(
         Some((_, why)) => bail!("{why}"),
         None => Ok(()),
     }
+}
+
+/// Checks what somebody else has made, in the place of what had the manifest `old`.
+///
+/// Fails with the first thing that is wrong.
+pub(super) fn check_moved(
+    platform: Platform,
+    old: &str,
+    [manifest, lock]: [&str; 2],
+) -> anyhow::Result<()> {
+    let made: Value = serde_json::from_str(lock).context("the lock is not JSON")?;
+    let locked = &made["packages"][format!("node_modules/{}", package(platform))];
+    let text = |key: &str| locked[key].as_str().unwrap_or_default();
+    let version = text("version").parse();
+    let version = version.context("the lock pins no version")?;
+    ensure!(
+        text("integrity").starts_with("sha512-"),
+        "the lock has no SHA-512"
+    );
+    check(platform, &version, text("integrity"), [manifest, lock])?;
+    let rest = |text: &str| -> anyhow::Result<Value> {
+        let mut value: Value = serde_json::from_str(text).context("a manifest is not JSON")?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("dependencies");
+        }
+        Ok(value)
+    };
+    ensure!(
+        rest(old)? == rest(manifest)?,
+        "the manifest differs by more than another version"
+    );
+    Ok(())
 }
 
 #[cfg(test)]

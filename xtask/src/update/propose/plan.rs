@@ -1,14 +1,12 @@
 //! What becomes of the branch and the pull request: pure. What a person has pushed is kept, what a person has
 //! closed stays closed, and what is there already is left as it is.
 
+use super::pins::{self, Texts};
 use crate::day::Day;
 use crate::git::Made;
 use crate::oci::Digest;
+use crate::printable::{self, Printable};
 use crate::refusal::Refusal;
-
-/// What a move may change: the files that `cargo xtask update` writes, but for workflows, which GitHub lets no
-/// job's token push (peter-evans/create-pull-request#3558).
-const MOVED: [&str; 4] = ["Cargo.lock", SETTINGS, "docker/", "rust-toolchain.toml"];
 
 /// The file with the settings.
 const SETTINGS: &str = "Cargo.toml";
@@ -21,6 +19,10 @@ const PLAIN: &str = "100644 ";
 pub(super) struct State {
     /// The commits of HEAD that the base lacks.
     pub(super) offered: Vec<Made>,
+    /// The files with pins before the one commit, and after it.
+    pub(super) texts: [Texts; 2],
+    /// The path of the Dockerfile, relative to the workspace.
+    pub(super) dockerfile: String,
     /// The branch that is offered to.
     pub(super) base: String,
     /// None when the remote lacks it.
@@ -106,7 +108,7 @@ impl Offer {
 
 /// Plans how HEAD's commit is offered.
 ///
-/// Refused when HEAD is not one commit above the base, or changes what no move changes.
+/// Refused when HEAD is not one commit above the base, or changes more than pins.
 pub(super) fn plan(state: &State) -> Result<Plan, Refusal> {
     let offered = offered(state)?;
     let moves = mark(&offered.message);
@@ -169,26 +171,29 @@ fn offered(state: &State) -> Result<&Made, Refusal> {
             format!("`git switch --detach origin/{base} && cargo xtask update --commit`"),
         ));
     };
-    let is_moved = |path: &str| {
-        let is_in = |moved: &&str| moved.ends_with('/') && path.starts_with(*moved);
-        MOVED.iter().any(|moved| is_in(moved) || path == *moved)
-    };
-    let odd = offered.files.iter().find(|(path, now)| {
-        let is_plain = now.starts_with(PLAIN);
-        !is_plain || !is_moved(path)
-    });
-    match odd {
-        None if offered.parent.is_some() => Ok(offered),
-        None => Err(Refusal::new(
-            "HEAD is a merge",
-            "offer the commit of a move",
-        )),
-        Some((path, _)) => Err(Refusal::new(
-            format!("HEAD changes `{path}`, which no move that is offered changes"),
+    if offered.parent.is_none() {
+        let remedy = "offer the commit of a move";
+        return Err(Refusal::new("HEAD is a merge", remedy));
+    }
+    let refused = |why: String| {
+        Refusal::new(
+            format!("HEAD changes {why}"),
             "offer a commit of `cargo xtask update`; one that moves actions is pushed by hand, since GitHub lets no \
              job's token push workflows",
-        )),
+        )
+    };
+    let moved = pins::files(&state.dockerfile);
+    let is_odd =
+        |(path, now): &(&String, &String)| !now.starts_with(PLAIN) || !moved.contains(path);
+    if let Some((path, _)) = offered.files.iter().find(is_odd) {
+        let path = Printable(path);
+        return Err(refused(format!(
+            "`{path}`, which no move that is offered changes"
+        )));
     }
+    let [old, new] = &state.texts;
+    pins::check(old, new, &state.dockerfile).map_err(|why| refused(printable::line(&why)))?;
+    Ok(offered)
 }
 
 /// What a pull request is known by: a digest of the moves that it offers.

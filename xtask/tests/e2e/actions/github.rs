@@ -218,7 +218,6 @@ impl Github {
             event,
             commit: self.workspace.git(&["rev-parse", &commit]),
             payload,
-            has_cache: false,
             called: None,
             job: None,
             is_alone: false,

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
@@ -39,8 +38,6 @@ pub(super) struct Run<'a> {
     pub(super) commit: String,
     /// The payload, as GitHub sends it.
     pub(super) payload: Value,
-    /// Whether actions get the address of a cache, and a token.
-    pub(super) has_cache: bool,
     /// Another repository and its commit, whose workflow the run calls.
     pub(super) called: Option<(&'a Github, String)>,
     /// The one job to run with those that it needs; every one without it.
@@ -82,13 +79,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn with_cache(self) -> Self {
-        Run {
-            has_cache: true,
-            ..self
-        }
-    }
-
     pub(super) fn input(mut self, name: &str, value: &str) -> Self {
         self.payload["inputs"][name] = json!(value);
         self
@@ -123,13 +113,6 @@ impl<'a> Run<'a> {
         option("var", &format!("REGISTRY={}", self.github.gate.address));
         if let Some(job) = self.job {
             option("job", job);
-        }
-        if self.has_cache {
-            // Without these act makes no token; nothing of ours uses its artifacts.
-            let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
-            let port = free.unwrap().port().to_string();
-            option("artifact-server-port", &port);
-            option("artifact-server-path", &self.path("unused"));
         }
         for [action, commit, _] in workflows::actions() {
             let folder = stand_ins().join(&action);

@@ -13,6 +13,14 @@ use crate::sandbox::Sandbox;
 const BOT: &str = "bot@example.org";
 const MESSAGE: &str = "Move Claude Code from 1.0.0 to 1.0.1\n\nA rebuild changes its layer.";
 
+/// A lock of one crate, in this version.
+fn lock(version: &str) -> String {
+    let hash = "0".repeat(64);
+    format!(
+        "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"{version}\"\nsource = \"x\"\nchecksum = \"{hash}\"\n"
+    )
+}
+
 /// A clone of a repository on GitHub, whose HEAD is at its main branch.
 struct World(Sandbox);
 
@@ -40,7 +48,11 @@ impl World {
     fn commit_by(&self, who: &str, file: &str, text: &str, message: &str) -> String {
         let path = format!("work/{file}");
         fs::create_dir_all(self.0.path(&path).parent().unwrap()).unwrap();
-        self.0.write(&path, text);
+        let text = match file {
+            "Cargo.lock" => lock(text),
+            _ => text.to_owned(),
+        };
+        self.0.write(&path, &text);
         let author = format!("x <{who}>");
         self.0.git(&["add", "--all"]);
         self.0.git(&[
@@ -240,6 +252,40 @@ fn what_people_did_is_kept() {
     assert_eq!(next["pull_request"], "https://github.com/me/agent/pull/2");
     assert_eq!(world.tip(), second);
     assert_ne!(first, second);
+}
+
+/// What another job has packed may be a link, to what this one alone can read.
+#[test]
+fn a_text_is_a_file_itself() {
+    let world = World::new();
+    world.offer("one", MESSAGE);
+    world.0.write("tmp/secret", "the-secret");
+    symlink("secret", world.0.path("tmp/body.md")).unwrap();
+    let path = world.0.path("tmp/body.md").display().to_string();
+    let ran = world.run(&["--body", &path], &[]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.stderr.contains("is no plain file"), "{ran:#?}");
+    assert_eq!((world.tip(), world.github()), (String::new(), Value::Null));
+}
+
+/// The commit may come from a job in which somebody else's program ran.
+#[test]
+fn more_than_pins_is_not_offered() {
+    let world = World::new();
+    for (file, text) in [
+        ("Cargo.lock", "1 0"),
+        ("rust-toolchain.toml", "[toolchain]\npath = \"x\"\n"),
+        ("docker/etc/profile.sh", "id"),
+    ] {
+        world.offer("one", MESSAGE);
+        world.0.git(&["reset", "--quiet", "--hard", "origin/main"]);
+        world.commit(file, text, "Move it");
+        let ran = world.run(&[], &[]);
+        assert_eq!(ran.code, Some(3), "{file}: {ran:#?}");
+        let said = format!("HEAD changes `{file}`");
+        assert!(ran.stderr.contains(&said), "{file}: {ran:#?}");
+        assert_eq!(world.tip(), "", "{file}");
+    }
 }
 
 #[test]

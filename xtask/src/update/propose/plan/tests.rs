@@ -42,6 +42,8 @@ fn request(number: u64, is_open: bool, moves: &str) -> Pull {
 fn state(branch: Option<Vec<Made>>, pulls: Vec<Pull>) -> State {
     State {
         offered: vec![ours("new", MESSAGE)],
+        texts: [Texts::new(), Texts::new()],
+        dockerfile: "docker/Dockerfile.agent".to_owned(),
         base: "main".to_owned(),
         branch: branch.map(|commits| Branch {
             tip: "tip".to_owned(),
@@ -139,7 +141,10 @@ fn another_day_alone_is_no_other_move() {
             "x",
             [BOT, BOT],
             &message,
-            &[("Cargo.toml", &settings), ("docker/x", "100644 1")],
+            &[
+                ("Cargo.toml", &settings),
+                ("docker/Dockerfile.agent", "100644 1"),
+            ],
         )
     };
     for (day, newer, is_same) in [
@@ -156,7 +161,7 @@ fn another_day_alone_is_no_other_move() {
         assert_eq!(is_closed, is_same, "{day}");
         state.offered[0]
             .files
-            .insert("docker/x".to_owned(), "100644 2".to_owned());
+            .insert("docker/Dockerfile.agent".to_owned(), "100644 2".to_owned());
         state.pulls[0].is_open = true;
         assert!(offer(&state).push.is_some(), "{day}");
     }
@@ -257,9 +262,19 @@ fn only_one_commit_of_a_move_is_offered() {
             "changes `xtask/src/main.rs`",
         ),
         (file("Cargo.lock2", "100644 1"), "changes `Cargo.lock2`"),
+        (
+            file("docker/etc/x.sh", "100644 1"),
+            "changes `docker/etc/x.sh`",
+        ),
         // A link, a program, and a file that is deleted.
-        (file("docker/x", "120000 1"), "changes `docker/x`"),
-        (file("docker/x", "100755 1"), "changes `docker/x`"),
+        (
+            file("docker/Dockerfile.agent", "120000 1"),
+            "changes `docker/Dockerfile.agent`",
+        ),
+        (
+            file("docker/Dockerfile.agent", "100755 1"),
+            "changes `docker/Dockerfile.agent`",
+        ),
         (file("Cargo.lock", "000000 0"), "changes `Cargo.lock`"),
     ] {
         let refusal = plan(&with(offered)).unwrap_err();
@@ -272,4 +287,14 @@ fn only_one_commit_of_a_move_is_offered() {
     ] {
         assert!(plan(&with(file(path, "100644 1"))).is_ok(), "{path}");
     }
+    // A commit that a job hands on has more than pins.
+    let mut state = with(file("rust-toolchain.toml", "100644 1"));
+    let texts = ["channel = \"1.95.0\"", "path = \"\u{1b}\""].map(|line| {
+        let text = format!("[toolchain]\n{line}\n");
+        Texts::from([("rust-toolchain.toml".to_owned(), text)])
+    });
+    state.texts = texts;
+    let refusal = plan(&state).unwrap_err();
+    let why = "HEAD changes `rust-toolchain.toml` by more than its pins: ";
+    assert!(refusal.why.starts_with(why), "{refusal}");
 }

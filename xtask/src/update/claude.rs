@@ -121,7 +121,7 @@ fn make(
 ) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut files = Vec::new();
     for (platform, package) in Platform::ALL.into_iter().zip(packages) {
-        let arch = locks::arch(platform);
+        let arch = platform.architecture();
         let build = package.builds.get(version);
         let integrity = build.and_then(|build| build.integrity.as_deref());
         let folder = scratch.join(arch);
@@ -155,7 +155,7 @@ fn make_one(
     let old = ctx
         .root
         .join(HOME)
-        .join(locks::arch(platform))
+        .join(platform.architecture())
         .join(manifest);
     fs::create_dir_all(folder)
         .and_then(|()| fs::copy(&old, folder.join(manifest)))

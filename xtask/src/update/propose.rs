@@ -31,7 +31,7 @@ pub(super) struct Options {
     /// Offer the commit at HEAD as a pull request from the branch `update`; needs `gh`
     #[arg(long, conflicts_with_all = ["subjects", "except", "check", "claude", "node", "commit", "summary"])]
     propose: bool,
-    /// What the pull request says, in Markdown [default: the commit's message]
+    /// The text of the pull request, in Markdown [default: the commit's message]
     #[arg(long, value_name = "FILE", requires = "propose")]
     body: Option<PathBuf>,
 }

@@ -230,7 +230,7 @@ mod tests {
                 lost(),
                 None,
                 None,
-                "not known, and the build takes",
+                "not known, so the build takes",
             ),
             (
                 &plain,

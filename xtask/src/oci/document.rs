@@ -26,7 +26,7 @@ impl Index {
     pub fn image_for(&self, platform: Platform) -> Option<&Descriptor> {
         let is_for = |entry: &&Descriptor| {
             let own = entry.platform.as_ref();
-            own.is_some_and(|own| own.is(platform)) && !entry.is_attestation()
+            own.is_some_and(|own| own.is(platform))
         };
         self.manifests.iter().find(is_for)
     }

@@ -67,7 +67,7 @@ mod tests {
             table(&[behind, Row::unknown("image a|b", "x`y")]),
             "| what | pinned | newest | age | a rebuild changes |\n| --- | --- | --- | --- | --- |\n\
              | Claude Code | `1.0.0` | **`1.0.1`** | 3 days | its layer |\n\
-             | image a\\|b | x\\`y | unknown | unknown | not known |\n\n\
+             | image a\\|b | x\\`y | not known | not known | not known |\n\n\
              - Claude Code: 1.0.2 is passed over: deprecated: \\| &lt;img src=x&gt; \\[a\\](https:&#8203;//b) \
              @&#8203;octocat - x\n"
         );

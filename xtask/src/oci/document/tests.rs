@@ -36,19 +36,18 @@ fn with(mut document: Value, more: &Value) -> Vec<u8> {
 
 #[test]
 fn an_index_is_asked_for_the_image_of_a_platform() {
-    let entry = |architecture: &str, digest: &str, more: Value| {
+    let entry = |os: &str, architecture: &str, digest: &str| {
         let mut entry = descriptor(MANIFEST);
         entry["digest"] = json!(Digest::of(digest.as_bytes()));
-        entry["platform"] = json!({"os": "linux", "architecture": architecture});
-        entry["annotations"] = more;
+        entry["platform"] = json!({"os": os, "architecture": architecture});
         entry
     };
-    let attestation = json!({"vnd.docker.reference.type": "attestation-manifest"});
     let manifests = json!([
         descriptor(MANIFEST),
-        entry("amd64", "attestation", attestation),
-        entry("amd64", "first", json!({})),
-        entry("amd64", "second", json!({})),
+        entry("unknown", "unknown", "attestation"),
+        entry("windows", "amd64", "another"),
+        entry("linux", "amd64", "first"),
+        entry("linux", "amd64", "second"),
     ]);
     let bytes = with(index(), &json!({"manifests": manifests}));
     let Document::Index(index) = Document::parse(&bytes).unwrap() else {

@@ -181,7 +181,7 @@ fn crates_go_to_the_newest_that_the_manifests_and_the_compiler_allow() {
     );
     let again = update(&sandbox, &["--check"]).succeeded();
     assert!(
-        again.stdout.contains("nothing: they are current"),
+        again.stdout.contains("nothing: it is current"),
         "{again:#?}"
     );
 }

@@ -133,7 +133,7 @@ fn node_moves_on_every_line_by_name_alone() {
 
     let ran = update(&sandbox, &["node", "--check"]).succeeded();
     assert!(
-        ran.stdout.contains("Node.js  20      24      unknown"),
+        ran.stdout.contains("Node.js  20      24      not known"),
         "{ran:#?}"
     );
     assert!(

@@ -52,7 +52,6 @@ fn main() -> io::Result<ExitCode> {
         );
         return Ok(ExitCode::FAILURE);
     };
-    sides::check_pins(&claude::pinned()?)?;
     let engine = docker(&["version", "--format", "{{.Server.Version}}"])?;
     let cpus = std::thread::available_parallelism()?;
     let warm = measures::WARM;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::claude::Claude;
+use crate::claude::{self, Claude};
 use crate::command::{command, docker, run, workspace};
 
 const PLATFORMS: &str = "linux/amd64,linux/arm64";
@@ -53,6 +53,7 @@ impl Side {
                     let from = workspace().join("xtask/benches/naive").join(file);
                     fs::copy(from, side.path(file))?;
                 }
+                side.pin_naive(&claude::pinned()?)?;
             }
             Kind::Ours => {
                 let from = workspace().canonicalize()?;
@@ -185,19 +186,6 @@ impl Side {
     fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }
-}
-
-/// Fails unless the naive image has the Claude Code that is pinned for ours.
-pub(crate) fn check_pins(pinned: &str) -> io::Result<()> {
-    let path = workspace().join("xtask/benches/naive/Dockerfile");
-    let text = fs::read_to_string(&path)?;
-    if text.contains(&format!("\n{CLAUDE_LINE}{pinned}\n")) {
-        return Ok(());
-    }
-    Err(io::Error::other(format!(
-        "`{}` does not say `{CLAUDE_LINE}{pinned}`, as docker/claude does",
-        path.display()
-    )))
 }
 
 /// As `cargo xtask image` finds it.

@@ -50,7 +50,7 @@ pub(crate) fn at(root: &Path, revision: &str) -> anyhow::Result<Option<Version>>
 }
 
 fn path(platform: Platform) -> PathBuf {
-    let arch = platform.as_str().trim_start_matches("linux/");
+    let arch = platform.architecture();
     PathBuf::from(format!("docker/claude/{arch}/package-lock.json"))
 }
 

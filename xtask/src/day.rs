@@ -1,4 +1,4 @@
-//! A day of the calendar, as a setting has it and a label keeps it.
+//! Days: one of the calendar, as a setting has it and a label keeps it; and ages in whole days.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-const SECONDS: u64 = 24 * 60 * 60;
+/// The length of a day in UTC.
+pub const DAY: Duration = Duration::from_hours(24);
+
+/// Whole days from `time` to `now`; 0 for a time that is yet to come, as clocks differ.
+pub fn age(time: SystemTime, now: SystemTime) -> u64 {
+    let age = now.duration_since(time).unwrap_or_default();
+    age.as_secs() / DAY.as_secs()
+}
+
+/// `1 day`, `2 days`.
+pub fn days(count: u64) -> String {
+    format!("{count} day{}", if count == 1 { "" } else { "s" })
+}
 
 /// A day in UTC, from 1970 to 9999: `2026-11-29`. Days are in the order of time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,8 +45,7 @@ impl Day {
 
     /// Whole days from this day to that of `time`; none when it is later.
     pub fn age(&self, time: SystemTime) -> Option<u64> {
-        let age = time.duration_since(self.start()).ok()?;
-        Some(age.as_secs() / SECONDS)
+        (time >= self.start()).then(|| age(self.start(), time))
     }
 
     pub fn as_str(&self) -> &str {
@@ -129,6 +140,22 @@ mod tests {
             let why = bad.parse::<Day>().unwrap_err();
             assert!(why.contains("is not a day"), "{bad}: {why}");
         }
+    }
+
+    #[test]
+    fn ages_are_in_whole_days() {
+        let now = UNIX_EPOCH + 10 * DAY;
+        let second = Duration::from_secs(1);
+        for (time, expected) in [
+            (now, 0),
+            (now - DAY + second, 0),
+            (now - DAY, 1),
+            (now - 3 * DAY, 3),
+            (now + 3 * DAY, 0),
+        ] {
+            assert_eq!(age(time, now), expected);
+        }
+        assert_eq!([0, 1, 2].map(days), ["0 days", "1 day", "2 days"]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use anyhow::{Context as _, bail};
 use git2::{Commit, ErrorCode, Reference, Repository};
 use serde::Serialize;
 
-pub(crate) use self::branch::{Made, above, fetch, push, tips};
+pub(crate) use self::branch::{BranchCommit, above, fetch, push, tips};
 pub(crate) use self::commit::commit_files;
 #[cfg(test)]
 pub(crate) use self::log::Change;
@@ -59,6 +59,15 @@ impl Head {
     pub fn revision_label(&self) -> String {
         let suffix = if self.dirty.is_empty() { "" } else { "-dirty" };
         format!("{}{suffix}", self.revision)
+    }
+
+    /// The paths that make the tree dirty, for a message: `` `a` and 2 more ``; none for a clean tree.
+    pub(crate) fn dirty_paths(&self) -> Option<String> {
+        let (first, rest) = self.dirty.split_first()?;
+        Some(match rest.len() {
+            0 => format!("`{first}`"),
+            more => format!("`{first}` and {more} more"),
+        })
     }
 
     /// The commit's time as RFC 3339, in UTC.
@@ -209,6 +218,24 @@ fn find<'repo>(repo: &'repo Repository, name: &str) -> anyhow::Result<Option<Ref
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dirty_paths_are_the_first_and_a_count() {
+        let paths = |dirty: &[&str]| {
+            let head = Head {
+                revision: "0123456789".into(),
+                branch: None,
+                epoch: 0,
+                dirty: dirty.iter().map(ToString::to_string).collect(),
+                filtered: Vec::new(),
+                source: None,
+            };
+            head.dirty_paths()
+        };
+        assert_eq!(paths(&[]), None);
+        assert_eq!(paths(&["a"]).unwrap(), "`a`");
+        assert_eq!(paths(&["a", "b", "c"]).unwrap(), "`a` and 2 more");
+    }
 
     #[test]
     fn an_impossible_time_is_an_error() {

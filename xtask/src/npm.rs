@@ -1,4 +1,4 @@
-//! npm: it alone knows the machine's registry, scopes, tokens, proxies and certificates. Only here is it started.
+//! npm: it alone knows the machine's registry, scopes, tokens, proxies and certificates. No other file starts it.
 
 use std::time::Duration;
 

@@ -24,6 +24,14 @@ impl Platform {
         }
     }
 
+    /// OCI's and Docker's name of the architecture: `amd64`, `arm64`.
+    pub fn architecture(self) -> &'static str {
+        match self {
+            Platform::LinuxAmd64 => "amd64",
+            Platform::LinuxArm64 => "arm64",
+        }
+    }
+
     /// The platform of an engine. `docker info` gives the kernel's name of the machine: `x86_64`, not
     /// `amd64`.
     pub(crate) fn of_machine(os: &str, machine: &str) -> Option<Platform> {

@@ -28,6 +28,7 @@ use self::answer::Access;
 pub(crate) use self::answer::{Unusable, goes_on};
 pub(crate) use self::deleter::{Deleter, Deletion};
 use self::endpoint::Endpoint;
+pub(crate) use self::endpoint::stand_in;
 pub use self::puller::Puller;
 pub use self::pusher::Pusher;
 pub(crate) use self::pusher::{Put, Upload, WriteAccess};

@@ -6,7 +6,6 @@
 //! of a run take their places together, or none.
 
 mod actions;
-mod age;
 mod bases;
 mod claude;
 mod crates;
@@ -42,19 +41,20 @@ use crate::{exec, git, github, printable, report};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask update --check                     what is behind, and what a rebuild would change
-  cargo xtask update --dry-run                   from what to what, and change nothing
-  cargo xtask update                             move everything, and print a commit message
+  cargo xtask update --check                     list what is behind, and what a rebuild would change
+  cargo xtask update --dry-run                   show what would move, and change nothing
+  cargo xtask update                             move everything but Node.js, and print a commit message
   cargo xtask update --commit                    the same, and commit it
   cargo xtask update bases packages              move these alone
   cargo xtask update --except actions            move everything else
   cargo xtask update --claude 2.1.332            move Claude Code to this version, also back
-  cargo xtask update --node 24                   move to another Node.js, which nothing else does
+  cargo xtask update --node 24                   move to another Node.js
   cargo xtask update --propose                   offer HEAD's commit as a pull request
 
 A version of Claude Code that is younger than `minimum-age` days, deprecated, or lacking for an architecture is passed
-over. What cannot be asked is said, and nothing is moved. More: docs/update.md.
-Exit codes: 0 current, moved or shown; 1 something failed; 3 refused: nothing was changed; 4 `--check`: behind.";
+over. When something cannot be asked, nothing is moved, and the error names it. More: docs/update.md.
+Exit codes: 0 current, moved or shown; 1 something failed or could not be asked; 3 refused: nothing was changed;
+4 `--check`: behind.";
 
 /// Move what the image is made of to newer versions, or say what is behind
 #[derive(clap::Args)]
@@ -63,10 +63,10 @@ pub struct Args {
     /// What to move [default: everything, or what --claude and --node name]
     #[arg(value_name = "SUBJECT")]
     subjects: Vec<Subject>,
-    /// Everything but this; may be given several times
+    /// Move everything but this; may be given several times
     #[arg(long, value_name = "SUBJECT", conflicts_with_all = ["subjects", "claude", "node"])]
     except: Vec<Subject>,
-    /// Say what is pinned, what is the newest and how old it is; change nothing
+    /// List what is pinned, the newest version and how old the pinned one is; change nothing
     #[arg(long, conflicts_with_all = ["claude", "node", "dry_run", "commit"])]
     check: bool,
     /// Move Claude Code to this version, however young it is
@@ -75,13 +75,13 @@ pub struct Args {
     /// Move to this version of Node.js, such as 24
     #[arg(long, value_name = "MAJOR")]
     node: Option<NodeVersion>,
-    /// Print from what to what, and change nothing
+    /// Show what would move, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Make a commit of it, as git is configured, hooks included
+    /// Commit the move, as git is configured, hooks included
     #[arg(long, conflicts_with = "dry_run")]
     commit: bool,
-    /// Write the table to a file as well, in Markdown
+    /// Also write the table to a file, in Markdown
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
     #[command(flatten)]
@@ -108,7 +108,7 @@ struct Outcome {
     /// Whether they were.
     moved: bool,
     committed: bool,
-    /// That of the commit, made or proposed; none when all is current.
+    /// The commit's message; none when nothing moves.
     message: Option<String>,
 }
 
@@ -135,8 +135,8 @@ impl Args {
         let planned = self.plan(ctx, &subjects, scratch)?;
         if !planned.unasked.is_empty() {
             bail!(
-                "nothing was moved:\n{}\nhint: name what can be asked, as in `cargo xtask update claude`, to move that \
-                 alone",
+                "nothing was moved:\n{}\nhint: name the other subjects to move those alone, as in `cargo xtask update \
+                 claude`",
                 planned.unasked.join("\n")
             );
         }
@@ -246,7 +246,7 @@ fn show(ctx: &Ctx, planned: Planned, moved: bool, committed: bool) -> anyhow::Re
         .iter()
         .filter(|row| row.is_behind == Some(false));
     for row in current {
-        let line = format!("{} {} is current", row.what, row.pinned);
+        let line = format!("{}: current ({})", row.what, row.pinned);
         crate::say::outln!("{}", printable::line(&line));
     }
     let Some(message) = &outcome.message else {
@@ -275,13 +275,8 @@ fn begin(ctx: &Ctx) -> anyhow::Result<Staged> {
     if staged.recover(|file| committed(ctx, file))? {
         crate::say::errln!("note: an update was cut off half-way; it is undone");
     }
-    let dirty = git::read_head(&ctx.root)?.dirty;
-    if let Some(first) = dirty.first() {
-        let more = match dirty.len() - 1 {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let why = format!("nothing was moved: the tree differs from the commit: `{first}`{more}");
+    if let Some(paths) = git::read_head(&ctx.root)?.dirty_paths() {
+        let why = format!("nothing was moved: the tree differs from the commit: {paths}");
         let remedy = "`git commit` or `git stash -u`, then update again";
         return Err(Stop::from(Refusal::new(why, remedy)).into());
     }
@@ -328,7 +323,10 @@ fn check(ctx: &Ctx, planned: &Planned) -> anyhow::Result<()> {
     }
     // Silence is no proof that nothing is newer.
     if !planned.unasked.is_empty() {
-        bail!("this may be behind:\n{}", planned.unasked.join("\n"));
+        bail!(
+            "it is not known whether this is behind:\n{}",
+            planned.unasked.join("\n")
+        );
     }
     Ok(())
 }

@@ -29,8 +29,8 @@ Examples:
   cargo xtask verify --only seed,health-healthy   some groups or checks (not enough for a release)
   cargo xtask verify --list                       what every check proves, and why
   cargo xtask verify --json | jq .platforms       the whole report as JSON
-  cargo xtask verify --sign=cosign.key --pull agentgate/agent:sha-1ceb56b    and sign what is proven
-  cargo xtask verify --scan --only image          and which vulnerabilities trivy or grype knows of
+  cargo xtask verify --sign=cosign.key --pull agentgate/agent:sha-1ceb56b    sign what is proven
+  cargo xtask verify --scan --only image          scan for known vulnerabilities, and start no container
   cargo xtask verify --check-receipt target/xtask/receipts/…/linux-amd64.json
 
 A receipt for each platform goes to target/xtask/receipts/; docs/verify.md describes it.
@@ -72,8 +72,8 @@ pub struct Args {
     /// Write the results as JUnit XML as well
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Scan each platform for vulnerabilities, too, with trivy or grype [default: the first on PATH]; `fail-on` in
-    /// Cargo.toml decides
+    /// Also scan each platform for known vulnerabilities, with trivy or grype [default: the first on PATH];
+    /// `fail-on` in Cargo.toml is the severity from which a scan fails
     #[arg(long, value_name = "SCANNER", num_args = 0..=1, require_equals = true)]
     #[arg(conflicts_with_all = ["list", "check_receipt"])]
     pub scan: Option<Option<Scanner>>,

@@ -127,11 +127,7 @@ fn manifest(registry: &Puller, tag: &str, platform: Platform) -> anyhow::Result<
         match Document::parse(&bytes)? {
             Document::Manifest(manifest) => return Ok(Some(manifest)),
             Document::Index(index) => {
-                let mut entries = index.manifests.into_iter();
-                let is_for = |entry: &xtask::oci::Descriptor| {
-                    entry.platform.as_ref().is_some_and(|one| one.is(platform))
-                };
-                let Some(entry) = entries.find(is_for) else {
+                let Some(entry) = index.image_for(platform) else {
                     return Ok(None);
                 };
                 name = entry.digest.to_string();

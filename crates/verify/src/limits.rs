@@ -26,7 +26,7 @@ const EMULATED: Duration = Duration::from_mins(3);
 /// No limit grows beyond this: what takes longer is of no use, even if it does not hang.
 const LONGEST: Duration = Duration::from_mins(15);
 
-/// What the engine gives a container to end, before it kills it (docs/contract.md: stop).
+/// How long the engine gives a container to end, before it kills it (docs/contract.md: stop).
 pub(crate) const STOP: Duration = Duration::from_secs(5);
 
 /// From the creation of a container until it answers `exec` (docs/contract.md: start-up budget).
@@ -37,10 +37,10 @@ pub(crate) const START_MILLISECONDS: f64 = 500.0;
 const HEALTHCHECK: f64 = 10.0;
 const PROBE: f64 = 8.0;
 
-/// An `exec` of `true` takes less on a quiet machine: half of it. Less is noise.
+/// An `exec` of `true` takes half of this on a quiet machine. What is below counts as quiet: it is noise.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// How many times longer everything takes than on a quiet machine, from 1 to [`Pace::SLOWEST`].
+/// The pace of a machine: how many times longer everything takes than on a quiet one, from 1 to [`Pace::SLOWEST`].
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub(crate) struct Pace(f64);
 
@@ -88,8 +88,7 @@ impl Limits {
         self.program() + self.program() / 2
     }
 
-    /// For a container whose end is awaited without a look at the clock: only a PID 1 that does not obey gets so
-    /// far.
+    /// For a stop whose length is not judged: only a PID 1 that does not obey takes so long.
     pub(crate) fn patient_stop(self) -> Duration {
         self.program()
     }
@@ -97,13 +96,13 @@ impl Limits {
     /// The health check's time limit and that of its probes, in whole seconds, on a machine that is too slow for the
     /// image's own; none on a quiet one.
     ///
-    /// What is asked is whether the image can tell well from unwell, not how busy the machine is.
+    /// The check is whether the image can tell healthy from unhealthy, not how busy the machine is.
     pub(crate) fn health(self) -> Option<(u64, u64)> {
         let scaled = |seconds: f64| Duration::from_secs_f64(seconds * self.pace.0).as_secs();
         (self.pace > Pace::QUIET).then(|| (scaled(HEALTHCHECK), scaled(PROBE)))
     }
 
-    /// How long second looks are begun. One that hangs takes a limit, so that a few of them do.
+    /// For how long second looks are begun. One that hangs takes a whole limit, so there is time for three of those.
     pub(crate) fn second_looks(self) -> Duration {
         3 * self.program()
     }

@@ -10,11 +10,11 @@ pub(crate) const READ: &[&str] = &[
     cat /proc/pressure/cpu 2>/dev/null || cat /sys/fs/cgroup/cpu.pressure",
 ];
 
-/// The part of the last ten seconds, in percent, in which a task has waited for a core: more is busy. A check that is
-/// alone makes its own tasks wait for less than a third.
+/// A machine is busy above this: the part of the last ten seconds, in percent, in which a task has waited for a core.
+/// A check that runs alone makes its own tasks wait for less than a third.
 const WAITING: f64 = 50.0;
-/// Where the kernel measures no waiting: tasks for each core, over the last minute. A core that has two gives
-/// each half of its time, which no limit is so short for.
+/// Where the kernel measures no waiting, a machine is busy above this: tasks for each core, over the last minute. With
+/// two, each gets half of a core, which is within every limit.
 const TASKS: f64 = 2.0;
 
 /// What a machine says of its load.

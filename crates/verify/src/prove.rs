@@ -120,7 +120,7 @@ impl Prover<'_> {
     }
 
     fn candidate(&self, subject: &Subject, execution: Execution, expected: Expected) -> Candidate {
-        let arch = subject.platform.as_str().trim_start_matches("linux/");
+        let arch = subject.platform.architecture();
         Candidate {
             run: self.run.clone(),
             image: subject.run.clone(),

@@ -149,7 +149,7 @@ impl Report {
         platforms.filter_map(|one| one.bundle.as_deref()).collect()
     }
 
-    /// Why the scans that were asked for are no pass, with what to do about the first.
+    /// Which scans did not pass, with what to do about the first; none when all that were asked for did.
     pub(crate) fn scan_fault(&self) -> Option<String> {
         let bad = self.platforms.iter().filter_map(|one| {
             let scan = one.scan.as_ref().filter(|scan| !scan.is_passed())?;
@@ -163,7 +163,7 @@ impl Report {
         let (_, first) = bad.first()?;
         let remedy = first.remedy.as_deref().unwrap_or("its report says more");
         Some(format!(
-            "the scan of `{}` is no pass: {}; hint: {remedy}",
+            "the scan of `{}` did not pass: {}; hint: {remedy}",
             self.image,
             each.join(", ")
         ))
@@ -188,7 +188,7 @@ pub(crate) fn tenths(time: Duration) -> f64 {
     (time.as_secs_f64() * 10.0).round() / 10.0
 }
 
-/// Reports for the tests of whoever tells them.
+/// Reports for the tests of who shows them.
 #[cfg(test)]
 pub(crate) mod samples {
     use super::*;
@@ -300,7 +300,7 @@ mod tests {
         report.platforms[0].scan = Some(scan::samples::passed(Scanner::Trivy));
         assert_eq!(report.scan_fault(), None);
         report.platforms[1].scan = Some(scan::samples::failed());
-        let fault = "the scan of `agentgate/agent:dev` is no pass: linux/arm64 failed (1 critical, 2 low); hint: move on";
+        let fault = "the scan of `agentgate/agent:dev` did not pass: linux/arm64 failed (1 critical, 2 low); hint: move on";
         assert_eq!(report.scan_fault().unwrap(), fault);
         assert!(report.proven && report.platforms[1].is_proven());
         for status in [Status::Unproven, Status::NotExecuted] {

@@ -260,7 +260,7 @@ fn read(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
 }
 
-/// Adds what trivy's report does not say: of when its database is.
+/// Adds what trivy's report does not say: when its database was made.
 fn add_versions(exec: &Exec, report: &mut ScanReport) -> anyhow::Result<()> {
     const SOON: Duration = Duration::from_mins(1);
     let asked = not_stopped(exec.within(Scanner::Trivy.name(), &trivy::VERSION, SOON))?;

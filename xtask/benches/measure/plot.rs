@@ -29,12 +29,7 @@ pub(crate) fn draw(report: &Report, file: &Path) -> io::Result<()> {
 fn paint(report: &Report, svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
     let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
-    let values = report.rows.iter().flat_map(|(_, values)| values);
-    let lowest = values
-        .clone()
-        .map(Values::min)
-        .fold(f64::INFINITY, f64::min);
-    let highest = values.map(Values::max).fold(0.0, f64::max);
+    let (lowest, highest) = extremes(report);
     let places = places(report);
     let (first, last) = (
         places.first().copied().unwrap_or(1.0),
@@ -100,6 +95,17 @@ fn paint(report: &Report, svg: &mut String) -> Result<(), Box<dyn std::error::Er
         .draw()?;
     root.present()?;
     Ok(())
+}
+
+/// The lowest and the highest value of all.
+fn extremes(report: &Report) -> (f64, f64) {
+    let values = report.rows.iter().flat_map(|(_, values)| values);
+    let lowest = values.clone().map(Values::min);
+    let highest = values.map(Values::max);
+    (
+        lowest.fold(f64::INFINITY, f64::min),
+        highest.fold(0.0, f64::max),
+    )
 }
 
 /// Where the rows are on the axis: at their number, or side by side.

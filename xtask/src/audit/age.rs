@@ -1,10 +1,11 @@
 //! How old a tag is: when its image was built, from which base, and with which Claude Code.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
+use crate::day::{DAY, age, days};
 use crate::image_tree::CREATED;
 use crate::oci::Digest;
 use crate::printable;
@@ -12,7 +13,6 @@ use crate::version::Version;
 
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
-const DAY: u64 = 24 * 60 * 60;
 /// The longest label that is read, in bytes.
 const LONGEST: usize = 300;
 
@@ -85,14 +85,10 @@ impl Age {
     /// The age of a tag of which the images say `built`, and whose commit pins `claude`.
     pub(super) fn of(built: &BTreeSet<BuiltFrom>, claude: Option<Version>, newest: &Newest) -> Age {
         let built_at = oldest(built, newest.now);
-        let days = built_at.map(|time| {
-            let age = newest.now.duration_since(time).unwrap_or(Duration::ZERO);
-            age.as_secs() / DAY
-        });
         let behind = |version: &Version| Some(version < newest.claude.as_ref()?);
         Age {
             built: built_at.map(|time| humantime::format_rfc3339_seconds(time).to_string()),
-            days,
+            days: built_at.map(|time| age(time, newest.now)),
             base: BaseAge::of(built, newest),
             claude: ClaudeAge {
                 is_behind: claude.as_ref().and_then(behind),
@@ -107,7 +103,7 @@ impl Age {
         let unknown = || "not known".to_owned();
         let built = self
             .days
-            .map_or_else(unknown, |days| format!("{} ago", count(days)));
+            .map_or_else(unknown, |count| format!("{} ago", days(count)));
         let base = match self.base.is_behind {
             Some(true) => "behind".to_owned(),
             Some(false) => "current".to_owned(),
@@ -127,7 +123,7 @@ impl Age {
 /// The oldest time of all images; none where one of them says none, or one that is yet to come.
 fn oldest(built: &BTreeSet<BuiltFrom>, now: SystemTime) -> Option<SystemTime> {
     // Clocks differ.
-    let soon = now + Duration::from_secs(DAY);
+    let soon = now + DAY;
     let times = built
         .iter()
         .map(|one| one.created.filter(|time| *time <= soon));
@@ -159,11 +155,6 @@ impl BaseAge {
             newest,
         }
     }
-}
-
-/// `1 day`, `2 days`.
-pub(super) fn count(days: u64) -> String {
-    format!("{days} day{}", if days == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -64,12 +64,15 @@ impl Api {
         Ok(api)
     }
 
-    /// The answer's bytes.
+    /// The answer's bytes. Fails as [`Api::send`] and [`Answer::bytes`] do.
     pub fn call(&self, request: &Request, limit: Duration) -> Result<Vec<u8>, Failure> {
         self.send(request, limit)?.bytes()
     }
 
-    /// The answer's head has come: what the request asks for has begun. All of it must have come at the limit.
+    /// Returns when the answer's head has come: then the engine has begun with what the request asks for. The limit
+    /// is that of the whole answer.
+    ///
+    /// Fails when the engine refuses, does not answer in time or breaks off, and after a signal of ours.
     pub fn send(&self, request: &Request, limit: Duration) -> Result<Answer, Failure> {
         exec::check()?;
         if limit.is_zero() {

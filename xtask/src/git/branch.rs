@@ -16,16 +16,16 @@ use crate::printable;
 /// How long a remote may take to send or to take commits.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// How many commits above a base are read; more are not told apart.
+/// At most so many commits above a base are read.
 const READ: usize = 20;
 
-/// A commit above a base.
+/// A commit that a branch has above its base.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Made {
+pub(crate) struct BranchCommit {
     pub(crate) id: String,
     /// The only one; none for a merge.
     pub(crate) parent: Option<String>,
-    /// The addresses of its author and of who has committed it.
+    /// The e-mail addresses of its author and of its committer.
     pub(crate) by: [String; 2],
     pub(crate) message: String,
     /// Each path that differs from the first parent, with the mode and the id of what is there now.
@@ -105,7 +105,7 @@ fn run(exec: &Exec, args: &[impl AsRef<str>], what: &str) -> anyhow::Result<()> 
 /// The commits that lead to `tip` and not to `base`, the newest first: at most 20.
 ///
 /// Fails when the repository lacks one of them.
-pub(crate) fn above(folder: &Path, tip: &str, base: &str) -> anyhow::Result<Vec<Made>> {
+pub(crate) fn above(folder: &Path, tip: &str, base: &str) -> anyhow::Result<Vec<BranchCommit>> {
     let repo = open(folder)?;
     let failed = || format!("failed to read the commits from `{base}` to `{tip}`");
     let commits = walk(&repo, tip, base).with_context(failed)?;
@@ -120,7 +120,7 @@ fn walk<'a>(repo: &'a Repository, tip: &str, base: &str) -> Result<Vec<Commit<'a
     walk.take(READ).map(|id| repo.find_commit(id?)).collect()
 }
 
-fn read(repo: &Repository, commit: &Commit<'_>) -> Result<Made, git2::Error> {
+fn read(repo: &Repository, commit: &Commit<'_>) -> Result<BranchCommit, git2::Error> {
     let parent = commit.parent(0).ok();
     let before = parent.as_ref().map(Commit::tree).transpose()?;
     let diff = repo.diff_tree_to_tree(before.as_ref(), Some(&commit.tree()?), None)?;
@@ -136,7 +136,7 @@ fn read(repo: &Repository, commit: &Commit<'_>) -> Result<Made, git2::Error> {
     });
     let address =
         |who: git2::Signature<'_>| String::from_utf8_lossy(who.email_bytes()).into_owned();
-    Ok(Made {
+    Ok(BranchCommit {
         id: commit.id().to_string(),
         parent: parent
             .filter(|_| commit.parent_count() == 1)

@@ -5,7 +5,7 @@ use crate::base::Base;
 use crate::exec::{self, Exec};
 use crate::image::request::Request;
 use crate::oci::Digest;
-use crate::registry::Registry;
+use crate::registry::{Registry, stand_in};
 use crate::retry::Retry;
 use crate::threads;
 
@@ -114,9 +114,9 @@ struct Decision {
 impl Wanted<'_> {
     fn ask(&self, exec: &Exec) -> anyhow::Result<Answer> {
         let (repository, tag) = self.image.place()?;
-        let stands_in = repository.is_on_docker_hub() && exec.var("TESTBED_REGISTRY").is_some();
+        let has_stand_in = stand_in(exec, &repository).is_some();
         let pinned = self.image.digest();
-        if let Some(digest) = pinned.filter(|_| !stands_in) {
+        if let Some(digest) = pinned.filter(|_| !has_stand_in) {
             return Ok(Answer::Pinned(digest.clone()));
         }
         let puller = Registry::in_steps(exec, &repository, PATIENCE).puller();
@@ -152,7 +152,7 @@ impl Wanted<'_> {
                 context: Some(format!("{name}@{digest}")),
                 digest: None,
                 note: Some(format!(
-                    "the test bed has not `{}`: its stand-in for `{name}` takes that place, and the image names \
+                    "the test bed lacks `{}`: its stand-in for `{name}` takes that place, and the image names \
                      no digest of its base",
                     self.image.reference
                 )),
@@ -161,7 +161,7 @@ impl Wanted<'_> {
                 context: is_other.then(|| self.image.reference.clone()),
                 digest: None,
                 note: Some(format!(
-                    "the digest of `{name}` is not known, and the build takes what the builder has under this tag: {why}"
+                    "the digest of `{name}` is not known, so the build takes what the builder has under this tag: {why}"
                 )),
             },
         }
@@ -230,7 +230,7 @@ mod tests {
                 lost(),
                 None,
                 None,
-                "not known, and the build takes",
+                "not known, so the build takes",
             ),
             (
                 &plain,

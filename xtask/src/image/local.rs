@@ -40,8 +40,9 @@ pub(super) struct LocalPlan {
     command: Vec<String>,
     #[serde(skip)]
     metadata_file: PathBuf,
+    /// The paths that make the tree dirty, for a note.
     #[serde(skip)]
-    dirty: Vec<String>,
+    dirty: Option<String>,
 }
 
 /// What a build is decided on.
@@ -166,7 +167,7 @@ fn plan(
         revision: request.head.revision_label(),
         platforms: target.platforms,
         metadata_file: metadata_file.to_owned(),
-        dirty: request.head.dirty.clone(),
+        dirty: request.head.dirty_paths(),
     })
 }
 
@@ -186,7 +187,9 @@ impl LocalPlan {
 /// Builds, and says what was built. `has_run` is whether the builder is known to run.
 fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<LastBuild> {
     let ctx = request.ctx;
-    note_dirty(&plan.dirty);
+    if let Some(paths) = &plan.dirty {
+        crate::say::errln!("note: the tree is dirty ({paths}): revision `…-dirty`, no `sha-…` tag");
+    }
     let previous = LastBuild::read(ctx).ok().flatten();
     let known = contents::known(ctx);
     remove_old(&LastBuild::record(ctx))?;
@@ -248,19 +251,6 @@ fn apply(request: &Request, plan: &LocalPlan, has_run: bool) -> anyhow::Result<L
         platforms,
         seconds,
     })
-}
-
-fn note_dirty(dirty: &[String]) {
-    if let [first, rest @ ..] = dirty {
-        let more = if rest.is_empty() {
-            String::new()
-        } else {
-            format!(" and {} more", rest.len())
-        };
-        crate::say::errln!(
-            "note: the tree is dirty (`{first}`{more}): revision `…-dirty`, no `sha-…` tag"
-        );
-    }
 }
 
 /// An image that was loaded into the engine's store.

@@ -46,7 +46,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "CACHE")]
     pub(super) cache: Option<Cache>,
     /// How the layers above the base are compressed: `zstd` or `gzip` (all layers, for clients before
-    /// Docker 23), `:LEVEL` for those that the builder has not yet
+    /// Docker 23), `:LEVEL` for those that the builder makes anew
     #[arg(long, value_name = "KIND", default_value = "zstd")]
     pub(super) compression: Compression,
     /// How much provenance a push attaches to its images

@@ -10,6 +10,7 @@ use super::json;
 use super::media_type::{is_index, is_manifest};
 use super::shape::DOCUMENT;
 use super::unclear::Unclear;
+use crate::platform::Platform;
 use crate::printable::Printable;
 
 /// Several manifests under one digest, one for each platform.
@@ -18,6 +19,17 @@ pub struct Index {
     /// Its own `mediaType`.
     pub media_type: String,
     pub manifests: Vec<Descriptor>,
+}
+
+impl Index {
+    /// The entry of the image for a platform; none when there is none. Of several the first counts, as for engines.
+    pub fn image_for(&self, platform: Platform) -> Option<&Descriptor> {
+        let is_for = |entry: &&Descriptor| {
+            let own = entry.platform.as_ref();
+            own.is_some_and(|own| own.is(platform))
+        };
+        self.manifests.iter().find(is_for)
+    }
 }
 
 /// One image for one platform (or one attestation).

@@ -1,38 +1,38 @@
 //! How the packages of two images differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::package::Package;
 
-/// How many differences are told one by one.
-const TOLD: usize = 10;
+/// How many differences are listed one by one.
+const SHOWN: usize = 10;
 
 /// What became of the packages `from` in `to`, in a few words: `bash 5.3-r0 → 5.3-r1, jq 1.8-r0 is new`; none when
 /// they are the same. Packages are in the order of their names.
 pub(crate) fn changes(from: &[Package], to: &[Package]) -> Option<String> {
-    let versions = |packages: &'_ [Package]| -> BTreeMap<String, String> {
-        let packages = packages.iter();
-        packages
-            .map(|package| (package.name().to_owned(), package.version().to_owned()))
-            .collect()
-    };
     let (from, to) = (versions(from), versions(to));
-    let mut names: Vec<&String> = from.keys().chain(to.keys()).collect();
-    names.sort();
-    names.dedup();
-    let mut told: Vec<String> = names
+    let names: BTreeSet<&str> = from.keys().chain(to.keys()).copied().collect();
+    let mut changes: Vec<String> = names
         .into_iter()
         .filter_map(|name| match (from.get(name), to.get(name)) {
             (Some(old), Some(new)) if old == new => None,
             (Some(old), Some(new)) => Some(format!("{name} {old} → {new}")),
             (Some(old), None) => Some(format!("{name} {old} is gone")),
-            (None, new) => Some(format!("{name} {} is new", new.map_or("", |new| new))),
+            (None, Some(new)) => Some(format!("{name} {new} is new")),
+            (None, None) => None,
         })
         .collect();
-    let more = told.len().saturating_sub(TOLD);
-    told.truncate(TOLD);
-    told.extend((more > 0).then(|| format!("and {more} more")));
-    (!told.is_empty()).then(|| told.join(", "))
+    let more = changes.len().saturating_sub(SHOWN);
+    changes.truncate(SHOWN);
+    changes.extend((more > 0).then(|| format!("and {more} more")));
+    (!changes.is_empty()).then(|| changes.join(", "))
+}
+
+fn versions(packages: &[Package]) -> BTreeMap<&str, &str> {
+    let packages = packages.iter();
+    packages
+        .map(|package| (package.name(), package.version()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@ use super::package::{Package, sorted};
 
 /// The longest database, in bytes. Alpine's with a desktop has 12 MB, this image's 0.1 MB.
 pub(super) const LONGEST: u64 = 32 << 20;
-/// Alpine has some 30,000 packages in all.
-const MOST: usize = 10_000;
 
 /// The packages of a database, in the order of their names.
 ///
@@ -41,11 +39,12 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Package>, String> {
             return Err("a package has two names or two versions".to_owned());
         }
     }
-    sorted(packages, MOST)
+    sorted(packages)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::package::MOST;
     use super::*;
 
     /// As apk-tools 3.0 writes it, shortened.

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// The longest name or version, in bytes; Alpine's longest have some 60.
 const LONGEST: usize = 128;
+/// How many packages an image may have; Alpine has some 30,000 in all.
+pub(super) const MOST: usize = 10_000;
 
 /// An installed package. Packages are in the order of their names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,10 +63,10 @@ impl TryFrom<Fields> for Package {
 
 /// Sorts packages by their names.
 ///
-/// Fails when there are more than `most`, or two of one name.
-pub(super) fn sorted(mut packages: Vec<Package>, most: usize) -> Result<Vec<Package>, String> {
-    if packages.len() > most {
-        return Err(format!("there are more than {most} packages"));
+/// Fails when there are more than [`MOST`], or two of one name.
+pub(super) fn sorted(mut packages: Vec<Package>) -> Result<Vec<Package>, String> {
+    if packages.len() > MOST {
+        return Err(format!("there are more than {MOST} packages"));
     }
     packages.sort();
     let twice = packages

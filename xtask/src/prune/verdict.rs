@@ -83,7 +83,7 @@ pub(super) fn verdict(tag: &ObservedTag, tags: &[ObservedTag], question: &Questi
     };
     // An image of the future is young.
     let age = question.now.duration_since(*made).unwrap_or_default();
-    let days = age.as_secs() / 86_400;
+    let days = crate::day::age(*made, question.now);
     if age < question.older_than {
         return Verdict::Keep(Reason::Young, format!("{days} days old"));
     }

@@ -35,6 +35,13 @@ pub(super) struct Known {
     pub(super) sent: Mutex<BTreeSet<Digest>>,
 }
 
+/// The host of the registry that takes the place of a repository's own: that of the test bed, for Docker Hub; none
+/// elsewhere. What it has says nothing of the images that it stands in for.
+pub(crate) fn stand_in(exec: &Exec, repository: &Repository) -> Option<String> {
+    let host = exec.var("TESTBED_REGISTRY")?;
+    repository.is_on_docker_hub().then_some(host)
+}
+
 impl Endpoint {
     /// Each request is tried again by itself. On the test bed its registry stands for Docker Hub.
     pub(super) fn new(exec: &Exec, repository: &Repository) -> Endpoint {
@@ -54,9 +61,7 @@ impl Endpoint {
         retry: Retry,
         limit: Duration,
     ) -> Endpoint {
-        let stand_in = exec
-            .var("TESTBED_REGISTRY")
-            .filter(|_| repository.is_on_docker_hub());
+        let stand_in = stand_in(exec, repository);
         let place = match &stand_in {
             Some(host) => format!("{host}/{}", repository.path()),
             None => repository.to_string(),

@@ -107,10 +107,9 @@ impl TaggedBuild<'_> {
 
     /// A reason, with the paths that make the tree dirty.
     fn with_paths(&self, why: String) -> String {
-        match self.head.dirty.as_slice() {
-            [] => why,
-            [first] => format!("{why} (`{first}`)"),
-            [first, rest @ ..] => format!("{why} (`{first}` and {} more)", rest.len()),
+        match self.head.dirty_paths() {
+            None => why,
+            Some(paths) => format!("{why} ({paths})"),
         }
     }
 

@@ -100,7 +100,7 @@ fn used(texts: &BTreeMap<PathBuf, String>) -> Used {
                     used.pins.insert(pin);
                 }
                 Line::Odd(what) => used.odd.push(format!(
-                    "`{}` uses `{what}`, which is no full commit with its version behind it: it is not moved",
+                    "`{}` uses `{what}`, which is not pinned by a full commit with its version in a comment: it is not moved",
                     path.display()
                 )),
                 Line::Other => {}
@@ -127,10 +127,8 @@ fn planned(
     }
     let rest = Row {
         newest: Some("the same".to_owned()),
-        is_behind: Some(false),
-        changes: "nothing: it is current".to_owned(),
         notes: odd.to_vec(),
-        ..Row::unknown("actions", format!("{current} of {}", choices.len()))
+        ..Row::unknown("actions", format!("{current} of {} pins", choices.len())).current()
     };
     if current > 0 || !odd.is_empty() {
         planned.rows.push(rest);

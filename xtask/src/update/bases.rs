@@ -8,7 +8,6 @@ use std::time::SystemTime;
 
 use anyhow::anyhow;
 
-use super::age::age;
 use super::dockerfile::{familiar, replaced};
 use super::files::Files;
 use super::image::{self, About, Found};
@@ -16,6 +15,7 @@ use super::planned::{Move, PassedOver, Planned};
 use super::row::Row;
 use crate::base::{Base, Bases};
 use crate::ctx::Ctx;
+use crate::day::age;
 use crate::oci::Digest;
 use crate::platform::Platform;
 use crate::stop::Stop;
@@ -59,12 +59,12 @@ pub(super) fn plan(ctx: &Ctx, files: &Files) -> anyhow::Result<Planned> {
     let mut new = BTreeMap::new();
     for image in images(&bases) {
         let answer = ask(ctx, &image)?;
-        let part = plan_one(&image, answer, &ctx.settings.platforms, SystemTime::now());
-        if let (true, Some(to)) = (!part.1.moves.is_empty(), &part.0) {
+        let (to, part) = plan_one(&image, answer, &ctx.settings.platforms, SystemTime::now());
+        if let Some(to) = to {
             let references = image.references.iter().map(|base| base.reference.clone());
             new.extend(references.map(|old| (old, format!("{}@{to}", image.name))));
         }
-        planned.extend(part.1);
+        planned.extend(part);
     }
     if !new.is_empty() {
         let text = replaced(&text, &new);
@@ -117,7 +117,7 @@ fn ask(ctx: &Ctx, image: &Image) -> anyhow::Result<Answer> {
     })
 }
 
-/// The digest to pin, and what is planned with it.
+/// What is planned, and the digest to pin; none when nothing moves.
 fn plan_one(
     image: &Image,
     answer: Answer,
@@ -154,31 +154,13 @@ fn plan_one(
         return (None, Planned::of(row.current()));
     }
     if let Some(why) = found.about.lacks(platforms).filter(|_| image.is_base) {
-        let passed_over = PassedOver {
-            what: row.what.clone(),
-            version: found.digest.short().to_owned(),
-            why: why.clone(),
-        };
-        let note = format!("{} is passed over: {why}", found.digest.short());
-        let mut planned = Planned::of(row.with_note(note));
-        planned.passed_over.push(passed_over);
-        return (None, planned);
+        return (None, passed_over(row, &found.digest, &why));
     }
     if !is_pinned {
         let note = "no digest is pinned: each build may take another image";
         row = row.with_note(note);
     }
-    let layers = if image.is_base {
-        "every layer but Claude Code, settings and entrypoint"
-    } else {
-        "what is made with it, where that comes out otherwise"
-    };
-    let growth = found.about.growth(&before).filter(|_| image.is_base);
-    row.changes = [Some(layers.to_owned()), growth]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join("; ");
+    row.changes = changes(image, &found.about, &before);
     row.is_behind = Some(true);
     row.remedy = Some("`cargo xtask update bases`".to_owned());
     let moving = Move {
@@ -191,6 +173,33 @@ fn plan_one(
     let mut planned = Planned::of(row);
     planned.moves.push(moving);
     (Some(found.digest), planned)
+}
+
+/// A newer image that lacks a platform.
+fn passed_over(row: Row, digest: &Digest, why: &str) -> Planned {
+    let version = digest.short().to_owned();
+    let what = row.what.clone();
+    let note = format!("{version} is passed over: {why}");
+    let mut planned = Planned::of(row.with_note(note));
+    planned.passed_over.push(PassedOver {
+        what,
+        version,
+        why: why.to_owned(),
+    });
+    planned
+}
+
+/// What a rebuild changes, with the sizes of the base.
+fn changes(image: &Image, found: &About, before: &About) -> String {
+    let layers = if image.is_base {
+        "every layer but Claude Code, settings and entrypoint"
+    } else {
+        "what is made with it, if that comes out different"
+    };
+    match found.growth(before).filter(|_| image.is_base) {
+        Some(growth) => format!("{layers}; {growth}"),
+        None => layers.to_owned(),
+    }
 }
 
 fn what(image: &Image) -> String {

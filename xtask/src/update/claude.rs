@@ -114,7 +114,7 @@ fn ask(ctx: &Ctx, pinned: &Version, named: Option<&Version>) -> anyhow::Result<P
 
 /// The files of an architecture, in the order of [`locks::FILES`].
 pub(super) fn files(platform: Platform) -> [String; 2] {
-    locks::FILES.map(|name| format!("{HOME}/{}/{name}", locks::arch(platform)))
+    locks::FILES.map(|name| format!("{HOME}/{}/{name}", platform.architecture()))
 }
 
 /// Checks that manifest and lock may take the place of those with the manifest `old`: they pin another version of the
@@ -132,7 +132,7 @@ fn make(
 ) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut files = Vec::new();
     for (platform, package) in Platform::ALL.into_iter().zip(packages) {
-        let arch = locks::arch(platform);
+        let arch = platform.architecture();
         let build = package.builds.get(version);
         let integrity = build.and_then(|build| build.integrity.as_deref());
         let folder = scratch.join(arch);
@@ -166,7 +166,7 @@ fn make_one(
     let old = ctx
         .root
         .join(HOME)
-        .join(locks::arch(platform))
+        .join(platform.architecture())
         .join(manifest);
     fs::create_dir_all(folder)
         .and_then(|()| fs::copy(&old, folder.join(manifest)))

@@ -45,7 +45,8 @@ struct Target {
     src_path: PathBuf,
 }
 
-/// Lets cargo make another lock, and plans to take it; a workspace without one has nothing to move. `files` may have other manifests than there are now.
+/// Lets cargo make a new lock, and plans to take it; a workspace without one has nothing to move. `files` may have
+/// other manifests than the tree.
 ///
 /// `minimum-age` does not hold: cargo knows the age of a crate from 1.100 on, and then holds to the setting of its own
 /// (`registry.global-min-publish-age`, rust-lang/rfcs#3923).
@@ -167,16 +168,9 @@ fn planned(old: &Lock, new: &Lock) -> Planned {
     let changes = old.changes(new);
     let pinned = format!("{} locked", old.count());
     let Some(newest) = summary(&changes) else {
-        let row = Row {
-            newest: Some("the same".to_owned()),
-            is_behind: Some(false),
-            changes: "nothing: they are current".to_owned(),
-            ..Row::unknown(WHAT, pinned)
-        };
-        return Planned {
-            rows: vec![row],
-            ..Planned::default()
-        };
+        let mut row = Row::unknown(WHAT, pinned).current();
+        row.newest = Some("the same".to_owned());
+        return Planned::of(row);
     };
     let in_image = new.in_image();
     let ours: Vec<&str> = changes
@@ -209,12 +203,12 @@ fn planned(old: &Lock, new: &Lock) -> Planned {
     }
 }
 
-/// How many are another then; none when all is current.
+/// How many crates change; none when all are current.
 fn summary(changes: &[Change]) -> Option<String> {
     match changes.len() {
         0 => None,
-        1 => Some("1 changes".to_owned()),
-        count => Some(format!("{count} change")),
+        1 => Some("1 change".to_owned()),
+        count => Some(format!("{count} changes")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Images that a Dockerfile names, as their registry has them: asked as for a push, with docker's credentials.
+//! Images that a Dockerfile names, as their registry has them. It is asked as for a push, with docker's credentials.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -9,9 +9,9 @@ use crate::base::Base;
 use crate::ctx::Ctx;
 use crate::day::Day;
 use crate::exec;
-use crate::oci::{Config, Descriptor, Digest, Document, Manifest};
+use crate::oci::{Config, Digest, Document, Manifest};
 use crate::platform::Platform;
-use crate::registry::Puller;
+use crate::registry::{Puller, stand_in};
 use crate::report::bytes;
 
 /// What a digest leads to.
@@ -33,7 +33,7 @@ impl About {
     /// where none is.
     pub(super) fn growth(&self, before: &About) -> Option<String> {
         let sizes = self.sizes.iter().map(|(platform, size)| {
-            let arch = platform.as_str().trim_start_matches("linux/");
+            let arch = platform.architecture();
             match before.sizes.get(platform) {
                 Some(before) => format!("{arch} {} → {}", bytes(*before), bytes(*size)),
                 None => format!("{arch} {}", bytes(*size)),
@@ -63,7 +63,7 @@ pub(super) struct Found {
 /// is not asked, and never pinned.
 pub(super) fn is_stand_in(ctx: &Ctx, image: &Base) -> anyhow::Result<bool> {
     let (repository, _) = image.place()?;
-    Ok(ctx.exec.var("TESTBED_REGISTRY").is_some() && repository.is_on_docker_hub())
+    Ok(stand_in(&ctx.exec, &repository).is_some())
 }
 
 /// What the image's tag leads to now; none when its registry says that there is no such tag.
@@ -137,11 +137,7 @@ fn manifest(
         Document::Manifest(manifest) => return Ok(Some(manifest.clone())),
         Document::Index(index) => index,
     };
-    let is_it = |one: &&Descriptor| {
-        let is_for = one.platform.as_ref().is_some_and(|own| own.is(platform));
-        is_for && !one.is_attestation()
-    };
-    let Some(entry) = index.manifests.iter().find(is_it) else {
+    let Some(entry) = index.image_for(platform) else {
         return Ok(None);
     };
     match document(puller, &entry.digest)? {

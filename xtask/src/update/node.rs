@@ -36,7 +36,7 @@ pub(super) fn show(ctx: &Ctx, files: &Files, is_asked: bool) -> anyhow::Result<P
         return Ok(Planned::default());
     };
     let mut row = Row::unknown(WHAT, version.as_str());
-    row.changes = "every layer; it moves by name alone: `--node`".into();
+    row.changes = "every layer; only `--node` moves it".into();
     if let Some(end) = version.end() {
         row = row.with_note(format!("{}; hint: {}", end.why, end.remedy));
     }

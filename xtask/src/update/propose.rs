@@ -15,7 +15,7 @@ use serde::Serialize;
 use self::pins::Texts;
 use self::plan::{Branch, Plan, State};
 use crate::ctx::Ctx;
-use crate::git::{self, Made};
+use crate::git::{self, BranchCommit};
 use crate::github::gh::{Gh, Missing};
 use crate::refusal::Refusal;
 use crate::stop::Stop;
@@ -34,7 +34,7 @@ pub(super) struct Options {
     /// Offer the commit at HEAD as a pull request from the branch `update`; needs `gh`
     #[arg(long, conflicts_with_all = ["subjects", "except", "check", "claude", "node", "commit", "summary"])]
     propose: bool,
-    /// What the pull request says, in Markdown [default: the commit's message]
+    /// The text of the pull request, in Markdown [default: the commit's message]
     #[arg(long, value_name = "FILE", requires = "propose")]
     body: Option<PathBuf>,
 }
@@ -179,7 +179,7 @@ fn observe(ctx: &Ctx, gh: &Gh, head: &str) -> anyhow::Result<State> {
     Ok(State {
         texts: match offered.as_slice() {
             [
-                Made {
+                BranchCommit {
                     id,
                     parent: Some(parent),
                     ..

@@ -2,8 +2,13 @@
 
 use serde::Serialize;
 
-use super::age::days;
+use crate::day::days;
 use crate::{printable, report};
+
+/// The columns.
+pub(super) const HEAD: [&str; 5] = ["what", "pinned", "newest", "age", "a rebuild changes"];
+
+const NOT_KNOWN: &str = "not known";
 
 /// One thing that an image is made of.
 #[derive(Clone, Debug, Serialize)]
@@ -32,7 +37,7 @@ impl Row {
             newest: None,
             age_days: None,
             is_behind: None,
-            changes: "not known".to_owned(),
+            changes: NOT_KNOWN.to_owned(),
             notes: Vec::new(),
             remedy: None,
         }
@@ -45,6 +50,18 @@ impl Row {
         self
     }
 
+    /// The cells of its line, in the order of [`HEAD`].
+    pub(super) fn cells(&self) -> [String; 5] {
+        let not_known = || NOT_KNOWN.to_owned();
+        [
+            self.what.clone(),
+            self.pinned.clone(),
+            self.newest.clone().unwrap_or_else(not_known),
+            self.age_days.map_or_else(not_known, days),
+            self.changes.clone(),
+        ]
+    }
+
     pub(super) fn with_note(mut self, note: impl Into<String>) -> Row {
         self.notes.push(note.into());
         self
@@ -53,20 +70,9 @@ impl Row {
 
 /// The rows for people.
 pub(super) fn text(rows: &[Row]) -> String {
-    let unknown = || "unknown".to_owned();
-    let cells = rows.iter().map(|row| {
-        let newest = row.newest.clone().unwrap_or_else(unknown);
-        let age = row.age_days.map_or_else(unknown, days);
-        [
-            row.what.clone(),
-            row.pinned.clone(),
-            newest,
-            age,
-            row.changes.clone(),
-        ]
-    });
-    let head = ["what", "pinned", "newest", "age", "a rebuild changes"].map(str::to_owned);
-    let mut text = report::columns(&[head].into_iter().chain(cells).collect::<Vec<_>>());
+    let head = HEAD.map(str::to_owned);
+    let lines = [head].into_iter().chain(rows.iter().map(Row::cells));
+    let mut text = report::columns(&lines.collect::<Vec<_>>());
     for row in rows {
         for note in &row.notes {
             let note = format!("note: {}: {note}", row.what);

@@ -205,7 +205,7 @@ fn planned(places: &Places, newest: &Newest) -> Planned {
     };
     // Where a place lags behind, it is what moves.
     let from = if highest < *to { &highest } else { lowest };
-    let changes = "the entrypoint, where the compiler makes other bytes of it".to_owned();
+    let changes = "the entrypoint, if it compiles to other bytes".to_owned();
     let made = newest.image.as_ref().map(|(image, found)| {
         let name = familiar(image.name());
         match found.about.day() {

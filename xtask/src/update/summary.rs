@@ -5,8 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::age::days;
-use super::row::Row;
+use super::row::{HEAD, Row};
 use crate::exec::Exec;
 use crate::github::markdown::{self, code, text};
 use crate::{github, report};
@@ -24,13 +23,12 @@ pub(super) fn write(exec: &Exec, rows: &[Row], file: Option<&Path>) -> anyhow::R
 
 fn table(rows: &[Row]) -> String {
     let cells: Vec<[String; 5]> = rows.iter().map(cells).collect();
-    let head = ["what", "pinned", "newest", "age", "a rebuild changes"];
     let notes = rows.iter().flat_map(|row| {
         let note = |note| format!("- {}: {}\n", text(&row.what), text(note));
         row.notes.iter().map(move |one: &String| note(one))
     });
     let notes: String = notes.collect();
-    let table = markdown::table(head, &cells);
+    let table = markdown::table(HEAD, &cells);
     if notes.is_empty() {
         table
     } else {
@@ -39,18 +37,13 @@ fn table(rows: &[Row]) -> String {
 }
 
 fn cells(row: &Row) -> [String; 5] {
-    let newest = row.newest.as_deref().map_or("unknown".to_owned(), code);
-    let newest = match row.is_behind {
-        Some(true) => format!("**{newest}**"),
-        _ => newest,
+    let [what, pinned, newest, age, changes] = row.cells();
+    let newest = match (&row.newest, row.is_behind) {
+        (None, _) => newest,
+        (Some(_), Some(true)) => format!("**{}**", code(&newest)),
+        (Some(_), _) => code(&newest),
     };
-    [
-        text(&row.what),
-        code(&row.pinned),
-        newest,
-        row.age_days.map_or("unknown".to_owned(), days),
-        text(&row.changes),
-    ]
+    [text(&what), code(&pinned), newest, age, text(&changes)]
 }
 
 #[cfg(test)]
@@ -74,7 +67,7 @@ mod tests {
             table(&[behind, Row::unknown("image a|b", "x`y")]),
             "| what | pinned | newest | age | a rebuild changes |\n| --- | --- | --- | --- | --- |\n\
              | Claude Code | `1.0.0` | **`1.0.1`** | 3 days | its layer |\n\
-             | image a\\|b | x\\`y | unknown | unknown | not known |\n\n\
+             | image a\\|b | x\\`y | not known | not known | not known |\n\n\
              - Claude Code: 1.0.2 is passed over: deprecated: \\| &lt;img src=x&gt; \\[a\\](https:&#8203;//b) \
              @&#8203;octocat - x\n"
         );

@@ -84,7 +84,7 @@ fn on_the_test_bed_its_stand_ins_take_the_place_of_what_is_pinned() {
     fs::write(&dockerfile, text.replace(official, &pinned)).unwrap();
     let args = ["image", "--tag", "e2e-pinned", "--progress", "plain"];
     let ran = Ran::of(&mut xtask_in(&clone, &args)).succeeded();
-    let note = format!("note: the test bed has not `{pinned}`");
+    let note = format!("note: the test bed lacks `{pinned}`");
     assert!(ran.stderr.contains(&note), "{ran:#?}");
     let labels = &inspect(tag)["Config"]["Labels"];
     assert_eq!(

@@ -206,7 +206,7 @@ fn on_the_test_bed_its_stand_ins_take_the_place_of_docker_hubs_images() {
     assert!(!ran.stdout.contains("IMAGE_BASE_DIGEST"), "{ran:#?}");
     assert!(
         ran.stderr
-            .contains(&format!("note: the test bed has not `{BASE}`")),
+            .contains(&format!("note: the test bed lacks `{BASE}`")),
         "{ran:#?}"
     );
 }

@@ -166,7 +166,6 @@ fn has_capabilities(entry: &mut TarEntry<'_, '_>) -> io::Result<bool> {
     }))
 }
 
-/// Counts what is read through it.
 #[cfg(test)]
 mod tests {
     use tar::{Builder, Header};

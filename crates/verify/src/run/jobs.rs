@@ -1,4 +1,4 @@
-//! What is to be done, in which order, and by how many.
+//! The jobs of a run: their order, and how many workers do them.
 
 use std::collections::VecDeque;
 use std::thread;

@@ -103,7 +103,7 @@ impl<'a> Container<'a> {
         Ok(self.inspect()?.health())
     }
 
-    /// What the engine has made it of.
+    /// The image and the options that the engine has made it with.
     pub(super) fn used(&self) -> anyhow::Result<Used> {
         let said = self.ask(&["inspect", &self.name], &Request::get(self.path("/json")))?;
         parsed("a container", &said)
@@ -137,7 +137,9 @@ impl<'a> Container<'a> {
         self.sandbox.ask(args[0], request)
     }
 
-    /// Asks `probe` again and again until it answers; none when it has not at the limit.
+    /// Asks `probe` every tenth of a second until it answers.
+    ///
+    /// Fails when it fails, and when it has no answer at the limit; `what` is then what did not come.
     pub(crate) fn until<T>(
         &self,
         what: &str,

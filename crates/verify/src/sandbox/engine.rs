@@ -13,8 +13,8 @@ use super::check_sandbox::Sandbox;
 use super::create::{Create, exec_body};
 use super::ran::Ran;
 
-/// How often it is looked whether a program has ended that has closed its output.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often the engine is asked whether a program that has closed its output has ended.
+const POLL: Duration = Duration::from_millis(20);
 
 /// What the engine has made.
 #[derive(Deserialize)]
@@ -131,7 +131,7 @@ impl Sandbox<'_> {
                     running: false,
                     exit_code: Some(code),
                 } => return Ok(ran(code, &output)),
-                _ => thread::sleep(LOOK),
+                _ => thread::sleep(POLL),
             }
         }
     }

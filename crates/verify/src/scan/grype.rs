@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::report::{Finding, ScanReport, clipped, severity};
 
-/// What it would ask of others besides its database.
+/// Keeps it from requests other than for its database.
 pub(super) const ENVIRONMENT: [(&str, &str); 1] = [("GRYPE_CHECK_FOR_APP_UPDATE", "false")];
 
 /// How it ends when the user's own `fail-on-severity` is reached, with a whole report (anchore/grype#2575).
 pub(super) const ABOVE: i32 = 2;
 
-/// The command line that scans an archive. What narrows the findings is said in full: the user's configuration
-/// may have it otherwise. Not `--quiet`: it hides why grype fails (artifact-keeper/artifact-keeper#1251).
+/// The command line that scans an archive. Each option that hides findings is set: the user's configuration may
+/// set it, too. Not `--quiet`: it hides why grype fails (artifact-keeper/artifact-keeper#1251).
 pub(super) fn args(archive: &str, report: &str) -> Vec<String> {
     let image = format!("docker-archive:{archive}");
     let args = [&image, "--output", "json", "--file", report];

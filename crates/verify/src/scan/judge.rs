@@ -1,8 +1,9 @@
 //! Whether a scan passes: a pure judgement over what a report says.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use xtask::day::{DAY, Day, age};
 use xtask::oci::Digest;
 use xtask::scanner::Scanner;
 use xtask::settings::Severity;
@@ -10,7 +11,6 @@ use xtask::settings::Severity;
 use super::report::{Finding, ScanReport, clipped};
 use crate::check::Status;
 
-const DAY: u64 = 24 * 60 * 60;
 /// For how many days a database counts: as long as grype uses one by itself (`max-allowed-built-age`). trivy uses
 /// one of any age for an hour after it was fetched, and for ever where fetching is off (measured with 0.76).
 pub(super) const MOST_DAYS: u64 = 5;
@@ -71,8 +71,8 @@ pub(super) fn judge(report: &ScanReport, wanted: &Wanted) -> Judged {
                 least => format!("nothing {least} or worse"),
             }),
             remedy: Some(format!(
-                "move to what has the fix (`cargo xtask update`), or accept a finding in `{}`; `fail-on` in \
-                 Cargo.toml says from where on a scan fails",
+                "move to a version with the fix (`cargo xtask update`), or accept a finding in `{}`; `fail-on` in \
+                 Cargo.toml is the severity from which a scan fails",
                 match wanted.scanner {
                     Scanner::Trivy => ".trivyignore",
                     Scanner::Grype => ".grype.yaml",
@@ -108,28 +108,24 @@ fn other_image(report: &ScanReport, wanted: &Wanted) -> Option<String> {
 fn stale(report: &ScanReport, wanted: &Wanted) -> Option<String> {
     let name = wanted.scanner.name();
     let Some(made) = report.database else {
-        return Some(format!("{name} does not say of when its database is"));
+        return Some(format!("{name} does not say how old its database is"));
     };
     let date = date(made);
-    match wanted
-        .now
-        .duration_since(made)
-        .map(|age| age.as_secs() / DAY)
-    {
-        Err(ahead) if ahead.duration() > Duration::from_secs(DAY) => Some(format!(
+    // Clocks differ.
+    if made > wanted.now + DAY {
+        return Some(format!(
             "{name}'s database is of {date}, which is yet to come"
-        )),
-        Ok(age) if age > MOST_DAYS => Some(format!(
-            "{name}'s database is of {date}, {age} days ago; it counts for {MOST_DAYS}"
-        )),
-        _ => None,
+        ));
     }
+    let age = age(made, wanted.now);
+    (age > MOST_DAYS).then(|| {
+        format!("{name}'s database is of {date}, {age} days ago; it counts for {MOST_DAYS}")
+    })
 }
 
 /// The day of a time, in UTC.
 pub(super) fn date(time: SystemTime) -> String {
-    let text = humantime::format_rfc3339_seconds(time).to_string();
-    text.split('T').next().unwrap_or_default().to_owned()
+    Day::of(time).map_or_else(|_| "an unknown day".to_owned(), |day| day.to_string())
 }
 
 pub(super) fn counts(findings: &[Finding]) -> BTreeMap<Severity, usize> {

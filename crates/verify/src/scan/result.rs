@@ -91,7 +91,7 @@ impl Scan {
     }
 }
 
-/// Scans for the tests of whoever tells them.
+/// Scans for the tests of who shows them.
 #[cfg(test)]
 pub(crate) mod samples {
     use super::*;

@@ -342,7 +342,7 @@ fn a_database_of_another_week_is_no_pass() {
         (
             "soon".to_owned(),
             Status::NotExecuted,
-            "does not say of when its database is",
+            "does not say how old its database is",
         ),
     ] {
         world.database(&made);

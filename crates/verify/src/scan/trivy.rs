@@ -10,15 +10,15 @@ use super::report::{Finding, ScanReport, clipped, severity};
 /// The version of the report's form (trivy's `pkg/report`, `SchemaVersion`).
 const SCHEMA: u64 = 2;
 
-/// What it would ask of others besides its database. Releases that know a variable not ignore it.
+/// Keeps it from requests other than for its database. Releases that know a variable not ignore it.
 pub(super) const ENVIRONMENT: [(&str, &str); 3] = [
     ("TRIVY_SKIP_VERSION_CHECK", "true"),
     ("TRIVY_DISABLE_TELEMETRY", "true"),
     ("TRIVY_DISABLE_VEX_NOTICE", "true"),
 ];
 
-/// The command line that scans an archive. What narrows the findings is said in full: the user's configuration
-/// and environment may have each otherwise. Trivy's own limit is that of whoever waits for it.
+/// The command line that scans an archive. Each option that hides findings is set: the user's configuration and
+/// environment may set it, too. trivy's own time limit is ours, in seconds.
 pub(super) fn args(archive: &str, report: &str, seconds: u64) -> Vec<String> {
     let words = "--format json --scanners vuln --pkg-types os,library \
                  --severity UNKNOWN,LOW,MEDIUM,HIGH,CRITICAL --ignore-unfixed=false --exit-code 0 --exit-on-eol 0 \

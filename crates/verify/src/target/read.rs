@@ -1,4 +1,4 @@
-//! Reading an image: its files and its index, from where they lie.
+//! Reads an image's files and its index, from wherever its blobs are.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

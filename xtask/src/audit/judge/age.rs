@@ -1,14 +1,14 @@
 //! Whether what people follow is too old.
 
 use super::{Finding, Severity};
-use crate::audit::age::count;
 use crate::audit::observe::{AuditedRepository, FOLLOWED};
 use crate::audit::tag::AuditedTag;
+use crate::day::days;
 use crate::version::Version;
 
-/// Checks that `latest`, or the highest version where there is none, and `dev` are at most `days` old. A version that
+/// Checks that `latest`, or the highest version where there is none, and `dev` are at most `most` days old. A version that
 /// somebody has pinned stays what it is, and so only gets older.
-pub(super) fn check(facts: &AuditedRepository, days: u32, findings: &mut Vec<Finding>) {
+pub(super) fn check(facts: &AuditedRepository, most: u32, findings: &mut Vec<Finding>) {
     let followed = facts
         .tags
         .iter()
@@ -19,7 +19,7 @@ pub(super) fn check(facts: &AuditedRepository, days: u32, findings: &mut Vec<Fin
         .any(|tag| tag.name == "latest" && tag.age.is_some());
     let highest = highest(facts).filter(|_| !has_latest);
     for tag in followed.chain(highest) {
-        if let Some(why) = wrong(tag, days) {
+        if let Some(why) = too_old(tag, most) {
             findings.push(Finding {
                 severity: Severity::Error,
                 reference: facts.repository.reference(&tag.name),
@@ -43,15 +43,16 @@ fn highest(facts: &AuditedRepository) -> Option<&AuditedTag> {
     highest.map(|(_, tag)| tag)
 }
 
-fn wrong(tag: &AuditedTag, most: u32) -> Option<String> {
+/// Why a tag may not be that old, in days; none when it may.
+fn too_old(tag: &AuditedTag, most: u32) -> Option<String> {
     let age = tag.age.as_ref()?;
     match age.days {
         None => Some(
             "is of an age that is not known: no label says when each platform was built".to_owned(),
         ),
-        Some(days) if days > u64::from(most) => Some(format!(
+        Some(age) if age > u64::from(most) => Some(format!(
             "was built {} ago, and `--max-age` is {most}",
-            count(days)
+            days(age)
         )),
         Some(_) => None,
     }

@@ -1,7 +1,7 @@
 //! Connections to the engine, which `ureq` speaks HTTP over.
 //!
-//! `ureq`'s connectors are not covered by its promise of compatibility; this file, registry/wire.rs and its folder alone
-//! use them.
+//! `ureq`'s connectors are not covered by its promise of compatibility. Only this file, registry/wire.rs and its
+//! folder use them.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -26,8 +26,8 @@ use crate::exec::{self, Exec};
 const IDLE: usize = 8;
 /// How long they are kept: most cost nothing, and one through docker's client a start of it.
 const IDLE_FOR: Duration = Duration::from_mins(1);
-/// How often a signal is looked for while the engine is waited for.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often a wait for the engine checks for a signal of ours.
+const POLL: Duration = Duration::from_millis(100);
 
 /// Speaks HTTP with the engine behind `endpoint`.
 pub(super) fn agent(endpoint: Endpoint, exec: &Exec) -> Agent {
@@ -73,9 +73,13 @@ impl std::fmt::Debug for EngineConnector {
 }
 
 impl Connector for EngineConnector {
-    type Out = Line;
+    type Out = EngineConnection;
 
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Line>, Error> {
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<EngineConnection>, Error> {
         let (stream, client) = match &self.endpoint {
             Endpoint::Socket(path) => {
                 let stream = UnixStream::connect(path);
@@ -92,7 +96,7 @@ impl Connector for EngineConnector {
         };
         let config = details.config;
         let (input, output) = (config.input_buffer_size(), config.output_buffer_size());
-        Ok(Some(Line {
+        Ok(Some(EngineConnection {
             buffers: LazyBuffers::new(input, output),
             stream,
             client,
@@ -102,7 +106,7 @@ impl Connector for EngineConnector {
 }
 
 /// A connection to the engine.
-struct Line {
+struct EngineConnection {
     buffers: LazyBuffers,
     stream: UnixStream,
     /// The client that has made it.
@@ -111,13 +115,13 @@ struct Line {
     is_answered: bool,
 }
 
-impl std::fmt::Debug for Line {
+impl std::fmt::Debug for EngineConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Line").finish_non_exhaustive()
+        f.debug_struct("EngineConnection").finish_non_exhaustive()
     }
 }
 
-impl Line {
+impl EngineConnection {
     /// Why the engine cannot be heard: a client that finds none ends, and says why on its stderr.
     fn why(&mut self, error: Error) -> Error {
         match &mut self.client {
@@ -129,7 +133,7 @@ impl Line {
     }
 }
 
-impl Transport for Line {
+impl Transport for EngineConnection {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }
@@ -190,12 +194,12 @@ fn patiently<T>(
         exec::check().map_err(|stop| Error::Other(Box::new(stop)))?;
         let left = match timeout.not_zero() {
             Some(limit) => limit.saturating_sub(begun.elapsed()),
-            None => LOOK,
+            None => POLL,
         };
         if left.is_zero() {
             return Err(Error::Timeout(timeout.reason));
         }
-        match step(left.min(LOOK)) {
+        match step(left.min(POLL)) {
             Err(error) if is_early(&error) => {}
             result => return result.map_err(Error::Io),
         }

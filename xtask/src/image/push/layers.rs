@@ -49,11 +49,7 @@ impl BaseLayers {
             let layers = match &root {
                 Document::Manifest(manifest) => manifest.layers.clone(),
                 Document::Index(index) => {
-                    let mut entries = index.manifests.iter();
-                    let is_for = |entry: &&Descriptor| {
-                        entry.platform.as_ref().is_some_and(|it| it.is(platform))
-                    };
-                    let entry = entries.find(is_for);
+                    let entry = index.image_for(platform);
                     let entry = entry.with_context(|| format!("it is not for {platform}"));
                     let entry = entry.with_context(of)?;
                     match read(entry.digest.as_str()).with_context(of)? {

@@ -74,13 +74,11 @@ impl Publish<'_> {
         }
         if let Some(excess) = sizes::over_budget(&sizes(&known), &self.request.ctx.settings) {
             let contents = export::contents(&exported, known)?;
-            crate::say::err!(
-                "{}",
-                sizes::table(&self.request.ctx.root, &sizes(&contents))
-            );
+            let table = sizes::table(&self.request.ctx.root, &sizes(&contents));
+            crate::say::err!("{table}");
             return Err(Stop::Refused(format!("nothing was pushed: {excess}")).into());
         }
-        // What is in the layers is of interest after them alone: reading it does not delay the push.
+        // The push does not wait for the contents of the layers: they are needed after it.
         let read = || export::contents(&exported, known);
         let upload = || self.send(&exported, base.as_ref());
         let (contents, sent) = threads::beside(read, upload);
@@ -93,21 +91,31 @@ impl Publish<'_> {
             sent.blobs,
             sent.present
         );
-        // Somebody else may have pushed meanwhile: theirs stands, if it is the same image.
-        let found = inspect(self.puller, &wanted.tag).with_context(|| self.not_pushed())?;
-        match current(found, wanted, self.plan.is_moving) {
-            TagContent::Absent => {}
-            found => {
-                goal(&found, wanted, false).map_err(Stop::Refused)?;
-                if let TagContent::There(theirs) = found {
-                    crate::say::errln!("note: `{reference}` was pushed meanwhile");
-                    self.compare(&tree, &exported, &theirs)?;
-                    return self.finish(&theirs, TagState::Present, sizes);
-                }
-            }
+        if let Some(theirs) = self.pushed_meanwhile()? {
+            crate::say::errln!("note: `{reference}` was pushed meanwhile");
+            self.compare(&tree, &exported, &theirs)?;
+            return self.finish(&theirs, TagState::Present, sizes);
         }
         self.tag(&tree)?;
         self.finish(&tree, TagState::Pushed, sizes)
+    }
+
+    /// What somebody else has pushed under the commit's tag since the plan: it stands, if it is the same image.
+    ///
+    /// Fails when the registry does not answer, and when the tag may not be written.
+    fn pushed_meanwhile(&self) -> anyhow::Result<Option<ImageTree>> {
+        let wanted = &self.plan.wanted;
+        let found = inspect(self.puller, &wanted.tag).with_context(|| self.not_pushed())?;
+        match current(found, wanted, self.plan.is_moving) {
+            TagContent::Absent => Ok(None),
+            found => {
+                goal(&found, wanted, false).map_err(Stop::Refused)?;
+                match found {
+                    TagContent::There(theirs) => Ok(Some(theirs)),
+                    TagContent::Absent | TagContent::Broken(_) => Ok(None),
+                }
+            }
+        }
     }
 
     /// Gives the commit's tag to an index whose manifests the registry has.

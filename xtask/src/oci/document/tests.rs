@@ -35,6 +35,30 @@ fn with(mut document: Value, more: &Value) -> Vec<u8> {
 }
 
 #[test]
+fn an_index_is_asked_for_the_image_of_a_platform() {
+    let entry = |os: &str, architecture: &str, digest: &str| {
+        let mut entry = descriptor(MANIFEST);
+        entry["digest"] = json!(Digest::of(digest.as_bytes()));
+        entry["platform"] = json!({"os": os, "architecture": architecture});
+        entry
+    };
+    let manifests = json!([
+        descriptor(MANIFEST),
+        entry("unknown", "unknown", "attestation"),
+        entry("windows", "amd64", "another"),
+        entry("linux", "amd64", "first"),
+        entry("linux", "amd64", "second"),
+    ]);
+    let bytes = with(index(), &json!({"manifests": manifests}));
+    let Document::Index(index) = Document::parse(&bytes).unwrap() else {
+        panic!("an index");
+    };
+    let found = index.image_for(Platform::LinuxAmd64).unwrap();
+    assert_eq!(found.digest, Digest::of(b"first"));
+    assert_eq!(index.image_for(Platform::LinuxArm64), None);
+}
+
+#[test]
 fn what_is_not_clearly_one_kind_is_refused() {
     let docker = "application/vnd.docker.distribution.manifest.v2+json";
     let list = "application/vnd.docker.distribution.manifest.list.v2+json";

@@ -14,11 +14,6 @@ use crate::version::Version;
 /// What is replaced for each architecture.
 pub(super) const FILES: [&str; 2] = ["package.json", "package-lock.json"];
 
-/// Docker's name of the architecture, which is that of the folder.
-pub(super) fn arch(platform: Platform) -> &'static str {
-    platform.as_str().trim_start_matches("linux/")
-}
-
 /// The version that both locks pin.
 ///
 /// Fails when a lock pins none, and when they pin two different ones.

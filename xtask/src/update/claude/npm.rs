@@ -42,7 +42,7 @@ pub(super) fn lock(
         .context("the workspace's path is not UTF-8")?;
     let cpu = format!("--cpu={}", cpu(platform));
     let package = format!("{}@{version}", package(platform));
-    // The user's configuration may have each of these otherwise.
+    // The user's configuration may set each of these to something else.
     let words = "--package-lock-only --save-prod --save-exact --force --ignore-scripts --omit-lockfile-registry-resolved \
                  --lockfile-version=3 --no-audit --no-fund --os=linux --libc=musl";
     let args = ["install", "--prefix", folder].into_iter();

@@ -1,12 +1,10 @@
 //! From which version of Claude Code to which, and what that changes.
 
-use super::locks::arch;
 use super::versions::{Packages, PassedOver, Ripe, choose, doubt, fault, latest, published};
-use crate::day::Day;
+use crate::day::{Day, age};
 use crate::platform::Platform;
 use crate::refusal::Refusal;
 use crate::report::bytes;
-use crate::update::age::age;
 use crate::version::Version;
 
 /// Where Claude Code stands, and where it would be moved to.
@@ -83,7 +81,7 @@ fn changes(from: &Version, to: &Version, packages: &Packages) -> String {
         return "nothing: it is current".to_owned();
     }
     let sizes = Platform::ALL
-        .map(arch)
+        .map(Platform::architecture)
         .into_iter()
         .zip(packages)
         .filter_map(|(arch, package)| {

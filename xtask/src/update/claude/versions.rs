@@ -6,10 +6,9 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::locks::arch;
 use super::package::{Build, Package};
+use crate::day::{age, days};
 use crate::platform::Platform;
-use crate::update::age::{age, days};
 use crate::version::{Version, is_stable};
 
 /// What a registry has of Claude Code, in the order of [`Platform::ALL`].
@@ -54,7 +53,7 @@ pub(super) fn fault(version: &Version, packages: &Packages) -> Option<String> {
         return Some("the registry does not have it".to_owned());
     }
     Platform::ALL
-        .map(arch)
+        .map(Platform::architecture)
         .iter()
         .zip(builds)
         .find_map(|(arch, build)| match build {

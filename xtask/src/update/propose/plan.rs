@@ -1,9 +1,9 @@
-//! What becomes of the branch and the pull request: pure. What a person has pushed is kept, what a person has
-//! closed stays closed, and what is there already is left as it is.
+//! What becomes of the branch and the pull request: a pure decision. What a person has pushed is kept, what a person
+//! has closed stays closed, and what is there already is left as it is.
 
 use super::pins::{self, Texts};
 use crate::day::Day;
-use crate::git::Made;
+use crate::git::BranchCommit;
 use crate::oci::Digest;
 use crate::printable::{self, Printable};
 use crate::refusal::Refusal;
@@ -11,14 +11,14 @@ use crate::refusal::Refusal;
 /// The file with the settings.
 const SETTINGS: &str = "Cargo.toml";
 
-/// The mode of a file that is nothing but one.
+/// git's mode of a file that is neither a link nor executable.
 const PLAIN: &str = "100644 ";
 
 /// What there is on this machine, at the remote and on GitHub.
 #[derive(Debug)]
 pub(super) struct State {
     /// The commits of HEAD that the base lacks.
-    pub(super) offered: Vec<Made>,
+    pub(super) offered: Vec<BranchCommit>,
     /// The files with pins before the one commit, and after it.
     pub(super) texts: [Texts; 2],
     /// The path of the Dockerfile, relative to the workspace.
@@ -36,8 +36,8 @@ pub(super) struct State {
 pub(super) struct Branch {
     pub(super) tip: String,
     /// What the base lacks, the newest first.
-    pub(super) commits: Vec<Made>,
-    /// Whether it is known if the commit builds and verifies.
+    pub(super) commits: Vec<BranchCommit>,
+    /// Whether its status says that the commit builds and verifies, or that it does not.
     pub(super) is_judged: bool,
 }
 
@@ -132,8 +132,8 @@ pub(super) fn plan(state: &State) -> Result<Plan, Refusal> {
         }
         Some(_) => {
             // lifting-bits/sleigh#159, renovatebot/renovate#3724: fixes of people were lost.
-            let why = "its branch has commits of somebody else: it stays as it is; hint: merge it, or delete the \
-                       branch, and newer moves are offered again";
+            let why = "its branch has commits of somebody else, and stays as it is; hint: merge it or delete the \
+                       branch: then newer moves are offered again";
             return Ok(nothing(why, open));
         }
     };
@@ -160,7 +160,7 @@ fn nothing(why: &str, pull: Option<&Pull>) -> Plan {
 }
 
 /// The one commit that is offered.
-fn offered(state: &State) -> Result<&Made, Refusal> {
+fn offered(state: &State) -> Result<&BranchCommit, Refusal> {
     let base = &state.base;
     let [offered] = state.offered.as_slice() else {
         return Err(Refusal::new(
@@ -220,13 +220,13 @@ fn essence(message: &str) -> String {
 
 /// Whether the branch has what is offered: a push that changes nothing takes reviews away, and runs every check
 /// anew (dependabot/dependabot-core#2882).
-fn is_same(branch: &Branch, offered: &Made) -> bool {
+fn is_same(branch: &Branch, offered: &BranchCommit) -> bool {
     let [made] = branch.commits.as_slice() else {
         return false;
     };
     let has_same_day = made.message.trim() == offered.message.trim();
     // The setting of the day is in there.
-    let files = |made: &Made| {
+    let files = |made: &BranchCommit| {
         let mut files = made.files.clone();
         files.retain(|path, _| has_same_day || path != SETTINGS);
         files
@@ -237,7 +237,7 @@ fn is_same(branch: &Branch, offered: &Made) -> bool {
 }
 
 /// Whether the branch may be replaced: it has nothing but one commit of the same hands, or what is merged.
-fn may_go(branch: &Branch, offered: &Made, pulls: &[Pull]) -> bool {
+fn may_go(branch: &Branch, offered: &BranchCommit, pulls: &[Pull]) -> bool {
     let is_merged = pulls
         .iter()
         .any(|pull| pull.is_merged && pull.head == branch.tip);
@@ -250,7 +250,7 @@ fn may_go(branch: &Branch, offered: &Made, pulls: &[Pull]) -> bool {
 }
 
 /// An amended commit keeps its author, but not who has committed it.
-fn is_own(made: &Made, offered: &Made) -> bool {
+fn is_own(made: &BranchCommit, offered: &BranchCommit) -> bool {
     made.by == offered.by && made.parent.is_some()
 }
 

@@ -13,7 +13,7 @@ use crate::github::gh::Gh;
 use crate::github::markdown;
 use crate::printable;
 
-/// The name under which it stands at a commit whether it builds and verifies.
+/// The name of the commit's status that says whether it builds and verifies.
 ///
 /// A status, as the checks of a run that was not started by the pull request do not count there
 /// (`ThemeParks/ThemeParks_JavaScript#37`, pfBlockerNG/pfBlockerNG#911).

@@ -75,7 +75,7 @@ fn a_scan_that_is_no_pass_fails_the_run() {
     let tools = stand_in(&format!("#!/bin/sh\n{words}\n"));
     let ran = scan(folder.path(), &tools, "LOW", &[]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
-    let why = "is no pass: linux/amd64 unproven (trivy: it failed (exit status: 1): init error: DB error)";
+    let why = "did not pass: linux/amd64 unproven (trivy: it failed (exit status: 1): init error: DB error)";
     assert!(
         ran.stderr.replace("arm64", "amd64").contains(why),
         "{ran:#?}"

@@ -128,7 +128,11 @@ fn an_action_whose_tag_was_moved_stays_and_one_that_is_silent_moves_nothing() {
     fs::remove_dir_all(folder).unwrap();
     let ran = update(&sandbox, &["--check"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
-    assert!(ran.stderr.contains("this may be behind"), "{ran:#?}");
+    assert!(
+        ran.stderr
+            .contains("it is not known whether this is behind"),
+        "{ran:#?}"
+    );
     let ran = update(&sandbox, &[]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(

@@ -157,7 +157,7 @@ fn crates_go_to_the_newest_that_the_manifests_and_the_compiler_allow() {
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     let row = &report["rows"][0];
-    assert_eq!(row["newest"], "3 change");
+    assert_eq!(row["newest"], "3 changes");
     assert_eq!(
         row["notes"][0],
         "one 1.0.0 → 1.0.1; three 0.1.0 is added; two 1.0.0 is removed"
@@ -181,7 +181,7 @@ fn crates_go_to_the_newest_that_the_manifests_and_the_compiler_allow() {
     );
     let again = update(&sandbox, &["--check"]).succeeded();
     assert!(
-        again.stdout.contains("nothing: they are current"),
+        again.stdout.contains("nothing: it is current"),
         "{again:#?}"
     );
 }

@@ -140,7 +140,7 @@ fn what_nobody_should_move_to_is_passed_over_and_refused_by_name() {
         &view(&integrity("1.0.1"), "it \u{1b}[2J deletes\n::files::"),
     );
     let ran = update(&sandbox, &[]).succeeded();
-    assert_eq!(ran.stdout, "Claude Code 1.0.0 is current\n");
+    assert_eq!(ran.stdout, "Claude Code: current (1.0.0)\n");
     assert!(
         ran.stderr.contains(&format!(
             "note: Claude Code: 1.0.1 is passed over: {shown}\n"
@@ -202,8 +202,9 @@ fn a_registry_that_cannot_be_asked_is_a_row_and_without_npm_nothing_is_current()
         "{ran:#?}"
     );
     assert!(
-        ran.stderr
-            .contains("this may be behind:\nClaude Code: npm could not be asked: "),
+        ran.stderr.contains(
+            "it is not known whether this is behind:\nClaude Code: npm could not be asked: "
+        ),
         "{ran:#?}"
     );
 

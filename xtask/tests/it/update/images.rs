@@ -112,7 +112,7 @@ fn every_line_of_a_base_is_pinned_and_no_other_byte_is_changed() {
     assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
 
     let ran = update(&sandbox, &["bases"]).succeeded();
-    assert_eq!(ran.stdout.matches(" is current\n").count(), 2, "{ran:#?}");
+    assert_eq!(ran.stdout.matches(": current (").count(), 2, "{ran:#?}");
     publish(&mut registry.content(), "20-alpine", "two", &BOTH);
     let ran = update(&sandbox, &["bases", "--check", "--json"]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
@@ -133,7 +133,7 @@ fn node_moves_on_every_line_by_name_alone() {
 
     let ran = update(&sandbox, &["node", "--check"]).succeeded();
     assert!(
-        ran.stdout.contains("Node.js  20      24      unknown"),
+        ran.stdout.contains("Node.js  20      24      not known"),
         "{ran:#?}"
     );
     assert!(
@@ -166,7 +166,7 @@ fn node_moves_on_every_line_by_name_alone() {
     let message = sandbox.git(&["log", "-1", "--format=%s"]);
     assert_eq!(message, "Move Node.js from 20 to 22\n");
     let ran = update(&sandbox, &["node", "--node", "22"]).succeeded();
-    assert_eq!(ran.stdout, "Node.js 22 is current\n");
+    assert_eq!(ran.stdout, "Node.js: current (22)\n");
 }
 
 /// The test bed's registry stands for Docker Hub: what it has says nothing of the images themselves.

@@ -87,7 +87,7 @@ fn one_command_moves_both_locks_and_a_second_says_that_all_is_current() {
     assert_eq!(counts, ["3\t3", "1\t1", "3\t3", "1\t1"], "{stat}");
 
     let ran = run(&sandbox, &registry, &[]).succeeded();
-    assert_eq!(ran.stdout, "Claude Code 2.0.10 is current\n");
+    assert_eq!(ran.stdout, "Claude Code: current (2.0.10)\n");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use super::*;
 const BOT: &str = "bot@example.org";
 const MESSAGE: &str = "Move a from 1 to 2\n";
 
-fn made(id: &str, by: [&str; 2], message: &str, files: &[(&str, &str)]) -> Made {
-    Made {
+fn made(id: &str, by: [&str; 2], message: &str, files: &[(&str, &str)]) -> BranchCommit {
+    BranchCommit {
         id: id.to_owned(),
         parent: Some("base".to_owned()),
         by: by.map(str::to_owned),
@@ -18,7 +18,7 @@ fn made(id: &str, by: [&str; 2], message: &str, files: &[(&str, &str)]) -> Made 
     }
 }
 
-fn ours(id: &str, message: &str) -> Made {
+fn ours(id: &str, message: &str) -> BranchCommit {
     made(
         id,
         [BOT, BOT],
@@ -39,7 +39,7 @@ fn request(number: u64, is_open: bool, moves: &str) -> Pull {
     }
 }
 
-fn state(branch: Option<Vec<Made>>, pulls: Vec<Pull>) -> State {
+fn state(branch: Option<Vec<BranchCommit>>, pulls: Vec<Pull>) -> State {
     State {
         offered: vec![ours("new", MESSAGE)],
         texts: [Texts::new(), Texts::new()],
@@ -239,7 +239,7 @@ fn what_was_closed_is_not_offered_again() {
 
 #[test]
 fn only_one_commit_of_a_move_is_offered() {
-    let with = |offered: Vec<Made>| State {
+    let with = |offered: Vec<BranchCommit>| State {
         offered,
         ..state(None, Vec::new())
     };

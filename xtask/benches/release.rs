@@ -1,9 +1,12 @@
 //! `cargo bench --package xtask --features e2e --bench release`: `cargo xtask release`, `release --status` and
 //! `audit` by the number of published versions, on the test bed, in turn with scripts of crane, all through one proxy.
 //!
-//! A release is compared with `digest`, two `tag`s, and two `digest`s to read back; it has a stand-in for
-//! cosign, as the script signs nothing, and needs `cargo build --release --package verify`. What reads is compared with `ls` and a `manifest` for each version; it
-//! has a real cosign and a key, and the script checks nothing. Tables and plots go to docs/performance.md.
+//! A release is compared with `digest`, two `tag`s, and two `digest`s to read back; it has a stand-in for cosign, as
+//! the script signs nothing. What reads is compared with `ls` and a `manifest` for each version; it has a real
+//! cosign and a key, and the script checks nothing. Tables and plots go to docs/performance.md.
+//!
+//! Needs `cargo build --release --package verify`. `-- 10 100` measures at so many versions alone; 500 take most
+//! of an hour.
 
 mod measure;
 #[path = "../tests"]
@@ -38,14 +41,20 @@ use crate::push::Workspace;
 use crate::release::Releases;
 
 const ROUNDS: usize = 5;
-const VERSIONS: [u32; 3] = [2, 5, 10];
+const VERSIONS: [u32; 3] = [10, 100, 500];
 
 fn main() -> io::Result<()> {
-    releases()?;
-    readings()
+    // Cargo says `--bench` to every benchmark.
+    let numbers = std::env::args().filter_map(|arg| arg.parse().ok());
+    let mut versions: Vec<u32> = numbers.collect();
+    if versions.is_empty() {
+        versions.extend(VERSIONS);
+    }
+    releases(&versions)?;
+    readings(&versions)
 }
 
-fn releases() -> io::Result<()> {
+fn releases(versions: &[u32]) -> io::Result<()> {
     let what = (Unit::Seconds, Rows::Numbers("published versions"));
     let sides = ["script of crane", "xtask release"];
     let mut report = Report::new(
@@ -57,14 +66,13 @@ fn releases() -> io::Result<()> {
     let scene = Releases::new();
     let repository = scene.workspace.repository();
     let mut published = 0;
-    for count in VERSIONS {
+    for &count in versions {
         while published < count {
             published += 1;
             scene.prepare(&format!("1.0.{published}"));
             scene.run(&["--repository", &repository]).succeeded();
         }
         let (mut ours, mut theirs) = (0, 0);
-        // Prereleases: they count as versions, and the rounds before them do not.
         let mut own = || {
             ours += 1;
             scene.prepare(&format!("1.{count}.{}", 2 * ours));
@@ -96,7 +104,7 @@ fn promotion(repository: &str, tag: &str, version: &str) -> String {
     )
 }
 
-fn readings() -> io::Result<()> {
+fn readings(versions: &[u32]) -> io::Result<()> {
     let what = (Unit::Seconds, Rows::Numbers("published versions"));
     let sides = [
         "script of crane",
@@ -113,7 +121,7 @@ fn readings() -> io::Result<()> {
     };
     let repository = scene.workspace.repository();
     let mut published = 0;
-    for count in VERSIONS {
+    for &count in versions {
         let mut newest = None;
         while published < count {
             published += 1;

@@ -184,6 +184,7 @@ fn a_tampered_lock_fails_the_build() {
 /// As on a disk that is full for a moment. For another platform: on the build's own, a part of the program
 /// would fail at its first start anyway.
 #[test]
+#[ignore = "fills a disk in a build of the image: `cargo xtask test --all`"]
 fn a_claude_code_that_cannot_be_written_whole_fails_the_build() {
     let platform = other_platform();
     let args = ["image", "--dry-run", "--json", "--platform", platform];

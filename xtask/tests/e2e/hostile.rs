@@ -155,6 +155,7 @@ fn by_default_claude_code_does_what_a_repository_wants() {
 }
 
 #[test]
+#[ignore = "verify's `claude-strict-hostile` is this in short: `cargo xtask test --all`"]
 fn the_strict_settings_stop_what_a_repository_wants() {
     let folder = tempfile::tempdir().unwrap();
     let mount = |name: &str, text: &str| {

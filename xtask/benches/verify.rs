@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use crate::measure::{Report, Rows, Unit, in_turn};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 const PEER: &str = "container-structure-test";
 
 /// What both can say: commands and their output, files and their modes, the configuration.
@@ -39,7 +39,7 @@ fileContentTests:
   - { name: git, path: /etc/gitconfig, expectedContents: ["directory"] }
   - { name: settings, path: /etc/claude-code/managed-settings.json, expectedContents: ["env"] }
 metadataTest:
-  user: agentgate
+  user: "1000:1000"
   workdir: /workspace
   entrypoint: ["/usr/local/bin/agent-entrypoint"]
   cmd: []

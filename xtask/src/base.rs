@@ -145,7 +145,7 @@ impl Base {
         name.map_or(&*self.reference, |(name, _)| name)
     }
 
-    /// The digest that the Dockerfile pins, of an index or of a manifest; none where it names a tag alone.
+    /// The digest that the Dockerfile pins, if it pins one: of an index or of a manifest.
     pub fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()
     }

@@ -37,7 +37,7 @@ pub(crate) enum IndexFacts {
 pub(crate) struct Expected {
     /// The version of Node.js that the Dockerfile's base says, such as `20`; or why it says none.
     pub(crate) node: Result<String, String>,
-    /// The digest of the base that the Dockerfile pins; none where it names a tag alone.
+    /// The digest of the base, if the Dockerfile pins one.
     pub(crate) base_digest: Option<Digest>,
     /// The version of Claude Code that the lock pins for this platform.
     pub(crate) claude: Result<String, String>,

@@ -20,13 +20,11 @@ mod stand;
 mod tls;
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::thread;
 
 use self::row::Crane;
 use self::run::Runner;
 use self::scene::Scene;
-use crate::world::root;
+use crate::world::{root, some_at_a_time};
 
 /// Rows at a time; most of them wait for a process or a pause.
 const AT_A_TIME: usize = 6;
@@ -50,27 +48,10 @@ fn come_out(most: usize) {
     let rows = rows::all().into_iter();
     let rows = rows.filter(|row| format!("{row:?}").contains(&only));
     let rows: Vec<_> = rows.collect();
-    let next = Mutex::new(rows.iter());
-    let wrong = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
-            scope.spawn(|| {
-                loop {
-                    let Some(row) = next.lock().unwrap().next() else {
-                        return;
-                    };
-                    let found = runner.row(row, most);
-                    if !found.is_empty() {
-                        wrong
-                            .lock()
-                            .unwrap()
-                            .push(format!("{}\n{}", row.name, found.join("\n")));
-                    }
-                }
-            });
-        }
+    let wrong = some_at_a_time(AT_A_TIME, &rows, |row| {
+        let found = runner.row(row, most);
+        (!found.is_empty()).then(|| format!("{}\n{}", row.name, found.join("\n")))
     });
-    let wrong = wrong.into_inner().unwrap();
     assert!(
         wrong.is_empty(),
         "{} of {} rows are wrong:\n\n{}",

@@ -5,8 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::thread;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -241,6 +242,28 @@ impl Drop for Container {
     fn drop(&mut self) {
         self.docker(&["rm", "--force", "--volumes"]);
     }
+}
+
+/// Does `work` for each item, for so many at a time; what all of them return.
+pub(crate) fn some_at_a_time<'a, T: Sync, R: IntoIterator<Item: Send>>(
+    at_a_time: usize,
+    items: &'a [T],
+    work: impl Fn(&'a T) -> R + Sync,
+) -> Vec<R::Item> {
+    let next = Mutex::new(items.iter());
+    let found = Mutex::new(Vec::new());
+    let take = || next.lock().unwrap().next();
+    thread::scope(|scope| {
+        for _ in 0..at_a_time {
+            scope.spawn(|| {
+                while let Some(item) = take() {
+                    let more = work(item);
+                    found.lock().unwrap().extend(more);
+                }
+            });
+        }
+    });
+    found.into_inner().unwrap()
 }
 
 /// PATH without the folders that have `program`.

@@ -42,6 +42,12 @@ pub(crate) fn sandbox(pinned: &str) -> Sandbox {
     sandbox
 }
 
+/// The message of the commit that an update made, which the tree is equal to.
+fn committed(sandbox: &Sandbox) -> String {
+    assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
+    sandbox.git(&["log", "-1", "--format=%B"])
+}
+
 /// A line of a manifest or a lock, for another version.
 fn repinned(line: &str, version: &str) -> String {
     let start = |until: &str| &line[..line.find(until).unwrap() + until.len()];

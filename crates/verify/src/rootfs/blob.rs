@@ -30,7 +30,7 @@ pub(crate) enum Blob {
 }
 
 impl Blob {
-    /// Fails when it is none.
+    /// Fails when it is not a layer.
     pub(crate) fn layer(&self) -> anyhow::Result<Arc<Layer>> {
         match self {
             Blob::Layer(layer) => Ok(Arc::clone(layer)),

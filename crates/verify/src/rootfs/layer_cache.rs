@@ -60,7 +60,7 @@ impl LayerCache {
         self.folder.join(format!("{}.json", digest.hex()))
     }
 
-    /// What was found in the layer; none where nothing is known of it.
+    /// What is kept of the layer; none where nothing is kept.
     pub(crate) fn get(&self, digest: &Digest) -> Option<Layer> {
         let path = self.path(digest);
         // A pipe would keep who opens it waiting.

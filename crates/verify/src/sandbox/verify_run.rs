@@ -40,7 +40,7 @@ impl VerifyRun {
         format!("{LABEL}={}", self.id)
     }
 
-    /// The engine's API, which whoever needs it first connects to.
+    /// The engine's API. The first check that needs it makes the connection.
     pub(super) fn api(&self, exec: &Exec) -> anyhow::Result<&Api> {
         if let Some(api) = self.api.get() {
             return Ok(api);

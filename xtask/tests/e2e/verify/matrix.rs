@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::Mutex;
-use std::thread;
 
 use super::breakages::{AROUND, Breakage, CLAUDE, IN_GATE, TOKEN, breakages, images, is_in_gate};
 use super::{Image, Verified};
-use crate::world::{image, root};
+use crate::world::{image, root, some_at_a_time};
 
 /// Images at a time.
 const AT_A_TIME: usize = 3;
@@ -57,23 +55,9 @@ fn is_chosen(breakage: &Breakage) -> bool {
 
 /// Builds the chosen images and expects each breakage to be flagged by its owner.
 fn assert_flagged(is_chosen: impl Fn(&Breakage) -> bool) {
-    let images = Mutex::new(images(is_chosen).into_iter());
-    let missed = Mutex::new(Vec::new());
     // Most of an image's time is waiting for what hangs, or stops slowly.
-    thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
-            scope.spawn(|| {
-                while let Some(image) = next(&images) {
-                    missed.lock().unwrap().extend(unflagged(&image));
-                }
-            });
-        }
-    });
-    assert_eq!(missed.into_inner().unwrap(), [""; 0]);
-}
-
-fn next<T>(all: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
-    all.lock().unwrap().next()
+    let missed = some_at_a_time(AT_A_TIME, &images(is_chosen), |image| unflagged(image));
+    assert_eq!(missed, [""; 0]);
 }
 
 /// The breakages of an image that their owners do not flag.

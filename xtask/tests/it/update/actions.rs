@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::program;
+use super::{committed, program};
 use crate::common::{Ran, set_author};
 use crate::sandbox::{Sandbox, git_in};
 
@@ -90,8 +90,7 @@ fn every_place_of_an_action_goes_to_the_commit_of_its_newest_tag() {
         sandbox.read("work/docs/example.md"),
         format!("```yaml\n{expected}```\n")
     );
-    assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
-    let message = sandbox.git(&["log", "-1", "--format=%B"]);
+    let message = committed(&sandbox);
     assert!(
         message.contains(&format!(
             "action one/plain: v1.0.0 → v1.1.0, commit {}.\n",

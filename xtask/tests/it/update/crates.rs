@@ -9,7 +9,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use super::program;
+use super::{committed, program};
 use crate::common::{Ran, set_author};
 use crate::sandbox::{Sandbox, git_in};
 
@@ -171,8 +171,7 @@ fn crates_go_to_the_newest_that_the_manifests_and_the_compiler_allow() {
         lock.contains("\"1.0.1\"") && !lock.contains(&index.address),
         "{lock}"
     );
-    assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
-    let message = sandbox.git(&["log", "-1", "--format=%B"]);
+    let message = committed(&sandbox);
     assert!(
         message.contains(
             "\ncrate one: 1.0.0 → 1.0.1.\ncrate three: none → 0.1.0.\nA rebuild changes the entrypoint's layer at most.\n"

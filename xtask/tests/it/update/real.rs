@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::npm_registry::{Fault, NpmRegistry};
-use super::{is_untouched, pins, program, sandbox};
+use super::{committed, is_untouched, pins, program, sandbox};
 use crate::common::{Ran, set_author};
 use crate::sandbox::Sandbox;
 
@@ -71,8 +71,7 @@ fn one_command_moves_both_locks_and_a_second_says_that_all_is_current() {
         "{ran:#?}"
     );
     assert_eq!(pins(&sandbox), ["2.0.10"; 2]);
-    assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
-    let message = sandbox.git(&["log", "-1", "--format=%B"]);
+    let message = committed(&sandbox);
     assert!(
         message.starts_with("Move Claude Code from 2.0.9 to 2.0.10\n\n"),
         "{message}"

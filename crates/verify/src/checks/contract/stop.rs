@@ -3,8 +3,8 @@
 use crate::check::Verdict;
 use crate::sandbox::{Sandbox, Stopped};
 
-/// The exit code of a container whose PID 1 was killed. The engine kills it by its own clock, so that whoever ends
-/// otherwise has ended in time, however long our own order took on a busy machine.
+/// The exit code of a container whose PID 1 the engine has killed. The engine waits by its own clock: with any other
+/// code PID 1 has ended in time, even if a busy machine was slow to send our request.
 const KILLED: i32 = 137;
 
 /// Leaves a process running that writes to the workspace when it gets SIGTERM.

@@ -19,6 +19,17 @@ impl Releases {
         manifest
     }
 
+    /// A release of the withdrawn version leaves `latest` where it is, and says why.
+    #[track_caller]
+    fn leaves_latest(&self, at: &String) {
+        let ran = self.run(&[]).succeeded();
+        assert!(
+            ran.stdout.contains("it leaks; `--latest require`"),
+            "{ran:#?}"
+        );
+        assert_eq!(self.digest("latest").as_ref(), Some(at));
+    }
+
     /// Uploads a manifest once more, with a digest of its own; its entry in a list.
     fn copy(&self, of: &Value, number: usize) -> Value {
         let mut copy = of.clone();
@@ -65,12 +76,7 @@ fn a_withdrawn_version_whose_tags_are_gone_stays_withdrawn() {
         if is_put_back {
             releases.workspace.put("state-v2.0.0", &old);
         }
-        let ran = releases.run(&[]).succeeded();
-        assert!(
-            ran.stdout.contains("it leaks; `--latest require`"),
-            "{ran:#?}"
-        );
-        assert_eq!(releases.digest("latest").as_ref(), Some(&first));
+        releases.leaves_latest(&first);
         let (state, _) = releases.state("2.0.0").unwrap();
         assert_eq!(state, "withdrawn", "{is_put_back}");
     }
@@ -110,12 +116,7 @@ fn a_record_among_many_others_is_found_or_missed_and_never_forgotten() {
     for (before, after) in [(70, 0), (0, 60)] {
         put(before, after);
         releases.workspace.put("state-v2.0.0", &old);
-        let ran = releases.run(&[]).succeeded();
-        assert!(
-            ran.stdout.contains("it leaks; `--latest require`"),
-            "{ran:#?}"
-        );
-        assert_eq!(releases.digest("latest").as_ref(), Some(&first));
+        releases.leaves_latest(&first);
     }
 }
 

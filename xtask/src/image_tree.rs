@@ -111,7 +111,7 @@ pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
 pub(crate) const CREATED: &str = "org.opencontainers.image.created";
 
 /// The label with the digest of the index or manifest that an image is built on.
-const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+pub(crate) const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
 /// The label with the version that an image is built as.
 const VERSION: &str = "org.opencontainers.image.version";

@@ -6,13 +6,12 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::day::{DAY, age, days};
-use crate::image_tree::CREATED;
+use crate::image_tree::{BASE_DIGEST, CREATED};
 use crate::oci::Digest;
 use crate::printable;
 use crate::version::Version;
 
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
-const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 /// The longest label that is read, in bytes.
 const LONGEST: usize = 300;
 

@@ -157,17 +157,13 @@ impl Export {
             Some(stages) => vec!["--no-cache-filter".to_owned(), stages.join(",")],
             None => vec!["--no-cache".to_owned()],
         };
-        let builds = self.builds.iter().map(|build| {
-            let mut build = build.clone();
+        let mut anew = self.clone();
+        for build in &mut anew.builds {
             // The context comes last.
             let end = build.command.len().saturating_sub(1);
             build.command.splice(end..end, more.clone());
-            build
-        });
-        Export {
-            builds: builds.collect(),
-            ..self.clone()
         }
+        anew
     }
 
     /// Builds; several nodes build at the same time. The caller holds [`Export::lock`].

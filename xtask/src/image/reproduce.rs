@@ -14,7 +14,7 @@ use super::request::Request;
 use crate::ctx::Ctx;
 use crate::image_tree::Image;
 use crate::oci::Digest;
-use crate::packages::{self, Package};
+use crate::packages;
 use crate::platform::Platform;
 use crate::{docker, report};
 
@@ -141,15 +141,15 @@ fn compare(
     let ((a, one), (b, other)) = (find(first)?, find(second)?);
     let layouts = [&first[a].layout, &second[b].layout];
     let difference = first_difference([&one, &other], layouts)?;
-    let installed = |image: &Image, build: &[Exported]| -> anyhow::Result<Option<Vec<Package>>> {
-        let contents = export::contents(build, Contents::new())?;
-        Ok(contents::installed(image, &contents))
-    };
     let mut moved = None;
-    if difference.is_some()
-        && let (Some(one), Some(other)) = (installed(&one, first)?, installed(&other, second)?)
-    {
-        moved = packages::changes(&one, &other);
+    if difference.is_some() {
+        // A layer that both builds have is read once.
+        let contents = export::contents(first, Contents::new())?;
+        let contents = export::contents(second, contents)?;
+        let [one, other] = [&one, &other].map(|image| contents::installed(image, &contents));
+        if let (Some(one), Some(other)) = (one, other) {
+            moved = packages::changes(&one, &other);
+        }
     }
     Ok(Compared {
         platform,

@@ -95,9 +95,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_builder_of_its_own_makes_up_for_an_older_engine() {
-        let docker = |version: &str, builder: Option<Builder>| Docker {
+    fn docker(version: &str, builder: Option<Builder>) -> Docker {
+        Docker {
             engine: Some(Engine {
                 version: version.to_owned(),
                 platform: None,
@@ -106,7 +105,11 @@ mod tests {
             }),
             builder,
             ..Docker::default()
-        };
+        }
+    }
+
+    #[test]
+    fn a_builder_of_its_own_makes_up_for_an_older_engine() {
         let contained = || Some(Builder::in_container("b"));
         let own = || {
             contained().map(|builder| Builder {
@@ -139,16 +142,7 @@ mod tests {
             ("5.4.0", false),
             ("dev", false),
         ] {
-            let docker = Docker {
-                engine: Some(Engine {
-                    version: version.to_owned(),
-                    platform: None,
-                    store: Store::Classic,
-                    root: None,
-                }),
-                ..Docker::default()
-            };
-            let lack = reads_no_zstd(&docker);
+            let lack = reads_no_zstd(&docker(version, None));
             assert_eq!(lack.is_some(), is_lacking, "{version}");
         }
         assert!(reads_no_zstd(&Docker::default()).is_none());

@@ -1,6 +1,7 @@
 //! Reads a repository: tags, manifests and blobs. Asks for permission to pull, and for no more.
 
 mod blob;
+mod documents;
 mod referrers;
 mod tags;
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use crate::base::Base;
 use crate::ctx::Ctx;
 use crate::day::Day;
 use crate::exec;
-use crate::oci::{Config, Digest, Document, Manifest};
+use crate::oci::{Config, Digest};
 use crate::platform::Platform;
 use crate::registry::{Puller, stand_in};
 use crate::report::bytes;
@@ -107,10 +107,10 @@ pub(super) fn tags(ctx: &Ctx, image: &Base) -> anyhow::Result<Vec<String>> {
 
 /// Reads the index and, for each platform, manifest and configuration.
 fn read(puller: &Puller, digest: &Digest, platforms: &[Platform]) -> anyhow::Result<About> {
-    let root = document(puller, digest)?;
+    let root = puller.parsed(digest.as_str())?;
     let mut about = About::default();
     for platform in platforms {
-        let Some(manifest) = manifest(puller, &root, *platform)? else {
+        let Some(manifest) = puller.manifest_for(&root, *platform)? else {
             continue;
         };
         let named = &manifest.config.digest;
@@ -125,31 +125,6 @@ fn read(puller: &Puller, digest: &Digest, platforms: &[Platform]) -> anyhow::Res
         }
     }
     Ok(about)
-}
-
-/// The manifest for a platform; none where the index has none.
-fn manifest(
-    puller: &Puller,
-    root: &Document,
-    platform: Platform,
-) -> anyhow::Result<Option<Manifest>> {
-    let index = match root {
-        Document::Manifest(manifest) => return Ok(Some(manifest.clone())),
-        Document::Index(index) => index,
-    };
-    let Some(entry) = index.image_for(platform) else {
-        return Ok(None);
-    };
-    match document(puller, &entry.digest)? {
-        Document::Manifest(manifest) => Ok(Some(manifest)),
-        Document::Index(_) => bail!("`{}` is an index within an index", entry.digest),
-    }
-}
-
-fn document(puller: &Puller, digest: &Digest) -> anyhow::Result<Document> {
-    let found = puller.manifest(digest.as_str())?;
-    let (_, bytes) = found.with_context(|| format!("its registry lacks `{digest}`"))?;
-    Document::parse(&bytes).with_context(|| format!("`{digest}` cannot be read"))
 }
 
 /// When the image was made; none where its configuration does not say it.

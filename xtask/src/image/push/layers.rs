@@ -6,14 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use crate::base::Base;
 use crate::build_step;
 use crate::exec::Exec;
 use crate::image::compression::Compression;
 use crate::image_tree::{Image, ImageTree};
-use crate::oci::{Descriptor, Digest, Document};
+use crate::oci::{Descriptor, Digest};
 use crate::platform::Platform;
 use crate::reference::Repository;
 use crate::registry::Puller;
@@ -38,27 +38,12 @@ impl BaseLayers {
         let puller = Puller::new(exec, &repository);
         let version = base.digest().map_or(tag, Digest::as_str);
         let of = || format!("the layers of `{}` are not known", base.reference);
-        let read = |version: &str| -> anyhow::Result<Document> {
-            let found = puller.manifest(version)?;
-            let (_, bytes) = found.context("its registry says that it is absent")?;
-            Ok(Document::parse(&bytes)?)
-        };
-        let root = read(version).with_context(of)?;
+        let root = puller.parsed(version).with_context(of)?;
         let mut found = BTreeMap::new();
         for &platform in platforms {
-            let layers = match &root {
-                Document::Manifest(manifest) => manifest.layers.clone(),
-                Document::Index(index) => {
-                    let entry = index.image_for(platform);
-                    let entry = entry.with_context(|| format!("it is not for {platform}"));
-                    let entry = entry.with_context(of)?;
-                    match read(entry.digest.as_str()).with_context(of)? {
-                        Document::Manifest(manifest) => manifest.layers,
-                        Document::Index(_) => bail!("{}: an index leads to another", of()),
-                    }
-                }
-            };
-            found.insert(platform, layers);
+            let manifest = puller.manifest_for(&root, platform).with_context(of)?;
+            let manifest = manifest.with_context(|| format!("it is not for {platform}"));
+            found.insert(platform, manifest.with_context(of)?.layers);
         }
         Ok(BaseLayers {
             repository,

@@ -59,18 +59,18 @@ impl Publish<'_> {
              Dockerfile's labels",
             objections.join("; ")
         );
+        let mut known = contents::known(self.request.ctx);
         if let Some(published) = published {
-            self.compare(&tree, &exported, published)?;
+            known = export::contents(&exported, known)?;
+            self.compare(&tree, &known, published)?;
         }
         let before = self.before()?;
         let sizes = |contents: &Contents| -> Vec<BuiltPlatform> {
             let sizes = |part: &Exported| part.sizes(&wanted.platforms, contents, before.as_ref());
             exported.iter().flat_map(sizes).collect()
         };
-        let known = contents::known(self.request.ctx);
         if let Some(published) = published {
-            let sizes = sizes(&export::contents(&exported, known)?);
-            return self.finish(published, TagState::Present, sizes);
+            return self.finish(published, TagState::Present, sizes(&known));
         }
         if let Some(excess) = sizes::over_budget(&sizes(&known), &self.request.ctx.settings) {
             let contents = export::contents(&exported, known)?;
@@ -83,7 +83,8 @@ impl Publish<'_> {
         let upload = || self.send(&exported, base.as_ref());
         let (contents, sent) = threads::beside(read, upload);
         let sent = sent?;
-        let sizes = sizes(&contents.with_context(|| self.not_pushed())?);
+        let contents = contents.with_context(|| self.not_pushed())?;
+        let sizes = sizes(&contents);
         let tree = self.attach_packages(tree, &sizes)?;
         let (reference, size) = (&wanted.reference, report::bytes(sent.bytes));
         crate::say::errln!(
@@ -93,7 +94,7 @@ impl Publish<'_> {
         );
         if let Some(theirs) = self.pushed_meanwhile()? {
             crate::say::errln!("note: `{reference}` was pushed meanwhile");
-            self.compare(&tree, &exported, &theirs)?;
+            self.compare(&tree, &contents, &theirs)?;
             return self.finish(&theirs, TagState::Present, sizes);
         }
         self.tag(&tree)?;
@@ -183,13 +184,13 @@ impl Publish<'_> {
     fn compare(
         &self,
         built: &ImageTree,
-        exported: &[Exported],
+        contents: &Contents,
         published: &ImageTree,
     ) -> anyhow::Result<()> {
         let reference = &self.plan.wanted.reference;
         if let Some(difference) = difference(built, published) {
             let difference = difference.with_packages(
-                &self.built_packages(built, exported)?,
+                &built_packages(built, contents),
                 &self.published_packages(published)?,
             );
             return Err(Stop::Refused(format!(
@@ -203,21 +204,6 @@ impl Publish<'_> {
         }
         crate::say::errln!("the same images are published as `{reference}`: nothing was changed");
         Ok(())
-    }
-
-    /// What is installed in what was built, by platform.
-    fn built_packages(
-        &self,
-        built: &ImageTree,
-        exported: &[Exported],
-    ) -> anyhow::Result<Installed> {
-        let contents = export::contents(exported, contents::known(self.request.ctx))?;
-        let images = built.images.iter();
-        let packages = images.filter_map(|image| {
-            let packages = contents::installed(image, &contents)?;
-            Some((image.platform.to_string(), packages))
-        });
-        Ok(packages.collect())
     }
 
     /// What is installed in what is published, by platform, as far as it says so.
@@ -323,4 +309,13 @@ impl Publish<'_> {
             TagContent::Absent | TagContent::Broken(_) => Ok(None),
         }
     }
+}
+
+/// What is installed in what was built, by platform.
+fn built_packages(built: &ImageTree, contents: &Contents) -> Installed {
+    let packages = built.images.iter().filter_map(|image| {
+        let packages = contents::installed(image, contents)?;
+        Some((image.platform.to_string(), packages))
+    });
+    packages.collect()
 }

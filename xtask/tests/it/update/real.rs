@@ -37,8 +37,6 @@ fn update(sandbox: &Sandbox, registry: &NpmRegistry, args: &[&str]) -> Command {
     let cache = tempfile::tempdir_in(sandbox.path("tmp")).unwrap().keep();
     command
         .env("HOME", sandbox.path("tmp"))
-        // npm takes it for its own registry on loopback, too.
-        .env_remove("HTTPS_PROXY")
         .env("npm_config_cache", cache)
         // npm takes it for its registry, too.
         .env_remove("HTTPS_PROXY")

@@ -51,7 +51,7 @@ pub(super) fn plan(ctx: &Ctx, files: &Files) -> anyhow::Result<Planned> {
             Err(why) => {
                 let row = Row::unknown("actions", format!("{} pins", used.pins.len()));
                 let whom = format!("`{url}`");
-                return Ok(Planned::unasked(row, &whom, &anyhow!("{why}")));
+                return Planned::unasked(row, &whom, anyhow!("{why}"));
             }
         };
     }

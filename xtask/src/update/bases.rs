@@ -11,14 +11,13 @@ use anyhow::anyhow;
 use super::dockerfile::{familiar, replaced};
 use super::files::Files;
 use super::image::{self, About, Found};
-use super::planned::{Move, PassedOver, Planned};
+use super::planned::{PassedOver, Planned};
 use super::row::Row;
 use crate::base::{Base, Bases};
 use crate::ctx::Ctx;
 use crate::day::age;
 use crate::oci::Digest;
 use crate::platform::Platform;
-use crate::stop::Stop;
 
 /// What is known of an image.
 enum Answer {
@@ -59,7 +58,7 @@ pub(super) fn plan(ctx: &Ctx, files: &Files) -> anyhow::Result<Planned> {
     let mut new = BTreeMap::new();
     for image in images(&bases) {
         let answer = ask(ctx, &image)?;
-        let (to, part) = plan_one(&image, answer, &ctx.settings.platforms, SystemTime::now());
+        let (to, part) = plan_one(&image, answer, &ctx.settings.platforms, SystemTime::now())?;
         if let Some(to) = to {
             let references = image.references.iter().map(|base| base.reference.clone());
             new.extend(references.map(|old| (old, format!("{}@{to}", image.name))));
@@ -102,8 +101,6 @@ fn ask(ctx: &Ctx, image: &Image) -> anyhow::Result<Answer> {
         return Ok(Answer::Untagged);
     }
     Ok(match image::find(ctx, base) {
-        // An interruption is no row.
-        Err(error) if error.is::<Stop>() => return Err(error),
         Err(error) => Answer::Unasked(error),
         Ok(None) => Answer::Unasked(anyhow!(
             "there is no `{}`; hint: name a tag that there is in the Dockerfile",
@@ -118,27 +115,29 @@ fn ask(ctx: &Ctx, image: &Image) -> anyhow::Result<Answer> {
 }
 
 /// What is planned, and the digest to pin; none when nothing moves.
+///
+/// Fails when asking ended with a [`Stop`](crate::stop::Stop).
 fn plan_one(
     image: &Image,
     answer: Answer,
     platforms: &[Platform],
     now: SystemTime,
-) -> (Option<Digest>, Planned) {
+) -> anyhow::Result<(Option<Digest>, Planned)> {
     let row = Row::unknown(what(image), pins(image));
     let (found, before) = match answer {
-        Answer::Unasked(error) => return (None, Planned::unasked(row, "its registry", &error)),
+        Answer::Unasked(error) => return Ok((None, Planned::unasked(row, "its registry", error)?)),
         Answer::StandIn => {
             let row = row.with_note(
                 "not asked: on the test bed its stand-in takes its place, which is never pinned",
             );
-            return (None, Planned::of(row));
+            return Ok((None, Planned::of(row)));
         }
         Answer::Untagged => {
             let note = format!(
                 "it names a digest and no tag, so what is newer is not known; hint: `{}:TAG@sha256:…`",
                 image.name
             );
-            return (None, Planned::of(row.with_note(note)));
+            return Ok((None, Planned::of(row.with_note(note))));
         }
         Answer::Found(found, before) => (found, before),
     };
@@ -151,28 +150,20 @@ fn plan_one(
     row.age_days = pinned.created.map(|time| age(time, now));
     let is_current = |base: &&Base| base.digest() == Some(&found.digest);
     if image.references.iter().all(is_current) {
-        return (None, Planned::of(row.current()));
+        return Ok((None, Planned::of(row.current())));
     }
     if let Some(why) = found.about.lacks(platforms).filter(|_| image.is_base) {
-        return (None, passed_over(row, &found.digest, &why));
+        return Ok((None, passed_over(row, &found.digest, &why)));
     }
     if !is_pinned {
         let note = "no digest is pinned: each build may take another image";
         row = row.with_note(note);
     }
     row.changes = changes(image, &found.about, &before);
-    row.is_behind = Some(true);
     row.remedy = Some("`cargo xtask update bases`".to_owned());
-    let moving = Move {
-        what: row.what.clone(),
-        from: row.pinned.clone(),
-        to: found.digest.short().to_owned(),
-        about: found.about.day().map(|day| format!("made on {day}")),
-        changes: row.changes.clone(),
-    };
-    let mut planned = Planned::of(row);
-    planned.moves.push(moving);
-    (Some(found.digest), planned)
+    let made = found.about.day().map(|day| format!("made on {day}"));
+    let planned = Planned::behind(row, found.digest.short().to_owned(), made);
+    Ok((Some(found.digest), planned))
 }
 
 /// A newer image that lacks a platform.
@@ -248,7 +239,7 @@ mod tests {
         let bases = Bases::of(text).unwrap();
         let images = images(&bases);
         let now = humantime::parse_rfc3339("2026-11-29T00:00:00Z").unwrap();
-        plan_one(&images[0], answer, &Platform::ALL, now)
+        plan_one(&images[0], answer, &Platform::ALL, now).unwrap()
     }
 
     #[test]

@@ -14,7 +14,7 @@ use anyhow::{Context as _, ensure};
 
 use self::plan::Plan;
 use self::versions::{Packages, Ripe};
-use super::planned::{Move, PassedOver, Planned};
+use super::planned::{PassedOver, Planned};
 use super::row::Row;
 use crate::claude_lock;
 use crate::ctx::Ctx;
@@ -40,11 +40,9 @@ pub(super) fn plan(
     let pinned = locks::pinned(&ctx.root)?;
     let packages = match ask(ctx, &pinned, named) {
         Ok(packages) => packages,
-        // An interruption is no row.
-        Err(error) if error.is::<Stop>() => return Err(error),
         Err(error) => {
             let row = Row::unknown(WHAT, pinned.to_string());
-            return Ok(Planned::unasked(row, "npm", &error));
+            return Planned::unasked(row, "npm", error);
         }
     };
     let ripe = Ripe {
@@ -66,13 +64,6 @@ fn planned(plan: &Plan) -> Planned {
         Some(day) => format!("published on {day}"),
         None => "the registry does not say when it was published".to_owned(),
     };
-    let moving = is_behind.then(|| Move {
-        what: WHAT.to_owned(),
-        from: plan.from.to_string(),
-        to: plan.to.to_string(),
-        about: Some(published),
-        changes: plan.changes.clone(),
-    });
     let passed_over = plan.passed_over.iter().map(|one| PassedOver {
         what: WHAT.to_owned(),
         version: one.version.to_string(),
@@ -81,18 +72,21 @@ fn planned(plan: &Plan) -> Planned {
     let row = Row {
         newest: Some(plan.to.to_string()),
         age_days: plan.from_age_days,
-        is_behind: Some(is_behind),
         changes: plan.changes.clone(),
         notes: plan.remarks(),
         remedy: is_behind.then(|| "`cargo xtask update claude`".to_owned()),
         ..Row::unknown(WHAT, plan.from.to_string())
     };
-    Planned {
-        rows: vec![row],
-        moves: moving.into_iter().collect(),
-        passed_over: passed_over.collect(),
-        ..Planned::default()
-    }
+    let mut planned = if is_behind {
+        Planned::behind(row, plan.to.to_string(), Some(published))
+    } else {
+        Planned::of(Row {
+            is_behind: Some(false),
+            ..row
+        })
+    };
+    planned.passed_over.extend(passed_over);
+    planned
 }
 
 /// What the registry has from the pinned version on; or of that and the version that is named.

@@ -18,7 +18,6 @@ use super::row::Row;
 use crate::ctx::Ctx;
 use crate::exec::{Ended, Exec};
 use crate::printable;
-use crate::stop::Stop;
 
 const WHAT: &str = "crates";
 pub(super) const LOCK: &str = "Cargo.lock";
@@ -59,10 +58,9 @@ pub(super) fn plan(ctx: &Ctx, files: &Files) -> anyhow::Result<Planned> {
     let old = Lock::parse(&text).with_context(|| format!("failed to read `{LOCK}`"))?;
     let made = match update(&ctx.exec, files, &text) {
         Ok(made) => made,
-        Err(error) if error.is::<Stop>() => return Err(error),
         Err(error) => {
             let row = Row::unknown(WHAT, format!("{} locked", old.count()));
-            return Ok(Planned::unasked(row, "the registry of crates", &error));
+            return Planned::unasked(row, "the registry of crates", error);
         }
     };
     let new = Lock::parse(&made)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::dockerfile::replaced;
 use super::files::Files;
 use super::image::{self, About};
-use super::planned::{Move, Planned};
+use super::planned::Planned;
 use super::row::Row;
 use crate::base::{Base, Bases, NodeVersion};
 use crate::ctx::Ctx;
@@ -44,8 +44,7 @@ pub(super) fn show(ctx: &Ctx, files: &Files, is_asked: bool) -> anyhow::Result<P
         return Ok(Planned::of(row));
     }
     match newest(ctx, &base, &version) {
-        Err(error) if error.is::<Stop>() => Err(error),
-        Err(error) => Ok(Planned::unasked(row, "its registry", &error)),
+        Err(error) => Planned::unasked(row, "its registry", error),
         Ok(newest) => Ok(Planned::of(Row {
             newest: Some(newest.as_str().to_owned()),
             ..row
@@ -93,8 +92,7 @@ pub(super) fn plan(ctx: &Ctx, files: &Files, named: &NodeVersion) -> anyhow::Res
     let mut changes = "every layer but Claude Code, settings and entrypoint".to_owned();
     for (old, to) in &images.pairs {
         let reference = match ask(ctx, to, images.base.as_ref() == Some(old)) {
-            Err(error) if error.is::<Stop>() => return Err(error),
-            Err(error) => return Ok(Planned::unasked(row, "its registry", &error)),
+            Err(error) => return Planned::unasked(row, "its registry", error),
             Ok(Some((reference, about))) => {
                 if images.base.as_ref() == Some(old) {
                     let growth = about.growth(&image::pinned(ctx, old));
@@ -115,16 +113,8 @@ pub(super) fn plan(ctx: &Ctx, files: &Files, named: &NodeVersion) -> anyhow::Res
     }
     let end = named.end();
     row.notes.extend(end.map(|end| end.why));
-    row.is_behind = Some(true);
-    row.changes.clone_from(&changes);
-    let mut planned = Planned::of(row);
-    planned.moves.push(Move {
-        what: WHAT.to_owned(),
-        from: images.from.as_str().to_owned(),
-        to: named.as_str().to_owned(),
-        about: None,
-        changes,
-    });
+    row.changes = changes;
+    let mut planned = Planned::behind(row, named.as_str().to_owned(), None);
     planned.files = vec![(dockerfile.clone(), replaced(&text, &new).into_bytes())];
     Ok(planned)
 }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail, ensure};
 
 use self::apk::Newer;
 use super::files::Files;
-use super::planned::{Move, Planned};
+use super::planned::Planned;
 use super::row::Row;
 use super::setting::Setting;
 use crate::base::Bases;
@@ -96,21 +96,11 @@ fn planned(
         return Ok(Planned::of(row.current()));
     }
     let row = Row {
-        newest: Some(today.to_string()),
-        is_behind: Some(true),
-        changes: changes.clone(),
+        changes,
         remedy: Some("`cargo xtask update packages`".to_owned()),
         ..row
     };
-    let mut planned = Planned::of(row);
-    planned.moves.push(Move {
-        what: WHAT.to_owned(),
-        from: pinned.to_string(),
-        to: today.to_string(),
-        about: None,
-        changes,
-    });
-    Ok(planned)
+    Ok(Planned::behind(row, today.to_string(), None))
 }
 
 /// `bash 5.3.3-r0 → 5.3.3-r1, …`, and how many more.

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::row::Row;
+use crate::stop::Stop;
 
 /// The longest subject line of a commit's message.
 const SUBJECT_LINE: usize = 72;
@@ -71,14 +72,37 @@ impl Planned {
         }
     }
 
+    /// A row that is behind, and its move to `to`. What it is, its pin and its changes are the row's.
+    pub(super) fn behind(row: Row, to: String, about: Option<String>) -> Planned {
+        let moving = Move {
+            what: row.what.clone(),
+            from: row.pinned.clone(),
+            to: to.clone(),
+            about,
+            changes: row.changes.clone(),
+        };
+        let mut planned = Planned::of(Row {
+            newest: Some(to),
+            is_behind: Some(true),
+            ..row
+        });
+        planned.moves.push(moving);
+        planned
+    }
+
     /// Of a subject for which somebody could not be asked.
-    pub(super) fn unasked(row: Row, whom: &str, error: &anyhow::Error) -> Planned {
+    ///
+    /// Fails with the error itself when it is a [`Stop`]: neither an interruption nor a refusal is a row.
+    pub(super) fn unasked(row: Row, whom: &str, error: anyhow::Error) -> anyhow::Result<Planned> {
+        if error.is::<Stop>() {
+            return Err(error);
+        }
         let why = format!("{whom} could not be asked: {error:#}");
-        Planned {
+        Ok(Planned {
             unasked: vec![format!("{}: {why}", row.what)],
             rows: vec![row.with_note(why)],
             ..Planned::default()
-        }
+        })
     }
 
     /// Adds what another subject would do. A file of both is the later one's, who has read it from the earlier.
@@ -213,6 +237,38 @@ mod tests {
              Rust: 1.95.0 → 1.96.0.\nA rebuild changes its layer.\n"
         );
         assert_eq!(Planned::default().message(), None);
+    }
+
+    #[test]
+    fn a_row_that_is_behind_says_what_its_move_says() {
+        let mut row = Row::unknown("Rust", "1.95.0");
+        row.changes = "its layer".to_owned();
+        let about = "made on 2026-11-21";
+        let planned = Planned::behind(row, "1.96.0".to_owned(), Some(about.to_owned()));
+        assert_eq!(
+            planned.moves,
+            [moving("Rust", "1.95.0", "1.96.0", Some(about))]
+        );
+        let [row] = planned.rows.as_slice() else {
+            panic!("{:?}", planned.rows);
+        };
+        assert_eq!(
+            (&*row.what, &*row.pinned, row.newest.as_deref()),
+            ("Rust", "1.95.0", Some("1.96.0"))
+        );
+        assert_eq!((&*row.changes, row.is_behind), ("its layer", Some(true)));
+    }
+
+    #[test]
+    fn an_interruption_is_no_row() {
+        let row = || Row::unknown("Rust", "1.95.0");
+        let stop = anyhow::Error::from(Stop::Interrupted(2));
+        let error = Planned::unasked(row(), "its registry", stop).unwrap_err();
+        assert!(error.is::<Stop>());
+        let planned = Planned::unasked(row(), "its registry", anyhow::anyhow!("no route")).unwrap();
+        let why = "its registry could not be asked: no route";
+        assert_eq!(planned.unasked, [format!("Rust: {why}")]);
+        assert_eq!(planned.rows[0].notes, [why]);
     }
 
     #[test]

@@ -13,12 +13,11 @@ use self::tags::{RustTag, newest, release, written};
 use super::dockerfile::{familiar, replaced};
 use super::files::Files;
 use super::image::{self, Found};
-use super::planned::{Move, Planned};
+use super::planned::Planned;
 use super::row::Row;
 use super::setting::Setting;
 use crate::base::{Base, Bases};
 use crate::ctx::Ctx;
-use crate::stop::Stop;
 use crate::version::Version;
 
 const WHAT: &str = "Rust";
@@ -74,8 +73,7 @@ pub(super) fn plan(ctx: &Ctx, files: &Files) -> anyhow::Result<Planned> {
         return Ok(Planned::of(row.with_note(note)));
     }
     match ask(ctx, &places) {
-        Err(error) if error.is::<Stop>() => Err(error),
-        Err(error) => Ok(Planned::unasked(row, "its registry", &error)),
+        Err(error) => Planned::unasked(row, "its registry", error),
         Ok(newest) => Ok(planned(&places, &newest)),
     }
 }
@@ -205,7 +203,11 @@ fn planned(places: &Places, newest: &Newest) -> Planned {
     };
     // Where a place lags behind, it is what moves.
     let from = if highest < *to { &highest } else { lowest };
-    let changes = "the entrypoint, if it compiles to other bytes".to_owned();
+    let row = Row {
+        changes: "the entrypoint, if it compiles to other bytes".to_owned(),
+        remedy: Some("`cargo xtask update rust`".to_owned()),
+        ..Row::unknown(WHAT, from.to_string())
+    };
     let made = newest.image.as_ref().map(|(image, found)| {
         let name = familiar(image.name());
         match found.about.day() {
@@ -214,22 +216,8 @@ fn planned(places: &Places, newest: &Newest) -> Planned {
         }
     });
     Planned {
-        rows: vec![Row {
-            newest: Some(to.to_string()),
-            is_behind: Some(true),
-            changes: changes.clone(),
-            remedy: Some("`cargo xtask update rust`".to_owned()),
-            ..Row::unknown(WHAT, from.to_string())
-        }],
-        moves: vec![Move {
-            what: WHAT.to_owned(),
-            from: from.to_string(),
-            to: to.to_string(),
-            about: made,
-            changes,
-        }],
         files,
-        ..Planned::default()
+        ..Planned::behind(row, to.to_string(), made)
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use crate::exec::Exec;
+use crate::git;
 use crate::reference::Repository;
 use crate::settings::{self, Settings};
 use crate::stop::Stop;
@@ -71,6 +72,16 @@ impl Ctx {
             }
         }
         all
+    }
+
+    /// The default branch, as it is set or else as git knows it; none where neither says it.
+    ///
+    /// Fails when git cannot be read.
+    pub(crate) fn default_branch(&self) -> anyhow::Result<Option<String>> {
+        match &self.settings.default_branch {
+            Some(branch) => Ok(Some(branch.clone())),
+            None => Ok(git::read_facts(&self.root)?.default_branch),
+        }
     }
 
     /// Fails where several repositories are meant, for the commands that know of one.

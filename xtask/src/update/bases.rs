@@ -52,8 +52,7 @@ impl Image<'_> {
 /// Fails when the Dockerfile names what is no image.
 pub(super) fn plan(ctx: &Ctx, files: &Files) -> anyhow::Result<Planned> {
     let dockerfile = &ctx.settings.dockerfile;
-    let text = files.text(dockerfile)?.unwrap_or_default();
-    let bases = Bases::of(&text).map_err(anyhow::Error::msg)?;
+    let (text, bases) = files.bases(dockerfile)?;
     let mut planned = Planned::default();
     let mut new = BTreeMap::new();
     for image in images(&bases) {

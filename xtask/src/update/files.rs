@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use crate::base::Bases;
+
 /// The workspace's files with what is planned for them.
 pub(super) struct Files<'a> {
     root: &'a Path,
@@ -36,6 +38,15 @@ impl Files<'_> {
         Ok(Some(text.with_context(|| {
             format!("`{}` is not UTF-8", path.display())
         })?))
+    }
+
+    /// The text of the Dockerfile, and the images that it names; both are empty where there is no such file.
+    ///
+    /// Fails as [`Files::text`] does, and when it names a digest that is none.
+    pub(super) fn bases(&self, dockerfile: &Path) -> anyhow::Result<(String, Bases)> {
+        let text = self.text(dockerfile)?.unwrap_or_default();
+        let bases = Bases::of(&text).map_err(anyhow::Error::msg)?;
+        Ok((text, bases))
     }
 
     /// Lets later subjects see what one has planned.

@@ -27,8 +27,7 @@ struct Images {
 
 /// The row alone: what is pinned, and with `is_asked` which major versions its registry has.
 pub(super) fn show(ctx: &Ctx, files: &Files, is_asked: bool) -> anyhow::Result<Planned> {
-    let text = files.text(&ctx.settings.dockerfile)?.unwrap_or_default();
-    let bases = Bases::of(&text).map_err(anyhow::Error::msg)?;
+    let (_, bases) = files.bases(&ctx.settings.dockerfile)?;
     let Some((base, version)) = bases.base.and_then(|base| {
         let version = base.node().ok()?;
         Some((base, version))

@@ -14,7 +14,6 @@ use super::files::Files;
 use super::planned::Planned;
 use super::row::Row;
 use super::setting::Setting;
-use crate::base::Bases;
 use crate::ctx::Ctx;
 use crate::day::Day;
 use crate::exec::Ended;
@@ -116,8 +115,7 @@ fn listed(newer: &[Newer]) -> String {
 
 /// What a build of now would install in a higher version than the last build did.
 fn newer(ctx: &Ctx, files: &Files) -> anyhow::Result<Vec<Newer>> {
-    let text = files.text(&ctx.settings.dockerfile)?.unwrap_or_default();
-    let bases = Bases::of(&text).map_err(anyhow::Error::msg)?;
+    let (_, bases) = files.bases(&ctx.settings.dockerfile)?;
     let base = bases.base.context("the Dockerfile names no base in full")?;
     // It is an argument of docker: a name, and no option.
     base.place()?;

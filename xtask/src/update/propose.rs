@@ -149,12 +149,9 @@ fn description(path: &Path) -> anyhow::Result<String> {
 }
 
 fn observe(ctx: &Ctx, gh: &Gh, head: &str) -> anyhow::Result<State> {
-    let base = match &ctx.settings.default_branch {
-        Some(branch) => branch.clone(),
-        None => git::read_facts(&ctx.root)?
-            .default_branch
-            .context("no default branch is known; hint: set `default-branch` in Cargo.toml")?,
-    };
+    let base = ctx
+        .default_branch()?
+        .context("no default branch is known; hint: set `default-branch` in Cargo.toml")?;
     crate::say::errln!("asking `{REMOTE}` for its branches, and GitHub for its pull requests");
     let [main, tip] = git::tips(&ctx.exec, REMOTE, &[&base, BRANCH])?
         .try_into()

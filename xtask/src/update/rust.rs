@@ -16,7 +16,7 @@ use super::image::{self, Found};
 use super::planned::Planned;
 use super::row::Row;
 use super::setting::Setting;
-use crate::base::{Base, Bases};
+use crate::base::Base;
 use crate::ctx::Ctx;
 use crate::version::Version;
 
@@ -83,8 +83,7 @@ impl Places<'_> {
     ///
     /// Fails when a file cannot be read.
     fn read<'a>(dockerfile: &'a Path, files: &Files) -> anyhow::Result<Option<Places<'a>>> {
-        let text = files.text(dockerfile)?.unwrap_or_default();
-        let bases = Bases::of(&text).map_err(anyhow::Error::msg)?;
+        let (text, bases) = files.bases(dockerfile)?;
         let mut rust = bases
             .all
             .iter()

@@ -36,10 +36,7 @@ pub(in crate::image) fn decide(
     index: Option<&ImageTree>,
 ) -> anyhow::Result<Dev> {
     let ctx = request.ctx;
-    let default_branch = match &ctx.settings.default_branch {
-        Some(branch) => Some(branch.clone()),
-        None => git::read_facts(&ctx.root)?.default_branch,
-    };
+    let default_branch = ctx.default_branch()?;
     if let Err(why) = may_be_dev(
         &request.head,
         request.ci.as_ref(),

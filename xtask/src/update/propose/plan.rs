@@ -7,9 +7,7 @@ use crate::git::BranchCommit;
 use crate::oci::Digest;
 use crate::printable::{self, Printable};
 use crate::refusal::Refusal;
-
-/// The file with the settings.
-const SETTINGS: &str = "Cargo.toml";
+use crate::update::packages;
 
 /// git's mode of a file that is neither a link nor executable.
 const PLAIN: &str = "100644 ";
@@ -228,7 +226,7 @@ fn is_same(branch: &Branch, offered: &BranchCommit) -> bool {
     // The setting of the day is in there.
     let files = |made: &BranchCommit| {
         let mut files = made.files.clone();
-        files.retain(|path, _| has_same_day || path != SETTINGS);
+        files.retain(|path, _| has_same_day || path != packages::FILE);
         files
     };
     essence(&made.message) == essence(&offered.message)

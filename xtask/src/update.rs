@@ -147,13 +147,14 @@ impl Args {
         if let Some(staged) = &staged {
             staged.replace(&planned.files, |file| committed(ctx, file))?;
         }
-        let committed = match &message {
-            Some(message) if self.commit => commit(ctx, message, &planned)?,
-            _ => false,
-        };
+        let to_commit = message.as_ref().filter(|_| self.commit);
+        if let Some(message) = to_commit {
+            commit(ctx, message, &planned)?;
+        }
+        let committed = to_commit.is_some();
         summary::write(&ctx.exec, &planned.rows, self.summary.as_deref())?;
         github::write_outputs(&ctx.exec, &[("moved", staged.is_some().to_string())])?;
-        show(ctx, planned, staged.is_some(), committed)
+        show(ctx, planned, message, staged.is_some(), committed)
     }
 
     /// What is to be moved or checked, each once, in the order of [`Subject`].
@@ -217,17 +218,17 @@ impl Args {
     }
 }
 
-/// Prints what was or would be done.
-fn show(ctx: &Ctx, planned: Planned, moved: bool, committed: bool) -> anyhow::Result<()> {
-    for row in &planned.rows {
-        for note in &row.notes {
-            crate::say::errln!(
-                "note: {}",
-                printable::line(&format!("{}: {note}", row.what))
-            );
-        }
+/// Prints what was or would be done, and the commit's message.
+fn show(
+    ctx: &Ctx,
+    planned: Planned,
+    message: Option<String>,
+    moved: bool,
+    committed: bool,
+) -> anyhow::Result<()> {
+    for line in planned.rows.iter().flat_map(Row::note_lines) {
+        crate::say::errln!("{line}");
     }
-    let message = planned.message();
     let outcome = Outcome {
         schema: 2,
         rows: planned.rows,
@@ -290,7 +291,7 @@ fn committed(ctx: &Ctx, file: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Commits the files that were moved.
-fn commit(ctx: &Ctx, message: &str, planned: &Planned) -> anyhow::Result<bool> {
+fn commit(ctx: &Ctx, message: &str, planned: &Planned) -> anyhow::Result<()> {
     let paths = planned.files.iter().map(|(path, _)| path.display());
     let paths: Vec<String> = paths.map(|path| path.to_string()).collect();
     git::commit_files(&ctx.exec, message, &paths).with_context(|| {
@@ -298,8 +299,7 @@ fn commit(ctx: &Ctx, message: &str, planned: &Planned) -> anyhow::Result<bool> {
             "the pins are moved, but not committed; hint: commit them yourself, or `git checkout -- {}`",
             paths.join(" ")
         )
-    })?;
-    Ok(true)
+    })
 }
 
 /// Prints the table, and fails where something is behind or could not be asked.

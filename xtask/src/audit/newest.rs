@@ -46,11 +46,13 @@ pub(super) fn add_ages(
         }
     }
     for facts in repositories {
-        let counted = facts.tags.iter().map(|tag| counts(facts, tag));
-        let counted: Vec<bool> = counted.collect();
-        for (tag, counts) in facts.tags.iter_mut().zip(counted) {
-            let pinned = revision(tag).and_then(|revision| claude.get(revision).cloned().flatten());
-            tag.age = counts.then(|| Age::of(&tag.built, pinned, &newest));
+        let age = |tag: &AuditedTag| {
+            let pinned = revision(tag).and_then(|revision| claude.get(revision)?.clone());
+            counts(facts, tag).then(|| Age::of(&tag.built, pinned, &newest))
+        };
+        let ages: Vec<Option<Age>> = facts.tags.iter().map(age).collect();
+        for (tag, age) in facts.tags.iter_mut().zip(ages) {
+            tag.age = age;
         }
     }
     Ok(notes)

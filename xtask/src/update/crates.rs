@@ -171,11 +171,9 @@ fn planned(old: &Lock, new: &Lock) -> Planned {
         return Planned::of(row);
     };
     let in_image = new.in_image();
-    let ours: Vec<&str> = changes
-        .iter()
-        .map(|change| &*change.name)
-        .filter(|name| in_image.contains(name))
-        .collect();
+    let is_in_image = |change: &&Change| in_image.contains(&*change.name);
+    let (image, other): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(is_in_image);
+    let ours: Vec<&str> = image.iter().map(|change| &*change.name).collect();
     let layer = match ours.as_slice() {
         [] => "nothing in the image".to_owned(),
         ours => format!("the entrypoint's layer at most: {}", ours.join(", ")),
@@ -189,8 +187,6 @@ fn planned(old: &Lock, new: &Lock) -> Planned {
         remedy: Some("`cargo xtask update crates`".to_owned()),
         ..Row::unknown(WHAT, pinned)
     };
-    let is_in_image = |change: &&Change| in_image.contains(&*change.name);
-    let (image, other): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(is_in_image);
     let image = image.into_iter().map(|change| moving(change, true));
     Planned {
         rows: vec![row],

@@ -7,14 +7,7 @@ use crate::base::{self, Base, Bases};
 /// The text with each image that `new` has an entry for, by its whole reference, replaced: on every line that names
 /// it (renovatebot/renovate#20625).
 pub(super) fn replaced(dockerfile: &str, new: &BTreeMap<String, String>) -> String {
-    let mut text = dockerfile.to_owned();
-    // From the end, so that the places before stay what they are.
-    for at in base::places(dockerfile).into_iter().rev() {
-        if let Some(reference) = new.get(&dockerfile[at.clone()]) {
-            text.replace_range(at, reference);
-        }
-    }
-    text
+    edited(dockerfile, |image| new.get(image).cloned())
 }
 
 /// Checks that a Dockerfile differs from an old one in tags and digests of its images alone.
@@ -31,12 +24,19 @@ pub(super) fn check(old: &str, new: &str) -> Result<(), String> {
 
 /// The text with the repository alone of each image.
 fn without_pins(dockerfile: &str) -> String {
+    edited(dockerfile, |image| {
+        let image = Base::parse(image).ok()?;
+        Some(image.place().ok()?.0.to_string())
+    })
+}
+
+/// The text with what `new` says in place of each image; one that it says nothing of stays.
+fn edited(dockerfile: &str, new: impl Fn(&str) -> Option<String>) -> String {
     let mut text = dockerfile.to_owned();
+    // From the end, so that the places before stay what they are.
     for at in base::places(dockerfile).into_iter().rev() {
-        let image = Base::parse(&dockerfile[at.clone()]).ok();
-        let repository = image.and_then(|image| Some(image.place().ok()?.0.to_string()));
-        if let Some(repository) = repository {
-            text.replace_range(at, &repository);
+        if let Some(image) = new(&dockerfile[at.clone()]) {
+            text.replace_range(at, &image);
         }
     }
     text

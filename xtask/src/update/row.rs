@@ -62,6 +62,12 @@ impl Row {
         ]
     }
 
+    /// The line of each note, without its end.
+    pub(super) fn note_lines(&self) -> impl Iterator<Item = String> {
+        let line = |note| printable::line(&format!("note: {}: {note}", self.what));
+        self.notes.iter().map(line)
+    }
+
     pub(super) fn with_note(mut self, note: impl Into<String>) -> Row {
         self.notes.push(note.into());
         self
@@ -73,11 +79,8 @@ pub(super) fn text(rows: &[Row]) -> String {
     let head = HEAD.map(str::to_owned);
     let lines = [head].into_iter().chain(rows.iter().map(Row::cells));
     let mut text = report::columns(&lines.collect::<Vec<_>>());
-    for row in rows {
-        for note in &row.notes {
-            let note = format!("note: {}: {note}", row.what);
-            text.extend([&*printable::line(&note), "\n"]);
-        }
+    for line in rows.iter().flat_map(Row::note_lines) {
+        text.extend([&*line, "\n"]);
     }
     text
 }

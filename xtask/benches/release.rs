@@ -5,6 +5,8 @@
 //! the script signs nothing. What reads is compared with `ls` and a `manifest` for each version; it has a real
 //! cosign and a key, and the script checks nothing. Tables and plots go to docs/performance.md.
 //!
+//! Each round of releases publishes two versions more, so a row's number is the least that were there.
+//!
 //! Needs `cargo build --release --package verify`. `-- 10 100` measures at so many versions alone; 500 take most
 //! of an hour.
 

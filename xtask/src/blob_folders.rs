@@ -3,13 +3,15 @@
 //!
 //! What is read there is not to be believed before it is hashed.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
 use crate::docker::Docker;
+use crate::files;
 use crate::oci::Digest;
 
 /// The folder, among the records, of the layouts that builds leave.
@@ -42,10 +44,7 @@ impl BlobFolders {
     /// The files that are named by `digest`, one after the other.
     pub fn files(&self, digest: &Digest) -> impl Iterator<Item = File> {
         let paths = self.0.iter().map(|folder| path(folder, digest));
-        // A pipe would keep who opens it waiting.
-        paths
-            .filter(|path| path.is_file())
-            .filter_map(|path| File::open(path).ok())
+        paths.filter_map(|path| files::open(&path).ok())
     }
 
     pub fn has(&self, digest: &Digest) -> bool {
@@ -53,8 +52,30 @@ impl BlobFolders {
     }
 }
 
-fn path(folder: &Path, digest: &Digest) -> PathBuf {
+/// Where the blob of `digest` is in a layout's `folder`.
+pub(crate) fn path(folder: &Path, digest: &Digest) -> PathBuf {
     folder.join(BLOBS).join(digest.hex())
+}
+
+/// Removes from a layout's `folder` what a killed build had not written to its end.
+pub(crate) fn remove_halves(folder: &Path) -> io::Result<()> {
+    files::remove_folder(&folder.join(INGEST))
+}
+
+/// Removes from a layout's `folder` the blobs that are not `kept`: those of earlier builds.
+pub(crate) fn prune<'a>(
+    folder: &Path,
+    kept: impl IntoIterator<Item = &'a Digest>,
+) -> io::Result<()> {
+    let kept: BTreeSet<&str> = kept.into_iter().map(Digest::hex).collect();
+    for file in fs::read_dir(folder.join(BLOBS))? {
+        let file = file?;
+        let name = file.file_name();
+        if !name.to_str().is_some_and(|name| kept.contains(name)) {
+            fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// A layout's folder, as blobs are put into it.
@@ -66,10 +87,7 @@ pub(crate) struct Keeper<'a> {
 impl Keeper<'_> {
     /// Removes what a killed build had not written to its end.
     pub(crate) fn of(folder: &Path) -> io::Result<Keeper<'_>> {
-        match fs::remove_dir_all(folder.join(INGEST)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove_halves(folder)?;
         Ok(Keeper {
             folder,
             kept: Vec::new(),
@@ -96,14 +114,7 @@ impl Keeper<'_> {
 
     /// Removes the blobs that it was not asked for: those of earlier builds.
     pub(crate) fn prune(self) -> io::Result<()> {
-        for file in fs::read_dir(self.folder.join(BLOBS))? {
-            let file = file?;
-            let name = file.file_name();
-            if !self.kept.iter().any(|digest| name == *digest.hex()) {
-                fs::remove_file(file.path())?;
-            }
-        }
-        Ok(())
+        prune(self.folder, &self.kept)
     }
 }
 

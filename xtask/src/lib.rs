@@ -16,6 +16,7 @@ pub mod day;
 pub mod docker;
 mod doctor;
 pub mod exec;
+pub mod files;
 pub mod git;
 pub mod github;
 mod image;

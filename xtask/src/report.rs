@@ -83,6 +83,11 @@ pub(crate) fn growth(growth: i64) -> String {
     }
 }
 
+/// Seconds, rounded to one decimal.
+pub fn tenths(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10.0).round() / 10.0
+}
+
 /// Seconds with one decimal.
 pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())

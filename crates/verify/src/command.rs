@@ -21,7 +21,7 @@ use crate::rootfs::layer_cache::LayerCache;
 use crate::sandbox::VerifyRun;
 use crate::show::Catalogue;
 use crate::target::{ImageRequest, Reader};
-use crate::{check_receipt, choice, gate, junit, report, sandbox, show, sign, target};
+use crate::{check_receipt, choice, gate, junit, sandbox, show, sign, target};
 
 pub(crate) fn run(args: &Args, ctx: &Ctx) -> anyhow::Result<()> {
     if let (Some(run), Some(image)) = (&args.sweep, &args.image) {
@@ -104,8 +104,7 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         revision: args.revision.as_deref(),
         receipts: &receipts,
         signer: signer.as_ref(),
-        scans: args.scan.is_some(),
-        scanner: args.scan.flatten(),
+        scan: args.scan,
     };
     let platforms = target.subjects.iter().map(|one| prover.prove(one));
     let platforms = platforms.collect::<anyhow::Result<Vec<_>>>();
@@ -125,7 +124,7 @@ fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
         proven: platforms.iter().all(PlatformReport::is_proven),
         complete: choice.skipped.is_empty(),
         platforms,
-        seconds: report::tenths(begun.elapsed()),
+        seconds: xtask::report::tenths(begun.elapsed()),
     })
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// How long the engine may take to do something itself, beyond a program's limit: to inspect, to remove. It takes
 /// tenths of a second.
-pub(crate) const ENGINE: Duration = Duration::from_secs(30);
+const ENGINE: Duration = Duration::from_secs(30);
 
 /// How long the engine may take to remove all that a run has left, however busy it is. It takes seconds.
 pub(crate) const SWEEP: Duration = Duration::from_mins(5);
@@ -75,6 +75,11 @@ impl Limits {
     pub(crate) fn program(self) -> Duration {
         let base = if self.is_emulated { EMULATED } else { PROGRAM };
         base.mul_f64(self.pace.0).min(LONGEST)
+    }
+
+    /// For what the engine does itself with a container: to inspect, to remove.
+    pub(crate) fn engine(self) -> Duration {
+        self.program() + ENGINE
     }
 
     /// For the session that types the specification's steps: one of its programs may use up a limit of its own,
@@ -148,6 +153,7 @@ mod tests {
                 let pace = seen;
                 let limits = Limits { is_emulated, pace };
                 assert_eq!(limits.program().as_secs(), seconds, "{took} ms");
+                assert_eq!(limits.engine().as_secs(), seconds + 30, "{took} ms");
                 assert!(limits.step() < limits.session());
             }
         }

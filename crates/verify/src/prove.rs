@@ -11,6 +11,7 @@ use xtask::oci::Digest;
 use xtask::platform::Platform;
 use xtask::proof::Signer;
 use xtask::reference::Repository;
+use xtask::report::tenths;
 use xtask::scanner::Scanner;
 
 use super::check::{Outcome, Status};
@@ -22,7 +23,7 @@ use super::facts::{Expected, ImageFacts};
 use super::limits::Pace;
 use super::live::Live;
 use super::receipt::{Execution, Receipt, ToolVersions};
-use super::report::{PlatformReport, tenths};
+use super::report::PlatformReport;
 use super::run::{self, Event, Work};
 use super::sandbox::{Candidate, Named, VerifyRun};
 use super::scan::{self, Scan, ScanRequest};
@@ -43,10 +44,9 @@ pub(crate) struct Prover<'a> {
     /// The folder for receipts.
     pub(crate) receipts: &'a Path,
     pub(crate) signer: Option<&'a Signer>,
-    /// Whether to scan for vulnerabilities.
-    pub(crate) scans: bool,
-    /// The scanner that is asked for; absent for the first on PATH.
-    pub(crate) scanner: Option<Scanner>,
+    /// The scanner to scan for vulnerabilities with, absent for the first on PATH; absent for no scan.
+    #[expect(clippy::option_option, reason = "the flag may come without a scanner")]
+    pub(crate) scan: Option<Option<Scanner>>,
 }
 
 impl Prover<'_> {
@@ -171,23 +171,17 @@ impl Prover<'_> {
         receipt: &Receipt,
         path: &Path,
     ) -> anyhow::Result<Option<Scan>> {
-        if !self.scans {
+        let Some(scanner) = self.scan else {
             return Ok(None);
-        }
+        };
         let (platform, scratch) = (subject.platform, self.ctx.records());
         std::fs::create_dir_all(&scratch)?;
         self.live.note(&format!("scanning {platform}"));
-        // Only containerd's store, which keeps manifests, is asked for one platform of several.
-        let choice = subject
-            .manifest
-            .is_some()
-            .then_some(["--platform", platform.as_str()]);
-        let save = choice.into_iter().flatten().chain([&*subject.run]);
         let request = ScanRequest {
             exec: &self.ctx.exec,
-            scanner: self.scanner,
+            scanner,
             fail_on: self.ctx.settings.fail_on,
-            save: save.collect(),
+            save: subject.save_args(),
             config: receipt.config.as_ref(),
             receipt: path,
             scratch: &scratch,

@@ -2,13 +2,12 @@
 
 pub(crate) mod validity;
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use xtask::files;
 use xtask::oci::Digest;
 use xtask::platform::Platform;
 use xtask::verify;
@@ -146,19 +145,17 @@ impl Receipt {
 }
 
 fn remove(path: &Path) -> anyhow::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(|| {
-            format!(
-                "failed to remove `{}`, which signs an older receipt; hint: `--receipt-dir DIR` writes elsewhere",
-                path.display()
-            )
-        }),
-        _ => Ok(()),
-    }
+    files::remove(path).with_context(|| {
+        format!(
+            "failed to remove `{}`, which signs an older receipt; hint: `--receipt-dir DIR` writes elsewhere",
+            path.display()
+        )
+    })
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

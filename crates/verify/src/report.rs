@@ -2,7 +2,6 @@
 //! `docs/verify.md` describes it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Serialize;
 use xtask::oci::Digest;
@@ -181,11 +180,6 @@ impl Report {
         let counted: Vec<String> = counted.collect();
         format!("{total} check{s}: {}", counted.join(", "))
     }
-}
-
-/// Seconds with one decimal.
-pub(crate) fn tenths(time: Duration) -> f64 {
-    (time.as_secs_f64() * 10.0).round() / 10.0
 }
 
 /// Reports for the tests of who shows them.

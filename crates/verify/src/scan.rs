@@ -16,7 +16,7 @@ mod said;
 mod tests;
 mod trivy;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -24,7 +24,9 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context as _;
 use xtask::docker;
 use xtask::exec::{Ended, Exec};
+use xtask::files;
 use xtask::oci::Digest;
+use xtask::report::tenths;
 use xtask::scanner::Scanner;
 use xtask::settings::Severity;
 use xtask::stop::Stop;
@@ -79,7 +81,7 @@ pub(crate) fn scan(request: &ScanRequest) -> anyhow::Result<Scan> {
     scan.seen = judged.seen;
     scan.expected = judged.expected;
     scan.remedy = judged.remedy;
-    scan.seconds = (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+    scan.seconds = tenths(begun.elapsed());
     Ok(scan)
 }
 
@@ -103,15 +105,12 @@ fn report_file(receipt: &Path, scanner: Scanner) -> PathBuf {
 }
 
 fn remove(path: &Path) -> anyhow::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(|| {
-            format!(
-                "failed to remove `{}`, a report of an older scan",
-                path.display()
-            )
-        }),
-        _ => Ok(()),
-    }
+    files::remove(path).with_context(|| {
+        format!(
+            "failed to remove `{}`, a report of an older scan",
+            path.display()
+        )
+    })
 }
 
 fn run(request: &ScanRequest, scanner: Scanner, scan: &mut Scan) -> anyhow::Result<Judged> {

@@ -1,11 +1,12 @@
 //! Files of a build that no other build may take for its own.
 
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use anyhow::Context as _;
 use tempfile::TempDir;
+
+use crate::files;
 
 /// What the name of a [`RunFolder`] begins with.
 const RUN: &str = "run-";
@@ -26,7 +27,7 @@ impl RunFolder {
                     .as_encoded_bytes()
                     .starts_with(RUN.as_bytes())
                 {
-                    remove_folder(&left.path())?;
+                    files::remove_folder(&left.path())?;
                 }
             }
             tempfile::Builder::new().prefix(RUN).tempdir_in(folder)
@@ -43,18 +44,5 @@ impl RunFolder {
 
 /// Removes what an earlier build wrote, so that nobody takes it for the result of this one.
 pub(super) fn remove_old(file: &Path) -> anyhow::Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("failed to remove `{}`", file.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Removes a folder, if it is there.
-pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
+    files::remove(file).with_context(|| format!("failed to remove `{}`", file.display()))
 }

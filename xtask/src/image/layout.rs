@@ -3,14 +3,14 @@
 //!
 //! The folder stays from build to build: buildx writes only the blobs that are not there yet.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, ensure};
 
-use super::files::{remove_folder, remove_old};
+use super::files::remove_old;
+use crate::blob_folders;
 use crate::image_tree::{Blobs, Content, ImageTree, ManifestStore};
 use crate::oci::{Digest, roots};
 
@@ -33,7 +33,7 @@ impl Layout {
 
     /// Removes what buildx had not written to its end when it ended.
     pub(super) fn remove_halves(&self) -> io::Result<()> {
-        remove_folder(&self.folder.join("ingest"))
+        blob_folders::remove_halves(&self.folder)
     }
 
     /// What the build led to.
@@ -59,26 +59,12 @@ impl Layout {
     pub(super) fn prune(&self, tree: &ImageTree, content: &Content) -> io::Result<()> {
         let manifests = content.manifests.iter().map(|manifest| &manifest.digest);
         let blobs = content.blobs.iter().map(|blob| &blob.digest);
-        let kept: BTreeSet<&str> = manifests
-            .chain(blobs)
-            .chain([&tree.digest])
-            .map(Digest::hex)
-            .collect();
-        for file in fs::read_dir(self.folder.join("blobs/sha256"))? {
-            let file = file?;
-            if !file
-                .file_name()
-                .to_str()
-                .is_some_and(|name| kept.contains(name))
-            {
-                fs::remove_file(file.path())?;
-            }
-        }
-        Ok(())
+        let kept = manifests.chain(blobs).chain([&tree.digest]);
+        blob_folders::prune(&self.folder, kept)
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
-        self.folder.join("blobs/sha256").join(digest.hex())
+        blob_folders::path(&self.folder, digest)
     }
 
     /// A document of the layout, whose bytes are what its digest says.

@@ -9,14 +9,13 @@ use self::diff::first_difference;
 use super::bases::Sources;
 use super::contents::{self, Contents};
 use super::export::{self, Export, Exported, Purpose};
-use super::files::remove_folder;
 use super::request::Request;
 use crate::ctx::Ctx;
 use crate::image_tree::Image;
 use crate::oci::Digest;
 use crate::packages;
 use crate::platform::Platform;
-use crate::{docker, report};
+use crate::{docker, files, report};
 
 /// Where the two builds are kept until they are compared.
 const FOLDERS: [&str; 2] = ["reproduce-1", "reproduce-2"];
@@ -120,7 +119,7 @@ pub(super) fn run(request: &Request) -> anyhow::Result<()> {
 fn remove(ctx: &Ctx) {
     for folder in FOLDERS {
         let folder = ctx.records().join(folder);
-        if let Err(why) = remove_folder(&folder) {
+        if let Err(why) = files::remove_folder(&folder) {
             crate::say::errln!("note: failed to remove `{}`: {why}", folder.display());
         }
     }

@@ -36,8 +36,6 @@ const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
 const JSON: &str = "application/json, */*";
 const ANY: &str = "*/*";
 const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-/// The longest document that is read, in bytes; the distribution project's own limit is 4 MiB.
-const LONGEST: u64 = 8 << 20;
 
 /// Reads one repository; threads may share it, and a clone is cheap.
 #[derive(Clone)]
@@ -48,6 +46,9 @@ pub struct Puller {
 }
 
 impl Puller {
+    /// The longest document that is read, in bytes; the distribution project's own limit is 4 MiB.
+    pub const LONGEST: u64 = 8 << 20;
+
     /// Reads `repository`. On the test bed its registry stands for Docker Hub.
     pub fn new(exec: &Exec, repository: &Repository) -> Puller {
         Puller::of(Endpoint::new(exec, repository), Access::Pull)
@@ -166,7 +167,7 @@ impl Puller {
 
     /// The bytes of a blob that is a document; none when the registry says that it is absent.
     pub fn small_blob(&self, digest: &Digest) -> anyhow::Result<Option<Vec<u8>>> {
-        self.blob_within(digest, LONGEST)
+        self.blob_within(digest, Puller::LONGEST)
     }
 
     /// The bytes of a blob; none when the registry says that it is absent.
@@ -192,7 +193,7 @@ impl Puller {
     /// The answer to a request, and its body where there is one to read. Asks again where the connection
     /// breaks before its end.
     fn fetch(&self, request: &Request) -> anyhow::Result<(Answer, Option<Vec<u8>>)> {
-        self.fetch_within(request, LONGEST)
+        self.fetch_within(request, Puller::LONGEST)
     }
 
     /// [`Puller::fetch`] of a body of at most `most` bytes.

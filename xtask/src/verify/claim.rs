@@ -1,7 +1,6 @@
 //! Whether receipts prove an image, as verify's own program judges it: it knows the checks.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, ensure};
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use super::program::program;
 use crate::ctx::Ctx;
+use crate::files;
 use crate::oci::{self, Digest, Shape};
 use crate::platform::Platform;
 use crate::proof::{Bundle, LONGEST_BUNDLE};
@@ -132,7 +132,7 @@ pub(crate) fn read_bundle(path: &Path) -> anyhow::Result<Option<Bundle>> {
     let name = path.display();
     let mut bytes = Vec::new();
     let limit = LONGEST_BUNDLE + 1;
-    let read = open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    let read = files::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     match read {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         read => read.with_context(|| format!("failed to read `{name}`"))?,
@@ -142,15 +142,6 @@ pub(crate) fn read_bundle(path: &Path) -> anyhow::Result<Option<Bundle>> {
     Ok(Some(bundle))
 }
 
-/// Opens what must be a file: a pipe would be waited for.
-fn open(path: &Path) -> io::Result<File> {
-    if fs::metadata(path)?.is_file() {
-        File::open(path)
-    } else {
-        Err(io::Error::other("it is no file"))
-    }
-}
-
 /// Reads a file that should be a receipt.
 ///
 /// Fails for what is no JSON, is longer than 4 MiB, or could be read in two ways.
@@ -158,7 +149,7 @@ pub fn read_receipt(path: &Path) -> anyhow::Result<Value> {
     let name = path.display();
     let mut bytes = Vec::new();
     let limit = oci::LONGEST + 1;
-    let read = open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    let read = files::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     read.with_context(|| {
         format!("failed to read the receipt `{name}`; hint: `cargo xtask verify` writes one")
     })?;

@@ -6,14 +6,14 @@
 //!
 //! [`check_set`]: crate::check_set::check_set
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use xtask::oci::Digest;
-use xtask::report;
+use xtask::{files, report};
 
 use super::Layer;
 
@@ -62,10 +62,7 @@ impl LayerCache {
 
     /// What is kept of the layer; none where nothing is kept.
     pub(crate) fn get(&self, digest: &Digest) -> Option<Layer> {
-        let path = self.path(digest);
-        // A pipe would keep who opens it waiting.
-        let is_good = |path: &Path| path.is_file();
-        let file = is_good(&path).then(|| File::open(&path).ok())??;
+        let file = files::open(&self.path(digest)).ok()?;
         let mut text = String::new();
         file.take(self.file_max + 1)
             .read_to_string(&mut text)
@@ -121,6 +118,8 @@ impl LayerCache {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
     use crate::rootfs::{Elf, Entry, Kind};
 

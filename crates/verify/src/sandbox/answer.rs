@@ -61,6 +61,14 @@ pub(super) fn of_start(what: &str, failure: Failure, limit: Duration) -> anyhow:
     }
 }
 
+/// Why a container did not start in the background: how long that takes is the engine's matter alone.
+pub(super) fn of_detached(failure: Failure, limit: Duration) -> anyhow::Error {
+    match failure {
+        Failure::Refused(_, why) => Trouble::DidNotStart(why).into(),
+        failure => of_docker("run --detach IMAGE", failure, limit),
+    }
+}
+
 /// Reads what the engine describes.
 pub(super) fn parsed<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> anyhow::Result<T> {
     serde_json::from_slice(bytes)
@@ -132,9 +140,32 @@ mod tests {
     }
 
     #[test]
+    fn an_engine_that_is_slow_is_not_the_images_fault() {
+        let limit = Duration::from_secs(30);
+        let kind = |failure| of_detached(failure, limit).downcast::<Trouble>().ok();
+        let slow = kind(Failure::TimedOut).unwrap();
+        assert!(slow.is_time() && !slow.is_images());
+        assert_eq!(
+            slow.to_string(),
+            "`docker run --detach IMAGE` did not end within 30 s"
+        );
+        for status in [400, 404, 409, 500] {
+            let refused = kind(Failure::Refused(status, "why".to_owned())).unwrap();
+            assert_eq!(refused, Trouble::DidNotStart("why".to_owned()), "{status}");
+            assert!(!refused.is_time() && refused.is_images());
+        }
+        assert_eq!(kind(Failure::Gone("no engine".to_owned())), None);
+    }
+
+    #[test]
     fn an_interruption_is_no_trouble() {
         use xtask::stop::Stop;
-        let error = of_start("id", Failure::Stopped(Stop::Interrupted(2)), Duration::ZERO);
-        assert!(error.downcast_ref::<Stop>().is_some());
+        let stopped = || Failure::Stopped(Stop::Interrupted(2));
+        for error in [
+            of_start("id", stopped(), Duration::ZERO),
+            of_detached(stopped(), Duration::ZERO),
+        ] {
+            assert!(error.downcast_ref::<Stop>().is_some());
+        }
     }
 }

@@ -8,7 +8,6 @@ use xtask::platform::Platform;
 use super::used::Used;
 use super::verify_run::VerifyRun;
 use crate::facts::Expected;
-pub(super) use crate::limits::ENGINE as LIMIT;
 use crate::limits::{Limits, Pace};
 
 /// One platform of the image that is verified.

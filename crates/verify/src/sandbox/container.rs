@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use xtask::docker::api::Request;
 
 use super::answer::parsed;
@@ -105,13 +106,17 @@ impl<'a> Container<'a> {
 
     /// The image and the options that the engine has made it with.
     pub(super) fn used(&self) -> anyhow::Result<Used> {
-        let said = self.ask(&["inspect", &self.name], &Request::get(self.path("/json")))?;
-        parsed("a container", &said)
+        self.described()
     }
 
     fn inspect(&self) -> anyhow::Result<State> {
+        Ok(self.described::<Inspected>()?.state)
+    }
+
+    /// What `docker inspect` says of it.
+    fn described<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
         let said = self.ask(&["inspect", &self.name], &Request::get(self.path("/json")))?;
-        Ok(parsed::<Inspected>("a container", &said)?.state)
+        parsed("a container", &said)
     }
 
     /// What its processes have printed so far; it has no terminal.

@@ -8,7 +8,6 @@ use xtask::docker;
 use xtask::docker::api::{Answer, Api, Failure, Output, Request};
 
 use super::answer::{self, Deadline, parsed};
-use super::candidate::LIMIT;
 use super::check_sandbox::Sandbox;
 use super::create::{Create, exec_body};
 use super::ran::Ran;
@@ -55,19 +54,19 @@ impl Sandbox<'_> {
     ///
     /// Fails when the engine does: nothing is then known of the image.
     pub(super) fn ask(&self, verb: &str, request: &Request) -> anyhow::Result<Vec<u8>> {
-        let limit = self.candidate.limit() + LIMIT;
+        let limit = self.candidate.limits().engine();
         let answer = self.api()?.call(request, limit);
         answer.map_err(|failure| answer::of_docker(verb, failure, limit))
     }
 
     /// `docker run --detach`.
     pub(super) fn start_detached(&self, args: &[String]) -> anyhow::Result<()> {
-        const WHAT: &str = "docker run --detach IMAGE";
         docker::echo(&self.exec, args);
         let deadline = Deadline::after(self.candidate.limit());
-        let id = self.create(WHAT, args, deadline)?;
+        let failed = |failure| answer::of_detached(failure, deadline.limit);
+        let id = self.create(args, deadline, failed)?;
         let started = self.api()?.call(&start(&id), deadline.left());
-        started.map_err(|failure| answer::of_start(WHAT, failure, deadline.limit))?;
+        started.map_err(failed)?;
         Ok(())
     }
 
@@ -75,9 +74,9 @@ impl Sandbox<'_> {
     pub(super) fn run_to_its_end(&self, what: &str, args: &[String]) -> anyhow::Result<Ran> {
         docker::echo(&self.exec, args);
         let deadline = Deadline::after(self.candidate.limit());
-        let id = self.create(what, args, deadline)?;
-        let api = self.api()?;
         let of_start = |failure| answer::of_start(what, failure, deadline.limit);
+        let id = self.create(args, deadline, of_start)?;
+        let api = self.api()?;
         let of_program = |failure| answer::of_program(what, failure, deadline.limit);
         // Before the start: a container that removes itself leaves no output and no exit code.
         let output = api.send(&attach(&id), deadline.left()).map_err(of_start)?;
@@ -88,15 +87,20 @@ impl Sandbox<'_> {
         Ok(ran(exit_code(&ended)?, &output))
     }
 
-    /// The id of a new container.
-    fn create(&self, what: &str, args: &[String], deadline: Deadline) -> anyhow::Result<String> {
+    /// The id of a new container. `failed` says what it means that there is none.
+    fn create(
+        &self,
+        args: &[String],
+        deadline: Deadline,
+        failed: impl Fn(Failure) -> anyhow::Error,
+    ) -> anyhow::Result<String> {
         let create = Create::of(args)?;
         let request = Request::post("/containers/create")
             .query("name", create.name)
             .query("platform", create.platform)
             .json(create.body);
         let made = self.api()?.call(&request, deadline.left());
-        let made = made.map_err(|failure| answer::of_start(what, failure, deadline.limit))?;
+        let made = made.map_err(failed)?;
         Ok(parsed::<Made>("a new container", &made)?.id)
     }
 
@@ -139,7 +143,7 @@ impl Sandbox<'_> {
     /// `docker logs`, of a container without a terminal.
     pub(super) fn logs(&self, container: &str) -> anyhow::Result<Ran> {
         docker::echo(&self.exec, &["logs", container]);
-        let limit = self.candidate.limit() + LIMIT;
+        let limit = self.candidate.limits().engine();
         let request = Request::get(format!("/containers/{container}/logs"));
         let request = request.query("stdout", "1").query("stderr", "1");
         let output = self.api()?.send(&request, limit);

@@ -205,8 +205,7 @@ impl<'a> Start<'a> {
     pub(crate) fn start(self) -> anyhow::Result<Container<'a>> {
         let args = self.args(&["--detach"])?;
         let container = Container::own(self.sandbox, &self.name);
-        let started = self.sandbox.start_detached(&args);
-        started.map_err(Trouble::of_engine)?;
+        self.sandbox.start_detached(&args)?;
         Ok(container)
     }
 

@@ -1,6 +1,5 @@
 //! Removes what a run leaves behind.
 
-use std::fs;
 use std::io::{self, Read as _};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -78,10 +77,7 @@ fn remove_containers(exec: &Exec, run: &VerifyRun) -> anyhow::Result<Attempt> {
 
 fn remove_folder(exec: &Exec, run: &VerifyRun, image: &str) -> anyhow::Result<()> {
     let folder = &run.folder;
-    let is_gone = || match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    };
+    let is_gone = || xtask::files::remove_folder(folder);
     let Err(error) = is_gone() else {
         return Ok(());
     };

@@ -29,15 +29,6 @@ impl Trouble {
     pub(crate) fn is_images(&self) -> bool {
         !matches!(self, Trouble::NoAnswer(..))
     }
-
-    /// The same where the engine was to do something itself.
-    pub(super) fn of_engine(error: anyhow::Error) -> anyhow::Error {
-        match error.downcast() {
-            Ok(Trouble::TimedOut(what, limit)) => Trouble::NoAnswer(what, limit).into(),
-            Ok(trouble) => trouble.into(),
-            Err(error) => error,
-        }
-    }
 }
 
 impl fmt::Display for Trouble {
@@ -172,21 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_that_is_slow_is_not_the_images_fault() {
+    fn a_program_that_is_slow_is_the_images_fault() {
         let limit = Duration::from_secs(30);
-        let timed_out = || Trouble::TimedOut("docker run --detach IMAGE".to_owned(), limit);
+        let timed_out = Trouble::TimedOut("claude -p hi".to_owned(), limit);
         let ended = Trouble::Ended("gone".to_owned());
-        assert!(timed_out().is_time() && timed_out().is_images());
+        assert!(timed_out.is_time() && timed_out.is_images());
         assert!(!ended.is_time() && ended.is_images());
-        let kind = |error: anyhow::Error| error.downcast::<Trouble>().ok();
-        let of_engine = kind(Trouble::of_engine(timed_out().into())).unwrap();
-        assert!(of_engine.is_time() && !of_engine.is_images());
-        assert_eq!(
-            of_engine.to_string(),
-            "`docker run --detach IMAGE` did not end within 30 s"
-        );
-        assert_eq!(kind(Trouble::of_engine(ended.clone().into())), Some(ended));
-        assert_eq!(kind(Trouble::of_engine(anyhow::anyhow!("no engine"))), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod judged;
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use tempfile::TempDir;

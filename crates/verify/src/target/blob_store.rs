@@ -13,9 +13,6 @@ use crate::rootfs::blob::read_blob;
 use crate::rootfs::layer_cache::LayerCache;
 use crate::rootfs::store::Store;
 
-/// The longest document in a folder, in bytes, as in a registry.
-const LONGEST: u64 = 8 << 20;
-
 /// Reads blobs by their digests.
 pub(super) struct BlobStore<'a> {
     pub(super) folders: &'a BlobFolders,
@@ -29,7 +26,8 @@ impl BlobStore<'_> {
         let mut files = self.folders.files(digest);
         files.find_map(|file| {
             let mut bytes = Vec::new();
-            file.take(LONGEST).read_to_end(&mut bytes).ok()?;
+            // No longer than in a registry.
+            file.take(Puller::LONGEST).read_to_end(&mut bytes).ok()?;
             (Digest::of(&bytes) == *digest).then_some(Cow::Owned(bytes))
         })
     }

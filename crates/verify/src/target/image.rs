@@ -47,6 +47,15 @@ impl Subject {
         let label = self.labels.get("org.opencontainers.image.revision");
         label.map(String::as_str)
     }
+
+    /// What `docker save` is given to save this platform alone.
+    pub(crate) fn save_args(&self) -> Vec<&str> {
+        // Only containerd's store, which keeps manifests, is asked for one platform of several.
+        let manifest = self.manifest.as_ref();
+        let choice = manifest.map(|_| ["--platform", self.platform.as_str()]);
+        let image = [self.run.as_str()];
+        choice.into_iter().flatten().chain(image).collect()
+    }
 }
 
 impl Target {
@@ -55,5 +64,31 @@ impl Target {
             .iter()
             .map(|subject| subject.platform)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_store_that_keeps_manifests_is_asked_for_a_platform() {
+        let digest = Digest::of(b"x");
+        for (manifest, expected) in [
+            (
+                Some(digest),
+                vec!["--platform", "linux/arm64", "x@sha256:00"],
+            ),
+            (None, vec!["x@sha256:00"]),
+        ] {
+            let subject = Subject {
+                platform: Platform::LinuxArm64,
+                manifest,
+                config: None,
+                run: "x@sha256:00".to_owned(),
+                labels: BTreeMap::new(),
+            };
+            assert_eq!(subject.save_args(), expected);
+        }
     }
 }

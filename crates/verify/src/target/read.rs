@@ -123,13 +123,12 @@ impl Reader {
         target: &Target,
         subject: &Subject,
     ) -> anyhow::Result<Arc<Archive>> {
-        let mut args = Vec::new();
         let is_whole = target.index.is_some();
-        // Only containerd's store, which keeps manifests, is asked for one platform of several.
-        if !is_whole && subject.manifest.is_some() {
-            args.extend(["--platform", subject.platform.as_str()]);
-        }
-        args.push(subject.run.as_str());
+        let args = if is_whole {
+            vec![subject.run.as_str()]
+        } else {
+            subject.save_args()
+        };
         let save = || save(exec, &args, self.cache.as_ref()).map(Arc::new);
         if !is_whole {
             return save();

@@ -18,9 +18,10 @@ mod unclear;
 
 pub use self::artifact::ArtifactManifest;
 pub(crate) use self::artifact::{EMPTY_BYTES, EMPTY_JSON};
-pub(crate) use self::attestation::ATTESTATION_OF;
 pub use self::attestation::attestation_fault;
+pub(crate) use self::attestation::{ATTESTATION_OF, PREDICATE_TYPE};
 pub use self::config::{Config, Healthcheck, Process, RootFs, Step};
+pub(crate) use self::descriptor::{ATTESTATION, ENTRY_KIND};
 pub use self::descriptor::{Descriptor, EntryKind};
 pub use self::digest::Digest;
 pub use self::document::{Document, Index, Manifest};

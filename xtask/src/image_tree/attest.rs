@@ -7,11 +7,10 @@ use std::io::{self, ErrorKind, Read};
 use serde_json::{Value, json};
 
 use super::entries::IndexEntry;
-use crate::oci::{ATTESTATION_OF, Descriptor, Digest, IN_TOTO, MANIFEST};
+use crate::oci::{
+    ATTESTATION, ATTESTATION_OF, Descriptor, Digest, ENTRY_KIND, IN_TOTO, MANIFEST, PREDICATE_TYPE,
+};
 use crate::store::Blobs;
-
-/// The annotation of a statement with the type of what it says.
-const PREDICATE_TYPE: &str = "in-toto.io/predicate-type";
 
 /// Blobs that were made here.
 #[derive(Default)]
@@ -65,7 +64,7 @@ pub(super) fn entry(
         "size": bytes.len(),
         "annotations": {
             ATTESTATION_OF: digest,
-            "vnd.docker.reference.type": "attestation-manifest",
+            ENTRY_KIND: ATTESTATION,
         },
         "platform": {"architecture": "unknown", "os": "unknown"},
     });

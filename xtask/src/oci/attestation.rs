@@ -7,6 +7,8 @@ use crate::printable::Printable;
 
 /// The annotation with the digest of the image that an attestation is of.
 pub(crate) const ATTESTATION_OF: &str = "vnd.docker.reference.digest";
+/// The annotation of a statement with the type of what it says.
+pub(crate) const PREDICATE_TYPE: &str = "in-toto.io/predicate-type";
 
 /// Why an entry of `index` that is no image is no attestation of one of its images, either; `manifest` is
 /// what the entry leads to, where that is known.

@@ -41,7 +41,9 @@ pub enum EntryKind {
 }
 
 /// The annotation that says what an entry is.
-const KIND: &str = "vnd.docker.reference.type";
+pub(crate) const ENTRY_KIND: &str = "vnd.docker.reference.type";
+/// What it says of an attestation.
+pub(crate) const ATTESTATION: &str = "attestation-manifest";
 
 impl Descriptor {
     /// What it is as an entry of an index. An engine takes whatever has a platform that it can run, or none,
@@ -49,8 +51,8 @@ impl Descriptor {
     pub fn kind(&self) -> EntryKind {
         match &self.platform {
             Some(platform) if platform.is_unknown() => {
-                let kind = self.annotations.get(KIND);
-                if kind.is_some_and(|kind| kind == "attestation-manifest") {
+                let kind = self.annotations.get(ENTRY_KIND);
+                if kind.is_some_and(|kind| kind == ATTESTATION) {
                     EntryKind::Attestation
                 } else {
                     EntryKind::Neither
@@ -192,7 +194,10 @@ mod tests {
 
     #[test]
     fn what_an_engine_could_run_is_an_image() {
-        let (attestation, other) = (json!({KIND: "attestation-manifest"}), json!({KIND: "x"}));
+        let (attestation, other) = (
+            json!({ENTRY_KIND: "attestation-manifest"}),
+            json!({ENTRY_KIND: "x"}),
+        );
         let none = json!({});
         for (os, architecture, annotations, kind) in [
             ("linux", "amd64", &none, EntryKind::Image),

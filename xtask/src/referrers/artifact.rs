@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::oci::{
-    ArtifactManifest, Descriptor, Digest, EMPTY_BYTES, EMPTY_JSON, IN_TOTO, MANIFEST, Referrer,
-    Unclear,
+    ArtifactManifest, Descriptor, Digest, EMPTY_BYTES, EMPTY_JSON, IN_TOTO, MANIFEST,
+    PREDICATE_TYPE, Referrer, Unclear,
 };
 use crate::printable::Printable;
 use crate::proof::BUNDLE_TYPE;
@@ -40,7 +40,7 @@ impl Form {
     pub(super) fn predicate_key(self) -> &'static str {
         match self {
             Form::Bundle => "dev.sigstore.bundle.predicateType",
-            Form::Statement => "in-toto.io/predicate-type",
+            Form::Statement => PREDICATE_TYPE,
         }
     }
 

@@ -3,26 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
-
-use crate::build::clone_into;
-use crate::common::{Ran, command};
+use crate::build::{clone_into, publish};
+use crate::common::Ran;
 use crate::world::{Registry, base, docker, image, inspect, unique_name, xtask_in};
 
 /// Publishes the base under another name, with a label that says which; its digest.
-fn publish(folder: &Path, reference: &str) -> String {
+fn publish_base(folder: &Path, reference: &str) -> String {
     let dockerfile = format!("FROM {}\nLABEL base={reference}\n", base());
     fs::write(folder.join("Dockerfile"), dockerfile).unwrap();
-    let metadata = folder.join("metadata.json");
-    let mut line = command("docker", folder);
-    line.args(["buildx", "build", "--provenance=false", "--push"]);
-    line.args(["--tag", reference, "--metadata-file"]);
-    Ran::of(line.arg(&metadata).arg(".")).succeeded();
-    let metadata: Value = serde_json::from_slice(&fs::read(metadata).unwrap()).unwrap();
-    metadata["containerimage.digest"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    publish(folder, reference, &[])
 }
 
 /// Each build takes every step from the cache: the label alone is another.
@@ -32,8 +21,8 @@ fn the_first_from_is_the_base_pinned_or_replaced() {
     let repository = format!("{}/{}/node", registry.address, unique_name());
     let folder = tempfile::tempdir().unwrap();
     let [twenty, other] = ["20-alpine", "22-alpine"].map(|tag| format!("{repository}:{tag}"));
-    let digest = publish(folder.path(), &twenty);
-    let other_digest = publish(folder.path(), &other);
+    let digest = publish_base(folder.path(), &twenty);
+    let other_digest = publish_base(folder.path(), &other);
     let pinned = format!("{twenty}@{digest}");
 
     let clone = clone_into(folder.path());

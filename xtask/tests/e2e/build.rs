@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use crate::common::{Ran, command};
 use crate::world::{
@@ -64,7 +65,7 @@ fn a_second_build_is_the_same_image_and_starts_docker_at_most_four_times() {
     ];
     let build = || {
         let ran = Ran::of(&mut xtask_in(&clone, &args)).succeeded();
-        let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
         (ran, report)
     };
     let (first, report) = build();
@@ -119,7 +120,7 @@ fn the_other_platform_is_built_and_runs() {
         "--json",
     ];
     let ran = Ran::of(&mut xtask(&args)).succeeded();
-    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(report["platforms"][0]["platform"], platform);
     let tag = "agentgate/agent:e2e-other";
     let script = "uname -m && node --version | cut -d. -f1 && claude --version && whoami";
@@ -149,6 +150,19 @@ pub(crate) fn clone_into(folder: &Path) -> PathBuf {
     let mut git = command("git", &root());
     Ran::of(git.args(["clone", "--quiet", "."]).arg(&clone)).succeeded();
     clone
+}
+
+/// Builds a folder, with `more` options, and pushes what it makes as `reference`; its digest.
+pub(crate) fn publish(folder: &Path, reference: &str, more: &[&str]) -> String {
+    let metadata = folder.join("metadata.json");
+    let mut line = command("docker", folder);
+    line.args(["buildx", "build", "--provenance=false", "--push"]);
+    line.args(more);
+    line.args(["--tag", reference, "--metadata-file"]);
+    Ran::of(line.arg(&metadata).arg(".")).succeeded();
+    let metadata: Value = serde_json::from_slice(&fs::read(metadata).unwrap()).unwrap();
+    let digest = metadata["containerimage.digest"].as_str();
+    digest.unwrap().to_owned()
 }
 
 /// Another source, so that the compiler runs; `--no-cache` would replace what others build on.
@@ -189,7 +203,7 @@ fn a_claude_code_that_cannot_be_written_whole_fails_the_build() {
     let platform = other_platform();
     let args = ["image", "--dry-run", "--json", "--platform", platform];
     let plan = Ran::of(xtask(&args).args(["--tag", "e2e-part"])).succeeded();
-    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
+    let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
     let line = plan["command"].as_array().unwrap().iter();
     let mut line: Vec<&str> = line.map(|word| word.as_str().unwrap()).collect();
     // What is fetched has 168 MB, the program 367 MB.

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::build::clone_into;
-use crate::common::{Ran, command, set_author};
+use crate::build::publish;
+use crate::common::{Ran, command};
+use crate::update::changed_clone;
 use crate::world::{Registry, arch, base, docker, image, unique_name, xtask_in};
 
 /// A build for musl on amd64, as Python's package index carries it. There is none for arm64.
@@ -81,29 +82,10 @@ fn node_22_and_24_are_one_value_and_the_image_verifies() {
         fs::write(context.join("Dockerfile"), dockerfile).unwrap();
         let major = version.split('.').next().unwrap();
         let name = format!("{repository}:{major}-alpine");
-        let mut publish = command("docker", &context);
-        publish.args([
-            "buildx",
-            "build",
-            "--provenance=false",
-            "--push",
-            "--tag",
-            &name,
-        ]);
-        Ran::of(publish.arg(".")).succeeded();
-
-        let clone = clone_into(folder.path());
-        let path = clone.join("docker/Dockerfile.agent");
-        let text = fs::read_to_string(&path).unwrap();
-        fs::write(
-            &path,
-            text.replace("docker.io/library/node:20-alpine", &name),
-        )
-        .unwrap();
-        let mut commit = command("git", &clone);
-        set_author(&mut commit);
-        Ran::of(commit.args(["commit", "--quiet", "--all", "--message", "another Node.js"]))
-            .succeeded();
+        publish(&context, &name, &[]);
+        let clone = changed_clone(folder.path(), |text| {
+            text.replace("docker.io/library/node:20-alpine", &name)
+        });
         let tag = format!("e2e-node{major}");
         let built = format!("agentgate/agent:{tag}");
         let args = ["image", "--tag", &tag, "--progress", "plain"];

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::build::clone_into;
+use crate::build::{clone_into, publish};
 use crate::common::{Ran, command};
 use crate::world::{Registry, base, docker, image, inspect, unique_name, xtask_in};
 
@@ -91,16 +91,7 @@ fn publish_old_base(folder: &Path, reference: &str) -> Result<(), String> {
     let public = ["rsa", "-in", "key.rsa", "-pubout", "-out", "key.rsa.pub"];
     Ran::of(command("openssl", folder).args(public)).succeeded();
     fs::write(folder.join("Dockerfile"), OLD_BASE.replace("BASE", &base())).unwrap();
-    let mut line = command("docker", folder);
-    line.args([
-        "buildx",
-        "build",
-        "--provenance=false",
-        "--push",
-        "--tag",
-        reference,
-    ]);
-    Ran::of(line.arg(".")).succeeded();
+    publish(folder, reference, &[]);
     Ok(())
 }
 

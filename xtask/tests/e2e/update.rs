@@ -5,24 +5,17 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::build::clone_into;
+use crate::build::{clone_into, publish};
 use crate::common::{Ran, command, set_author};
 use crate::world::{Registry, base, image, path_without, root, unique_name, xtask_in};
 
 const PLATFORMS: &str = "--platform=linux/amd64,linux/arm64";
 
 /// Publishes an index of two small images that this word tells from others; its digest.
-fn publish(folder: &Path, reference: &str, word: &str) -> String {
+fn publish_pair(folder: &Path, reference: &str, word: &str) -> String {
     let dockerfile = format!("FROM scratch\nCOPY Dockerfile /\nLABEL word={word} of={reference}\n");
     fs::write(folder.join("Dockerfile"), dockerfile).unwrap();
-    let metadata = folder.join("metadata.json");
-    let mut line = command("docker", folder);
-    line.args(["buildx", "build", "--provenance=false", "--push", PLATFORMS]);
-    line.args(["--tag", reference, "--metadata-file"]);
-    Ran::of(line.arg(&metadata).arg(".")).succeeded();
-    let metadata: Value = serde_json::from_slice(&fs::read(metadata).unwrap()).unwrap();
-    let digest = metadata["containerimage.digest"].as_str();
-    digest.unwrap().to_owned()
+    publish(folder, reference, &[PLATFORMS])
 }
 
 fn git(clone: &Path, args: &[&str]) -> String {
@@ -38,7 +31,7 @@ fn update(clone: &Path, args: &[&str]) -> Ran {
 }
 
 /// A clone of this checkout whose Dockerfile is changed so, in a commit of its own.
-fn changed_clone(folder: &Path, change: impl Fn(&str) -> String) -> std::path::PathBuf {
+pub(crate) fn changed_clone(folder: &Path, change: impl Fn(&str) -> String) -> std::path::PathBuf {
     let clone = clone_into(folder);
     let dockerfile = clone.join("docker/Dockerfile.agent");
     let text = fs::read_to_string(&dockerfile).unwrap();
@@ -56,7 +49,7 @@ fn digests_node_and_rust_move_to_what_a_real_registry_has() {
     let folder = tempfile::tempdir().unwrap();
     let images = format!("{}/{}", registry.address, unique_name());
     let publish =
-        |name: &str, word: &str| publish(folder.path(), &format!("{images}/{name}"), word);
+        |name: &str, word: &str| publish_pair(folder.path(), &format!("{images}/{name}"), word);
     let twenty = publish("node:20-alpine", "one");
     let rust = publish("rust:1.95-alpine3.23", "one");
     let clone = changed_clone(folder.path(), |text| {

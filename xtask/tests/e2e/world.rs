@@ -276,6 +276,16 @@ pub(crate) fn path_without(program: &str) -> OsString {
     std::env::join_paths(others).unwrap()
 }
 
+/// Puts a folder before all others of PATH.
+pub(crate) fn before(folder: &Path, command: &mut Command) {
+    let of_command = command.get_envs().find(|(name, _)| *name == "PATH");
+    let path = of_command.and_then(|(_, path)| path.map(OsString::from));
+    let path = path.or_else(|| std::env::var_os("PATH")).unwrap();
+    let folders = [folder.to_owned()].into_iter();
+    let folders = folders.chain(std::env::split_paths(&path));
+    command.env("PATH", std::env::join_paths(folders).unwrap());
+}
+
 /// A container name that no other test, run or checkout uses.
 pub(crate) fn unique_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);

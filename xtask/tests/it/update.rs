@@ -14,7 +14,9 @@ mod whole;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
+use crate::common::{Ran, set_author};
 use crate::sandbox::Sandbox;
 
 const ARCHES: [(&str, &str); 2] = [("amd64", "x64"), ("arm64", "arm64")];
@@ -36,7 +38,7 @@ pub(crate) fn sandbox(pinned: &str) -> Sandbox {
     }
     // What is behind the base's name is asked for where a test says so.
     sandbox.write("work/docker/Dockerfile.agent", "FROM scratch\n");
-    program(&sandbox, "git", "exec git \"$@\"\n");
+    real_git(&sandbox);
     sandbox.git(&["add", "--all"]);
     sandbox.git(&["commit", "--quiet", "--message", "locks"]);
     sandbox
@@ -74,6 +76,22 @@ pub(crate) fn program(sandbox: &Sandbox, name: &str, script: &str) {
     );
     let mode = fs::Permissions::from_mode(0o755);
     fs::set_permissions(sandbox.path(&name), mode).unwrap();
+}
+
+/// The git of whoever runs the tests.
+fn real_git(sandbox: &Sandbox) {
+    program(sandbox, "git", "exec git \"$@\"\n");
+}
+
+/// `update ARGS`, by an author of its own.
+fn update_command(sandbox: &Sandbox, args: &[&str]) -> Command {
+    let mut command = sandbox.xtask(&[&["update"], args].concat());
+    set_author(&mut command);
+    command
+}
+
+fn update(sandbox: &Sandbox, args: &[&str]) -> Ran {
+    Ran::of(&mut update_command(sandbox, args))
 }
 
 /// What the two locks pin.

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use super::held::{Held, answer, assert_hangs_up, ended, start};
 use super::{DOCKERFILE, Workspace, nothing_is_published};
 use crate::common::Ran;
-use crate::world::{docker, inspect};
+use crate::world::{before, docker, inspect};
 
 /// What gets SIGKILL.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,9 +111,7 @@ fn outlived(workspace: &Workspace, command: &mut Command) {
     let script = "#!/bin/sh\nPATH=${PATH#*:}\ndocker \"$@\" &\nwait $!\n";
     fs::write(folder.join("docker"), script).unwrap();
     fs::set_permissions(folder.join("docker"), fs::Permissions::from_mode(0o755)).unwrap();
-    let path = std::env::var_os("PATH").unwrap();
-    let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
-    command.env("PATH", std::env::join_paths(folders).unwrap());
+    before(&folder, command);
 }
 
 /// Gives the build its file, and waits for the end of what has outlived xtask, which wrote an image.

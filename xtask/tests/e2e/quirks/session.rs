@@ -8,8 +8,7 @@ use super::row::{Command, Row};
 use super::scene::{OLD, Scene, receipts};
 use super::stand::Stand;
 use crate::common::Ran;
-use crate::release::cosign;
-use crate::world::{unique_name, xtask_in};
+use crate::world::{before, unique_name, xtask_in};
 
 impl Command {
     /// Whether it changes nothing, so that its output is what is judged.
@@ -134,7 +133,7 @@ impl<'a> Session<'a> {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let mut xtask = xtask_in(folder, &args);
         self.stand.prepare(&mut xtask, self.home.path(), row.login);
-        cosign::before(&folder.join("target/cosign"), &mut xtask);
+        before(&folder.join("target/cosign"), &mut xtask);
         xtask.envs(row.env.iter().copied());
         if self.command.needs_engine() {
             share_plugins(self.home.path());

@@ -2,11 +2,9 @@
 //!
 //! A real one takes half a second for a signature. What it believes is tested by `proof`, and here by `signing`.
 
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -61,14 +59,4 @@ pub(crate) fn write(folder: &Path) {
     let program = folder.join("cosign");
     fs::write(&program, STAND_IN).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-/// Puts a folder before all others of PATH.
-pub(crate) fn before(folder: &Path, command: &mut Command) {
-    let of_command = command.get_envs().find(|(name, _)| *name == "PATH");
-    let path = of_command.and_then(|(_, path)| path.map(OsString::from));
-    let path = path.or_else(|| std::env::var_os("PATH")).unwrap();
-    let folders = [folder.to_owned()].into_iter();
-    let folders = folders.chain(std::env::split_paths(&path));
-    command.env("PATH", std::env::join_paths(folders).unwrap());
 }

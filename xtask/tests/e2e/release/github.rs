@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Releases;
 use crate::common::Ran;
 use crate::push::refused;
+use crate::world::before;
 
 /// Knows the releases whose answers are files beside it. `create` keeps the notes and answers with
 /// what is in `create`.
@@ -37,7 +38,7 @@ impl Releases {
         fs::write(self.gh("create"), create).unwrap();
         fs::set_permissions(self.gh("gh"), fs::Permissions::from_mode(0o755)).unwrap();
         let mut command = self.command(&[&["--github-release"], more].concat());
-        super::cosign::before(&self.gh(""), &mut command);
+        before(&self.gh(""), &mut command);
         command
             .env("GITHUB_ACTIONS", "true")
             .env("GITHUB_SERVER_URL", "https://github.com")
@@ -184,7 +185,7 @@ fn without_gh_or_a_place_on_github_nothing_is_written() {
     let path = crate::world::path_without("gh");
     let ran = without(&|command| {
         command.env("PATH", &path);
-        super::cosign::before(&releases.workspace.path("target/cosign"), command);
+        before(&releases.workspace.path("target/cosign"), command);
     });
     refused(&ran, &["`gh` is not on PATH", "without `--github-release`"]);
     let ran = without(&|command| {

@@ -13,7 +13,7 @@ use super::receipt::{proof, receipt};
 use crate::common::Ran;
 use crate::push::Workspace;
 use crate::push::proxy::Proxy;
-use crate::world::Registry;
+use crate::world::{Registry, before};
 
 /// A workspace with a remote, a registry behind a proxy, and receipts.
 pub(crate) struct Releases {
@@ -47,7 +47,7 @@ impl Releases {
     /// `cargo xtask` with the stand-in for cosign.
     pub(crate) fn xtask(&self, args: &[&str]) -> std::process::Command {
         let mut command = self.workspace.xtask(args);
-        cosign::before(&self.workspace.path("target/cosign"), &mut command);
+        before(&self.workspace.path("target/cosign"), &mut command);
         command
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,11 +93,13 @@ impl Relay {
     }
 }
 
-fn pass_on(
+/// Copies until `from` ends, and then ends the socket `end`, of whichever family, for writing.
+pub(super) fn pass_on(
     mut from: impl Read + Send + 'static,
     mut to: impl Write + Send + 'static,
-    end: UnixStream,
+    end: impl Into<OwnedFd>,
 ) {
+    let end = UnixStream::from(end.into());
     thread::spawn(move || {
         let _ = io::copy(&mut from, &mut to);
         let _ = end.shutdown(Shutdown::Write);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::Ran;
-use crate::world::{image, xtask};
+use crate::world::{before, image, xtask};
 
 /// Finds one vulnerability, of the severity in `$SEVERITY`, in whatever image the archive has.
 const STAND_IN: &str = r#"#!/bin/sh
@@ -29,10 +29,9 @@ END
 
 /// A scan of the image under test, beside one check.
 fn scan(receipts: &Path, tools: &TempDir, severity: &str, args: &[&str]) -> Ran {
-    let path = std::env::var("PATH").unwrap();
     let mut verify: Command = xtask(&["verify", image(), "--scan", "--only", "image-stop-signal"]);
     verify.args(args).arg("--receipt-dir").arg(receipts);
-    verify.env("PATH", format!("{}:{path}", tools.path().display()));
+    before(tools.path(), &mut verify);
     Ran::of(verify.env("SEVERITY", severity))
 }
 

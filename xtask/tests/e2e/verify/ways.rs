@@ -1,17 +1,16 @@
 //! The ways to the engine: its socket, and what docker's client alone knows of.
 
 use std::fs;
-use std::io;
-use std::net::{Shutdown, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use super::relay::engine;
+use super::relay::{engine, pass_on};
 use crate::common::Ran;
-use crate::world::{docker, image, xtask};
+use crate::world::{before, docker, image, xtask};
 
 /// One check of each kind that asks the engine for something.
 const CHECKS: &str = "seed-3-node,contract-starts,contract-user,contract-exit-127,contract-stop-obey,\
@@ -73,16 +72,9 @@ fn an_engine_behind_tcp_is_asked_through_the_client() {
     thread::spawn(move || {
         for client in listener.incoming() {
             let (client, engine) = (client.unwrap(), UnixStream::connect(engine()).unwrap());
-            let (mut from, mut to) = (client.try_clone().unwrap(), engine.try_clone().unwrap());
-            thread::spawn(move || {
-                let _ = io::copy(&mut from, &mut to);
-                let _ = to.shutdown(Shutdown::Write);
-            });
-            let (mut from, mut to) = (engine, client);
-            thread::spawn(move || {
-                let _ = io::copy(&mut from, &mut to);
-                let _ = to.shutdown(Shutdown::Write);
-            });
+            let (to_engine, end) = (engine.try_clone().unwrap(), engine.try_clone().unwrap());
+            pass_on(client.try_clone().unwrap(), to_engine, end);
+            pass_on(engine, client.try_clone().unwrap(), client);
         }
     });
     let ran = verify(|verify| {
@@ -103,8 +95,7 @@ fn an_engine_behind_ssh_is_asked_through_the_client() {
     fs::write(&ssh, script).unwrap();
     fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
     let ran = verify(|verify| {
-        let path = std::env::var("PATH").unwrap();
-        verify.env("PATH", format!("{}:{path}", folder.path().display()));
+        before(folder.path(), verify);
         verify.env("DOCKER_HOST", "ssh://somebody@elsewhere.invalid");
     });
     assert!(dials(&ran.succeeded()) > 3);

@@ -4,8 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{committed, program};
-use crate::common::{Ran, set_author};
+use super::{committed, real_git, update};
 use crate::sandbox::{Sandbox, git_in};
 
 /// The name of an action, and its tags in their order: each a commit, annotated where it ends with `!`.
@@ -17,7 +16,7 @@ const ACTIONS: [(&str, &[&str]); 2] = [
 /// A clean repository whose workflow and page pin the first tag of each action; with the commits of all tags.
 fn world() -> (Sandbox, Vec<Vec<String>>) {
     let sandbox = Sandbox::new();
-    program(&sandbox, "git", "exec git \"$@\"\n");
+    real_git(&sandbox);
     let mut commits = Vec::new();
     for (name, tags) in ACTIONS {
         let folder = sandbox.path(&format!("github/{name}"));
@@ -60,16 +59,10 @@ fn pins(commits: &[Vec<String>], at: [usize; 2], versions: [&str; 2]) -> String 
     lines.collect()
 }
 
-fn update(sandbox: &Sandbox, args: &[&str]) -> Ran {
-    let mut command = sandbox.xtask(&[&["update", "actions"], args].concat());
-    set_author(&mut command);
-    Ran::of(&mut command)
-}
-
 #[test]
 fn every_place_of_an_action_goes_to_the_commit_of_its_newest_tag() {
     let (sandbox, commits) = world();
-    let ran = update(&sandbox, &["--check", "--json"]);
+    let ran = update(&sandbox, &["actions", "--check", "--json"]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     let row = |number: usize, field: &str| report["rows"][number][field].clone();
@@ -83,7 +76,7 @@ fn every_place_of_an_action_goes_to_the_commit_of_its_newest_tag() {
     let notes = row(0, "notes").to_string();
     assert!(notes.contains("v2.0.0 is out"), "{notes}");
 
-    update(&sandbox, &["--commit"]).succeeded();
+    update(&sandbox, &["actions", "--commit"]).succeeded();
     let expected = pins(&commits, [1, 1], ["1.1.0", "3.1.0"]);
     assert_eq!(sandbox.read("work/.github/workflows/ci.yml"), expected);
     assert_eq!(
@@ -98,7 +91,7 @@ fn every_place_of_an_action_goes_to_the_commit_of_its_newest_tag() {
         )),
         "{message}"
     );
-    let again = update(&sandbox, &["--check"]).succeeded();
+    let again = update(&sandbox, &["actions", "--check"]).succeeded();
     assert!(
         again.stdout.contains("nothing: it is current"),
         "{again:#?}"
@@ -114,25 +107,25 @@ fn an_action_whose_tag_was_moved_stays_and_one_that_is_silent_moves_nothing() {
         &["tag", "--force", "v1.0.0", "HEAD"],
         "2026-01-02T03:04:05Z",
     );
-    let ran = update(&sandbox, &["--check"]);
+    let ran = update(&sandbox, &["actions", "--check"]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(
         ran.stdout.contains("it stays: its tag v1.0.0 leads to"),
         "{ran:#?}"
     );
-    update(&sandbox, &["--commit"]).succeeded();
+    update(&sandbox, &["actions", "--commit"]).succeeded();
     let expected = pins(&commits, [0, 1], ["1.0.0", "3.1.0"]);
     assert_eq!(sandbox.read("work/.github/workflows/ci.yml"), expected);
 
     fs::remove_dir_all(folder).unwrap();
-    let ran = update(&sandbox, &["--check"]);
+    let ran = update(&sandbox, &["actions", "--check"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(
         ran.stderr
             .contains("it is not known whether this is behind"),
         "{ran:#?}"
     );
-    let ran = update(&sandbox, &[]);
+    let ran = update(&sandbox, &["actions"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(
         ran.stderr

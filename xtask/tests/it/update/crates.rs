@@ -1,16 +1,12 @@
 //! `update crates`, with a real cargo and a registry of crates of the test's own.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use serde_json::Value;
 
-use super::{committed, program};
-use crate::common::{Ran, set_author};
+use super::{committed, program, real_git, update_command};
+use crate::common::Ran;
+use crate::registry::{Content, Fault, Registry};
 use crate::sandbox::{Sandbox, git_in};
 
 /// What cargo writes down for the public registry, whatever stands in for it.
@@ -27,55 +23,25 @@ const INDEX: [(&str, &str, &str, &str); 6] = [
     ("three", "0.1.0", "", "1.56"),
 ];
 
-/// A sparse index. It fails from the request of that number on.
-struct Index {
-    address: String,
-    requests: Arc<AtomicUsize>,
+/// A sparse index, which fails from the request of that number on.
+fn index(fails_from: Option<usize>) -> Registry {
+    let registry = Registry::with(Content {
+        fails_from: fails_from.map(|first| (first, Fault::Refused)),
+        ..Content::default()
+    });
+    let config = format!("{{\"dl\":\"http://{}/dl\"}}", registry.address);
+    let mut files = vec![("config.json", config)];
+    files.extend(["one", "two", "three"].map(|name| (name, lines(name))));
+    let answers = files.into_iter().map(|(name, body)| {
+        let body: &'static str = body.leak();
+        (format!("/{name}"), "200 OK", body)
+    });
+    registry.content().answers.extend(answers);
+    registry
 }
 
-impl Index {
-    fn start(fails_from: usize) -> Index {
-        let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", server.local_addr().unwrap());
-        let requests = Arc::new(AtomicUsize::new(0));
-        let (own, count) = (address.clone(), Arc::clone(&requests));
-        thread::spawn(move || {
-            for mut client in server.incoming().flatten() {
-                let mut reader = BufReader::new(client.try_clone().unwrap());
-                let (mut first, mut line) = (String::new(), String::new());
-                let _ = reader.read_line(&mut first);
-                while reader.read_line(&mut line).is_ok_and(|size| size > 2) {
-                    line.clear();
-                }
-                let number = count.fetch_add(1, Ordering::Relaxed) + 1;
-                let path = first.split(' ').nth(1).unwrap_or_default();
-                let body = if number < fails_from {
-                    body(path, &own)
-                } else {
-                    None
-                };
-                let status = if body.is_some() {
-                    "200 OK"
-                } else {
-                    "403 Forbidden"
-                };
-                let body = body.unwrap_or_default();
-                let length = body.len();
-                let head = format!(
-                    "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-                );
-                let _ = client.write_all(format!("{head}{body}").as_bytes());
-            }
-        });
-        Index { address, requests }
-    }
-}
-
-fn body(path: &str, own: &str) -> Option<String> {
-    if path == "/config.json" {
-        return Some(format!("{{\"dl\":\"{own}/dl\"}}"));
-    }
-    let name = path.rsplit('/').next()?;
+/// The file of a crate, a line for each version.
+fn lines(name: &str) -> String {
     let lines = INDEX.iter().filter(|one| one.0 == name).map(|(name, version, needs, rust)| {
         let needs = needs.split_terminator(' ').map(|name| {
             serde_json::json!({
@@ -89,8 +55,7 @@ fn body(path: &str, own: &str) -> Option<String> {
         });
         format!("{line}\n")
     });
-    let lines: String = lines.collect();
-    (!lines.is_empty()).then_some(lines)
+    lines.collect()
 }
 
 fn package(name: &str, version: &str, needs: &str) -> String {
@@ -101,9 +66,9 @@ fn package(name: &str, version: &str, needs: &str) -> String {
 }
 
 /// A clean workspace whose entrypoint needs `one`, locked at 1.0.0, and a real cargo that finds crates in the index.
-fn world(index: &Index) -> Sandbox {
+fn world(index: &Registry) -> Sandbox {
     let sandbox = Sandbox::new();
-    program(&sandbox, "git", "exec git \"$@\"\n");
+    real_git(&sandbox);
     // Not the one that chooses a toolchain: it would need the user's home.
     let cargo = std::env::var("CARGO").unwrap();
     program(&sandbox, "cargo", &format!("exec '{cargo}' \"$@\"\n"));
@@ -130,7 +95,7 @@ fn world(index: &Index) -> Sandbox {
     let lock = format!("version = 4\n\n{own}{one}{}", package("two", "1.0.0", ""));
     sandbox.write("work/Cargo.lock", &lock);
     let config = format!(
-        "[source.crates-io]\nreplace-with = \"own\"\n[source.own]\nregistry = \"sparse+{}/\"\n[net]\nretry = 0\n",
+        "[source.crates-io]\nreplace-with = \"own\"\n[source.own]\nregistry = \"sparse+http://{}/\"\n[net]\nretry = 0\n",
         index.address
     );
     fs::create_dir_all(sandbox.path("cargo")).unwrap();
@@ -141,8 +106,7 @@ fn world(index: &Index) -> Sandbox {
 }
 
 fn update(sandbox: &Sandbox, args: &[&str]) -> Ran {
-    let mut command = sandbox.xtask(&[&["update", "crates"], args].concat());
-    set_author(&mut command);
+    let mut command = update_command(sandbox, &[&["crates"], args].concat());
     command
         .env("HOME", sandbox.path("tmp"))
         .env("CARGO_HOME", sandbox.path("cargo"));
@@ -151,7 +115,7 @@ fn update(sandbox: &Sandbox, args: &[&str]) -> Ran {
 
 #[test]
 fn crates_go_to_the_newest_that_the_manifests_and_the_compiler_allow() {
-    let index = Index::start(usize::MAX);
+    let index = index(None);
     let sandbox = world(&index);
     let ran = update(&sandbox, &["--check", "--json"]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
@@ -188,12 +152,12 @@ fn crates_go_to_the_newest_that_the_manifests_and_the_compiler_allow() {
 /// The lock is made in a copy, so a run that ends anywhere leaves the tree as it was.
 #[test]
 fn an_index_that_fails_at_any_request_changes_nothing() {
-    let whole = Index::start(usize::MAX);
+    let whole = index(None);
     update(&world(&whole), &[]).succeeded();
-    let count = whole.requests.load(Ordering::Relaxed);
+    let count = whole.requests().len();
     assert!(count >= 3, "{count}");
     for number in 1..=count {
-        let sandbox = world(&Index::start(number));
+        let sandbox = world(&index(Some(number)));
         let ran = update(&sandbox, &[]);
         assert_eq!(ran.code, Some(1), "{number}: {ran:#?}");
         assert!(
@@ -210,7 +174,7 @@ fn an_index_that_fails_at_any_request_changes_nothing() {
 /// With a cargo that does what a real one rarely does.
 #[test]
 fn a_lock_that_is_not_whole_does_not_take_the_place() {
-    let index = Index::start(usize::MAX);
+    let index = index(None);
     for (wrong, why) in [
         ("sed -i /checksum/d \"$lock\"", "no hash of"),
         (

@@ -5,8 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::npm_registry::integrity;
-use super::{ARCHES, is_untouched, pins, program, sandbox};
-use crate::common::{Ran, set_author};
+use super::{ARCHES, is_untouched, pins, program, sandbox, update};
 use crate::registry::{Content, Registry};
 use crate::sandbox::Sandbox;
 
@@ -43,12 +42,6 @@ pub(super) fn world() -> Sandbox {
     sandbox.write("bin/view", &view(&hash, ""));
     sandbox.write("bin/wrong", "");
     sandbox
-}
-
-fn update(sandbox: &Sandbox, args: &[&str]) -> Ran {
-    let mut command = sandbox.xtask(&[&["update"], args].concat());
-    set_author(&mut command);
-    Ran::of(&mut command)
 }
 
 #[test]

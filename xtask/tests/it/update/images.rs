@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{committed, program};
-use crate::common::{Ran, set_author};
+use super::{committed, real_git, update, update_command};
+use crate::common::Ran;
 use crate::registry::{Content, Registry};
 use crate::sandbox::{Sandbox, digest};
 
@@ -31,7 +31,7 @@ fn repository(registry: &Registry, dockerfile: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     let text = dockerfile.replace("NODE", &name(registry));
     sandbox.write("work/docker/Dockerfile.agent", &text);
-    program(&sandbox, "git", "exec git \"$@\"\n");
+    real_git(&sandbox);
     sandbox.git(&["add", "--all"]);
     sandbox.git(&["commit", "--quiet", "--message", "start"]);
     sandbox
@@ -40,12 +40,6 @@ fn repository(registry: &Registry, dockerfile: &str) -> Sandbox {
 /// A repository whose last part is `node`.
 fn name(registry: &Registry) -> String {
     format!("{}/library/node", registry.address)
-}
-
-fn update(sandbox: &Sandbox, args: &[&str]) -> Ran {
-    let mut command = sandbox.xtask(&[&["update"], args].concat());
-    set_author(&mut command);
-    Ran::of(&mut command)
 }
 
 fn dockerfile(sandbox: &Sandbox) -> String {
@@ -177,8 +171,7 @@ fn a_stand_in_of_the_test_bed_is_never_asked_and_never_pinned() {
     let text = "FROM docker.io/library/node:20-alpine AS a\nFROM rust:1.95-alpine3.23\nFROM a\n";
     let sandbox = repository(&registry, text);
     let run = |args: &[&str]| {
-        let mut command = sandbox.xtask(&[&["update"], args].concat());
-        set_author(&mut command);
+        let mut command = update_command(&sandbox, args);
         Ran::of(command.env("TESTBED_REGISTRY", &registry.address))
     };
     for args in [

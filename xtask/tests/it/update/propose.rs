@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::program;
+use super::{program, real_git};
 use crate::common::Ran;
 use crate::sandbox::Sandbox;
 
@@ -33,7 +33,7 @@ impl World {
         let url = "https://github.com/me/agent";
         sandbox.git(&["remote", "add", "origin", url]);
         sandbox.git(&["config", &format!("url.file://{remote}.insteadOf"), url]);
-        program(sandbox, "git", "exec git \"$@\"\n");
+        real_git(sandbox);
         let gh = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/actions/gh");
         symlink(gh, sandbox.path("bin/gh")).unwrap();
         for name in ["bash", "python3", "dirname", "readlink"] {

@@ -6,8 +6,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::npm_registry::{Fault, NpmRegistry};
-use super::{committed, is_untouched, pins, program, sandbox};
-use crate::common::{Ran, set_author};
+use super::{committed, is_untouched, pins, program, sandbox, update_command};
+use crate::common::Ran;
 use crate::sandbox::Sandbox;
 
 const LONG_AGO: &str = "2020-01-01T00:00:00.000Z";
@@ -32,8 +32,7 @@ fn world() -> Option<(Sandbox, NpmRegistry)> {
 
 /// xtask with an npm that is configured for the registry alone, and tries nothing again.
 fn update(sandbox: &Sandbox, registry: &NpmRegistry, args: &[&str]) -> Command {
-    let mut command = sandbox.xtask(&[&["update"], args].concat());
-    set_author(&mut command);
+    let mut command = update_command(sandbox, args);
     let cache = tempfile::tempdir_in(sandbox.path("tmp")).unwrap().keep();
     command
         .env("HOME", sandbox.path("tmp"))

@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 
 use serde_json::json;
 
 use super::fake;
 use super::images::{BOTH, publish};
-use super::{pins, program};
-use crate::common::{Ran, command, set_author};
+use super::{pins, program, update, update_command};
+use crate::common::{Ran, command};
 use crate::registry::{Content, Fault, Registry};
 use crate::sandbox::Sandbox;
 
@@ -62,12 +61,6 @@ fn world() -> (Sandbox, Registry) {
     (sandbox, registry)
 }
 
-fn update(sandbox: &Sandbox, args: &[&str]) -> Command {
-    let mut command = sandbox.xtask(&[&["update"], args].concat());
-    set_author(&mut command);
-    command
-}
-
 fn status(sandbox: &Sandbox) -> String {
     sandbox.git(&["status", "--porcelain"])
 }
@@ -75,7 +68,7 @@ fn status(sandbox: &Sandbox) -> String {
 #[test]
 fn one_run_moves_everything_in_one_commit_and_a_second_says_that_all_is_current() {
     let (sandbox, registry) = world();
-    let ran = Ran::of(&mut update(&sandbox, &["--check"]));
+    let ran = update(&sandbox, &["--check"]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert_eq!(ran.stderr.matches("behind: ").count(), 5, "{ran:#?}");
     assert!(
@@ -84,7 +77,7 @@ fn one_run_moves_everything_in_one_commit_and_a_second_says_that_all_is_current(
         "{ran:#?}"
     );
 
-    let ran = Ran::of(&mut update(&sandbox, &["--commit", "--json"])).succeeded();
+    let ran = update(&sandbox, &["--commit", "--json"]).succeeded();
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     let moves = report["moves"].as_array().unwrap().iter();
     let moves: Vec<_> = moves.map(|one| [&one["what"], &one["from"]]).collect();
@@ -127,16 +120,16 @@ fn one_run_moves_everything_in_one_commit_and_a_second_says_that_all_is_current(
     assert_eq!(dockerfile.matches("@sha256:").count(), 2, "{dockerfile}");
     assert!(dockerfile.contains("rust:1.96-alpine3.23@"), "{dockerfile}");
 
-    let ran = Ran::of(&mut update(&sandbox, &["--commit"])).succeeded();
+    let ran = update(&sandbox, &["--commit"]).succeeded();
     assert_eq!(ran.stdout.matches(": current (").count(), 5, "{ran:#?}");
-    Ran::of(&mut update(&sandbox, &["--check"])).succeeded();
+    update(&sandbox, &["--check"]).succeeded();
 }
 
 /// Whichever request of whichever subject it is.
 #[test]
 fn a_run_that_is_cut_off_at_any_request_changes_nothing() {
     let (sandbox, registry) = world();
-    Ran::of(&mut update(&sandbox, &[])).succeeded();
+    update(&sandbox, &[]).succeeded();
     assert_eq!(status(&sandbox).lines().count(), 7);
     let requests = registry.requests().len();
     assert!(requests >= 10, "{requests}");
@@ -154,7 +147,7 @@ fn a_run_that_is_cut_off_at_any_request_changes_nothing() {
                     let fault = [Fault::Refused, Fault::Cut][number % 2];
                     registry.content().requests.clear();
                     registry.content().fails_from = Some((number, fault));
-                    let ran = Ran::of(&mut update(&sandbox, &["--commit"]));
+                    let ran = update(&sandbox, &["--commit"]);
                     let ended = (ran.code, &*ran.stdout);
                     assert_eq!(ended, (Some(1), ""), "{number}, {fault:?}: {ran:#?}");
                     assert!(
@@ -193,7 +186,7 @@ fn a_run_that_is_killed_between_two_renames_is_undone_by_the_next() {
     let (sandbox, registry) = world();
     let mut half = 0;
     for number in 1..=8 {
-        let inner = update(&sandbox, &[]);
+        let inner = update_command(&sandbox, &[]);
         let mut killed = command(&strace, &sandbox.path("work"));
         let kill = format!("inject=rename,renameat,renameat2:signal=KILL:when={number}");
         killed
@@ -218,7 +211,7 @@ fn a_run_that_is_killed_between_two_renames_is_undone_by_the_next() {
         // The next run undoes it before it asks anybody.
         registry.content().requests.clear();
         registry.content().fails_from = Some((1, Fault::Refused));
-        let ran = Ran::of(&mut update(&sandbox, &[]));
+        let ran = update(&sandbox, &[]);
         assert_eq!(ran.code, Some(1), "{number}: {ran:#?}");
         assert_eq!(status(&sandbox), "", "{number}: {left}");
         assert_eq!(

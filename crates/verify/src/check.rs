@@ -29,7 +29,7 @@ pub(crate) enum How {
     Session(fn(&Expected, &Session) -> Verdict),
     /// Containers of its own.
     Containers(fn(&Sandbox) -> anyhow::Result<Verdict>),
-    /// As `Containers`; it waits most of its time, so it starts early.
+    /// As `Containers`; it waits most of its time, so it has workers of its own.
     Waiting(fn(&Sandbox) -> anyhow::Result<Verdict>),
     /// As `Containers`, with nothing else running: it measures time.
     Alone(fn(&Sandbox) -> anyhow::Result<Verdict>),

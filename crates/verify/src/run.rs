@@ -15,7 +15,7 @@ use std::time::Instant;
 use xtask::exec::Exec;
 use xtask::stop::Stop;
 
-use self::jobs::{Job, jobs, workers};
+use self::jobs::{Job, Queue, Worker, jobs, workers};
 use self::second_look::{
     Held, look_again, out_of_time, outcome, second_outcome, without_second_look,
 };
@@ -94,14 +94,14 @@ pub(crate) fn run(
     } else if !jobs.is_empty() {
         run.start(exec, &mut jobs)?;
     }
-    let jobs = &Mutex::new(jobs);
+    let queue = Queue::new(jobs);
     thread::scope(|scope| {
-        let (run, files) = (&run, &files);
+        let (run, files, queue) = (&run, &files, &queue);
         let mut threads = vec![scope.spawn(move || run.judge_files(files, read))];
-        for _ in 0..workers(work.candidate.is_emulated) {
+        for worker in workers(work.candidate.is_emulated) {
             // A shell is not shared between threads: each has its own.
             let exec = exec.clone();
-            threads.push(scope.spawn(move || run.work(&exec, jobs)));
+            threads.push(scope.spawn(move || run.work(&exec, worker, queue)));
         }
         let ended = threads
             .into_iter()
@@ -174,17 +174,14 @@ impl Run<'_> {
     }
 
     /// Runs jobs until none is left.
-    fn work(&self, exec: &Exec, jobs: &Mutex<VecDeque<Job>>) -> anyhow::Result<()> {
-        loop {
-            let job = locked(jobs).pop_front();
-            let Some(job) = job else {
-                return Ok(());
-            };
+    fn work(&self, exec: &Exec, worker: Worker, queue: &Queue) -> anyhow::Result<()> {
+        while let Some(job) = queue.next(worker) {
             if let Err(error) = self.first_look(exec, &job) {
-                locked(jobs).clear();
+                queue.clear();
                 return Err(error);
             }
         }
+        Ok(())
     }
 
     /// Does a job; what ran out of time is held for the second look.

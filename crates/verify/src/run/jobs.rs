@@ -1,8 +1,11 @@
 //! The jobs of a run: their order, and how many workers do them.
 
 use std::collections::VecDeque;
+use std::iter::repeat_n;
+use std::sync::Mutex;
 use std::thread;
 
+use super::locked;
 use crate::check::{Check, How};
 
 /// What one worker does at a time.
@@ -18,6 +21,10 @@ impl Job {
             Job::Session(checks) => checks,
             Job::Check(check) => std::slice::from_ref(check),
         }
+    }
+
+    fn waits(&self) -> bool {
+        matches!(self, Job::Check(check) if matches!(check.how, How::Waiting(_)))
     }
 
     /// The same for some of its checks alone.
@@ -48,9 +55,90 @@ pub(super) fn jobs(checks: &[&'static Check]) -> VecDeque<Job> {
     jobs
 }
 
-/// Most of a job is waiting for the engine, unless every instruction is translated.
-pub(super) fn workers(is_emulated: bool) -> usize {
+/// The jobs that are left, for workers on several threads.
+pub(super) struct Queue {
+    waiting: Mutex<VecDeque<Job>>,
+    busy: Mutex<VecDeque<Job>>,
+}
+
+impl Queue {
+    pub(super) fn new(jobs: VecDeque<Job>) -> Queue {
+        let (waiting, busy) = jobs.into_iter().partition(Job::waits);
+        Queue {
+            waiting: Mutex::new(waiting),
+            busy: Mutex::new(busy),
+        }
+    }
+
+    pub(super) fn next(&self, worker: Worker) -> Option<Job> {
+        let busy = match worker {
+            Worker::OfAll => locked(&self.busy).pop_front(),
+            Worker::OfWaiting => None,
+        };
+        busy.or_else(|| locked(&self.waiting).pop_front())
+    }
+
+    pub(super) fn clear(&self) {
+        locked(&self.busy).clear();
+        locked(&self.waiting).clear();
+    }
+}
+
+/// Which jobs a worker does.
+#[derive(Clone, Copy)]
+pub(super) enum Worker {
+    /// Those that wait: they would keep the others from the CPUs.
+    OfWaiting,
+    /// Those that wait once no other is left.
+    OfAll,
+}
+
+/// The workers of a run. Much of what is not waiting is waiting for the engine, unless every instruction is
+/// translated.
+pub(super) fn workers(is_emulated: bool) -> impl Iterator<Item = Worker> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let cores = cores.min(4);
-    if is_emulated { cores } else { 2 * cores }
+    let of_all = if is_emulated { cores } else { 2 * cores };
+    // Of two to four on two CPUs, three left them idle least; it is the waiting that they share, so more CPUs need no
+    // more of them.
+    repeat_n(Worker::OfWaiting, 3).chain(repeat_n(Worker::OfAll, of_all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::catalogue;
+
+    fn queue() -> Queue {
+        let checks: Vec<&Check> = catalogue().collect();
+        Queue::new(jobs(&checks))
+    }
+
+    #[test]
+    fn what_waits_keeps_no_worker_from_the_rest() {
+        let queue = queue();
+        let mut busy = Vec::new();
+        while !locked(&queue.busy).is_empty() {
+            busy.extend(queue.next(Worker::OfAll));
+        }
+        let waiting: Vec<Job> = std::iter::from_fn(|| queue.next(Worker::OfWaiting)).collect();
+        assert!(!busy.is_empty() && !waiting.is_empty());
+        assert!(waiting.iter().all(Job::waits) && !busy.iter().any(Job::waits));
+        assert!(queue.next(Worker::OfAll).is_none());
+    }
+
+    #[test]
+    fn who_has_nothing_else_to_do_does_what_waits() {
+        let queue = queue();
+        let jobs: Vec<Job> = std::iter::from_fn(|| queue.next(Worker::OfAll)).collect();
+        assert!(jobs.last().unwrap().waits());
+        assert!(queue.next(Worker::OfWaiting).is_none());
+    }
+
+    #[test]
+    fn after_an_interruption_nothing_is_left() {
+        let queue = queue();
+        queue.clear();
+        assert!(queue.next(Worker::OfAll).is_none());
+    }
 }

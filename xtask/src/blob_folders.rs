@@ -25,31 +25,48 @@ const CONTENT: &str = "io.containerd.content.v1.content";
 const CONTAINERD: &str = "/var/lib/containerd";
 
 /// The folders that there may be.
-pub struct BlobFolders(Vec<PathBuf>);
+pub struct BlobFolders {
+    layouts: Vec<PathBuf>,
+    /// The content stores of engines on this machine.
+    stores: Vec<PathBuf>,
+}
 
 impl BlobFolders {
     /// What builds left among the `records`, then the content store of an engine on this machine, which
     /// root or the user of a rootless engine can read.
     pub fn new(records: &Path, docker: &Docker) -> BlobFolders {
         let layouts = fs::read_dir(records.join(LAYOUTS)).into_iter().flatten();
-        let mut folders: Vec<PathBuf> = layouts.flatten().map(|one| one.path()).collect();
-        folders.sort_unstable();
+        let mut layouts: Vec<PathBuf> = layouts.flatten().map(|one| one.path()).collect();
+        layouts.sort_unstable();
         let engine = docker.engine.as_ref();
         let root = engine.and_then(|engine| engine.root.as_ref());
-        folders.extend(root.map(|root| root.join("containerd/daemon").join(CONTENT)));
-        folders.push(Path::new(CONTAINERD).join(CONTENT));
-        BlobFolders(folders)
+        let own = root.map(|root| root.join("containerd/daemon"));
+        let stores = own.into_iter().chain([PathBuf::from(CONTAINERD)]);
+        BlobFolders {
+            layouts,
+            stores: stores.map(|folder| folder.join(CONTENT)).collect(),
+        }
     }
 
     /// The files that are named by `digest`, one after the other.
     pub fn files(&self, digest: &Digest) -> impl Iterator<Item = File> {
-        let paths = self.0.iter().map(|folder| path(folder, digest));
+        let folders = self.layouts.iter().chain(&self.stores);
+        let paths = folders.map(|folder| path(folder, digest));
         paths.filter_map(|path| files::open(&path).ok())
     }
 
     pub fn has(&self, digest: &Digest) -> bool {
-        self.0.iter().any(|folder| path(folder, digest).is_file())
+        is_in(&self.layouts, digest) || self.is_in_store(digest)
     }
+
+    /// Whether the content store of an engine has the blob.
+    pub fn is_in_store(&self, digest: &Digest) -> bool {
+        is_in(&self.stores, digest)
+    }
+}
+
+fn is_in(folders: &[PathBuf], digest: &Digest) -> bool {
+    folders.iter().any(|folder| path(folder, digest).is_file())
 }
 
 /// Where the blob of `digest` is in a layout's `folder`.
@@ -160,7 +177,10 @@ mod tests {
             fs::write(path(&place, &digest), content).unwrap();
         }
         assert_eq!(text(&folders(), &digest), ["push", "local", "engine"]);
-        assert!(folders().has(&digest));
+        assert!(folders().has(&digest) && folders().is_in_store(&digest));
+        let other = Digest::of(b"other");
+        fs::write(path(&records.join("layout/local"), &other), "local").unwrap();
+        assert!(folders().has(&other) && !folders().is_in_store(&other));
         // No file is no blob.
         fs::remove_file(path(&records.join("layout/local"), &digest)).unwrap();
         fs::create_dir(path(&records.join("layout/local"), &digest)).unwrap();

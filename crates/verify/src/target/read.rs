@@ -79,8 +79,10 @@ impl Reader {
             Some(digest) => {
                 let has = |digest: &Digest| self.folders.has(digest);
                 let known = of_engine(&store, has, digest).ok()?;
-                // The engine may know more of it.
-                (!matches!(known, IndexFacts::Unknown(_))).then_some(known)?
+                // The engine may know more of it than a build has left, but not than its own store has.
+                let is_all =
+                    !matches!(known, IndexFacts::Unknown(_)) || self.folders.is_in_store(digest);
+                is_all.then_some(known)?
             }
             None => IndexFacts::None,
         };

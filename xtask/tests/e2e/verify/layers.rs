@@ -64,6 +64,13 @@ fn a_published_image_is_read_once_and_not_from_the_engine() {
         assert_eq!(*path, again);
         assert_ne!(fs::read(path).unwrap(), b"damaged");
     }
+
+    // `docker pull` takes a part of an index. The engine's own store has all that the engine has.
+    docker(&["pull", "--platform", "linux/amd64", &name]).succeeded();
+    let (pulled, said) = seen(workspace, &args[1..]);
+    assert_eq!(pulled, first);
+    assert!(!said.contains("$ docker save "), "{said}");
+    docker(&["image", "rm", &name]).succeeded();
 }
 
 /// What a build leaves is enough. A file that is damaged there is read elsewhere.

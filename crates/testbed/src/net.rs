@@ -21,6 +21,17 @@ pub(crate) fn bridge(layout: &Layout) -> String {
     format!("agtb{}", layout.id)
 }
 
+/// The hardware address of the bridge: one of those that are given out locally.
+fn mac(layout: &Layout) -> String {
+    let of_id = layout.id.as_bytes().chunks(2).map(String::from_utf8_lossy);
+    let all: Vec<_> = ["02", "42"]
+        .into_iter()
+        .map(Into::into)
+        .chain(of_id)
+        .collect();
+    all.join(":")
+}
+
 /// The block to use: the one used so far, unless something else on the machine uses its addresses now.
 pub(crate) fn pick(layout: &Layout, kept: Option<Block>) -> Result<Block> {
     let seed = usize::from_str_radix(&layout.id, 16).unwrap_or_default();
@@ -47,6 +58,9 @@ pub(crate) fn ensure(layout: &Layout, block: Block) -> Result<()> {
     if !is_bridge(&bridge) {
         ip(&["link", "add", "name", &bridge, "type", "bridge"])?;
     }
+    // A bridge that was given none takes the lowest of its ports' addresses. It then changes with each container that
+    // comes or goes, and those that run send to the old one: for half a minute and more nothing answers them.
+    ip(&["link", "set", "dev", &bridge, "address", &mac(layout)])?;
     ip(&["address", "replace", &block.gateway(), "dev", &bridge])?;
     ip(&["link", "set", "dev", &bridge, "up"])?;
     for rule in rules(layout, block) {

@@ -3,6 +3,7 @@
 //! Each brings up a whole test bed of its own and takes it down: `cargo test -p testbed --features e2e`, as root.
 //! `cargo xtask test` runs them where it runs on the test bed.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -99,15 +100,23 @@ fn assert_up(bed: &Bed) {
             .is_some_and(|bases| !bases.is_empty()),
         "{ran}"
     );
+    // 3: it was given, and stays (Documentation/ABI/testing/sysfs-class-net of Linux).
+    let of_bridge = format!("/sys/class/net/agtb{}/addr_assign_type", id(&status));
+    assert_eq!(fs::read_to_string(of_bridge).unwrap(), "3\n");
+}
+
+/// The test bed's mark in the names of what is outside its folder.
+fn id(status: &serde_json::Value) -> String {
+    let host = Path::new(status["engine"]["host"].as_str().unwrap());
+    let id = host.parent().and_then(Path::file_name).unwrap();
+    id.display().to_string()
 }
 
 #[track_caller]
 fn assert_takes_its_rules_along(bed: &Bed) {
     let status = bed.run(&["status", "--json"]).stdout;
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
-    let host = Path::new(status["engine"]["host"].as_str().unwrap());
-    let id = host.parent().and_then(Path::file_name).unwrap();
-    let mark = format!("agentgate-testbed[ -]{}", id.display());
+    let mark = format!("agentgate-testbed[ -]{}", id(&status));
     let rules = || sh(&format!("iptables-save | grep --count '{mark}' || true"));
     assert_eq!(rules(), "5");
     bed.run(&["down"]).is(0, "", "the test bed is down\n");
@@ -143,7 +152,7 @@ fn users_cache() -> PathBuf {
 /// Gives a new cache what the user's own has of `parts`, so that a test needs not download it all again.
 fn lend(parts: &[&str], cache: &Path) {
     let cache = cache.join("agentgate-testbed");
-    std::fs::create_dir_all(&cache).unwrap();
+    fs::create_dir_all(&cache).unwrap();
     for part in parts
         .iter()
         .map(|part| users_cache().join(part))

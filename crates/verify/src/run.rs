@@ -8,14 +8,14 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 use xtask::exec::Exec;
 use xtask::stop::Stop;
 
-use self::jobs::{Job, Queue, Worker, jobs, workers};
+use self::jobs::{Job, Queue, Worker, jobs, locked, workers};
 use self::second_look::{
     Held, look_again, out_of_time, outcome, second_outcome, without_second_look,
 };
@@ -314,11 +314,6 @@ impl Run<'_> {
         (self.work.tell)(Event::Finished(outcome.clone()));
         locked(&self.outcomes).push(outcome);
     }
-}
-
-/// What a mutex guards; a thread that panicked leaves it whole.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_time(error: &anyhow::Error) -> bool {

@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 use std::iter::repeat_n;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::locked;
 use crate::check::{Check, How};
 
 /// What one worker does at a time.
@@ -102,6 +101,11 @@ pub(super) fn workers(is_emulated: bool) -> impl Iterator<Item = Worker> {
     // Of two to four on two CPUs, three left them idle least; it is the waiting that they share, so more CPUs need no
     // more of them.
     repeat_n(Worker::OfWaiting, 3).chain(repeat_n(Worker::OfAll, of_all))
+}
+
+/// What a mutex guards; a thread that panicked leaves it whole.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl Ctx {
         all
     }
 
-    /// The default branch, as it is set or else as git knows it; none where neither says it.
+    /// The default branch: the one that is set, else the one that git knows, if it knows one.
     ///
     /// Fails when git cannot be read.
     pub(crate) fn default_branch(&self) -> anyhow::Result<Option<String>> {

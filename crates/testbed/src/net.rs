@@ -23,13 +23,9 @@ pub(crate) fn bridge(layout: &Layout) -> String {
 
 /// The hardware address of the bridge: one of those that are given out locally.
 fn mac(layout: &Layout) -> String {
-    let of_id = layout.id.as_bytes().chunks(2).map(String::from_utf8_lossy);
-    let all: Vec<_> = ["02", "42"]
-        .into_iter()
-        .map(Into::into)
-        .chain(of_id)
-        .collect();
-    all.join(":")
+    let id = &layout.id;
+    let [a, b, c, d] = [0, 2, 4, 6].map(|at| &id[at..at + 2]);
+    format!("02:42:{a}:{b}:{c}:{d}")
 }
 
 /// The block to use: the one used so far, unless something else on the machine uses its addresses now.

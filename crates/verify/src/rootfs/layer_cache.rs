@@ -60,7 +60,7 @@ impl LayerCache {
         self.folder.join(format!("{}.json", digest.hex()))
     }
 
-    /// What is kept of the layer; none where nothing is kept.
+    /// What is kept of the layer, if anything is.
     pub(crate) fn get(&self, digest: &Digest) -> Option<Layer> {
         let file = files::open(&self.path(digest)).ok()?;
         let mut text = String::new();

@@ -35,17 +35,15 @@ impl Job {
     }
 }
 
-/// The jobs in the order of their start: those that wait, then those that start containers, then
-/// those that use the shared one.
+/// The jobs in the order of their start: those that start containers, then those that use the shared one.
 pub(super) fn jobs(checks: &[&'static Check]) -> VecDeque<Job> {
     let is_session = |check: &&'static Check| matches!(check.how, How::Session(_));
     let (session, rest): (Vec<_>, Vec<_>) = checks.iter().copied().partition(is_session);
     let mut rest = rest;
     rest.sort_by_key(|check| match check.how {
         How::Alone(_) => 0,
-        How::Waiting(_) => 1,
-        How::Containers(_) => 2,
-        How::Exec(..) | How::Session(_) | How::Files(_) => 3,
+        How::Containers(_) | How::Waiting(_) => 1,
+        How::Exec(..) | How::Session(_) | How::Files(_) => 2,
     });
     let mut jobs: VecDeque<Job> = rest.into_iter().map(Job::Check).collect();
     if !session.is_empty() {
@@ -98,8 +96,7 @@ pub(super) fn workers(is_emulated: bool) -> impl Iterator<Item = Worker> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let cores = cores.min(4);
     let of_all = if is_emulated { cores } else { 2 * cores };
-    // Of two to four on two CPUs, three left them idle least; it is the waiting that they share, so more CPUs need no
-    // more of them.
+    // Two, three and four were tried on two CPUs. They wait, so more CPUs need no more of them.
     repeat_n(Worker::OfWaiting, 3).chain(repeat_n(Worker::OfAll, of_all))
 }
 

@@ -79,10 +79,7 @@ fn user(head: &str) -> Option<String> {
 /// Passes a request on, or refuses it; a connection that breaks is somebody else's doing.
 fn serve(client: &TcpStream, upstream: &str, requests: &Requests, is_public: bool) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
-    let Some((mut head, length)) = read_head(&mut reader) else {
-        // An engine tries TLS first, and goes on without it only after an answer in plain HTTP.
-        return respond(client, "400 Bad Request", "", &[]);
-    };
+    let (mut head, length) = read_head(client, &mut reader)?;
     let text = String::from_utf8_lossy(&head).into_owned();
     let mut words = text.split(' ');
     let (method, path) = (words.next()?, words.next()?);

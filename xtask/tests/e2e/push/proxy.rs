@@ -83,7 +83,7 @@ impl Proxy {
 /// Passes one request on, and its answer back; a connection that breaks is somebody else's doing.
 fn serve(client: &TcpStream, upstream: &str, state: &Mutex<State>) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
-    let (mut head, length) = read_head(&mut reader)?;
+    let (mut head, length) = read_head(client, &mut reader)?;
     head.extend(b"Connection: close\r\n\r\n");
     let line = String::from_utf8_lossy(&head);
     let mut words = line.split(' ');
@@ -134,7 +134,15 @@ fn serve(client: &TcpStream, upstream: &str, state: &Mutex<State>) -> Option<()>
 }
 
 /// The head of a request, without its end, and the length of its body; none where the client went.
-pub(crate) fn read_head(reader: &mut impl BufRead) -> Option<(Vec<u8>, u64)> {
+///
+/// A client that tries TLS first gets the answer of a server of plain HTTP, by which it goes on without: after none,
+/// Go's clients would wait and try again.
+pub(crate) fn read_head(client: &TcpStream, reader: &mut impl BufRead) -> Option<(Vec<u8>, u64)> {
+    const HANDSHAKE: u8 = 22;
+    if reader.fill_buf().ok()?.first() == Some(&HANDSHAKE) {
+        respond(client, "400 Bad Request", "", &[]);
+        return None;
+    }
     let (mut head, mut length) = (Vec::new(), 0);
     loop {
         let mut line = String::new();

@@ -53,7 +53,7 @@ impl Gate {
 /// Passes one request on once `wait` has seen its method and path, and its answer back.
 fn pass(mut client: &TcpStream, upstream: &str, wait: impl FnOnce(&str)) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
-    let (mut head, length) = read_head(&mut reader)?;
+    let (mut head, length) = read_head(client, &mut reader)?;
     head.extend(b"Connection: close\r\n\r\n");
     let line = String::from_utf8_lossy(&head);
     wait(line.split(" HTTP/").next()?);

@@ -257,7 +257,8 @@ impl Run<'_> {
             Job::Session(checks) => {
                 let typed = specification::typed(candidate.limits().step());
                 let sandbox = self.sandbox(exec, SESSION);
-                let session = sandbox.plain().command(&["bash"]).typed(&typed);
+                let start = sandbox.plain().with_health_check();
+                let session = start.command(&["bash"]).typed(&typed);
                 interrupted(&session)?;
                 let judge = |check: &'static Check| {
                     let verdict = session.as_ref().map_err(again).and_then(|session| {

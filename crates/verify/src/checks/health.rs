@@ -147,7 +147,8 @@ fn ask(sandbox: &Sandbox, start: Start, retries: &str) -> anyhow::Result<Health>
 
 /// A container that is asked soon. A machine that is slow gets time limits that are longer than the image's own.
 fn asked<'a>(sandbox: &Sandbox, start: Start<'a>, retries: &str) -> Start<'a> {
-    let start = start.options(&SOON).options(&[retries]);
+    let start = start.with_health_check().options(&SOON);
+    let start = start.options(&[retries]);
     match sandbox.limits().health() {
         None => start,
         Some((whole, probe)) => start.options(&[

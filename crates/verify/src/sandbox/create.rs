@@ -80,6 +80,7 @@ impl Create {
         let body = &mut self.body;
         match option {
             "rm" => body["HostConfig"]["AutoRemove"] = json!(true),
+            "no-healthcheck" => body["Healthcheck"]["Test"] = json!(["NONE"]),
             "read-only" => body["HostConfig"]["ReadonlyRootfs"] = json!(true),
             "tty" => body["Tty"] = json!(true),
             "interactive" => body["OpenStdin"] = json!(true),

@@ -72,6 +72,7 @@ pub(crate) struct Start<'a> {
     options: Vec<String>,
     user: Option<String>,
     workspace: Workspace,
+    has_health_check: bool,
     command: Vec<String>,
 }
 
@@ -99,7 +100,8 @@ impl Sandbox<'_> {
 
     /// Starts the container that checks share.
     pub(crate) fn start_shared(&self) -> anyhow::Result<()> {
-        let container = self.contract().named(&self.candidate.shared).start()?;
+        let start = self.contract().named(&self.candidate.shared);
+        let container = start.with_health_check().start()?;
         let _ = self.candidate.used.set(container.used()?);
         container.keep();
         Ok(())
@@ -125,6 +127,7 @@ impl<'a> Start<'a> {
             options: Vec::new(),
             user: None,
             workspace: Workspace::None,
+            has_health_check: false,
             command: Vec::new(),
         }
     }
@@ -141,6 +144,15 @@ impl<'a> Start<'a> {
         let options = options.iter().map(|option| option.as_ref().to_owned());
         self.options.extend(options);
         self
+    }
+
+    /// Lets the engine run the image's HEALTHCHECK. Without this it does not: in every container that lives for a
+    /// second it would start Node.js and Claude Code, half of what a run costs where they are emulated.
+    pub(crate) fn with_health_check(self) -> Start<'a> {
+        Start {
+            has_health_check: true,
+            ..self
+        }
     }
 
     /// Another user than the image's (plain) or `agentgate` (contract).
@@ -243,6 +255,9 @@ impl<'a> Start<'a> {
         push(&["--name", &self.name, "--label", &candidate.run.label()]);
         if let Some(user) = &self.user {
             push(&["--user", user]);
+        }
+        if !self.has_health_check {
+            push(&["--no-healthcheck"]);
         }
         let volume = match &self.workspace {
             Workspace::None => None,

@@ -98,9 +98,11 @@ fn no_node(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     Ok(judge_unhealthy(&ask(sandbox, start, "1")?, "node"))
 }
 
-/// Claude Code refuses this flag to root. Then files of root's that lock an agent out are listed.
-const ROOT: &str = "agent-entrypoint headless --dangerously-skip-permissions hello 2>&1 | grep root
-find \"$HOME\" /tmp -mindepth 1 -uid 0; true";
+/// Says as whom `headless` runs Claude Code: a script in its place, which takes no seconds and leaves files, too.
+/// Then files of root's that lock an agent out are listed.
+const ROOT: &str = r#"printf '#!/bin/sh\nid -u\ntouch ~/own /tmp/own\n' >claude && chmod 755 claude &&
+PATH=$PWD:$PATH agent-entrypoint headless hello
+find "$HOME" /tmp -mindepth 1 -uid 0; true"#;
 
 fn as_root(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let folder = sandbox.workspace()?;
@@ -112,9 +114,10 @@ fn as_root(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
 }
 
 fn judge_root(health: &Health, left: &Ran) -> Verdict {
-    const EXPECTED: &str = "healthy, and no file of root's in HOME and /tmp";
+    const EXPECTED: &str =
+        "healthy, Claude Code as UID 1000, and no file of root's in HOME and /tmp";
     match (health.status.as_str(), left.code, left.stdout.trim()) {
-        ("healthy", 0, "") => Verdict::passed(EXPECTED),
+        ("healthy", 0, "1000") => Verdict::passed(EXPECTED),
         ("healthy", 0, found) => Verdict::failed(lines(found), EXPECTED),
         ("healthy", ..) => Verdict::failed(left.describe(), EXPECTED),
         _ => unwell(health, EXPECTED),
@@ -283,10 +286,12 @@ mod tests {
         for (health, left, expected) in [
             (
                 &well,
-                left(0, ""),
-                "passed: healthy, and no file of root's in HOME and /tmp",
+                left(0, "1000\n"),
+                "passed: healthy, Claude Code as UID 1000, and no file of root's in HOME and /tmp",
             ),
-            (&well, left(0, "/tmp/a\n"), "failed: `/tmp/a`"),
+            (&well, left(0, ""), "failed: nothing"),
+            (&well, left(0, "0\n/tmp/own\n"), "failed: `0`, `/tmp/own`"),
+            (&well, left(0, "1000\n/tmp/a\n"), "failed: `1000`, `/tmp/a`"),
             (&well, left(127, ""), "failed: exit 127, no output"),
             (&sick, left(0, ""), "failed: unhealthy: `fail home: x`"),
         ] {

@@ -177,9 +177,8 @@ END
 cat >.mcp.json <<'END'
 {"mcpServers": {"hostile": {"command": "touch", "args": ["/workspace/ran-server"]}}}
 END
-python3 -m http.server --bind 127.0.0.1 8002 >/tmp/requests 2>&1 &
-until python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8002))' 2>/tmp/refused
-do sleep 0.1; done
+python3 -u -m http.server --bind 127.0.0.1 8002 >/tmp/requests 2>&1 &
+until grep -q ^Serving /tmp/requests; do sleep 0.1; done
 claude -p hi --output-format json --dangerously-skip-permissions >/tmp/result
 grep -q '"type":"result"' /tmp/result && echo result
 ls | grep '^ran-'

@@ -80,6 +80,12 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         "HEALTHCHECK CMD touch /home/agentgate/.health && node --version",
     ),
     broken(
+        "headless Claude Code stays root",
+        "health-root",
+        r#"RUN cd /usr/local/bin && mv agent-entrypoint real && printf '%s\n' '#!/bin/sh' \
+  'case $1 in headless) shift; exec claude "$@" ;; esac' 'exec /usr/local/bin/real "$@"' >agent-entrypoint && chmod 755 agent-entrypoint"#,
+    ),
+    broken(
         "the health check forgets the workspace",
         "health-no-workspace",
         "HEALTHCHECK CMD node --version && claude --version",

@@ -26,6 +26,9 @@ use crate::platform::Platform;
 /// How long [`builder`] waits; it takes a tenth of a second.
 const INSPECT: Duration = Duration::from_secs(10);
 
+/// The version of a buildx that may be there: the client said nothing.
+const UNKNOWN: &str = "unknown";
+
 /// How long [`wake`] waits: BuildKit's image may have to be pulled first.
 const WAKE: Duration = Duration::from_mins(10);
 
@@ -83,8 +86,8 @@ impl Docker {
     }
 }
 
-/// Looks at the docker that `exec` finds; `builder` names another builder than the current one.
-pub fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Docker> {
+/// Looks at the docker that `exec` finds, but at no builder.
+pub fn observe_engine(exec: &Exec) -> anyhow::Result<Docker> {
     let Some(client) = exec.find("docker") else {
         return Ok(Docker::default());
     };
@@ -95,9 +98,18 @@ pub fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Docker> {
         &String::from_utf8_lossy(&info.stderr),
     )?;
     docker.client = Some(client.display().to_string());
-    // Other builders than the engine's own need none. A client that says nothing fails here, too.
-    let is_asked = docker.engine.is_some() || !info.stdout.is_empty();
-    if docker.buildx.is_some() && is_asked {
+    Ok(docker)
+}
+
+/// The same with its builder; `builder` names another than the current one.
+pub(crate) fn observe(exec: &Exec, builder: Option<&str>) -> anyhow::Result<Docker> {
+    let mut docker = observe_engine(exec)?;
+    // Builders other than the engine's own need no engine. A client that said nothing would fail again.
+    if docker
+        .buildx
+        .as_deref()
+        .is_some_and(|version| version != UNKNOWN)
+    {
         let store = docker.engine.as_ref().map(|engine| engine.store);
         let output = output(exec, &inspect(builder))?;
         // A Ctrl-C reaches buildx as well, which then says that the nodes cannot be reached.
@@ -220,7 +232,7 @@ fn parse_info(stdout: &str, stderr: &str) -> anyhow::Result<Docker> {
         // Whether there is a buildx was not said either, so it is not accused of being absent.
         return Ok(Docker {
             engine_error: Some(first_line(stderr).to_owned()),
-            buildx: Some("unknown".to_owned()),
+            buildx: Some(UNKNOWN.to_owned()),
             ..Docker::default()
         });
     }

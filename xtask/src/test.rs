@@ -182,7 +182,7 @@ impl Run<'_> {
     /// The engine that is here when it can have the base image, else the test bed.
     fn find_engine(&mut self) -> anyhow::Result<TestEngine> {
         let ctx = self.ctx;
-        if !ctx.testbed && docker::observe(&ctx.exec, None)?.engine.is_some() {
+        if !ctx.testbed && docker::observe_engine(&ctx.exec)?.engine.is_some() {
             let Some(base) = Base::read(&ctx.root, &ctx.settings.dockerfile, None)? else {
                 return Ok(TestEngine::Here);
             };

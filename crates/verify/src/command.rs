@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args, ctx: &Ctx) -> anyhow::Result<()> {
 /// Verifies every platform of the image, one after the other.
 fn prove(args: &Args, ctx: &Ctx, choice: &Choice) -> anyhow::Result<Report> {
     let begun = Instant::now();
-    let docker = docker::observe(&ctx.exec, None)?;
+    let docker = docker::observe_engine(&ctx.exec)?;
     if let Some(lack) = preflight::no_engine(&docker) {
         bail!("{lack}");
     }

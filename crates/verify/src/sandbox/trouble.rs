@@ -71,7 +71,7 @@ const ENGINE_IS_GONE: [&str; 6] = [
 ];
 
 /// Fails when a program's words are those of a docker that has lost its engine, or whose container
-/// did not start or is gone.
+/// did not start.
 pub(super) fn of_program(ran: &Ran) -> anyhow::Result<()> {
     engine_answers(ran)?;
     // An exit code alone may be the program's own.
@@ -80,13 +80,12 @@ pub(super) fn of_program(ran: &Ran) -> anyhow::Result<()> {
         let why = short(line.trim_start_matches("docker: "));
         return Err(Trouble::DidNotStart(why).into());
     }
-    is_there(ran)
+    Ok(())
 }
 
 /// Fails when a command of docker's own did.
 pub(super) fn of_docker(verb: &str, ran: &Ran) -> anyhow::Result<()> {
     engine_answers(ran)?;
-    is_there(ran)?;
     anyhow::ensure!(ran.code == 0, "`docker {verb}` failed: {}", ran.describe());
     Ok(())
 }
@@ -97,18 +96,6 @@ fn engine_answers(ran: &Ran) -> anyhow::Result<()> {
         && let Some(line) = ran.stderr.lines().find(is_gone)
     {
         anyhow::bail!("the engine does not answer: {}", short(line));
-    }
-    Ok(())
-}
-
-fn is_there(ran: &Ran) -> anyhow::Result<()> {
-    let is_gone = |line: &&str| {
-        line.starts_with("Error response from daemon:")
-            && (line.contains(" is not running") || line.contains("No such container"))
-    };
-    if let (1, Some(line)) = (ran.code, ran.stderr.lines().find(is_gone)) {
-        let why = line.trim_start_matches("Error response from daemon: ");
-        return Err(Trouble::Ended(short(why)).into());
     }
     Ok(())
 }
@@ -139,11 +126,6 @@ mod tests {
                 Some(
                     "the container did not start: Error response from daemon: failed to create task",
                 ),
-            ),
-            (
-                1,
-                "Error response from daemon: container 0a is not running",
-                Some("the container has ended: container 0a is not running"),
             ),
             (
                 125,

@@ -36,20 +36,23 @@ impl Job {
 }
 
 /// The jobs in the order of their start: those that start containers, then those that use the shared one.
+///
+/// Those of Claude Code are the last of the catalogue and take longest. They are begun first, or one of them
+/// would end alone.
 pub(super) fn jobs(checks: &[&'static Check]) -> VecDeque<Job> {
     let is_session = |check: &&'static Check| matches!(check.how, How::Session(_));
     let (session, rest): (Vec<_>, Vec<_>) = checks.iter().copied().partition(is_session);
-    let mut rest = rest;
-    rest.sort_by_key(|check| match check.how {
+    let is_waiting = |check: &&'static Check| matches!(check.how, How::Waiting(_));
+    let (waiting, mut busy): (Vec<_>, Vec<_>) = rest.into_iter().partition(is_waiting);
+    busy.reverse();
+    busy.sort_by_key(|check| match check.how {
         How::Alone(_) => 0,
-        How::Containers(_) | How::Waiting(_) => 1,
-        How::Exec(..) | How::Session(_) | How::Files(_) => 2,
+        How::Containers(_) => 1,
+        _ => 2,
     });
-    let mut jobs: VecDeque<Job> = rest.into_iter().map(Job::Check).collect();
-    if !session.is_empty() {
-        jobs.push_front(Job::Session(session));
-    }
-    jobs
+    let session = (!session.is_empty()).then_some(Job::Session(session));
+    let rest = waiting.into_iter().chain(busy).map(Job::Check);
+    session.into_iter().chain(rest).collect()
 }
 
 /// The jobs that are left, for workers on several threads.

@@ -98,7 +98,7 @@ pub(super) enum Worker {
 pub(super) fn workers(is_emulated: bool) -> impl Iterator<Item = Worker> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let cores = cores.min(4);
-    let of_all = if is_emulated { cores } else { 2 * cores };
+    let of_all = if is_emulated { cores + 1 } else { 2 * cores };
     // Two, three and four were tried on two CPUs. They wait, so more CPUs need no more of them.
     repeat_n(Worker::OfWaiting, 3).chain(repeat_n(Worker::OfAll, of_all))
 }

@@ -131,7 +131,7 @@ fn full(sandbox: &Sandbox) -> anyhow::Result<Verdict> {
     let small = ["--tmpfs", "/tmp:rw,noexec,nosuid,size=64k"];
     let start = sandbox.contract().options(&small);
     let start = start.command(&["sh", "-c", FILL]);
-    Ok(judge_unhealthy(&ask(sandbox, start, "3")?, "/tmp"))
+    Ok(judge_unhealthy(&ask(sandbox, start, "1")?, "/tmp"))
 }
 
 fn repository(sandbox: &Sandbox) -> anyhow::Result<Verdict> {

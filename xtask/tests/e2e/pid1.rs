@@ -156,3 +156,13 @@ fn headless_gives_claude_the_flags_that_the_environment_asks_for() {
         assert_eq!(answer["type"], "result", "{ran:#?}");
     }
 }
+
+/// Claude Code refuses this flag to root.
+#[test]
+fn headless_that_root_executes_is_the_agents() {
+    let container = Container::start(&["--user", "root"], &["sleep", "infinity"]);
+    let headless = ["timeout", "30", "agent-entrypoint", "headless"];
+    let ran =
+        container.exec(&[&headless[..], &["--dangerously-skip-permissions", "hello"]].concat());
+    assert!(ran.stdout.starts_with("Not logged in"), "{ran:#?}");
+}

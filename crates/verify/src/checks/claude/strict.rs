@@ -188,12 +188,12 @@ open("/tmp/listens", "w").close()
 server.serve_forever()
 END
 mkfifo /tmp/listens
-python3 -u /tmp/attacker.py >/tmp/requests &
+python3 -u /tmp/attacker.py >/tmp/requests 2>&1 &
 : </tmp/listens
 claude -p hi --output-format json --dangerously-skip-permissions >/tmp/result
 grep -q '"type":"result"' /tmp/result && echo result
 ls | grep '^ran-'
-grep -q 'POST .* HTTP' /tmp/requests && echo request
+grep -q "^b'POST .* HTTP" /tmp/requests && echo request
 exit 0
 "#;
 
